@@ -1,0 +1,1 @@
+"""The station: talks to phones, judges, acts, reports."""

@@ -1,0 +1,1 @@
+"""A phone made of software: the real ADB protocol in front of a model of Android."""

@@ -1,0 +1,167 @@
+"""What an admin writes and approvers sign: the policy, its fleet exemptions, and the bundle that carries both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from policy.errors import InvalidDocument, InvalidTime
+from policy.names import PackageName, PhoneId
+from policy.observation import UserKind
+
+JUDGEMENT_VERSION = 1
+"""The version of the rules in `policy.judgement`; a policy may ask for a minimum."""
+
+
+class PlaceKind(Enum):
+    """Where managed apps live (DESIGN.md 1)."""
+
+    WORK_PROFILE = "work_profile"
+    MANAGED_DEVICE = "managed_device"
+    USER_0 = "user_0"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Packages that are one banned app under several names; switched off, it bans nothing."""
+
+    name: str
+    packages: tuple[PackageName, ...]
+    active: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse an empty family: it would look like a ban and be none."""
+        if not self.packages:
+            raise InvalidDocument(f"family {self.name!r} names no package; name one or remove the family")
+
+
+@dataclass(frozen=True)
+class ManagedApp:
+    """An app of the organisation that stays off while the ban is violated, and the places it is managed in."""
+
+    package: PackageName
+    places: frozenset[PlaceKind]
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A share of all phones (``share`` is cumulative, 0 < share <= 1) and when enforcement starts for it (UTC)."""
+
+    share: float
+    starts_at: datetime
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a phone's owner reads in one language."""
+
+    remind: str
+    disabled: str
+    restored: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One version of what is forbidden and what follows. All times are aware UTC.
+
+    ``time_zone`` is the zone the deadline was written in, kept for display. Raises `InvalidDocument` or
+    `InvalidTime` when the parts contradict each other.
+    """
+
+    name: str
+    families: tuple[Family, ...]
+    managed: tuple[ManagedApp, ...]
+    owners: frozenset[PackageName]
+    kinds: frozenset[UserKind]
+    deadline: datetime
+    time_zone: str
+    review_at: datetime
+    ends_at: datetime
+    offline_limit: timedelta
+    overdue_limit: timedelta
+    check_interval: timedelta
+    check_jitter: timedelta
+    reminders: tuple[timedelta, ...] = ()
+    rings: tuple[Ring, ...] = ()
+    messages: Mapping[str, Message] = field(default_factory=dict)
+    preinstalled_disabled_counts: bool = True
+    minimum_judgement: int = 1
+    lifted: bool = False
+    described: Mapping[str, Any] = field(default_factory=dict)
+    """Descriptive fields that this version does not know; kept so that nothing signed is lost."""
+
+    def __post_init__(self) -> None:
+        """Check what no single field can tell."""
+        for name in ("deadline", "review_at", "ends_at"):
+            _require_utc(name, getattr(self, name))
+        if not self.deadline < self.ends_at or not self.review_at <= self.ends_at:
+            raise InvalidTime(
+                "expected deadline < ends_at and review_at <= ends_at; put the later time later"
+            )
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise InvalidTime(
+                f"unknown time zone {self.time_zone!r}; write one like Europe/Brussels"
+            ) from error
+        shares = [ring.share for ring in self.rings]
+        if shares and (shares != sorted(set(shares)) or shares[0] <= 0 or shares[-1] != 1):
+            raise InvalidDocument(f"ring shares must rise from above 0 to exactly 1, found {shares}")
+        for ring in self.rings:
+            _require_utc("starts_at of a ring", ring.starts_at)
+        overlap = self.banned & {app.package for app in self.managed}
+        if overlap:
+            raise InvalidDocument(f"an app cannot be banned and managed at once: {sorted(overlap)}")
+        if self.minimum_judgement > JUDGEMENT_VERSION:
+            raise InvalidDocument(
+                f"the policy needs judgement version {self.minimum_judgement}, this is {JUDGEMENT_VERSION}; update Curfew"
+            )
+
+    @property
+    def banned(self) -> frozenset[PackageName]:
+        """Every package of every active family."""
+        return frozenset(package for family in self.families if family.active for package in family.packages)
+
+    @property
+    def named_packages(self) -> tuple[PackageName, ...]:
+        """All that a phone may be asked about, banned first, each once, in a stable order."""
+        return (*sorted(self.banned), *sorted(app.package for app in self.managed))
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """One phone that nothing is disabled on until a time (UTC), with a reason code, never a person's story."""
+
+    phone_id: PhoneId
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The exemptions in force; signed by the ``fleet`` role, so they need no new policy signatures."""
+
+    number: int = 0
+    exemptions: tuple[Exemption, ...] = ()
+
+    def exempts(self, phone_id: PhoneId, now: datetime) -> bool:
+        """Whether `phone_id` is exempt at `now`."""
+        return any(e.phone_id == phone_id and now < e.until for e in self.exemptions)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One published, numbered, immutable, signed policy together with the newest accepted fleet document."""
+
+    number: int
+    policy: Policy
+    fleet: Fleet = Fleet()
+
+
+def _require_utc(name: str, time: datetime) -> None:
+    if time.tzinfo is not UTC and time.utcoffset() != timedelta(0):
+        raise InvalidTime(f"{name} must be an aware UTC time, found {time.isoformat()}")

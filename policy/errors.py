@@ -1,0 +1,28 @@
+"""What can be wrong with a document, as errors.
+
+PolicyError
+├── InvalidName        a package name, user number, phone id or holder is malformed
+├── InvalidTime        a time without zone, or out of order
+├── InvalidDocument    a document does not have the agreed form
+└── UnknownRule        a signed rule that this version does not know: refusing is safer than skipping
+"""
+
+
+class PolicyError(Exception):
+    """Something about a document is wrong; the message says what, and what to do next."""
+
+
+class InvalidName(PolicyError, ValueError):
+    """A package name, user number, phone id or holder is malformed."""
+
+
+class InvalidTime(PolicyError, ValueError):
+    """A time has no zone, or times stand in the wrong order."""
+
+
+class InvalidDocument(PolicyError, ValueError):
+    """A document does not have the agreed form; the message lists the fields at fault."""
+
+
+class UnknownRule(InvalidDocument):
+    """A document carries a rule this version does not know; skipping it would enforce less than was signed."""

@@ -1,0 +1,73 @@
+"""The state of each package before we touched it; what restoring replays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from policy.errors import InvalidDocument
+from policy.names import PackageName, UserNumber
+from policy.observation import EnabledState
+
+
+class EntryState(Enum):
+    """How far one change has come; written down before each step is taken."""
+
+    INTENDED = "intended"
+    DONE = "done"
+    RESTORING = "restoring"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One package of one user that we disabled or were about to, and the state to put back.
+
+    ``prior`` is DEFAULT or ENABLED: other states are never touched, so never remembered.
+    ``rounds`` counts how often it was disabled again after somebody enabled it.
+    """
+
+    user: UserNumber
+    package: PackageName
+    prior: EnabledState
+    state: EntryState
+    bundle_number: int
+    at: datetime
+    rounds: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a prior state that restoring could not have come from."""
+        if not self.prior.can_run:
+            raise InvalidDocument(f"a ledger remembers only states 0 and 1, found {self.prior.value}")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something of ours may still be in force on the phone."""
+        return self.state is not EntryState.RESTORED
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All entries of one phone, at most one per package and user.
+
+    ``marker`` is the random mark provisioning left on the phone; a factory reset takes it away and with it
+    the meaning of every entry.
+    """
+
+    marker: str = ""
+    entries: tuple[LedgerEntry, ...] = ()
+
+    def entry(self, user: UserNumber, package: PackageName) -> LedgerEntry | None:
+        """Return the entry for that package and user, if there is one."""
+        return next((e for e in self.entries if (e.user, e.package) == (user, package)), None)
+
+    @property
+    def open_entries(self) -> tuple[LedgerEntry, ...]:
+        """The entries that still have to be restored one day."""
+        return tuple(e for e in self.entries if e.is_open)
+
+    def with_entry(self, entry: LedgerEntry) -> Ledger:
+        """Return this ledger with `entry` in place of the one for the same package and user."""
+        others = tuple(e for e in self.entries if (e.user, e.package) != (entry.user, entry.package))
+        return Ledger(self.marker, (*others, entry))

@@ -1,0 +1,67 @@
+"""Names that may travel to a phone's shell: each is checked once, at construction, and trusted afterwards."""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+from uuid import UUID, uuid4
+
+from policy.errors import InvalidName
+
+_PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
+_PACKAGE_MAX_LENGTH = 223
+# UserHandle.MAX_SECONDARY_USER_ID and above overflow Android's uid arithmetic (uid = user * 100000 + app).
+_USER_MAX = 21473
+
+
+class PackageName(str):
+    """An Android package name such as ``com.zhiliaoapp.musically``; nothing else can be constructed.
+
+    Raises `InvalidName` for anything that Android would not accept as an application id.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: str) -> Self:
+        """Check `value` whole (never by prefix) and keep it."""
+        if not isinstance(value, str) or not _PACKAGE.fullmatch(value):
+            raise InvalidName(f"expected a package name like com.example.app, found {value!r}")
+        if len(value) > _PACKAGE_MAX_LENGTH:
+            raise InvalidName(f"package name longer than {_PACKAGE_MAX_LENGTH} characters: {value[:40]}…")
+        return super().__new__(cls, value)
+
+
+class UserNumber(int):
+    """The number of an Android user, 0 for the system user; special words such as ``all`` or -1 cannot be made.
+
+    Raises `InvalidName` for anything but a plain non-negative number in Android's range.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: int) -> Self:
+        """Check the range (COMMANDS.md 2.4: always give a plain number)."""
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _USER_MAX:
+            raise InvalidName(f"expected an Android user number from 0 to {_USER_MAX}, found {value!r}")
+        return super().__new__(cls, value)
+
+
+class PhoneId(str):
+    """The random UUID under which a phone is known, made by the station that first enrols it."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: str) -> Self:
+        """Accept only the canonical lower-case form, so that equal phones compare equal."""
+        try:
+            canonical = str(UUID(value))
+        except (ValueError, AttributeError, TypeError):
+            canonical = ""
+        if canonical != value:
+            raise InvalidName(f"expected a phone id (lower-case UUID), found {value!r}")
+        return super().__new__(cls, value)
+
+    @classmethod
+    def random(cls) -> Self:
+        """Return an id that no phone has yet."""
+        return cls(str(uuid4()))

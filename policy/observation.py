@@ -1,0 +1,102 @@
+"""What was asked of one phone and what it answered: named packages only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from policy.names import PackageName, UserNumber
+
+
+class UserKind(Enum):
+    """What an Android user is for, told by type, owner and parent (COMMANDS.md 3 and 16), never by one flag."""
+
+    PERSONAL = "personal"
+    WORK = "work"
+    PRIVATE = "private"
+    CLONE = "clone"
+    SECURE_FOLDER = "secure_folder"
+    OTHER = "other"
+
+
+class EnabledState(IntEnum):
+    """Android's ``enabled=`` number (COMMANDS.md 5.3)."""
+
+    DEFAULT = 0
+    ENABLED = 1
+    DISABLED = 2
+    DISABLED_BY_USER = 3
+    DISABLED_UNTIL_USED = 4
+
+    @property
+    def can_run(self) -> bool:
+        """Whether an installed package in this state can be used."""
+        return self in (EnabledState.DEFAULT, EnabledState.ENABLED)
+
+
+@dataclass(frozen=True)
+class User:
+    """One Android user of the phone; its name never leaves the phone.
+
+    ``owner`` is the package of the profile owner if it is one of the policy's ``owners``; any other owner
+    stays unnamed and only ``has_owner`` tells of it. ``open_to_shell`` is False under ``no_debugging_features``.
+    """
+
+    number: UserNumber
+    kind: UserKind
+    has_owner: bool = False
+    owner: PackageName | None = None
+    open_to_shell: bool = True
+    running: bool = True
+
+
+@dataclass(frozen=True)
+class PackageState:
+    """What ``dumpsys package PKG`` says of one package for one user.
+
+    ``disabled_by_shell`` is True when ``lastDisabledCaller`` names the shell; every adb user leaves that mark.
+    """
+
+    installed: bool
+    hidden: bool = False
+    archived: bool = False
+    suspended: bool = False
+    enabled: EnabledState = EnabledState.DEFAULT
+    disabled_by_shell: bool = False
+
+
+@dataclass(frozen=True)
+class PackageReading:
+    """The states of one package in every user that the phone named, or why they could not be read.
+
+    ``unreadable`` is empty for a good reading. A package unknown to the device has ``known=False`` and no states.
+    ``system`` tells that the phone came with it.
+    """
+
+    package: PackageName
+    states: Mapping[UserNumber, PackageState] = field(default_factory=dict)
+    known: bool = True
+    system: bool = False
+    unreadable: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One phone at one moment.
+
+    ``device_owner`` is named only when it is one of the policy's ``owners`` (``has_device_owner`` tells of any).
+    ``unreadable`` lists what spoils the whole observation (a cut answer, users that contradict each other);
+    what concerns one package stands in its reading.
+    """
+
+    api_level: int
+    users: tuple[User, ...] = ()
+    packages: Mapping[PackageName, PackageReading] = field(default_factory=dict)
+    has_device_owner: bool = False
+    device_owner: PackageName | None = None
+    unreadable: tuple[str, ...] = ()
+
+    def user(self, number: UserNumber) -> User | None:
+        """Return the user of that number, if the phone named it."""
+        return next((user for user in self.users if user.number == number), None)

@@ -1,0 +1,1 @@
+"""The authority: drafts, publishes, listens, shows."""
