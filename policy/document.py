@@ -118,7 +118,8 @@ class Policy:
             raise InvalidDocument(f"an app cannot be banned and managed at once: {sorted(overlap)}")
         if self.minimum_judgement > JUDGEMENT_VERSION:
             raise InvalidDocument(
-                f"the policy needs judgement version {self.minimum_judgement}, this is {JUDGEMENT_VERSION}; update Curfew"
+                f"the policy needs judgement version {self.minimum_judgement}, this is {JUDGEMENT_VERSION};"
+                " update Curfew"
             )
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
-from policy.names import PackageName, UserNumber
+from policy.names import PackageName, PhoneId, UserNumber
 
 
 class UserKind(Enum):
@@ -90,6 +90,7 @@ class Observation:
     what concerns one package stands in its reading.
     """
 
+    phone_id: PhoneId
     api_level: int
     users: tuple[User, ...] = ()
     packages: Mapping[PackageName, PackageReading] = field(default_factory=dict)
