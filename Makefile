@@ -1,0 +1,59 @@
+# The interpreter to build .venv from; empty: tools/set-up finds one.
+PYTHON ?=
+# What the demo and the servers keep, unless told otherwise.
+CURFEW_STATE ?= .curfew
+# Set to 1: the demo ends by itself, with an exit code that says whether every phone ended as the story tells.
+ONCE ?=
+
+BIN := .venv/bin
+SHELL_SCRIPTS = $(sort tools/set-up .ci/run $(shell find agent_scripts tools tests demo -name '*.sh'))
+
+export PYTHON
+
+.PHONY: help setup demo demo-sabotage test lint format bench clean
+
+help:
+	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
+	@echo 'make test     all tests'
+	@echo 'make lint     formatter check, ruff, mypy, shellcheck'
+	@echo 'make format   lets the formatter mend what it can'
+	@echo 'make bench    the measures that the README shows'
+	@echo 'make clean    removes what set-up and tests made; keeps $(CURFEW_STATE), which holds keys'
+
+setup:
+	@tools/set-up
+
+demo:
+	@tools/set-up demo
+	@CURFEW_STATE='$(CURFEW_STATE)' ONCE='$(ONCE)' $(BIN)/python -m demo
+
+ifneq ($(wildcard tests/sabotage),)
+# The demo with one part broken on purpose must fail: proof that it would notice.
+demo-sabotage:
+	@tools/set-up demo
+	$(BIN)/python -m pytest tests/sabotage
+endif
+
+test:
+	@tools/set-up
+	$(BIN)/python -m pytest -n auto --ignore=tests/sabotage
+
+lint:
+	@tools/set-up lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	shellcheck $(SHELL_SCRIPTS)
+
+format:
+	@tools/set-up lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench:
+	@tools/set-up
+	$(BIN)/python -m pytest tests/benchmarks -s
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
