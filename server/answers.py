@@ -1,0 +1,93 @@
+"""Every error becomes one shape of answer, and no stack trace ever leaves.
+
+``{"error": {"code": …, "message": …, "next": …}, "server_time": "2023-03-15T11:00:00Z"}`` under ``/api``, ``/trust``
+and ``/metrics``; a page with the same words everywhere else.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as PlainResponse
+
+from server.context import context
+from server.errors import RequestRefused, StorageFull, StorageUnavailable
+from server.pages import error_page
+
+_MACHINE_PATHS = ("/api/", "/trust/", "/metrics")
+_RETRY_AFTER_S = 5
+_NEXT_STEPS = {
+    400: "Check the request against /api/v1/openapi.json.",
+    401: "Sign in, or send the Authorization header.",
+    404: "Check the address.",
+    405: "Check the method against /api/v1/openapi.json.",
+    413: "Send at most 1 MiB.",
+    415: "Send JSON with Content-Type: application/json.",
+    422: "Correct the named fields; /api/v1/openapi.json has the form.",
+}
+_log = structlog.get_logger()
+
+
+def written(time: datetime) -> str:
+    """Return `time` as the API writes times: UTC, whole seconds, ``Z``."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def answer_errors(app: Flask) -> None:
+    """Register the answers to all errors of `app`."""
+    app.register_error_handler(RequestRefused, _refused)
+    app.register_error_handler(StorageUnavailable, _unavailable)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _refused(error: RequestRefused) -> Response:
+    return _answer(error.status, error.code, error.message, error.next_step)
+
+
+def _unavailable(error: StorageUnavailable) -> Response:
+    code = "storage_full" if isinstance(error, StorageFull) else "storage_busy"
+    _log.error(code, path=request.path, cause=type(error.__cause__).__name__)
+    answer = _answer(503, code, str(error), "Nothing of this request was stored; send it again later.")
+    answer.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    return answer
+
+
+def _http(error: HTTPException) -> PlainResponse:
+    status = error.code or 500
+    if error.response is not None or 300 <= status < 400:
+        return error.get_response()
+    details: Any = getattr(error, "data", None)
+    message = error.description or error.name
+    if details and details.get("messages"):
+        message = f"these fields are wrong: {details['messages']}"
+    code = error.name.lower().replace(" ", "_")
+    answer = _answer(status, code, message, _NEXT_STEPS.get(status, "Try again later."))
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unforeseen(error: Exception) -> Response:
+    # The outermost loop: everything not foreseen ends here, in the log whole and to the client as one sentence.
+    _log.exception("unforeseen", path=request.path, error=type(error).__name__)
+    return _answer(
+        500, "internal_error", "the server failed", "Tell the server's operator the time of this answer."
+    )
+
+
+def _answer(status: int, code: str, message: str, next_step: str) -> Response:
+    if not request.path.startswith(_MACHINE_PATHS):
+        return error_page(status, message, next_step)
+    answer = jsonify(
+        error={"code": code, "message": message, "next": next_step},
+        server_time=written(context().clock.now()),
+    )
+    answer.status_code = status
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,42 @@
+"""The application, as a table of contents."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from server.answers import answer_errors
+from server.api import register_api
+from server.bundles import require_demo_root
+from server.clock import Clock
+from server.config import BODY_LIMIT_BYTES, Config
+from server.context import Context, install_context
+from server.database import Database
+from server.limits import refuse_before_reading
+from server.logs import log_requests
+from server.metrics import count_requests
+from server.pages import register_pages
+from server.trust import register_trust
+
+
+def create_app(config: Config) -> Flask:
+    """Return the server as a WSGI application on a database that is already migrated.
+
+    Raises `ConfigurationRefused` when the settings contradict what is stored.
+    """
+    app = Flask("server")
+    app.config["SECRET_KEY"] = config.secret_key
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    database = Database(config.database_url)
+    if config.story_clock is not None:
+        require_demo_root(database)
+    install_context(app, Context(config, database, Clock(config.story_clock)))
+
+    log_requests(app)
+    count_requests(app)
+    refuse_before_reading(app)
+    answer_errors(app)
+
+    register_api(app)
+    register_trust(app)
+    register_pages(app)
+    return app

@@ -1,0 +1,26 @@
+"""The server's time: UTC now, moved by the story clock of a demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Tells the time; ``story`` is a file with seconds to add, allowed under a demo root only (`server.app`)."""
+
+    story: Path | None = None
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.now(UTC) + timedelta(seconds=self._offset_s())
+
+    def _offset_s(self) -> float:
+        if self.story is None:
+            return 0.0
+        try:
+            return float(self.story.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return 0.0

@@ -1,0 +1,138 @@
+"""One database behind all storage modules: `Database` hands out transactions, and nothing else.
+
+Each storage module declares its own tables on `Base` and is the only one that queries them. A new table also
+needs a migration under ``server/migrations/versions`` (one file per owner, see there).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from server.errors import StorageBusy, StorageFull
+
+_BUSY_TIMEOUT_S = 5.0
+_WRITES = "curfew_writes"
+
+
+class Base(DeclarativeBase):
+    """The mother of all tables; constraints are named so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time that goes in aware and comes back aware, in UTC, on both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; SQLite has no zones, so it gets the bare UTC time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone cannot be stored: {value!r}")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Return the stored time with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """Transactions on SQLite or PostgreSQL; made once per process.
+
+    ``with database.reading() as session`` and ``with database.writing() as session``: the transaction ends with the
+    block, committed unless an error leaves it. Raises `StorageBusy` or `StorageFull` when the database
+    cannot serve; then nothing of the block is stored.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Lend a session for one consistent look; changes made in it are thrown away."""
+        with _translated_errors(), Session(self.engine) as session:
+            yield session
+            session.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Lend a session for one transaction that is committed at the end of the block."""
+        with _translated_errors(), Session(self.engine) as session:
+            session.connection(execution_options={_WRITES: True})
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    engine = create_engine(
+        parsed.update_query_dict({"timeout": str(_BUSY_TIMEOUT_S)})
+        if "timeout" not in parsed.query
+        else parsed
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # The driver would begin transactions by itself, and too late for a consistent look; `_begin_sqlite` does it.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: upgrading a read lock later could fail in the middle, without any waiting.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise StorageBusy("every connection to the database is in use; try again in a few seconds") from error
+    except (OperationalError, InterfaceError) as error:
+        raise _translated(error) from error
+
+
+def _translated(error: DBAPIError) -> StorageBusy | StorageFull:
+    # SQLite says SQLITE_FULL or SQLITE_IOERR (sqlite.org/rescode.html); PostgreSQL class 53 is "insufficient
+    # resources" with 53100 disk_full (PostgreSQL manual, appendix A), class 58 an error of the system.
+    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR", "53100", "58")):
+        return StorageFull("the disk below the database is full or failing; free space there, then try again")
+    return StorageBusy("the database is locked or cannot be reached; try again in a few seconds")

@@ -1,0 +1,97 @@
+"""What can go wrong on the server, as errors. `server.answers` turns them into answers, in one shape.
+
+ServerError
+├── ConfigurationRefused        a setting is missing or contradicts another: the server does not start
+├── StorageUnavailable          the database cannot take or give anything now; nothing was acknowledged
+│   ├── StorageBusy             somebody else holds it
+│   └── StorageFull             the disk below it is full, or failing
+├── PublicationRefused          a trust folder cannot be published as it stands
+└── RequestRefused              one request, refused; carries the HTTP status and a code that programs read
+    ├── Malformed               400
+    ├── NotSignedIn             401
+    ├── NotAllowed              403
+    ├── NotThere                404
+    ├── InConflict              409
+    ├── TooLarge                413
+    └── NotAccepted             a header asks for what this server does not do (411, 415)
+"""
+
+from __future__ import annotations
+
+
+class ServerError(Exception):
+    """Something on the server went wrong; the message says what, and what to do next."""
+
+
+class ConfigurationRefused(ServerError):
+    """A setting is missing or contradicts another; the message names the key and the command that mends it."""
+
+
+class StorageUnavailable(ServerError):
+    """The database can neither take nor give anything now; nothing of this request was stored."""
+
+
+class StorageBusy(StorageUnavailable):
+    """Another process holds the database, or it cannot be reached."""
+
+
+class StorageFull(StorageUnavailable):
+    """The disk below the database is full or failing."""
+
+
+class PublicationRefused(ServerError):
+    """A trust folder cannot be published as it stands."""
+
+
+class RequestRefused(ServerError):
+    """One request, refused. ``code`` is for programs, ``message`` and ``next_step`` are for people."""
+
+    status = 400
+
+    def __init__(self, code: str, message: str, next_step: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.next_step = next_step
+
+
+class Malformed(RequestRefused):
+    """The request does not have the agreed form."""
+
+
+class NotSignedIn(RequestRefused):
+    """The request does not prove who it comes from."""
+
+    status = 401
+
+
+class NotAllowed(RequestRefused):
+    """The sender is known and may not do this."""
+
+    status = 403
+
+
+class NotThere(RequestRefused):
+    """What the request names does not exist."""
+
+    status = 404
+
+
+class InConflict(RequestRefused):
+    """The request contradicts what is stored."""
+
+    status = 409
+
+
+class TooLarge(RequestRefused):
+    """The body is larger than any honest one."""
+
+    status = 413
+
+
+class NotAccepted(RequestRefused):
+    """A header asks for something this server does not do."""
+
+    def __init__(self, status: int, code: str, message: str, next_step: str) -> None:
+        super().__init__(code, message, next_step)
+        self.status = status

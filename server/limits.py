@@ -1,0 +1,33 @@
+"""What is refused by its headers alone, before a byte of a body is read."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from server.config import BODY_LIMIT_BYTES
+from server.errors import NotAccepted, TooLarge
+
+
+def refuse_before_reading(app: Flask) -> None:
+    """Refuse bodies over the limit, of unknown length, or compressed (a small one can unfold to gigabytes)."""
+    app.before_request(_check_headers)
+
+
+def _check_headers() -> None:
+    if request.headers.get("Content-Encoding") is not None:
+        raise NotAccepted(
+            415,
+            "encoded_body",
+            f"Content-Encoding is not accepted, found {request.headers['Content-Encoding']!r}",
+            "Send the body as it is.",
+        )
+    if request.headers.get("Transfer-Encoding") is not None:
+        raise NotAccepted(
+            411, "length_required", "the request does not say how long it is", "Send a Content-Length header."
+        )
+    if (request.content_length or 0) > BODY_LIMIT_BYTES:
+        raise TooLarge(
+            "body_too_large",
+            f"the body has {request.content_length} bytes, at most {BODY_LIMIT_BYTES} are accepted",
+            "Send fewer reports at once.",
+        )

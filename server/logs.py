@@ -1,0 +1,42 @@
+"""One line of JSON per event on stderr: what happened, never with a key, a token, a holder or a body."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+_log = structlog.get_logger()
+
+
+def configure_logs() -> None:
+    """Let this process write its log as lines of JSON on stderr."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
+def log_requests(app: Flask) -> None:
+    """Write one line for each request of `app`: method, route, status and time, but no address or header."""
+    app.before_request(_remember_start)
+    app.after_request(_write_line)
+
+
+def _remember_start() -> None:
+    g.started_at_s = time.perf_counter()
+
+
+def _write_line(response: Response) -> Response:
+    # The route, not the path: a path may carry what somebody typed by mistake.
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    took_ms = round((time.perf_counter() - g.started_at_s) * 1000, 1) if "started_at_s" in g else None
+    _log.info("request", method=request.method, route=route, status=response.status_code, took_ms=took_ms)
+    return response

@@ -1,0 +1,125 @@
+"""What the server says of a phone now, computed from its latest report and the clock. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from policy.document import Bundle
+from policy.names import PhoneId
+from policy.report import Consent
+from policy.verdict import Reason, Stage, Verdict
+
+
+class Standing(Enum):
+    """One word per phone for counts and filters; the first that fits, in this order."""
+
+    DECLINED = "declined"
+    """Its owner did not agree: nothing was asked, the mail side has to act."""
+    UNSEEN = "unseen"
+    """Provisioned, and no check was ever reported."""
+    WAITING_FOR_LIFT = "waiting_for_lift"
+    """The measure is over for this phone (lifted or exempt) and something of ours is still in force on it."""
+    SILENT = "silent"
+    """Its latest check is older than the policy's ``overdue_limit``."""
+    UNREADABLE = "unreadable"
+    """The latest check could not look; never counted as either of the next ones."""
+    NOT_ENFORCEABLE = "not_enforceable"
+    """Violating, and disabling cannot reach every place in use: the mail side has to act."""
+    VIOLATING = "violating"
+    """A banned app is present."""
+    COMPLIANT = "compliant"
+    """A positive answer for every user and package that counts."""
+
+
+@dataclass(frozen=True)
+class LatestCheck:
+    """The newest check of one phone, newest by its trusted time and not by its arrival."""
+
+    report_id: str
+    station_id: str
+    checked_at: datetime
+    received_at: datetime
+    time_trusted: bool
+    verdict: Verdict
+    enforceable: bool
+    stage: Stage
+    bundle_number: int
+    release: str
+    api_level: int
+    patch_level: str
+    boot_state: str
+    families: tuple[str, ...]
+    """Names of the families found, each once."""
+    open_entries: int
+    """Packages that are disabled by us, or may be."""
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What holds for the whole fleet at one moment: the time and the newest bundle, if one is published."""
+
+    now: datetime
+    bundle: Bundle | None = None
+
+    @property
+    def lifted(self) -> bool:
+        """Whether the measure is over for everybody."""
+        return self.bundle is not None and (
+            self.bundle.policy.lifted or self.now >= self.bundle.policy.ends_at
+        )
+
+    @property
+    def after_deadline(self) -> bool:
+        """Whether the deadline has passed and the measure is not over."""
+        return self.bundle is not None and self.now >= self.bundle.policy.deadline and not self.lifted
+
+    @property
+    def overdue_limit(self) -> timedelta | None:
+        """How old a latest check may be; None without a bundle."""
+        return self.bundle.policy.overdue_limit if self.bundle else None
+
+    def exempts(self, phone_id: PhoneId) -> bool:
+        """Whether an exemption is in force for that phone."""
+        return self.bundle is not None and self.bundle.fleet.exempts(phone_id, self.now)
+
+    def overdue(self, since: datetime) -> bool:
+        """Whether `since` is longer ago than the overdue limit."""
+        return self.overdue_limit is not None and self.now - since > self.overdue_limit
+
+
+def standing_of(
+    phone_id: PhoneId, consent: Consent, latest: LatestCheck | None, situation: Situation
+) -> Standing:
+    """Return the standing of one phone; every phone has exactly one."""
+    if consent is Consent.DECLINED:
+        return Standing.DECLINED
+    if latest is None:
+        return Standing.UNSEEN
+    if latest.open_entries and (situation.lifted or situation.exempts(phone_id)):
+        return Standing.WAITING_FOR_LIFT
+    if situation.overdue(latest.checked_at):
+        return Standing.SILENT
+    if latest.verdict is Verdict.UNREADABLE:
+        return Standing.UNREADABLE
+    if latest.verdict is Verdict.VIOLATING:
+        return Standing.VIOLATING if latest.enforceable else Standing.NOT_ENFORCEABLE
+    return Standing.COMPLIANT
+
+
+def no_counts() -> dict[Standing, int]:
+    """Return a count of zero for every standing, so that pages show the empty ones too."""
+    return dict.fromkeys(Standing, 0)
+
+
+@dataclass(frozen=True)
+class FleetCounts:
+    """How many phones there are, by standing (every standing is a key)."""
+
+    total: int
+    by_standing: Mapping[Standing, int]
+    waiting_by_age: Mapping[str, int]
+    """How many wait for the lift, by the age of their latest check: ``day``, ``week``, ``month``, ``longer``."""
