@@ -1,0 +1,151 @@
+"""The bench at one glance: a row per phone that redraws in place, or a line per event in a log."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from agent_scripts.exchange import ActionOutcome
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.report_writing import CheckRecord, is_fine
+from policy.report import ActionResult
+from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict
+
+_STYLES = {
+    ExitCode.COMPLIANT: "green",
+    ExitCode.VIOLATING: "red",
+    ExitCode.NOT_DONE: "bold red",
+    ExitCode.UNREADABLE: "yellow",
+    ExitCode.NOT_REACHED: "magenta",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a technician reads of one phone. ``next_step`` is empty when nothing is left to do."""
+
+    address: str
+    label: str
+    model: str
+    verdict: str
+    found: str
+    done: str
+    next_step: str
+    exit_code: ExitCode
+    report_id: str = ""
+
+
+def row_of(record: CheckRecord, report_id: str) -> Row:
+    """Return the row for a finished check."""
+    model = record.reading.facts.model if record.reading.facts else record.phone.model
+    return Row(
+        address=record.address,
+        label=record.phone.label,
+        model=model,
+        verdict=record.judgement.verdict.value,
+        found="\n".join(_found(finding) for finding in record.judgement.findings),
+        done="\n".join(filter(None, (_done(outcome) for outcome in record.outcomes))),
+        next_step=_next_step(record),
+        exit_code=record.exit_code,
+        report_id=report_id,
+    )
+
+
+def row_of_error(address: str, label: str, error: Exception) -> Row:
+    """Return the row for a phone that could not be checked; its error says the next step."""
+    return Row(address, label, "", "not reached", "", "", str(error), ExitCode.NOT_REACHED)
+
+
+def _found(finding: Finding) -> str:
+    return f"{finding.package} in user {finding.user}"
+
+
+def _done(outcome: ActionOutcome) -> str:
+    action = outcome.action
+    if action.kind is ActionKind.NOTIFY:
+        return "owner told" if outcome.result is ActionResult.DONE else ""
+    word = {ActionKind.DISABLE: "disabled", ActionKind.RESTORE: "restored"}[action.kind]
+    if is_fine(outcome):
+        return f"{word} {action.package} in user {action.user}"
+    why = outcome.refusal.sentence if outcome.refusal else outcome.result.value.replace("_", " ")
+    return f"NOT {word}: {action.package} in user {action.user} ({why})"
+
+
+def _next_step(record: CheckRecord) -> str:
+    judgement = record.judgement
+    if record.lost:
+        return record.lost
+    if record.contradictions:
+        return "A person must decide:\n" + "\n".join(record.contradictions)
+    if judgement.verdict is Verdict.UNREADABLE:
+        return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
+    if judgement.verdict is Verdict.VIOLATING:
+        closed = [r.detail for r in judgement.reasons if r.code is ReasonCode.PLACE_CLOSED]
+        if closed and judgement.stage is Stage.ENFORCE:
+            return f"Cannot be enforced here ({'; '.join(closed)}): the mail side must block this phone."
+        if judgement.stage is Stage.REMIND:
+            return "Ask the owner to remove the app before the deadline."
+        return "The owner removes the app; the next check puts everything back."
+    return ""
+
+
+@dataclass
+class Bench:
+    """Collects rows while phones are visited and shows them: a table, a line each, or JSON."""
+
+    stage: str
+    as_json: bool = False
+    rows: dict[str, Row | None] = field(default_factory=dict)
+    _live: Live | None = None
+
+    @contextmanager
+    def shown(self, addresses: list[str]) -> Iterator[Bench]:
+        """Show the table while the block runs; in a terminal it redraws in place."""
+        self.rows = dict.fromkeys(addresses)
+        if self.as_json or not sys.stdout.isatty():
+            yield self
+            if not self.as_json:
+                Console(width=160).print(self.table())
+            return
+        with Live(self.table(), refresh_per_second=8) as self._live:
+            yield self
+            self._live.update(self.table())
+
+    def add(self, row: Row) -> None:
+        """Take in a finished phone."""
+        self.rows[row.address] = row
+        if self.as_json:
+            print(json.dumps(as_json(row), sort_keys=True), flush=True)
+        elif self._live is not None:
+            self._live.update(self.table())
+        else:
+            print(f"{row.address}: {row.verdict}. {row.next_step}".strip(), file=sys.stderr, flush=True)
+
+    def table(self) -> Table:
+        """Return the table as it stands, phones in the order they were named."""
+        table = Table(title=self.stage, title_justify="left", show_lines=True, expand=False)
+        for heading in ("Phone", "Verdict", "Found", "Done", "Next step"):
+            table.add_column(heading, overflow="fold")
+        for address, row in self.rows.items():
+            if row is None:
+                table.add_row(address, "…", "", "", "")
+                continue
+            name = "\n".join(filter(None, (row.label, row.model, row.address)))
+            # Text, not markup: a phone's model name must not be able to paint the table.
+            verdict = Text(row.verdict, style=_STYLES[row.exit_code])
+            table.add_row(Text(name), verdict, Text(row.found), Text(row.done), Text(row.next_step))
+        return table
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """Return the row as `--json` prints it: one flat object per phone."""
+    return {**vars(row), "exit_code": int(row.exit_code)}

@@ -1,0 +1,165 @@
+"""One check of one phone: read, judge, act, read back, and the report that stays (DESIGN.md 4).
+
+    read one exchange -> settle the ledger -> judge -> ledger on disk -> act in one exchange -> report on disk
+
+Everything that decides is elsewhere and pure; this module only keeps the order, which is what makes a pulled
+cable or a killed process harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from agent_scripts import exchange, ledger_steps
+from agent_scripts.errors import PhoneError, PhoneNotProvisioned
+from agent_scripts.phone_connection import PhoneConnection
+from agent_scripts.report_writing import CheckRecord
+from agent_scripts.run import Run
+from agent_scripts.station import KnownPhone, Station
+from policy.judgement import judge
+from policy.ledger import Ledger
+from policy.ledger_merge import merge_ledgers
+from policy.names import PhoneId
+from policy.report import Consent
+from policy.verdict import Action, ActionKind, Judgement, Reason, ReasonCode, Stage, Verdict
+
+READ_TIMEOUT_S = 60.0
+ACT_TIMEOUT_S = 90.0
+ANSWER_MAX_BYTES = 1 << 20
+"""A phone's cut answer is a few KiB; a mebibyte is far beyond any honest one."""
+
+
+async def check_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
+    """Check one phone and return the record of it; nothing due is left undone without being in the record.
+
+    Raises `PhoneNotProvisioned` when neither the phone nor the station knows which phone it is, and
+    `PhoneError` when it could not be read and is not known, so that no report can be written about it.
+    """
+    return await _visit(run, connection, address, _judged)
+
+
+async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
+    """Put back everything that any ledger remembers for this phone, whatever the policy says.
+
+    Needs neither server nor valid trust (DESIGN.md 4 rule 9). Raises as `check_phone` does.
+    """
+    return await _visit(run, connection, address, _judged_for_restoring)
+
+
+Judge = Callable[[Run, exchange.Reading, Ledger], Judgement]
+
+
+async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Judge) -> CheckRecord:
+    reading = await _read(run, connection, address)
+    phone = _which_phone(run.station, reading, address)
+    reading = _under_its_id(reading, phone.phone_id)
+    merged = merge_ledgers(
+        reading.memory.marker,
+        reading.memory.ledger,
+        run.station.ledger(phone.phone_id),
+        await _server_ledger(run, phone.phone_id, reading),
+    )
+    ledger = ledger_steps.settled(merged.ledger, reading.observation)
+    judgement = decide(run, reading, ledger)
+    record = CheckRecord(
+        address=address,
+        phone=phone,
+        reading=reading,
+        judgement=judgement,
+        ledger=ledger,
+        contradictions=merged.contradictions,
+    )
+    if _may_act(reading) and (judgement.actions or ledger != reading.memory.ledger):
+        return await _act(run, connection, record)
+    return record
+
+
+async def _read(run: Run, connection: PhoneConnection, address: str) -> exchange.Reading:
+    packages = run.bundle.policy.named_packages if run.bundle else ()
+    owners = run.bundle.policy.owners if run.bundle else frozenset()
+    known = run.station.phone_at(address)
+    mark = exchange.new_mark()
+    command = exchange.read_command(mark, packages, owners)
+    try:
+        answer, lost = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES), ""
+    except PhoneError as error:
+        if known is None:
+            raise
+        answer, lost = b"", str(error)
+    reading = exchange.parse_reading(mark, answer, packages, owners, known and known.phone_id)
+    if not lost:
+        return reading
+    # What was lost on the way is a fact about this check, and the reason a person needs to see first.
+    spoilt = replace(reading.observation, unreadable=(lost, *reading.observation.unreadable))
+    return replace(reading, observation=spoilt)
+
+
+def _which_phone(station: Station, reading: exchange.Reading, address: str) -> KnownPhone:
+    if reading.memory.phone_id is not None:
+        phone = station.phone(reading.memory.phone_id)
+        return phone or KnownPhone(reading.memory.phone_id, address=address, consent=Consent.AGREED)
+    phone = station.phone_at(address)
+    if phone is None or not reading.observation.unreadable:
+        # Readable, yet without our mark: a new phone, or one that was reset to factory state.
+        raise PhoneNotProvisioned(address)
+    return phone
+
+
+def _under_its_id(reading: exchange.Reading, phone_id: PhoneId) -> exchange.Reading:
+    """Return the reading under the id that rings and exemptions know the phone by."""
+    return replace(reading, observation=replace(reading.observation, phone_id=phone_id))
+
+
+async def _server_ledger(run: Run, phone_id: PhoneId, reading: exchange.Reading) -> Ledger | None:
+    """Ask the server only when the phone itself remembers nothing: the straight path costs no request."""
+    if reading.memory.ledger is not None or not reading.memory.marker:
+        return None
+    return await run.server_ledger(phone_id)
+
+
+def _judged(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
+    if run.bundle is None:
+        return _judged_for_restoring(run, reading, ledger)
+    return judge(run.bundle, reading.observation, ledger, run.moment)
+
+
+def _judged_for_restoring(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
+    actions = tuple(Action(ActionKind.RESTORE, e.user, e.package, e.prior) for e in ledger.open_entries)
+    if run.bundle is not None:
+        return replace(judge(run.bundle, reading.observation, ledger, run.moment), actions=actions)
+    reason = Reason(ReasonCode.PHONE_UNREADABLE, "no accepted bundle on this station: nothing was judged")
+    return Judgement(Stage.PAUSED, Verdict.UNREADABLE, False, (reason,), actions=actions)
+
+
+def _may_act(reading: exchange.Reading) -> bool:
+    """Whether the phone's own memory is there to write to; without it no change would be recorded."""
+    return bool(reading.memory.marker) and not reading.memory.problem and reading.facts is not None
+
+
+async def _act(run: Run, connection: PhoneConnection, record: CheckRecord) -> CheckRecord:
+    actions = record.judgement.actions
+    number = run.bundle.number if run.bundle else 0
+    ledger = ledger_steps.planned(record.ledger, actions, number, run.time.now)
+    run.station.keep_ledger(record.phone.phone_id, ledger)
+    assert record.reading.facts is not None
+    mark = exchange.new_mark()
+    command = exchange.act_command(
+        mark,
+        actions,
+        ledger,
+        record.reading.memory.ledger_sha256,
+        record.reading.facts.api_level,
+        run.message,
+    )
+    try:
+        answer = await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES)
+    except PhoneError as error:
+        # The cable was pulled while acting: what happened is unknown until the next visit settles it.
+        return replace(
+            record, ledger=ledger, acting=exchange.parse_acting(mark, b"", actions, ledger), lost=str(error)
+        )
+    acting = exchange.parse_acting(mark, answer, actions, ledger)
+    ledger = acting.ledger or ledger
+    run.station.keep_ledger(record.phone.phone_id, ledger)
+    return replace(record, ledger=ledger, acting=acting)

@@ -1,0 +1,59 @@
+"""How a ledger moves on: what the phone shows settles old entries, what is planned opens new ones. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.observation import EnabledState, Observation
+from policy.verdict import Action, ActionKind
+
+
+def settled(ledger: Ledger, observation: Observation) -> Ledger:
+    """Return the ledger with interrupted steps decided by what the phone is now.
+
+    A run that was killed leaves `intended` or `restoring`; only the phone knows whether the step happened.
+    Entries that the phone gave no good answer for stay as they are.
+    """
+    for entry in ledger.open_entries:
+        ledger = ledger.with_entry(_settle(entry, observation))
+    return ledger
+
+
+def _settle(entry: LedgerEntry, observation: Observation) -> LedgerEntry:
+    reading = observation.packages.get(entry.package)
+    state = reading.states.get(entry.user) if reading and not reading.unreadable else None
+    if observation.unreadable or state is None:
+        return entry
+    disabled_by_us = state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell
+    if entry.state in (EntryState.INTENDED, EntryState.RESTORING) and disabled_by_us:
+        return replace(entry, state=EntryState.DONE)
+    if entry.state is EntryState.RESTORING and state.enabled is entry.prior:
+        return replace(entry, state=EntryState.RESTORED)
+    return entry
+
+
+def planned(ledger: Ledger, actions: Iterable[Action], bundle_number: int, now: datetime) -> Ledger:
+    """Return the ledger as it must be on disk before `actions` are carried out.
+
+    A DISABLE opens an entry, or counts another round on the open one and keeps its prior state: what somebody
+    set in between is not what the phone was before us. A RESTORE turns its entry to `restoring`.
+    """
+    for action in actions:
+        entry = ledger.entry(action.user, action.package)
+        if action.kind is ActionKind.DISABLE and action.prior is not None:
+            ledger = ledger.with_entry(_intended(action, action.prior, entry, bundle_number, now))
+        elif action.kind is ActionKind.RESTORE and entry is not None:
+            ledger = ledger.with_entry(replace(entry, state=EntryState.RESTORING, at=now))
+    return ledger
+
+
+def _intended(
+    action: Action, prior: EnabledState, entry: LedgerEntry | None, bundle_number: int, now: datetime
+) -> LedgerEntry:
+    if entry is not None and entry.is_open:
+        rounds = entry.rounds + (entry.state is EntryState.DONE)
+        return replace(entry, state=EntryState.INTENDED, bundle_number=bundle_number, at=now, rounds=rounds)
+    return LedgerEntry(action.user, action.package, prior, EntryState.INTENDED, bundle_number, now)

@@ -1,0 +1,105 @@
+"""Provisioning: consent first, then who the phone is, then the mark it is known by."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+
+from agent_scripts import exchange
+from agent_scripts.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, READ_TIMEOUT_S
+from agent_scripts.errors import ProvisioningFailed
+from agent_scripts.phone_connection import PhoneConnection
+from agent_scripts.server_client import ServerClient
+from agent_scripts.station import KnownPhone, Station
+from policy.names import PhoneId
+from policy.report import Consent
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What the technician writes down about a phone; ``holder`` is the organisation's opaque reference."""
+
+    label: str
+    holder: str
+
+
+async def provision_phone(
+    station: Station, client: ServerClient, connection: PhoneConnection, address: str, owner: Owner
+) -> KnownPhone:
+    """Make a phone known to server, station and itself, and return what the station now knows of it.
+
+    The phone is asked for its make, serial and our own folder, for no app at all. Provisioning again is
+    harmless: the phone keeps its id and, unless it was reset, its mark. Raises `ProvisioningFailed` with the
+    next step, `PhoneError` and `ServerError`; nothing is remembered then.
+    """
+    mark = exchange.new_mark()
+    answer = await connection.run(exchange.read_command(mark, (), ()), READ_TIMEOUT_S, ANSWER_MAX_BYTES)
+    reading = exchange.parse_reading(mark, answer, (), (), None)
+    if reading.facts is None:
+        reasons = "; ".join(reading.observation.unreadable) or "no reason given"
+        raise ProvisioningFailed(
+            f"{address} could not say what it is ({reasons}). Reconnect it and try again."
+        )
+    facts, memory = reading.facts, reading.memory
+    identity = station.phone_identity(facts.manufacturer, facts.device, facts.serial, owner.label)
+    proposed = memory.phone_id or station.id_of_identity(identity) or PhoneId.random()
+    phone_id = await asyncio.to_thread(
+        client.register_phone,
+        identity=identity,
+        phone_id=proposed,
+        manufacturer=facts.manufacturer,
+        model=facts.model,
+        label=owner.label,
+        holder=owner.holder,
+        consent=Consent.AGREED,
+        api_level=facts.api_level,
+        virtual=facts.virtual,
+    )
+    same_phone = memory.phone_id == phone_id and memory.marker
+    await _leave_mark(connection, address, phone_id, memory.marker if same_phone else secrets.token_hex(16))
+    phone = KnownPhone(
+        phone_id,
+        address=address,
+        identity=identity,
+        consent=Consent.AGREED,
+        label=owner.label,
+        model=facts.model,
+    )
+    station.remember(phone)
+    return phone
+
+
+async def _leave_mark(connection: PhoneConnection, address: str, phone_id: PhoneId, marker: str) -> None:
+    mark = exchange.new_mark()
+    answer = await connection.run(
+        exchange.provision_command(mark, phone_id, marker), ACT_TIMEOUT_S, ANSWER_MAX_BYTES
+    )
+    provisioned = exchange.parse_provisioning(mark, answer)
+    if provisioned.problem:
+        raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
+
+
+def record_refusal(station: Station, client: ServerClient, owner: Owner) -> PhoneId:
+    """Record that an owner declined and return the id under which the mail side finds the phone.
+
+    The phone is not asked anything, not even its serial: the label alone identifies it.
+    """
+    if not owner.label:
+        raise ProvisioningFailed(
+            "A declined phone is known by its label alone: add --label with the asset tag."
+        )
+    identity = station.phone_identity("", "", "", owner.label)
+    phone_id = client.register_phone(
+        identity=identity,
+        phone_id=station.id_of_identity(identity) or PhoneId.random(),
+        manufacturer="",
+        model="",
+        label=owner.label,
+        holder=owner.holder,
+        consent=Consent.DECLINED,
+        api_level=0,
+        virtual=False,
+    )
+    station.remember(KnownPhone(phone_id, identity=identity, consent=Consent.DECLINED, label=owner.label))
+    return phone_id

@@ -1,0 +1,141 @@
+"""From the record of one check to the report that is signed and kept."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from uuid import uuid4
+
+from agent_scripts.exchange import Acting, ActionOutcome, Reading
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.station import KnownPhone
+from agent_scripts.trusted_time import TrustedMoment
+from policy.document import JUDGEMENT_VERSION
+from policy.ledger import Ledger
+from policy.observation import EnabledState, PackageState
+from policy.report import ActionResult, Report, ReportedAction, ReportedApp, ReportedUser
+from policy.verdict import ActionKind, Judgement, ManagedState, Verdict
+
+_FINE = (ActionResult.DONE, ActionResult.ALREADY)
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """All that one check saw, decided and did. ``lost`` tells why the acting exchange gave no answer."""
+
+    address: str
+    phone: KnownPhone
+    reading: Reading
+    judgement: Judgement
+    ledger: Ledger
+    contradictions: tuple[str, ...] = ()
+    acting: Acting | None = None
+    lost: str = ""
+
+    @property
+    def outcomes(self) -> tuple[ActionOutcome, ...]:
+        """What became of each action, read back from the phone."""
+        return self.acting.outcomes if self.acting else ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What this one phone contributes to the exit code of the run."""
+        if self.lost:
+            return ExitCode.NOT_REACHED
+        if self.contradictions or any(not is_fine(outcome) for outcome in self.outcomes) or self._left_undone:
+            return ExitCode.NOT_DONE
+        if self.judgement.verdict is Verdict.UNREADABLE:
+            return ExitCode.UNREADABLE
+        if self.judgement.verdict is Verdict.VIOLATING:
+            return ExitCode.VIOLATING if self.judgement.enforceable else ExitCode.NOT_DONE
+        return ExitCode.COMPLIANT
+
+    @property
+    def _left_undone(self) -> bool:
+        """Whether actions were due and none could be tried, because the phone's memory was not usable."""
+        return bool(self.judgement.actions) and self.acting is None
+
+
+def is_fine(outcome: ActionOutcome) -> bool:
+    """Whether reading back showed what was wanted; a notification that was not shown is no failure."""
+    return outcome.action.kind is ActionKind.NOTIFY or outcome.result in _FINE
+
+
+def report_of(
+    record: CheckRecord,
+    *,
+    station_id: str,
+    counter: int,
+    operator: str,
+    time: TrustedMoment,
+    bundle_number: int,
+) -> Report:
+    """Return the report of one check. The skew is the phone's clock minus trusted time, in seconds."""
+    facts, judgement = record.reading.facts, record.judgement
+    skew = facts and facts.phone_clock and round((facts.phone_clock - time.now).total_seconds())
+    acting = record.acting
+    return Report(
+        report_id=str(uuid4()),
+        station_id=station_id,
+        counter=counter,
+        operator=operator,
+        agent_version=version("curfew"),
+        judgement_version=JUDGEMENT_VERSION,
+        transport=record.address.partition(":")[0],
+        virtual=bool(facts and facts.virtual),
+        phone_id=record.phone.phone_id,
+        consent=record.phone.consent,
+        model=facts.model if facts else record.phone.model,
+        manufacturer=facts.manufacturer if facts else "",
+        release=facts.release if facts else "",
+        api_level=facts.api_level if facts else 0,
+        patch_level=facts.patch_level if facts else "",
+        boot_state=facts.boot_state if facts else "",
+        bundle_number=bundle_number,
+        stage=judgement.stage,
+        checked_at=time.now,
+        time_trusted=time.trusted,
+        phone_skew_s=skew,
+        verdict=judgement.verdict,
+        enforceable=judgement.enforceable,
+        reasons=judgement.reasons,
+        users=tuple(
+            ReportedUser(user.number, user.kind, user.open_to_shell)
+            for user in record.reading.observation.users
+        ),
+        findings=judgement.findings,
+        managed=tuple(_reported_app(managed, record.outcomes) for managed in judgement.managed),
+        actions=tuple(_reported_action(outcome) for outcome in record.outcomes),
+        commands=(*record.reading.commands, *(acting.commands if acting else ())),
+        answers_sha256=_hash_of_answers(record),
+        ledger=record.ledger,
+        contradictions=record.contradictions,
+    )
+
+
+def _hash_of_answers(record: CheckRecord) -> str:
+    """Return one SHA-256 over both exchanges: that of the reading alone, or of both hashes in order."""
+    if record.acting is None:
+        return record.reading.answers_sha256
+    both = record.reading.answers_sha256 + record.acting.answers_sha256
+    return hashlib.sha256(both.encode()).hexdigest()
+
+
+def _reported_app(managed: ManagedState, outcomes: tuple[ActionOutcome, ...]) -> ReportedApp:
+    before = managed.state.enabled
+    for outcome in outcomes:
+        acted_on = (outcome.action.user, outcome.action.package) == (managed.user, managed.package)
+        if acted_on and outcome.action.kind is not ActionKind.NOTIFY:
+            return ReportedApp(managed.user, managed.package, before, _enabled(outcome.after))
+    return ReportedApp(managed.user, managed.package, before, before)
+
+
+def _enabled(state: PackageState | None) -> EnabledState | None:
+    return state.enabled if state is not None else None
+
+
+def _reported_action(outcome: ActionOutcome) -> ReportedAction:
+    action = outcome.action
+    refusal = outcome.refusal.value if outcome.refusal else ""
+    return ReportedAction(action.kind, action.user, action.package, outcome.result, refusal)

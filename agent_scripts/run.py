@@ -1,0 +1,119 @@
+"""One run of the agent: what is known before the first phone, and what is sent after the last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from agent_scripts.errors import AgentError, ServerError
+from agent_scripts.report_writing import CheckRecord, report_of
+from agent_scripts.sender import SendResult, send_spool
+from agent_scripts.server_client import ServerClient
+from agent_scripts.spool import Spool
+from agent_scripts.station import Station
+from agent_scripts.trusted_time import TrustedClock, TrustedMoment
+from certs.envelope import sign_envelope
+from certs.errors import CertsError
+from certs.trust_client import AcceptedBundle, TrustClient
+from policy.document import Bundle, Message
+from policy.ledger import Ledger
+from policy.names import PhoneId
+from policy.report import REPORT_PAYLOAD_TYPE
+from policy.schemas import dump_report
+from policy.verdict import Moment
+
+_REFRESH_BEFORE = timedelta(hours=6)
+"""A timestamp this close to its end is renewed even when the server names no newer bundle."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the agent knows before it meets a phone; the clock is read once, here.
+
+    ``server_ledger`` asks the server for a phone's last reported ledger and returns None when there is none
+    or the server is away.
+    """
+
+    station: Station
+    operator: str
+    time: TrustedMoment
+    accepted: AcceptedBundle | None
+    language: str
+    server_ledger: Callable[[PhoneId], Awaitable[Ledger | None]]
+
+    @property
+    def bundle(self) -> Bundle | None:
+        """The bundle this run judges by."""
+        return self.accepted.bundle if self.accepted else None
+
+    @property
+    def moment(self) -> Moment:
+        """The time of this run as the judgement takes it."""
+        age = self.time.now - self.accepted.confirmed_at if self.accepted else timedelta.max
+        return Moment(self.time.now, self.time.trusted, age)
+
+    @property
+    def message(self) -> Message | None:
+        """The policy's words to the owner in the station's language, else in English."""
+        messages = self.bundle.policy.messages if self.bundle else {}
+        return messages.get(self.language) or messages.get("en")
+
+
+async def begin_run(station: Station, operator: str, language: str, warn: Callable[[str], None]) -> Run:
+    """Return the run after asking the server for its time and, if it has one, the newer bundle.
+
+    Without a server the station goes on with what it has; every such fall-back is told through `warn`.
+    """
+    client = ServerClient(station)
+    trust = TrustClient(station.trust_folder, client.fetch, f"{station.server_url}/trust")
+    clock = TrustedClock(station.folder, station.story_clock)
+    accepted = trust.stored()
+    try:
+        status = await asyncio.to_thread(client.status)
+        clock.confirm(status.server_time)
+        if _is_due(accepted, status.bundle_number, clock.read()):
+            accepted = await asyncio.to_thread(trust.refresh, clock.read().now)
+    except ServerError as error:
+        warn(f"{error} Going on with bundle {accepted.bundle.number if accepted else 'none'}.")
+    except CertsError as error:
+        warn(f"The newest bundle is refused: {error} Going on with the accepted one.")
+
+    async def server_ledger(phone_id: PhoneId) -> Ledger | None:
+        try:
+            return await asyncio.to_thread(client.ledger, phone_id)
+        except AgentError as error:
+            warn(f"The server's ledger of this phone could not be had: {error}")
+            return None
+
+    return Run(station, operator, clock.read(), accepted, language, server_ledger)
+
+
+def _is_due(accepted: AcceptedBundle | None, newest: int, time: TrustedMoment) -> bool:
+    return (
+        accepted is None
+        or newest != accepted.bundle.number
+        or time.now > accepted.timestamp_expires - _REFRESH_BEFORE
+    )
+
+
+def keep_report(run: Run, record: CheckRecord) -> str:
+    """Sign the report of `record`, put it on disk and return its id; from here on it cannot be lost."""
+    report = report_of(
+        record,
+        station_id=run.station.station_id,
+        counter=run.station.next_counter(),
+        operator=run.operator,
+        time=run.time,
+        bundle_number=run.bundle.number if run.bundle else 0,
+    )
+    envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
+    Spool(run.station.spool_folder).keep(report.counter, envelope)
+    return report.report_id
+
+
+async def send_reports(station: Station) -> SendResult:
+    """Send what waits in the spool and return what became of it. Raises `ServerError` when nothing went."""
+    clock = TrustedClock(station.folder, station.story_clock)
+    return await asyncio.to_thread(send_spool, station, ServerClient(station), clock)

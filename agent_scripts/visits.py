@@ -1,0 +1,115 @@
+"""Many phones at once: connect, visit, keep the report, show the row, and send at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import click
+
+from agent_scripts.bench import Bench, row_of, row_of_error
+from agent_scripts.errors import PhoneError, ServerError
+from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.phone_address import PhoneAddress
+from agent_scripts.phone_connection import PhoneConnection, open_connection
+from agent_scripts.report_writing import CheckRecord
+from agent_scripts.run import Run, begin_run, keep_report, send_reports
+from agent_scripts.spool import Spool
+from agent_scripts.station import Station
+
+T = TypeVar("T")
+Visit = Callable[[Run, PhoneConnection, str], Awaitable[CheckRecord]]
+
+_AT_ONCE = 64
+"""Phones visited in parallel; a bench of a hundred phones then keeps one core busy, not a swarm of sockets."""
+
+
+def say(text: str) -> None:
+    """Tell the technician something that is not a result."""
+    click.echo(text, err=True)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who visits and how: the options that hold for every phone of one command."""
+
+    station: Station
+    operator: str
+    plain_tcp: bool
+    as_json: bool
+    language: str
+
+
+def visit_phones(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCode:
+    """Visit all phones in parallel, send the reports, and return the most urgent exit code."""
+    return asyncio.run(_visit_and_send(visitor, addresses, visit))
+
+
+async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCode:
+    run = await begin_run(visitor.station, visitor.operator, visitor.language, say)
+    bench = Bench(_title(run), visitor.as_json)
+
+    async def one(address: str) -> ExitCode:
+        try:
+            async with connected(visitor.station, address, visitor.plain_tcp) as connection:
+                record = await visit(run, connection, address)
+            row = row_of(record, keep_report(run, record))
+        except PhoneError as error:
+            known = visitor.station.phone_at(address)
+            row = row_of_error(address, known.label if known else "", error)
+        bench.add(row)
+        return row.exit_code
+
+    with bench.shown(addresses):
+        codes = await visit_all(addresses, one)
+    return most_urgent([*codes, await _send(visitor.station)])
+
+
+async def visit_all(addresses: Iterable[str], visit: Callable[[str], Awaitable[T]]) -> list[T]:
+    """Run `visit` for all addresses in parallel, within bounds, and return the results in the order given."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def gated(address: str) -> T:
+        async with gate:
+            return await visit(address)
+
+    return list(await asyncio.gather(*(gated(address) for address in addresses)))
+
+
+@asynccontextmanager
+async def connected(station: Station, address: str, plain_tcp: bool) -> AsyncIterator[PhoneConnection]:
+    """Hold a connection to the phone at `address` for the length of the block."""
+    connection = await open_connection(PhoneAddress.parse(address), station.adb_keys, plain_tcp=plain_tcp)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def send_waiting(station: Station) -> ExitCode:
+    """Send what waits on this station; reports that cannot go now stay where they are."""
+    return asyncio.run(_send(station))
+
+
+async def _send(station: Station) -> ExitCode:
+    waiting = len(Spool(station.spool_folder).waiting())
+    if not waiting:
+        return ExitCode.COMPLIANT
+    try:
+        result = await send_reports(station)
+    except ServerError as error:
+        say(f"{waiting} report(s) stay on this station: {error} `curfew-agent send` sends them later.")
+        return ExitCode.NOT_SENT
+    for line in result.set_aside:
+        say(line)
+    return ExitCode.NOT_SENT if result.set_aside else ExitCode.COMPLIANT
+
+
+def _title(run: Run) -> str:
+    if run.bundle is None:
+        return "No accepted bundle: nothing is judged, restoring works"
+    trust = "" if run.time.trusted else f"; clock not trusted ({run.time.why}), nothing new is disabled"
+    return f"Bundle {run.bundle.number} at {run.time.now:%Y-%m-%d %H:%M} UTC{trust}"
