@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from agent_scripts.exchange import Acting, ActionOutcome, Reading
 from agent_scripts.exit_codes import ExitCode
+from agent_scripts.phone_address import PhoneAddress
 from agent_scripts.station import KnownPhone
 from agent_scripts.trusted_time import TrustedMoment
 from policy.document import JUDGEMENT_VERSION
@@ -82,7 +83,7 @@ def report_of(
         operator=operator,
         agent_version=version("curfew"),
         judgement_version=JUDGEMENT_VERSION,
-        transport=record.address.partition(":")[0],
+        transport=PhoneAddress.parse(record.address).transport,
         virtual=bool(facts and facts.virtual),
         phone_id=record.phone.phone_id,
         consent=record.phone.consent,
