@@ -1,0 +1,122 @@
+"""What the closed words of reports are called on pages; every member of each enumeration has its words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from policy.observation import EnabledState, UserKind
+from policy.report import ActionResult, Consent
+from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
+
+
+@dataclass(frozen=True)
+class Word:
+    """A label, the tone it is shown in (``good``, ``bad``, ``unsure`` or plain) and a sentence of explanation."""
+
+    label: str
+    tone: str = ""
+    sentence: str = ""
+
+
+VERDICTS: Mapping[Verdict, Word] = {
+    Verdict.COMPLIANT: Word("compliant", "good", "Every user was read and no banned app was found."),
+    Verdict.VIOLATING: Word("violating", "bad", "A banned app was found."),
+    Verdict.UNREADABLE: Word(
+        "unreadable", "unsure", "We could not look. This counts neither as compliant nor as violating."
+    ),
+}
+
+STAGES: Mapping[Stage, Word] = {
+    Stage.REMIND: Word("remind", "", "Before the deadline: owners are reminded, nothing is disabled."),
+    Stage.ENFORCE: Word("enforce", "", "Managed apps are disabled while a banned app is on the phone."),
+    Stage.PAUSED: Word("paused", "unsure", "The review is due: nothing new is disabled, restoring goes on."),
+    Stage.LIFTED: Word("lifted", "", "The ban is over: everything that was disabled is put back."),
+}
+
+REASONS: Mapping[ReasonCode, Word] = {
+    ReasonCode.BANNED_APP_PRESENT: Word("banned app present", "bad", "A banned app is installed."),
+    ReasonCode.BANNED_APP_GONE: Word("banned app gone", "good", "No banned app is installed for any user."),
+    ReasonCode.MANAGED_APPS_GONE: Word(
+        "managed apps gone", "good", "The managed apps were removed, which is the other way to comply."
+    ),
+    ReasonCode.PHONE_UNREADABLE: Word("phone unreadable", "unsure", "The whole answer could not be used."),
+    ReasonCode.PACKAGE_UNREADABLE: Word("app unreadable", "unsure", "One app could not be read."),
+    ReasonCode.USER_MISSING: Word("user missing", "unsure", "The answer has no line for a user that counts."),
+    ReasonCode.PLACE_CLOSED: Word(
+        "place closed",
+        "unsure",
+        "The managed apps are where the shell may not act; the mail side must block.",
+    ),
+    ReasonCode.EXEMPT: Word("exempt", "", "A signed exemption holds for this phone."),
+    ReasonCode.CLOCK_UNTRUSTED: Word(
+        "clock not trusted",
+        "unsure",
+        "The station's clock could not be trusted, so nothing new was disabled.",
+    ),
+    ReasonCode.BUNDLE_TOO_OLD: Word(
+        "bundle too old", "unsure", "The station was offline too long, so nothing new was disabled."
+    ),
+    ReasonCode.ENABLED_AGAIN: Word(
+        "enabled again", "unsure", "Somebody enabled an app again that had been disabled."
+    ),
+    ReasonCode.NOT_OURS: Word("not ours", "", "An app was disabled by somebody else; it is left as it is."),
+    ReasonCode.JUDGEMENT_FAILED: Word(
+        "judgement failed", "unsure", "Judging failed inside Curfew; send the report id to its makers."
+    ),
+}
+
+ACTIONS: Mapping[ActionKind, Word] = {
+    ActionKind.DISABLE: Word("disable"),
+    ActionKind.RESTORE: Word("restore"),
+    ActionKind.NOTIFY: Word("notify the owner"),
+}
+
+RESULTS: Mapping[ActionResult, Word] = {
+    ActionResult.DONE: Word("done", "good", "Reading back showed the change."),
+    ActionResult.ALREADY: Word("already so", "", "Nothing was left to do."),
+    ActionResult.STATE_CHANGED: Word("left alone", "unsure", "The app was no longer as remembered."),
+    ActionResult.REFUSED: Word("refused", "bad", "The phone refused."),
+    ActionResult.UNKNOWN: Word("unknown", "unsure", "The answer was cut; the next check will tell."),
+}
+
+USER_KINDS: Mapping[UserKind, Word] = {
+    UserKind.PERSONAL: Word("personal"),
+    UserKind.WORK: Word("work profile"),
+    UserKind.PRIVATE: Word("private space"),
+    UserKind.CLONE: Word("clone profile"),
+    UserKind.SECURE_FOLDER: Word("Secure Folder"),
+    UserKind.OTHER: Word("other"),
+}
+
+STATES: Mapping[EnabledState, Word] = {
+    EnabledState.DEFAULT: Word("on (default)", "good"),
+    EnabledState.ENABLED: Word("on (enabled)", "good"),
+    EnabledState.DISABLED: Word("off (disabled)", "bad"),
+    EnabledState.DISABLED_BY_USER: Word("off (disabled by user)", "bad"),
+    EnabledState.DISABLED_UNTIL_USED: Word("off until used", "bad"),
+}
+
+CONSENTS: Mapping[Consent, Word] = {
+    Consent.AGREED: Word("agreed", "good", "The owner agreed that the phone is checked."),
+    Consent.DECLINED: Word(
+        "declined", "unsure", "The owner declined: nothing is asked of this phone; the mail side must decide."
+    ),
+}
+
+_ALL: tuple[Mapping[Enum, Word], ...] = (
+    VERDICTS,
+    STAGES,
+    REASONS,
+    ACTIONS,
+    RESULTS,
+    USER_KINDS,
+    STATES,
+    CONSENTS,
+)  # type: ignore[assignment]
+
+
+def word(value: Enum) -> Word:
+    """Return the words for a member of any enumeration that pages show."""
+    return next(words[value] for words in _ALL if value in words)

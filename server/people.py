@@ -1,0 +1,176 @@
+"""People who may use the server: names, argon2 passwords, roles, and the rights that come with a role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from sqlalchemy import String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from server import audit
+from server.database import Base, UtcTime
+from server.errors import Malformed
+
+PASSWORD_MIN_LENGTH = 12
+"""Length is what makes guessing expensive (NIST SP 800-63B 5.1.1); no rules about kinds of characters."""
+
+PASSWORD_MAX_LENGTH = 512
+"""More is no password but an attempt to keep the hash function busy."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+# argon2id with the library's parameters (RFC 9106, second recommended option: 64 MiB, 3 passes).
+_HASHER = PasswordHasher()
+
+
+class Role(Enum):
+    """What a person is here for; one person can have several."""
+
+    AUTHOR = "author"
+    APPROVER = "approver"
+    TECHNICIAN = "technician"
+    AUDITOR = "auditor"
+
+
+class Right(Enum):
+    """One thing that pages or the API let a person do; the value completes "to …"."""
+
+    LOOK = "look at phones, bundles and stations"
+    SEE_HOLDERS = "see who holds a phone"
+    ENROL_STATIONS = "make enrolment codes"
+    REVOKE_STATIONS = "revoke stations"
+    READ_AUDIT = "read the audit chain"
+
+
+RIGHTS: Mapping[Role, frozenset[Right]] = {
+    Role.AUTHOR: frozenset({Right.LOOK}),
+    # A lost station must be stopped by whoever is at hand: the technician, or who answers for the policy.
+    Role.APPROVER: frozenset({Right.LOOK, Right.REVOKE_STATIONS}),
+    Role.TECHNICIAN: frozenset({Right.LOOK, Right.SEE_HOLDERS, Right.ENROL_STATIONS, Right.REVOKE_STATIONS}),
+    # Auditors look everywhere and change nothing.
+    Role.AUDITOR: frozenset({Right.LOOK, Right.SEE_HOLDERS, Right.READ_AUDIT}),
+}
+
+
+class PersonTable(Base):
+    """Accounts; `server.sign_ins` refers to them."""
+
+    __tablename__ = "people"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    roles: Mapped[str] = mapped_column(String(100))
+    """Values of `Role`, sorted, joined by spaces."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    password_changed_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One account, without its password."""
+
+    person_id: int
+    name: str
+    roles: frozenset[Role]
+    password_changed_at: datetime
+
+    def may(self, right: Right) -> bool:
+        """Whether any of the roles carries `right`."""
+        return any(right in RIGHTS[role] for role in self.roles)
+
+
+def roles_with(right: Right) -> tuple[Role, ...]:
+    """Return the roles that carry `right`, so that a refusal can say whom to ask."""
+    return tuple(role for role in Role if right in RIGHTS[role])
+
+
+def put_person(
+    session: Session, name: str, password: str, roles: Iterable[Role], actor: str, now: datetime
+) -> Person:
+    """Make the account `name`, or give it a new password and these roles; writes the audit row.
+
+    Raises `Malformed` for a name, a password or a set of roles that cannot be taken.
+    """
+    name = _accepted_name(name)
+    wanted = frozenset(roles)
+    if not wanted:
+        raise Malformed(
+            "role_missing", "a person needs a role", f"name one of: {', '.join(r.value for r in Role)}"
+        )
+    stored = session.scalar(select(PersonTable).where(PersonTable.name == name))
+    action = "person changed" if stored else "person added"
+    if stored is None:
+        stored = PersonTable(name=name, created_at=now)
+        session.add(stored)
+    stored.password_hash = hashed_password(name, password)
+    stored.password_changed_at = now
+    stored.roles = " ".join(sorted(role.value for role in wanted))
+    session.flush()
+    audit.record(session, actor, action, name, {"roles": stored.roles}, now)
+    return as_person(stored)
+
+
+def find_person(session: Session, name: str) -> Person | None:
+    """Return the account of that name (capitals do not matter), if there is one."""
+    stored = session.scalar(select(PersonTable).where(PersonTable.name == name.strip().casefold()))
+    return as_person(stored) if stored else None
+
+
+def as_person(stored: PersonTable) -> Person:
+    """Return a row as the value the rest of the server works with."""
+    roles = frozenset(Role(value) for value in stored.roles.split())
+    return Person(stored.id, stored.name, roles, stored.password_changed_at)
+
+
+def hashed_password(name: str, password: str) -> str:
+    """Return the argon2 hash to store; raises `Malformed` for a password that is too easy or too long."""
+    if len(password) < PASSWORD_MIN_LENGTH:
+        raise Malformed(
+            "password_too_short",
+            f"a password needs {PASSWORD_MIN_LENGTH} characters or more, this one has {len(password)}",
+            "take three or four unrelated words",
+        )
+    if len(password) > PASSWORD_MAX_LENGTH:
+        raise Malformed(
+            "password_too_long",
+            f"a password has {PASSWORD_MAX_LENGTH} characters at most",
+            "take a shorter one",
+        )
+    if name in password.casefold():
+        raise Malformed("password_holds_name", "the password contains the account's name", "take other words")
+    return _HASHER.hash(password)
+
+
+def password_matches(stored_hash: str | None, password: str) -> bool:
+    """Return whether `password` is the one behind `stored_hash`.
+
+    None (no such account) costs the same work and is always False, so that answers do not tell which names exist.
+    """
+    try:
+        _HASHER.verify(stored_hash or _hash_of_nobody(), password[:PASSWORD_MAX_LENGTH])
+    except VerifyMismatchError:
+        return False
+    return stored_hash is not None and len(password) <= PASSWORD_MAX_LENGTH
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return _HASHER.hash("nobody signs in with this")
+
+
+def _accepted_name(name: str) -> str:
+    folded = name.strip().casefold()
+    if not _NAME.fullmatch(folded):
+        raise Malformed(
+            "name_malformed",
+            f"expected a name of letters, digits and . _ @ - (at most 64), found {name[:80]!r}",
+            "take a name like m.weber",
+        )
+    return folded

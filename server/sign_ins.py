@@ -1,0 +1,195 @@
+"""Signing in and staying signed in: counted failures, sessions that end on the server, tokens for programs.
+
+Only hashes of session keys and tokens are stored: who reads the database can sign in as nobody. A new password
+makes all that was begun before it worthless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from server import audit
+from server.database import Base, Database, UtcTime
+from server.errors import Malformed, NotSignedIn, NotThere
+from server.people import Person, PersonTable, as_person, find_person, hashed_password, password_matches
+
+FAILURES_ALLOWED = 5
+"""So many wrong passwords in a row, then the account waits."""
+
+PAUSE = timedelta(minutes=15)
+"""How long an account waits after too many failures, and after which failures are forgotten."""
+
+SIGN_IN_LENGTH = timedelta(hours=12)
+"""A working day; then the password is asked again."""
+
+_TOKEN_PREFIX = "curfew_"  # noqa: S105 - a visible mark by which scanners find a leaked token, not a secret
+
+
+class _FailuresTable(Base):
+    """Failures per name that was tried, known or not: both wait alike. Names stand here as keyed hashes only,
+    because people type passwords into the wrong field."""
+
+    __tablename__ = "sign_in_failures"
+
+    name_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int] = mapped_column()
+    last_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+
+
+class _SignInTable(Base):
+    __tablename__ = "sign_ins"
+
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+
+
+class _TokenTable(Base):
+    __tablename__ = "tokens"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A person who has just signed in, and the secret session key for their cookie."""
+
+    person: Person
+    key: str
+
+
+def sign_in(database: Database, secret_key: str, name: str, password: str, now: datetime) -> SignIn:
+    """Return the person with a new session, or raise `NotSignedIn` in words that do not tell whether the name exists.
+
+    The attempt is counted and committed before the slow hash, so that guesses in parallel cannot outrun the count.
+    """
+    folded = name.strip().casefold()
+    name_hash = hmac.digest(secret_key.encode(), b"sign-in name\0" + folded.encode(), "sha256").hex()
+    with database.writing() as session:
+        _count_attempt(session, name_hash, now)
+        stored = session.scalar(select(PersonTable).where(PersonTable.name == folded))
+        stored_hash = stored.password_hash if stored else None
+    if not password_matches(stored_hash, password):
+        raise NotSignedIn(
+            "wrong_name_or_password", "Name and password do not match.", "Check both and try again."
+        )
+    with database.writing() as session:
+        session.execute(delete(_FailuresTable).where(_FailuresTable.name_hash == name_hash))
+        person = find_person(session, folded)
+        assert person is not None
+        audit.record(session, person.name, "signed in", person.name, {}, now)
+        return SignIn(person, _begin(session, person, now))
+
+
+def signed_in_person(session: Session, key: str, now: datetime) -> Person | None:
+    """Return the person whose session `key` is, if it has not ended."""
+    stored = session.scalar(
+        select(PersonTable)
+        .join(_SignInTable, _SignInTable.person_id == PersonTable.id)
+        .where(
+            _SignInTable.key_hash == _hashed(key),
+            _SignInTable.ends_at > now,
+            _SignInTable.started_at >= PersonTable.password_changed_at,
+        )
+    )
+    return as_person(stored) if stored else None
+
+
+def sign_out(session: Session, key: str) -> None:
+    """End the session on the server: its cookie is worth nothing from now on, wherever it was copied."""
+    session.execute(delete(_SignInTable).where(_SignInTable.key_hash == _hashed(key)))
+
+
+def change_password(database: Database, person: Person, old: str, new: str, now: datetime) -> str:
+    """Set a new password, which ends every session and token of the person, and return the key of a new session.
+
+    Raises `Malformed` if `old` is wrong or `new` cannot be taken; then nothing has changed.
+    """
+    with database.reading() as session:
+        stored_hash = session.scalar(
+            select(PersonTable.password_hash).where(PersonTable.id == person.person_id)
+        )
+    if not password_matches(stored_hash, old):
+        raise Malformed(
+            "password_wrong", "this is not your present password", "type the password you signed in with"
+        )
+    new_hash = hashed_password(person.name, new)
+    with database.writing() as session:
+        stored = session.get_one(PersonTable, person.person_id)
+        stored.password_hash, stored.password_changed_at = new_hash, now
+        audit.record(session, person.name, "password changed", person.name, {}, now)
+        return _begin(session, person, now)
+
+
+def issue_token(session: Session, name: str, actor: str, now: datetime) -> str:
+    """Return a new API token of the person `name`; it is shown this once. Writes the audit row.
+
+    Raises `NotThere` if nobody has that name.
+    """
+    person = find_person(session, name)
+    if person is None:
+        raise NotThere(
+            "person_unknown",
+            f"nobody is called {name[:80]!r}",
+            "make the account: curfew-server person NAME --role ROLE",
+        )
+    token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
+    session.add(_TokenTable(token_hash=_hashed(token), person_id=person.person_id, made_at=now))
+    audit.record(session, actor, "token made", person.name, {}, now)
+    return token
+
+
+def token_person(session: Session, token: str) -> Person | None:
+    """Return the person whose API token this is."""
+    stored = session.scalar(
+        select(PersonTable)
+        .join(_TokenTable, _TokenTable.person_id == PersonTable.id)
+        .where(
+            _TokenTable.token_hash == _hashed(token), _TokenTable.made_at >= PersonTable.password_changed_at
+        )
+    )
+    return as_person(stored) if stored else None
+
+
+def _count_attempt(session: Session, name_hash: str, now: datetime) -> None:
+    session.execute(delete(_FailuresTable).where(_FailuresTable.last_at <= now - PAUSE))
+    counted = session.get(_FailuresTable, name_hash, with_for_update=True)
+    if counted is None:
+        session.add(_FailuresTable(name_hash=name_hash, failures=1, last_at=now))
+    elif counted.failures >= FAILURES_ALLOWED:
+        until = counted.last_at + PAUSE
+        raise NotSignedIn(
+            "too_many_failures",
+            f"Too many wrong passwords for this account. It can be tried again at {until:%H:%M} UTC,"
+            f" in {max(1, round((until - now).total_seconds() / 60))} minutes.",
+            "Wait until then; trying earlier changes nothing.",
+        )
+    else:
+        counted.failures += 1
+        counted.last_at = now
+
+
+def _begin(session: Session, person: Person, now: datetime) -> str:
+    session.execute(delete(_SignInTable).where(_SignInTable.ends_at <= now))
+    key = secrets.token_urlsafe(32)
+    session.add(
+        _SignInTable(
+            key_hash=_hashed(key), person_id=person.person_id, started_at=now, ends_at=now + SIGN_IN_LENGTH
+        )
+    )
+    return key
+
+
+def _hashed(key: str) -> str:
+    # Keys have 256 random bits: a plain hash is enough, nothing can be guessed from it.
+    return hashlib.sha256(key.encode()).hexdigest()
