@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from policy.errors import InvalidDocument, InvalidTime
+from policy.errors import InvalidDocument, InvalidTime, JudgementTooOld
 from policy.names import PackageName, PhoneId
 from policy.observation import UserKind
 
@@ -113,11 +113,17 @@ class Policy:
             raise InvalidDocument(f"ring shares must rise from above 0 to exactly 1, found {shares}")
         for ring in self.rings:
             _require_utc("starts_at of a ring", ring.starts_at)
+        for what, names in (
+            ("family", [family.name for family in self.families]),
+            ("managed app", [app.package for app in self.managed]),
+        ):
+            if len(set(names)) != len(names):
+                raise InvalidDocument(f"expected each {what} once, found {sorted(names)}; remove the double")
         overlap = self.banned & {app.package for app in self.managed}
         if overlap:
             raise InvalidDocument(f"an app cannot be banned and managed at once: {sorted(overlap)}")
         if self.minimum_judgement > JUDGEMENT_VERSION:
-            raise InvalidDocument(
+            raise JudgementTooOld(
                 f"the policy needs judgement version {self.minimum_judgement}, this is {JUDGEMENT_VERSION};"
                 " update Curfew"
             )
@@ -140,6 +146,10 @@ class Exemption:
     phone_id: PhoneId
     until: datetime
     reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse a time that cannot be compared with trusted time."""
+        _require_utc("until of an exemption", self.until)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 PolicyError
 ├── InvalidName        a package name, user number, phone id or holder is malformed
 ├── InvalidTime        a time without zone, or out of order
-├── InvalidDocument    a document does not have the agreed form
-└── UnknownRule        a signed rule that this version does not know: refusing is safer than skipping
+└── InvalidDocument    a document does not have the agreed form
+    ├── UnknownRule        a signed rule that this version does not know: refusing is safer than skipping
+    └── JudgementTooOld    the policy asks for a newer judgement than this one
 """
 
 
@@ -26,3 +27,7 @@ class InvalidDocument(PolicyError, ValueError):
 
 class UnknownRule(InvalidDocument):
     """A document carries a rule this version does not know; skipping it would enforce less than was signed."""
+
+
+class JudgementTooOld(InvalidDocument):
+    """A policy asks for a newer version of the judgement than this one; Curfew has to be updated first."""

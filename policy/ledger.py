@@ -58,6 +58,12 @@ class Ledger:
     marker: str = ""
     entries: tuple[LedgerEntry, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse two entries for one package and user: restoring would have to guess between them."""
+        spots = [(entry.user, entry.package) for entry in self.entries]
+        if len(set(spots)) != len(spots):
+            raise InvalidDocument("expected one ledger entry per package and user, found a double")
+
     def entry(self, user: UserNumber, package: PackageName) -> LedgerEntry | None:
         """Return the entry for that package and user, if there is one."""
         return next((e for e in self.entries if (e.user, e.package) == (user, package)), None)

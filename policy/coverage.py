@@ -1,0 +1,205 @@
+"""What one observation shows of banned and managed apps, and what it leaves open (DESIGN.md 4, rules 1, 2 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from policy.document import PlaceKind, Policy
+from policy.names import PackageName, UserNumber
+from policy.observation import Observation, PackageReading, PackageState, User, UserKind
+from policy.verdict import Finding, ManagedState, Reason, ReasonCode
+
+_SYSTEM_USER = UserNumber(0)
+_DETAIL_MAX_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One observation, read with one policy in hand.
+
+    ``spoiled`` is not empty when nothing of the observation can be relied on; all else is empty then.
+    ``gaps`` and ``managed_gaps`` name what was not read of banned and of managed apps; ``set_aside`` names
+    banned apps that are on the phone and count as gone. ``managed`` holds the managed apps found in places.
+    """
+
+    spoiled: tuple[Reason, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Reason, ...] = ()
+    set_aside: tuple[Reason, ...] = ()
+    managed: tuple[ManagedState, ...] = ()
+    managed_gaps: tuple[Reason, ...] = ()
+
+    @property
+    def managed_apps_are_gone(self) -> bool:
+        """Whether every managed app was positively read as gone from every place."""
+        return not (self.spoiled or self.managed or self.managed_gaps)
+
+
+def cover(policy: Policy, observation: Observation) -> Coverage:
+    """Return what `observation` shows under `policy`."""
+    spoiled = tuple(_spoiling(observation))
+    if spoiled:
+        return Coverage(spoiled=spoiled)
+    places = places_of(policy, observation)
+    findings, gaps, set_aside = _banned_apps(policy, observation, places)
+    managed, managed_gaps = _managed_apps(policy, observation, places)
+    return Coverage((), findings, gaps, set_aside, managed, managed_gaps)
+
+
+def places_of(policy: Policy, observation: Observation) -> Mapping[UserNumber, PlaceKind]:
+    """Return the users of the phone that are places, with their kind; all others are personal.
+
+    A profile of an owner that the policy does not list (Island, Shelter, a second employer) is no place, nor
+    is user 0 under such an owner: it belongs to another organisation.
+    """
+    places = {
+        user.number: PlaceKind.WORK_PROFILE
+        for user in observation.users
+        if user.kind is UserKind.WORK and user.owner in policy.owners
+    }
+    if observation.device_owner in policy.owners:
+        places[_SYSTEM_USER] = PlaceKind.MANAGED_DEVICE
+    elif not places and not observation.has_device_owner:
+        places[_SYSTEM_USER] = PlaceKind.USER_0
+    return places
+
+
+def managed_spots(policy: Policy, observation: Observation) -> frozenset[tuple[UserNumber, PackageName]]:
+    """Return every user and package that the policy lets us touch on this phone: managed apps in their places."""
+    places = places_of(policy, observation)
+    return frozenset(
+        (number, app.package)
+        for app in policy.managed
+        for number, kind in places.items()
+        if kind in app.places
+    )
+
+
+def state_of(observation: Observation, user: UserNumber, package: PackageName) -> PackageState | None:
+    """Return the state that was read for `package` in `user`, None if there is no line that can be relied on."""
+    reading = observation.packages.get(package)
+    if reading is None or _fault(package, reading):
+        return None
+    return reading.states.get(user)
+
+
+def _spoiling(observation: Observation) -> Iterator[Reason]:
+    for text in observation.unreadable:
+        yield Reason(ReasonCode.PHONE_UNREADABLE, text[:_DETAIL_MAX_LENGTH])
+    numbers = [user.number for user in observation.users]
+    if _SYSTEM_USER not in numbers:
+        # Every Android phone has a user 0: an answer without it is a cut one, never an empty phone.
+        yield Reason(ReasonCode.USER_MISSING, "the phone named no user 0")
+    if len(set(numbers)) != len(numbers):
+        yield Reason(ReasonCode.PHONE_UNREADABLE, "the phone named a user twice")
+    if any(user.owner is not None and not user.has_owner for user in observation.users):
+        yield Reason(ReasonCode.PHONE_UNREADABLE, "a profile names an owner and has none")
+    if observation.device_owner is not None and not observation.has_device_owner:
+        yield Reason(ReasonCode.PHONE_UNREADABLE, "the phone names a device owner and has none")
+
+
+def _counts(policy: Policy, user: User, places: Mapping[UserNumber, PlaceKind]) -> bool:
+    if user.kind is UserKind.WORK and user.number not in places:
+        # A foreign profile is personal (rule 4), so it is looked at even where work profiles are not.
+        return bool({UserKind.PERSONAL, UserKind.WORK} & policy.kinds)
+    return user.kind in policy.kinds
+
+
+def _fault(package: PackageName, reading: PackageReading | None) -> str:
+    """Return why a reading cannot be relied on, empty if it can."""
+    if reading is None:
+        return "no answer"
+    if reading.unreadable:
+        return reading.unreadable
+    if reading.package != package:
+        return "the answer is about another package"
+    if not reading.known and reading.states:
+        return "unknown to the phone, yet it has states"
+    return ""
+
+
+def _unread(package: PackageName, why: str) -> Reason:
+    return Reason(ReasonCode.PACKAGE_UNREADABLE, f"{package}: {why}"[:_DETAIL_MAX_LENGTH])
+
+
+def _missing(package: PackageName, user: UserNumber) -> Reason:
+    return Reason(ReasonCode.USER_MISSING, f"{package}: no line for user {user}")
+
+
+def _banned_apps(
+    policy: Policy, observation: Observation, places: Mapping[UserNumber, PlaceKind]
+) -> tuple[tuple[Finding, ...], tuple[Reason, ...], tuple[Reason, ...]]:
+    counting = [user.number for user in observation.users if _counts(policy, user, places)]
+    present: set[tuple[PackageName, UserNumber]] = set()
+    gaps: list[Reason] = []
+    set_aside: list[Reason] = []
+    for package in sorted(policy.banned):
+        reading = observation.packages.get(package)
+        fault = _fault(package, reading)
+        if reading is None or fault:
+            gaps.append(_unread(package, fault))
+            continue
+        for number in counting if reading.known else ():
+            state = reading.states.get(number)
+            if state is None:
+                gaps.append(_missing(package, number))
+            elif not (why := _gone(policy, reading, state)):
+                present.add((package, number))
+            elif state.installed:
+                set_aside.append(Reason(ReasonCode.BANNED_APP_GONE, f"{package}: {why} in user {number}"))
+        gaps.extend(_unnamed_users(policy, observation, reading))
+    findings = tuple(
+        Finding(family.name, number, package)
+        for family in policy.families
+        if family.active
+        for package in family.packages
+        for number in counting
+        if (package, number) in present
+    )
+    return findings, tuple(gaps), tuple(set_aside)
+
+
+def _unnamed_users(policy: Policy, observation: Observation, reading: PackageReading) -> Iterator[Reason]:
+    """Name users that have the app and that the phone did not list: two of its answers contradict each other."""
+    for number, state in sorted(reading.states.items()):
+        if observation.user(number) is None and not _gone(policy, reading, state):
+            why = f"installed in user {number}, which the phone did not list"
+            yield Reason(ReasonCode.USER_MISSING, f"{reading.package}: {why}")
+
+
+def _gone(policy: Policy, reading: PackageReading, state: PackageState) -> str:
+    """Return why a banned app counts as gone, empty if it is present (rule 2)."""
+    if not state.installed:
+        return "not installed"
+    if state.archived:
+        return "archived"
+    if state.hidden:
+        return "hidden"
+    if reading.system and not state.enabled.can_run and policy.preinstalled_disabled_counts:
+        # A preinstalled copy cannot be removed without root; off is all its owner can do (BANNED_APPS.md 4).
+        return "preinstalled and switched off"
+    return ""
+
+
+def _managed_apps(
+    policy: Policy, observation: Observation, places: Mapping[UserNumber, PlaceKind]
+) -> tuple[tuple[ManagedState, ...], tuple[Reason, ...]]:
+    found: list[ManagedState] = []
+    gaps: list[Reason] = []
+    for app in sorted(policy.managed, key=lambda app: app.package):
+        numbers = sorted(number for number, kind in places.items() if kind in app.places)
+        if not numbers:
+            continue
+        reading = observation.packages.get(app.package)
+        fault = _fault(app.package, reading)
+        if reading is None or fault:
+            gaps.append(_unread(app.package, fault))
+            continue
+        for number in numbers if reading.known else ():
+            state = reading.states.get(number)
+            if state is None:
+                gaps.append(_missing(app.package, number))
+            elif state.installed and not state.hidden and not state.archived:
+                found.append(ManagedState(number, app.package, state))
+    return tuple(found), tuple(gaps)

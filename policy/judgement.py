@@ -1,0 +1,204 @@
+"""The verdict on one phone and what follows from it: pure, and an answer for any inputs (DESIGN.md 4).
+
+The order of what is decided: stage, verdict, enforceability, then restoring, disabling and telling. Each
+restraint is one line of `_may_disable` or `_must_restore`, so that each can be broken, and tested, alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from policy.coverage import Coverage, cover, managed_spots, state_of
+from policy.document import Bundle
+from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.names import UserNumber
+from policy.observation import EnabledState, Observation, PackageState
+from policy.stage import stage_of
+from policy.verdict import (
+    Action,
+    ActionKind,
+    Judgement,
+    ManagedState,
+    Moment,
+    Reason,
+    ReasonCode,
+    Stage,
+    Verdict,
+)
+
+# Notifications land in user 0 whoever they are for (COMMANDS.md 12.1).
+_NOTIFIED_USER = UserNumber(0)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """All that one judgement rests on."""
+
+    bundle: Bundle
+    observation: Observation
+    ledger: Ledger
+    time: Moment
+    stage: Stage
+    exempt: bool
+    coverage: Coverage
+
+    def open_entry(self, app: ManagedState) -> LedgerEntry | None:
+        entry = self.ledger.entry(app.user, app.package)
+        return entry if entry is not None and entry.is_open else None
+
+    def is_closed(self, number: UserNumber) -> bool:
+        user = self.observation.user(number)
+        return user is None or not user.open_to_shell
+
+
+def judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Moment) -> Judgement:
+    """Return the judgement on one phone; never raises, whatever it is given.
+
+    A mistake of our own becomes `unreadable` with JUDGEMENT_FAILED and no actions: it starts nothing, lifts
+    nothing, and is seen.
+    """
+    try:
+        return _judge(bundle, observation, ledger, time)
+    except Exception as error:  # the one place where anything at all must become a verdict
+        reason = Reason(ReasonCode.JUDGEMENT_FAILED, type(error).__name__)
+        return Judgement(Stage.PAUSED, Verdict.UNREADABLE, enforceable=False, reasons=(reason,))
+
+
+def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Moment) -> Judgement:
+    case = _Case(
+        bundle,
+        observation,
+        ledger,
+        time,
+        stage=stage_of(bundle.policy, observation.phone_id, time.now),
+        exempt=bundle.fleet.exempts(observation.phone_id, time.now),
+        coverage=cover(bundle.policy, observation),
+    )
+    verdict, reasons = _verdict(case)
+    out_of_reach = _out_of_reach(case)
+    restore = _must_restore(case, verdict)
+    disable, restraints = _may_disable(case, verdict)
+    reminded = case.stage is Stage.REMIND and verdict is Verdict.VIOLATING and not case.exempt
+    notify = _notifications(case.coverage) if reminded or disable else ()
+    return Judgement(
+        stage=case.stage,
+        verdict=verdict,
+        enforceable=verdict is not Verdict.UNREADABLE and not out_of_reach,
+        reasons=(*reasons, *out_of_reach, *_foreign_states(case), *restraints),
+        findings=case.coverage.findings,
+        managed=case.coverage.managed,
+        actions=(*restore, *disable, *notify),
+    )
+
+
+def _verdict(case: _Case) -> tuple[Verdict, tuple[Reason, ...]]:
+    coverage = case.coverage
+    if coverage.spoiled:
+        return Verdict.UNREADABLE, coverage.spoiled
+    present = tuple(
+        Reason(ReasonCode.BANNED_APP_PRESENT, f"{finding.package} in user {finding.user}")
+        for finding in coverage.findings
+    )
+    beside = (*present, *coverage.gaps, *coverage.set_aside)
+    if case.bundle.policy.managed and coverage.managed_apps_are_gone:
+        return Verdict.COMPLIANT, (Reason(ReasonCode.MANAGED_APPS_GONE), *beside)
+    if coverage.findings:
+        return Verdict.VIOLATING, beside
+    if coverage.gaps:
+        return Verdict.UNREADABLE, beside
+    return Verdict.COMPLIANT, (Reason(ReasonCode.BANNED_APP_GONE), *beside)
+
+
+def _out_of_reach(case: _Case) -> tuple[Reason, ...]:
+    """Return why disabling could not reach every managed app in use."""
+    shut = {
+        app.user
+        for app in case.coverage.managed
+        if case.is_closed(app.user) and (app.state.enabled.can_run or case.open_entry(app) is not None)
+    }
+    return (
+        *(
+            Reason(ReasonCode.PLACE_CLOSED, f"user {number} is closed to the shell")
+            for number in sorted(shut)
+        ),
+        *case.coverage.managed_gaps,
+    )
+
+
+def _foreign_states(case: _Case) -> tuple[Reason, ...]:
+    """Return the states that somebody else set, in managed apps and in what our ledger holds: left alone."""
+    spots = {(app.user, app.package): app.state for app in case.coverage.managed}
+    for entry in case.ledger.open_entries:
+        state = _state_seen(case, entry)
+        if state is not None:
+            spots[entry.user, entry.package] = state
+    return tuple(
+        Reason(ReasonCode.NOT_OURS, f"{package} in user {user} is in state {int(state.enabled)}")
+        for (user, package), state in sorted(spots.items(), key=lambda item: item[0])
+        if _is_foreign(state, case.ledger.entry(user, package))
+    )
+
+
+def _state_seen(case: _Case, entry: LedgerEntry) -> PackageState | None:
+    """Return the state read for a ledger entry; None when it, or the whole observation, cannot be relied on."""
+    return None if case.coverage.spoiled else state_of(case.observation, entry.user, entry.package)
+
+
+def _is_foreign(state: PackageState, entry: LedgerEntry | None) -> bool:
+    if state.enabled.can_run:
+        return False
+    ours = entry is not None and entry.is_open
+    return not (ours and state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell)
+
+
+def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
+    """Return what has to be put back. Needs neither trusted time nor a fresh bundle (rule 9).
+
+    Under a lift an unreadable phone is restored too: the acting step reads each package again before it
+    touches it. An app that the policy no longer manages in that place is given back at once.
+    """
+    all_of_it = verdict is Verdict.COMPLIANT or case.stage in (Stage.LIFTED, Stage.REMIND) or case.exempt
+    if verdict is Verdict.UNREADABLE and not all_of_it:
+        return ()
+    spots = managed_spots(case.bundle.policy, case.observation)
+    actions = []
+    for entry in sorted(case.ledger.open_entries, key=lambda entry: (entry.user, entry.package)):
+        seen = _state_seen(case, entry)
+        if seen is not None and _is_foreign(seen, entry):
+            continue
+        if all_of_it or (entry.user, entry.package) not in spots:
+            actions.append(Action(ActionKind.RESTORE, entry.user, entry.package, entry.prior))
+    return tuple(actions)
+
+
+def _may_disable(case: _Case, verdict: Verdict) -> tuple[tuple[Action, ...], tuple[Reason, ...]]:
+    """Return what may be disabled now, and what holds us back."""
+    restraints = [Reason(ReasonCode.EXEMPT)] if case.exempt else []
+    if case.stage is not Stage.ENFORCE or verdict is not Verdict.VIOLATING:
+        return (), tuple(restraints)
+    if not case.time.trusted:
+        restraints.append(Reason(ReasonCode.CLOCK_UNTRUSTED))
+    if not timedelta(0) <= case.time.bundle_age <= case.bundle.policy.offline_limit:
+        restraints.append(Reason(ReasonCode.BUNDLE_TOO_OLD, f"not confirmed for {case.time.bundle_age}"))
+    running = [app for app in case.coverage.managed if app.state.enabled.can_run]
+    again = tuple(
+        Reason(ReasonCode.ENABLED_AGAIN, f"{app.package} in user {app.user}")
+        for app in running
+        if (entry := case.open_entry(app)) is not None and entry.state is EntryState.DONE
+    )
+    if restraints:
+        return (), (*restraints, *again)
+    return tuple(_disabling(case, app) for app in running if not case.is_closed(app.user)), again
+
+
+def _disabling(case: _Case, app: ManagedState) -> Action:
+    # Enabled again by somebody: what restoring puts back is still the state before we first came.
+    entry = case.open_entry(app)
+    prior = app.state.enabled if entry is None else entry.prior
+    return Action(ActionKind.DISABLE, app.user, app.package, prior)
+
+
+def _notifications(coverage: Coverage) -> tuple[Action, ...]:
+    packages = sorted({finding.package for finding in coverage.findings})
+    return tuple(Action(ActionKind.NOTIFY, _NOTIFIED_USER, package) for package in packages)

@@ -1,0 +1,61 @@
+"""One ledger out of three: the phone's, the station's and the server's, and what a person has to settle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policy.ledger import Ledger, LedgerEntry
+from policy.names import PackageName, UserNumber
+from policy.observation import EnabledState
+
+_VERBS = {EnabledState.DEFAULT: "default-state", EnabledState.ENABLED: "enable"}
+
+
+@dataclass(frozen=True)
+class MergedLedger:
+    """The ledger to act on, and one line for a person per entry on which the sources contradict each other.
+
+    A contradicted entry is left out of ``ledger``: what to put back is not ours to guess.
+    """
+
+    ledger: Ledger
+    contradictions: tuple[str, ...] = ()
+
+
+def merge_ledgers(
+    marker: str, phone: Ledger | None, station: Ledger | None, server: Ledger | None
+) -> MergedLedger:
+    """Return one ledger: per entry the first source that has it, in the order phone, station, server.
+
+    `marker` is the mark found on the phone now. A source with another one dates from before a factory reset
+    and is void; without a mark every source is. Only what is open can contradict: of an entry that the
+    leading source calls restored, and of restored entries elsewhere, there is nothing left to put back.
+    """
+    sources = [
+        (name, ledger)
+        for name, ledger in (("phone", phone), ("station", station), ("server", server))
+        if ledger is not None and marker and ledger.marker == marker
+    ]
+    spots = sorted({(entry.user, entry.package) for _, ledger in sources for entry in ledger.entries})
+    kept: list[LedgerEntry] = []
+    contradictions: list[str] = []
+    for spot in spots:
+        told = [(name, entry) for name, ledger in sources if (entry := ledger.entry(*spot)) is not None]
+        leading = told[0][1]
+        still_open = [(name, entry) for name, entry in told if entry.is_open]
+        if leading.is_open and len({entry.prior for _, entry in still_open}) > 1:
+            contradictions.append(_contradiction(*spot, still_open))
+        else:
+            kept.append(leading)
+    return MergedLedger(Ledger(marker, tuple(kept)), tuple(contradictions))
+
+
+def _contradiction(user: UserNumber, package: PackageName, told: list[tuple[str, LedgerEntry]]) -> str:
+    # `pm` knows these verbs in every release (COMMANDS.md 6).
+    choices = " or ".join(
+        f"`adb shell pm {_VERBS[entry.prior]} --user {user} {package}` ({name})" for name, entry in told
+    )
+    return (
+        f"{package} in user {user}: the ledgers remember different states before we came;"
+        f" find out which is right and type {choices}"
+    )

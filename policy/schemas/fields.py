@@ -1,0 +1,141 @@
+"""Marshmallow in our manner: strict fields, refusals in our words, errors of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from marshmallow import RAISE, Schema, ValidationError, fields
+
+from policy.errors import InvalidDocument, PolicyError, UnknownRule
+
+T = TypeVar("T")
+
+UNKNOWN = "unknown field"
+_MISSING = "missing"
+_SCHEMA_KEY = "_schema"
+
+
+class StrictSchema(Schema):
+    """A schema that refuses unknown fields and says what it expected."""
+
+    error_messages = {"unknown": UNKNOWN, "type": "expected an object"}  # noqa: RUF012 - marshmallow reads it so
+
+    class Meta:
+        """Refuse what we do not know."""
+
+        unknown = RAISE
+
+
+class Value(fields.Field[Any]):
+    """One scalar: `read` makes the domain's value from JSON (`ValueError` refuses), `write` goes back."""
+
+    default_error_messages = {  # noqa: RUF012
+        "required": _MISSING,
+        "null": "expected a value, found null",
+    }
+
+    def __init__(self, read: Callable[[Any], Any], write: Callable[[Any], Any], **options: Any) -> None:
+        super().__init__(required="load_default" not in options, **options)
+        self._read = read
+        self._write = write
+
+    def _serialize(self, value: Any, *_place: Any, **_options: Any) -> Any:
+        return None if value is None else self._write(value)
+
+    def _deserialize(self, value: Any, *_place: Any, **_options: Any) -> Any:
+        try:
+            return self._read(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+class Many(fields.List[Any]):
+    """A list of bounded length that becomes a tuple, or a set when `distinct`; a set is written sorted."""
+
+    default_error_messages = {  # noqa: RUF012
+        "required": _MISSING,
+        "null": "expected a list, found null",
+        "invalid": "expected a list",
+    }
+
+    def __init__(
+        self, inner: fields.Field[Any], most: int, *, least: int = 0, distinct: bool = False, **options: Any
+    ) -> None:
+        super().__init__(inner, required="load_default" not in options, **options)
+        self._most = most
+        self._least = least
+        self._distinct = distinct
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> list[Any] | None:
+        written = super()._serialize(list(value), attr, obj, **options)
+        return sorted(written or []) if isinstance(value, frozenset) else written
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if isinstance(value, list) and not self._least <= len(value) <= self._most:
+            raise ValidationError(f"expected {self._least} to {self._most} elements, found {len(value)}")
+        loaded = super()._deserialize(value, attr, data, **options)
+        if not self._distinct:
+            return tuple(loaded)
+        if len(set(loaded)) != len(loaded):
+            raise ValidationError("expected each element once, found a double")
+        return frozenset(loaded)
+
+
+def part(schema: type[Schema], **options: Any) -> fields.Nested:
+    """Return a field that holds one object of `schema`."""
+    messages: dict[str, Any] = {
+        "required": _MISSING,
+        "null": "expected an object, found null",
+        "type": "expected an object",
+    }
+    return fields.Nested(schema, required=True, error_messages=messages, **options)
+
+
+def build(make: Callable[..., T], values: Mapping[str, Any]) -> T:
+    """Return the domain's value, its own refusal turned into one of the schema."""
+    try:
+        return make(**values)
+    except PolicyError as error:
+        raise ValidationError(str(error)) from error
+
+
+def load_strictly(
+    schema: Schema, document: Mapping[str, Any], what: str, advice: str, rules: str = ""
+) -> Any:
+    """Return what `schema` makes of `document`, or raise `InvalidDocument` naming every field at fault.
+
+    An unknown field under the path `rules` raises `UnknownRule` instead, whatever else is wrong.
+    """
+    try:
+        return schema.load(document)
+    except ValidationError as error:
+        faults = sorted(_faults(error.messages))
+        unknown = [path for path, message in faults if message == UNKNOWN and _is_under(path, rules)]
+        if unknown:
+            raise UnknownRule(
+                f"expected rules that this version knows, found {', '.join(unknown)};"
+                " update Curfew, or sign a document without them"
+            ) from error
+        listed = "; ".join(f"{path}: {message}" for path, message in faults)
+        raise InvalidDocument(f"not a valid {what}: {listed}. {advice}") from error
+
+
+def _is_under(path: str, rules: str) -> bool:
+    return bool(rules) and (path.startswith(f"{rules}.") or rules == "*")
+
+
+def _shown(key: object) -> str:
+    # A key is foreign text on its way to a terminal.
+    return str(key)[:60].encode("unicode_escape").decode()
+
+
+def _faults(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            yield from _faults(inner, path if key == _SCHEMA_KEY else f"{path}.{_shown(key)}".lstrip("."))
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from _faults(message, path)
+    else:
+        yield path or "document", str(messages)

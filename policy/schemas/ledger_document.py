@@ -1,0 +1,73 @@
+"""The JSON form of a ledger, alone or inside a report.
+
+``{"entries":[{"at":"2023-03-15T11:00:00Z","bundle_number":1,"package":"com.microsoft.office.outlook","prior":0,
+"rounds":1,"state":"done","user":10}],"marker":"5f0c…"}``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import post_load
+
+from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.names import PackageName, UserNumber
+from policy.observation import EnabledState
+from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, part
+from policy.schemas.strict_json import canonical_json, parse_object
+from policy.schemas.values import as_is, integer, number_of, token_or_empty, utc_time, word, write_utc_time
+
+ENTRIES_MAX = 2000
+NUMBER_MAX = (1 << 31) - 1
+_ADVICE = "Keep the file as it is and restore from another copy of the ledger"
+
+
+def package_name(**options: Any) -> Value:
+    """Return a field for a package name."""
+    return Value(PackageName, str, **options)
+
+
+def user_number(**options: Any) -> Value:
+    """Return a field for an Android user's number."""
+    return Value(UserNumber, int, **options)
+
+
+class _EntrySchema(StrictSchema):
+    user = user_number()
+    package = package_name()
+    prior = Value(number_of(EnabledState), int)
+    state = Value(word(EntryState), lambda state: state.value)
+    bundle_number = Value(integer(0, NUMBER_MAX), as_is)
+    at = Value(utc_time, write_utc_time)
+    rounds = Value(integer(1, NUMBER_MAX), as_is)
+
+    @post_load
+    def entry(self, values: Mapping[str, Any], **_options: Any) -> LedgerEntry:
+        return build(LedgerEntry, values)
+
+
+class LedgerSchema(StrictSchema):
+    """A ledger."""
+
+    marker = Value(token_or_empty, as_is)
+    entries = Many(part(_EntrySchema), ENTRIES_MAX)
+
+    @post_load
+    def ledger(self, values: Mapping[str, Any], **_options: Any) -> Ledger:
+        """Make the ledger; a double entry is refused."""
+        return build(Ledger, values)
+
+
+_SCHEMA = LedgerSchema()
+
+
+def load_ledger(data: bytes) -> Ledger:
+    """Return the ledger in `data`."""
+    ledger: Ledger = load_strictly(_SCHEMA, parse_object(data, "a ledger"), "ledger", _ADVICE)
+    return ledger
+
+
+def dump_ledger(ledger: Ledger) -> bytes:
+    """Return `ledger` as canonical JSON."""
+    return canonical_json(_SCHEMA.dump(ledger))

@@ -1,0 +1,171 @@
+"""The JSON form of a report: the fields of `policy.report.Report` under their own names, all of them required."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from marshmallow import post_load
+
+from policy.names import PhoneId
+from policy.observation import EnabledState, UserKind
+from policy.report import (
+    ActionResult,
+    CommandExit,
+    Consent,
+    Report,
+    ReportedAction,
+    ReportedApp,
+    ReportedUser,
+)
+from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, part
+from policy.schemas.fleet_document import document_kind
+from policy.schemas.ledger_document import NUMBER_MAX, LedgerSchema, package_name, user_number
+from policy.schemas.strict_json import canonical_json, parse_object
+from policy.schemas.values import (
+    as_is,
+    boolean,
+    integer,
+    number_of,
+    sha256_hex_or_empty,
+    text,
+    token,
+    utc_time,
+    word,
+    write_utc_time,
+)
+from policy.verdict import ActionKind, Finding, Reason, ReasonCode, Stage, Verdict
+
+REPORT_KIND = "curfew-report"
+_COUNTER_MAX = (1 << 63) - 1
+_SKEW_MAX_S = 1 << 40
+_ELEMENTS_MAX = 5000
+_ADVICE = "Update the station and check the phone again"
+
+
+def _word(kind: type[Enum]) -> Value:
+    return Value(word(kind), lambda member: member.value)
+
+
+def _line(longest: int = 300) -> Value:
+    return Value(text(longest), as_is)
+
+
+def _state_or_none() -> Value:
+    return Value(number_of(EnabledState), int, allow_none=True)
+
+
+class _ReasonSchema(StrictSchema):
+    code = _word(ReasonCode)
+    detail = _line(500)
+
+    @post_load
+    def reason(self, values: Mapping[str, Any], **_options: Any) -> Reason:
+        return build(Reason, values)
+
+
+class _UserSchema(StrictSchema):
+    user = user_number()
+    kind = _word(UserKind)
+    open_to_shell = Value(boolean, as_is)
+
+    @post_load
+    def reported_user(self, values: Mapping[str, Any], **_options: Any) -> ReportedUser:
+        return build(ReportedUser, values)
+
+
+class _FindingSchema(StrictSchema):
+    family = _line(100)
+    user = user_number()
+    package = package_name()
+
+    @post_load
+    def finding(self, values: Mapping[str, Any], **_options: Any) -> Finding:
+        return build(Finding, values)
+
+
+class _AppSchema(StrictSchema):
+    user = user_number()
+    package = package_name()
+    before = _state_or_none()
+    after = _state_or_none()
+
+    @post_load
+    def reported_app(self, values: Mapping[str, Any], **_options: Any) -> ReportedApp:
+        return build(ReportedApp, values)
+
+
+class _ActionSchema(StrictSchema):
+    kind = _word(ActionKind)
+    user = user_number()
+    package = package_name()
+    result = _word(ActionResult)
+    refusal = _line(500)
+
+    @post_load
+    def reported_action(self, values: Mapping[str, Any], **_options: Any) -> ReportedAction:
+        return build(ReportedAction, values)
+
+
+class _CommandSchema(StrictSchema):
+    command = _line(100)
+    exit_code = Value(integer(-NUMBER_MAX, NUMBER_MAX), as_is, allow_none=True)
+
+    @post_load
+    def command_exit(self, values: Mapping[str, Any], **_options: Any) -> CommandExit:
+        return build(CommandExit, values)
+
+
+class _ReportSchema(StrictSchema):
+    kind = document_kind(REPORT_KIND)
+    report_id = Value(token, as_is)
+    station_id = Value(token, as_is)
+    counter = Value(integer(0, _COUNTER_MAX), as_is)
+    operator = _line()
+    agent_version = _line(100)
+    judgement_version = Value(integer(0, NUMBER_MAX), as_is)
+    transport = _line()
+    virtual = Value(boolean, as_is)
+    phone_id = Value(PhoneId, str)
+    consent = _word(Consent)
+    model = _line()
+    manufacturer = _line()
+    release = _line()
+    api_level = Value(integer(0, 10_000), as_is)
+    patch_level = _line()
+    boot_state = _line()
+    bundle_number = Value(integer(0, NUMBER_MAX), as_is)
+    stage = _word(Stage)
+    checked_at = Value(utc_time, write_utc_time)
+    time_trusted = Value(boolean, as_is)
+    phone_skew_s = Value(integer(-_SKEW_MAX_S, _SKEW_MAX_S), as_is, allow_none=True)
+    verdict = _word(Verdict)
+    enforceable = Value(boolean, as_is)
+    reasons = Many(part(_ReasonSchema), _ELEMENTS_MAX)
+    users = Many(part(_UserSchema), _ELEMENTS_MAX)
+    findings = Many(part(_FindingSchema), _ELEMENTS_MAX)
+    managed = Many(part(_AppSchema), _ELEMENTS_MAX)
+    actions = Many(part(_ActionSchema), _ELEMENTS_MAX)
+    commands = Many(part(_CommandSchema), _ELEMENTS_MAX)
+    answers_sha256 = Value(sha256_hex_or_empty, as_is)
+    ledger = part(LedgerSchema)
+    contradictions = Many(_line(2000), _ELEMENTS_MAX)
+
+    @post_load
+    def report(self, values: Mapping[str, Any], **_options: Any) -> Report:
+        return build(Report, {name: value for name, value in values.items() if name != "kind"})
+
+
+_SCHEMA = _ReportSchema()
+
+
+def load_report(data: bytes) -> Report:
+    """Return the report in `data`; its signature must have been verified before."""
+    report: Report = load_strictly(_SCHEMA, parse_object(data, "a report"), "report", _ADVICE)
+    return report
+
+
+def dump_report(report: Report) -> bytes:
+    """Return `report` as canonical JSON."""
+    return canonical_json({**_SCHEMA.dump(report), "kind": REPORT_KIND})

@@ -1,0 +1,97 @@
+"""JSON without its ambiguities: one reading per text, and one text per value."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from policy.errors import InvalidDocument
+
+DOCUMENT_MAX_BYTES = 1 << 20
+"""No document of ours comes near it; a longer one is refused before it is parsed."""
+
+# What a signed 64-bit column of SQLite and PostgreSQL can hold; longer literals are not even converted.
+_INTEGER_MAX = (1 << 63) - 1
+_INTEGER_MAX_DIGITS = 19
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def parse_object(data: bytes, what: str) -> dict[str, Any]:
+    """Return the one JSON object in `data`; `what` names the document in messages.
+
+    Refused besides bad JSON: more than `DOCUMENT_MAX_BYTES`, a key written twice, integers beyond 64 bits,
+    NaN, infinite numbers, half characters, NUL, and nesting that exhausts the parser.
+    """
+    if len(data) > DOCUMENT_MAX_BYTES:
+        raise InvalidDocument(f"expected {what} of at most {DOCUMENT_MAX_BYTES} bytes, found {len(data)}")
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_object_of_unique_keys,
+            parse_int=_bounded_integer,
+            parse_float=_finite_number,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(f"expected {what} in UTF-8, found other bytes; get it again") from error
+    except RecursionError as error:
+        raise InvalidDocument(f"expected {what}, found endless nesting; get it again") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise InvalidDocument(f"expected {what} as JSON, found an error at {where}; get it again") from error
+    if not isinstance(value, dict):
+        raise InvalidDocument(f"expected {what} as one JSON object, found {type(value).__name__}")
+    return value
+
+
+def canonical_json(value: object) -> bytes:
+    """Return `value` as sorted, compact UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8")
+
+
+def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            # Parsers disagree on which one wins, so what was signed could be read in two ways.
+            raise InvalidDocument(f"expected each key once, found {key[:60]!r} twice; remove one")
+        _require_text(key)
+        if isinstance(value, str):
+            _require_text(value)
+        elif isinstance(value, list):
+            _require_texts(value)
+        found[key] = value
+    return found
+
+
+def _require_texts(values: list[Any]) -> None:
+    for value in values:
+        if isinstance(value, str):
+            _require_text(value)
+        elif isinstance(value, list):
+            _require_texts(value)
+
+
+def _require_text(text: str) -> None:
+    if "\0" in text or _LONE_SURROGATE.search(text):
+        raise InvalidDocument(f"expected whole characters without NUL, found {text[:60]!r}")
+
+
+def _bounded_integer(literal: str) -> int:
+    if len(literal.lstrip("-")) > _INTEGER_MAX_DIGITS or abs(int(literal)) > _INTEGER_MAX:
+        raise InvalidDocument(f"expected integers of at most 64 bits, found {literal[:30]}…")
+    return int(literal)
+
+
+def _finite_number(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise InvalidDocument(f"expected finite numbers, found {literal[:30]}")
+    return number
+
+
+def _refuse_constant(literal: str) -> NoReturn:
+    raise InvalidDocument(f"expected numbers, found {literal}")
