@@ -60,8 +60,9 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
         run.station.ledger(phone.phone_id),
         await _server_ledger(run, phone.phone_id, reading),
     )
-    ledger = ledger_steps.settled(merged.ledger, reading.observation)
-    judgement = decide(run, reading, ledger)
+    undisputed = ledger_steps.settled(merged.ledger, reading.observation)
+    judgement = decide(run, reading, undisputed)
+    ledger = ledger_steps.with_disputed(undisputed, reading.memory.ledger)
     record = CheckRecord(
         address=address,
         phone=phone,

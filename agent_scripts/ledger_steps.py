@@ -35,6 +35,17 @@ def _settle(entry: LedgerEntry, observation: Observation) -> LedgerEntry:
     return entry
 
 
+def with_disputed(ledger: Ledger, remembered: Ledger | None) -> Ledger:
+    """Return the ledger to store: entries on which memories contradict each other stay as the phone has them.
+
+    The judgement must not use them, yet a person needs them to settle the dispute.
+    """
+    for entry in remembered.entries if remembered and remembered.marker == ledger.marker else ():
+        if ledger.entry(entry.user, entry.package) is None:
+            ledger = ledger.with_entry(entry)
+    return ledger
+
+
 def planned(ledger: Ledger, actions: Iterable[Action], bundle_number: int, now: datetime) -> Ledger:
     """Return the ledger as it must be on disk before `actions` are carried out.
 
