@@ -127,6 +127,12 @@ def _missing(package: PackageName, user: UserNumber) -> Reason:
     return Reason(ReasonCode.USER_MISSING, f"{package}: no line for user {user}")
 
 
+def _unlisted(package: PackageName, user: UserNumber) -> Reason:
+    # Two of the phone's answers contradict each other: its list of users may have been cut.
+    why = f"installed in user {user}, which the phone did not list"
+    return Reason(ReasonCode.USER_MISSING, f"{package}: {why}")
+
+
 def _banned_apps(
     policy: Policy, observation: Observation, places: Mapping[UserNumber, PlaceKind]
 ) -> tuple[tuple[Finding, ...], tuple[Reason, ...], tuple[Reason, ...]]:
@@ -148,7 +154,11 @@ def _banned_apps(
                 present.add((package, number))
             elif state.installed:
                 set_aside.append(Reason(ReasonCode.BANNED_APP_GONE, f"{package}: {why} in user {number}"))
-        gaps.extend(_unnamed_users(policy, observation, reading))
+        gaps.extend(
+            _unlisted(package, number)
+            for number, state in sorted(reading.states.items())
+            if observation.user(number) is None and not _gone(policy, reading, state)
+        )
     findings = tuple(
         Finding(family.name, number, package)
         for family in policy.families
@@ -158,14 +168,6 @@ def _banned_apps(
         if (package, number) in present
     )
     return findings, tuple(gaps), tuple(set_aside)
-
-
-def _unnamed_users(policy: Policy, observation: Observation, reading: PackageReading) -> Iterator[Reason]:
-    """Name users that have the app and that the phone did not list: two of its answers contradict each other."""
-    for number, state in sorted(reading.states.items()):
-        if observation.user(number) is None and not _gone(policy, reading, state):
-            why = f"installed in user {number}, which the phone did not list"
-            yield Reason(ReasonCode.USER_MISSING, f"{reading.package}: {why}")
 
 
 def _gone(policy: Policy, reading: PackageReading, state: PackageState) -> str:
@@ -189,17 +191,24 @@ def _managed_apps(
     gaps: list[Reason] = []
     for app in sorted(policy.managed, key=lambda app: app.package):
         numbers = sorted(number for number, kind in places.items() if kind in app.places)
-        if not numbers:
-            continue
         reading = observation.packages.get(app.package)
         fault = _fault(app.package, reading)
         if reading is None or fault:
-            gaps.append(_unread(app.package, fault))
+            gaps.extend([_unread(app.package, fault)] if numbers else [])
             continue
         for number in numbers if reading.known else ():
             state = reading.states.get(number)
             if state is None:
                 gaps.append(_missing(app.package, number))
-            elif state.installed and not state.hidden and not state.archived:
+            elif _in_use(state):
                 found.append(ManagedState(number, app.package, state))
+        gaps.extend(
+            _unlisted(app.package, number)
+            for number, state in sorted(reading.states.items())
+            if observation.user(number) is None and _in_use(state)
+        )
     return tuple(found), tuple(gaps)
+
+
+def _in_use(state: PackageState) -> bool:
+    return state.installed and not state.hidden and not state.archived

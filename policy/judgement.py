@@ -156,7 +156,8 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
     """Return what has to be put back. Needs neither trusted time nor a fresh bundle (rule 9).
 
     Under a lift an unreadable phone is restored too: the acting step reads each package again before it
-    touches it. An app that the policy no longer manages in that place is given back at once.
+    touches it. An app that the policy no longer manages in a user is given back at once; a user that the
+    phone did not list may be a place all the same.
     """
     all_of_it = verdict is Verdict.COMPLIANT or case.stage in (Stage.LIFTED, Stage.REMIND) or case.exempt
     if verdict is Verdict.UNREADABLE and not all_of_it:
@@ -167,7 +168,8 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
         seen = _state_seen(case, entry)
         if seen is not None and _is_foreign(seen, entry):
             continue
-        if all_of_it or (entry.user, entry.package) not in spots:
+        unmanaged = (entry.user, entry.package) not in spots and case.observation.user(entry.user) is not None
+        if all_of_it or unmanaged:
             actions.append(Action(ActionKind.RESTORE, entry.user, entry.package, entry.prior))
     return tuple(actions)
 

@@ -28,7 +28,10 @@ class StrictSchema(Schema):
 
 
 class Value(fields.Field[Any]):
-    """One scalar: `read` makes the domain's value from JSON (`ValueError` refuses), `write` goes back."""
+    """One scalar: `read` makes the domain's value from JSON (`ValueError` refuses), `write` goes back.
+
+    What is written is read once more, so that no document leaves us that the other side would refuse.
+    """
 
     default_error_messages = {  # noqa: RUF012
         "required": _MISSING,
@@ -40,8 +43,15 @@ class Value(fields.Field[Any]):
         self._read = read
         self._write = write
 
-    def _serialize(self, value: Any, *_place: Any, **_options: Any) -> Any:
-        return None if value is None else self._write(value)
+    def _serialize(self, value: Any, attr: str | None, *_place: Any, **_options: Any) -> Any:
+        if value is None and self.allow_none:
+            return None
+        written = self._write(value)
+        try:
+            self._read(written)
+        except ValueError as error:
+            raise InvalidDocument(f"cannot be written, {attr}: {error}") from error
+        return written
 
     def _deserialize(self, value: Any, *_place: Any, **_options: Any) -> Any:
         try:
@@ -68,6 +78,10 @@ class Many(fields.List[Any]):
         self._distinct = distinct
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> list[Any] | None:
+        if not self._least <= len(value) <= self._most:
+            raise InvalidDocument(
+                f"cannot be written, {attr}: expected {self._least} to {self._most} elements, found {len(value)}"
+            )
         written = super()._serialize(list(value), attr, obj, **options)
         return sorted(written or []) if isinstance(value, frozenset) else written
 
