@@ -2,14 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, LargeBinary, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from policy.document import Policy
-from server.database import Database
+from policy.document import Bundle, Policy
+from policy.schemas import load_fleet, load_policy_document
+from server.database import Base, Database, UtcTime
+from server.errors import ConfigurationRefused
+from server.standing import Situation
+
+
+class _PublicationTable(Base):
+    """One row per publication; a new fleet document is a new publication of the same bundle."""
+
+    __tablename__ = "publication"
+
+    serial: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, index=True)
+    published_at: Mapped[datetime] = mapped_column(UtcTime)
+    demo: Mapped[bool]
+    signers: Mapped[str] = mapped_column(Text)
+    expires: Mapped[datetime] = mapped_column(UtcTime)
+    policy_bytes: Mapped[bytes] = mapped_column(LargeBinary)
+    fleet_bytes: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class _FileTable(Base):
+    __tablename__ = "trust_file"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+@dataclass(frozen=True)
+class Newest:
+    """What every answer to a station tells of the newest publication; number 0 before the first one."""
+
+    number: int = 0
+    demo: bool = False
+
+
+@dataclass(frozen=True)
+class VerifiedBundle:
+    """A publication whose signatures hold, on its way into the database."""
+
+    number: int
+    demo: bool
+    signers: tuple[str, ...]
+    expires: datetime
+    policy_bytes: bytes
+    fleet_bytes: bytes
 
 
 @dataclass(frozen=True)
@@ -28,10 +76,107 @@ class BundleRow:
 
 
 def bundles(session: Session) -> Sequence[BundleRow]:
-    """Return every bundle ever published, newest first."""
-    raise NotImplementedError
+    """Return every bundle ever published, newest first; signers and expiry are those of its latest publication."""
+    first_time: dict[int, datetime] = {}
+    latest: dict[int, _PublicationTable] = {}
+    for row in session.scalars(select(_PublicationTable).order_by(_PublicationTable.serial)):
+        first_time.setdefault(row.number, row.published_at)
+        latest[row.number] = row
+    current = newest(session).number
+    return [_as_row(latest[n], first_time[n], n == current) for n in sorted(latest, reverse=True)]
+
+
+def newest(session: Session) -> Newest:
+    """Return number and demo mark of the newest publication."""
+    query = (
+        select(_PublicationTable.number, _PublicationTable.demo)
+        .order_by(_PublicationTable.serial.desc())
+        .limit(1)
+    )
+    found = session.execute(query).one_or_none()
+    return Newest(*found) if found else Newest()
+
+
+def newest_bundle(session: Session) -> Bundle | None:
+    """Return the newest published bundle with the newest fleet document, or None before the first publication."""
+    query = (
+        select(_PublicationTable.policy_bytes, _PublicationTable.fleet_bytes)
+        .order_by(_PublicationTable.serial.desc())
+        .limit(1)
+    )
+    found = session.execute(query).one_or_none()
+    return _bundle(found[0], found[1]) if found else None
+
+
+def situation(session: Session, now: datetime) -> Situation:
+    """Return what holds for the whole fleet at `now`."""
+    return Situation(now, newest_bundle(session))
+
+
+def store_publication(
+    session: Session, bundle: VerifiedBundle, files: Mapping[str, bytes], now: datetime
+) -> None:
+    """Store a verified publication and its files; the caller has compared it with what is stored."""
+    session.add(
+        _PublicationTable(
+            number=bundle.number,
+            published_at=now,
+            demo=bundle.demo,
+            signers=json.dumps(list(bundle.signers)),
+            expires=bundle.expires,
+            policy_bytes=bundle.policy_bytes,
+            fleet_bytes=bundle.fleet_bytes,
+        )
+    )
+    store_trust_files(session, files)
+
+
+def store_trust_files(session: Session, files: Mapping[str, bytes]) -> None:
+    """Store files under the names they are served by; one of the same name is replaced."""
+    for name, body in files.items():
+        session.merge(_FileTable(name=name, body=body))
+    session.flush()
+
+
+def trust_file(session: Session, name: str) -> bytes | None:
+    """Return one trust file, byte for byte."""
+    return session.scalar(select(_FileTable.body).where(_FileTable.name == name))
+
+
+def trust_files(session: Session, lock: bool = False) -> dict[str, bytes]:
+    """Return every trust file by name; with `lock`, nobody else replaces one until the transaction ends."""
+    query = select(_FileTable.name, _FileTable.body).order_by(_FileTable.name)
+    if lock:
+        query = query.with_for_update()
+    return dict(session.execute(query).tuples())
 
 
 def require_demo_root(database: Database) -> None:
     """Raise `ConfigurationRefused` unless what is published stands under a root marked ``demo``."""
-    raise NotImplementedError
+    with database.reading() as session:
+        if not newest(session).demo:
+            raise ConfigurationRefused(
+                "CURFEW_STORY_CLOCK moves the time and is allowed under a demo root only; remove it, or publish"
+                " demo trust first: curfew-server publish FOLDER"
+            )
+
+
+@lru_cache(maxsize=8)
+def _bundle(policy_bytes: bytes, fleet_bytes: bytes) -> Bundle:
+    # A page asks several times, and the newest bundle changes a few times a month.
+    number, policy = load_policy_document(policy_bytes)
+    return Bundle(number, policy, load_fleet(fleet_bytes))
+
+
+def _as_row(row: _PublicationTable, published_at: datetime, current: bool) -> BundleRow:
+    policy = _bundle(row.policy_bytes, row.fleet_bytes).policy
+    return BundleRow(
+        number=row.number,
+        name=policy.name,
+        published_at=published_at,
+        signers=tuple(json.loads(row.signers)),
+        expires=row.expires,
+        demo=row.demo,
+        current=current,
+        policy=policy,
+    )

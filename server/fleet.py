@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,24 @@ from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.report import Consent, Report
 from policy.verdict import Verdict
-from server.standing import FleetCounts, LatestCheck, Standing
+from server import kept_reports, phone_states, phones, stations
+from server.alarms import Alarm, newest_alarms
+from server.bundles import situation
+from server.phones import Phone
+from server.standing import CheckFacts, FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
+
+_AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))
+# What needs a person comes first on the page.
+_URGENCY = {
+    Standing.NOT_ENFORCEABLE: 0,
+    Standing.VIOLATING: 1,
+    Standing.WAITING_FOR_LIFT: 2,
+    Standing.UNREADABLE: 3,
+    Standing.SILENT: 4,
+    Standing.DECLINED: 5,
+    Standing.UNSEEN: 6,
+    Standing.COMPLIANT: 7,
+}
 
 
 @dataclass(frozen=True)
@@ -49,19 +66,6 @@ class ReportLine:
 
 
 @dataclass(frozen=True)
-class Alarm:
-    """Something that needs a person: a report id or a counter was used twice with different content."""
-
-    kind: str
-    """``conflict`` (same report id) or ``cloned_station`` (same counter)."""
-    station_id: str
-    phone_id: str
-    report_id: str
-    raised_at: datetime
-    detail: str
-
-
-@dataclass(frozen=True)
 class PhonePage:
     """All that the page of one phone shows. ``report`` is the latest check, whole: verdicts, actions, what was
     asked (`Report.commands`), what was not read (`Report.reasons`). ``ledger`` is the newest one known."""
@@ -83,19 +87,100 @@ def fleet(
     offset: int = 0,
 ) -> Sequence[PhoneRow]:
     """Return phones by urgency of their standing, then by name; `search` looks in id, model, maker and label."""
-    raise NotImplementedError
+    here = situation(session, now)
+    facts = phone_states.check_facts(session)
+    chosen = [
+        (standing, phone)
+        for phone in phones.find_phones(session)
+        if _matches(phone, search)
+        and (standing := _standing(phone, facts.get(phone.phone_id), here)) in (standing_filter or standing,)
+    ]
+    chosen.sort(key=lambda found: (_URGENCY[found[0]], found[1].label, found[1].model, found[1].phone_id))
+    return _rows(session, [phone for _, phone in chosen[offset : offset + limit]], here)
 
 
 def fleet_counts(session: Session, now: datetime) -> FleetCounts:
     """Return how many phones have which standing."""
-    raise NotImplementedError
+    here = situation(session, now)
+    facts = phone_states.check_facts(session)
+    counts, waiting = no_counts(), dict.fromkeys([*(name for name, _ in _AGES), "longer"], 0)
+    for phone in phones.find_phones(session):
+        fact = facts.get(phone.phone_id)
+        standing = _standing(phone, fact, here)
+        counts[standing] += 1
+        if standing is Standing.WAITING_FOR_LIFT and fact is not None:
+            waiting[_age(now - fact.checked_at)] += 1
+    return FleetCounts(sum(counts.values()), counts, waiting)
 
 
 def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: str) -> PhonePage | None:
     """Return all about one phone, or None if there is no such phone; `holder_key` is the configured one."""
-    raise NotImplementedError
+    found = phones.find_phones(session, [phone_id])
+    if not found:
+        return None
+    [row] = _rows(session, found, situation(session, now))
+    names = stations.station_names(session)
+    return PhonePage(
+        row=row,
+        holder=phones.holders(session, holder_key, [phone_id])[phone_id],
+        report=kept_reports.stored_report(session, row.latest.report_id) if row.latest else None,
+        ledger=kept_reports.newest_ledger(session, phone_id),
+        history=tuple(_line(check, names) for check in kept_reports.history(session, phone_id)),
+        alarms=tuple(newest_alarms(session, phone_id)),
+    )
 
 
 def alarms(session: Session, limit: int = 50) -> Sequence[Alarm]:
     """Return the newest alarms of all stations."""
-    raise NotImplementedError
+    return newest_alarms(session, limit=limit)
+
+
+def _standing(phone: Phone, facts: CheckFacts | None, here: Situation) -> Standing:
+    return standing_of(phone.phone_id, phone.consent, facts, here)
+
+
+def _matches(phone: Phone, search: str) -> bool:
+    wanted = search.strip().casefold()
+    return not wanted or any(
+        wanted in text.casefold() for text in (phone.phone_id, phone.model, phone.manufacturer, phone.label)
+    )
+
+
+def _age(age: timedelta) -> str:
+    return next((name for name, limit in _AGES if age <= limit), "longer")
+
+
+def _rows(session: Session, found: Sequence[Phone], here: Situation) -> list[PhoneRow]:
+    latest = phone_states.latest_checks(session, [phone.phone_id for phone in found])
+    names = stations.station_names(session)
+    return [_row(phone, latest.get(phone.phone_id), names, here) for phone in found]
+
+
+def _row(phone: Phone, latest: LatestCheck | None, names: Mapping[str, str], here: Situation) -> PhoneRow:
+    return PhoneRow(
+        phone_id=phone.phone_id,
+        manufacturer=phone.manufacturer,
+        model=phone.model,
+        label=phone.label,
+        virtual=phone.virtual,
+        consent=phone.consent,
+        registered_at=phone.registered_at,
+        standing=_standing(phone, latest, here),
+        exempt=here.exempts(phone.phone_id),
+        station_name=names.get(latest.station_id, "") if latest else "",
+        latest=latest,
+    )
+
+
+def _line(check: kept_reports.PastCheck, names: Mapping[str, str]) -> ReportLine:
+    return ReportLine(
+        report_id=check.report_id,
+        station_name=names.get(check.station_id, ""),
+        checked_at=check.checked_at,
+        received_at=check.received_at,
+        late=check.late,
+        verdict=check.verdict,
+        enforceable=check.enforceable,
+        bundle_number=check.bundle_number,
+        actions=check.actions,
+    )

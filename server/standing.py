@@ -35,16 +35,27 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True)
-class LatestCheck:
+class CheckFacts:
+    """The little of a phone's newest check that its standing follows from."""
+
+    checked_at: datetime
+    """Its trusted time, or its arrival where that was earlier."""
+    verdict: Verdict
+    enforceable: bool
+    open_entries: int
+    """Packages that are disabled by us, or may be."""
+    unchanged_since: datetime
+    """Since when every check has had this verdict and enforceability."""
+
+
+@dataclass(frozen=True)
+class LatestCheck(CheckFacts):
     """The newest check of one phone, newest by its trusted time and not by its arrival."""
 
     report_id: str
     station_id: str
-    checked_at: datetime
     received_at: datetime
     time_trusted: bool
-    verdict: Verdict
-    enforceable: bool
     stage: Stage
     bundle_number: int
     release: str
@@ -53,8 +64,6 @@ class LatestCheck:
     boot_state: str
     families: tuple[str, ...]
     """Names of the families found, each once."""
-    open_entries: int
-    """Packages that are disabled by us, or may be."""
     reasons: tuple[Reason, ...]
 
 
@@ -92,7 +101,7 @@ class Situation:
 
 
 def standing_of(
-    phone_id: PhoneId, consent: Consent, latest: LatestCheck | None, situation: Situation
+    phone_id: PhoneId, consent: Consent, latest: CheckFacts | None, situation: Situation
 ) -> Standing:
     """Return the standing of one phone; every phone has exactly one."""
     if consent is Consent.DECLINED:

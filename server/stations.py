@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import uuid4
 
-from sqlalchemy.orm import Session
+from sqlalchemy import LargeBinary, String, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from certs.errors import KeyUnusable
+from certs.keys import key_pem, load_public_key
+from server import alarms, kept_reports
+from server.database import Base, UtcTime
+from server.errors import InConflict, Malformed, NotThere
+
+_P256 = "ecdsa-sha2-nistp256"
+
+
+class _StationTable(Base):
+    __tablename__ = "station"
+
+    station_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    public_key_pem: Mapped[bytes] = mapped_column(LargeBinary)
+    key_fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    enrolled_at: Mapped[datetime] = mapped_column(UtcTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+@dataclass(frozen=True)
+class Station:
+    """One enrolled station: whose signature counts, and whether it still does."""
+
+    station_id: str
+    name: str
+    public_key_pem: bytes
+    revoked: bool
 
 
 @dataclass(frozen=True)
@@ -24,9 +55,65 @@ class StationRow:
     alarms: int
 
 
+def add_station(session: Session, name: str, public_key_pem: bytes, now: datetime) -> Station:
+    """Store a new station; raises `Malformed` for a key that is not P-256, `InConflict` for one that is known."""
+    try:
+        key = load_public_key(public_key_pem)
+    except KeyUnusable as error:
+        raise Malformed("bad_key", str(error), "Send the station's public key in PEM.") from error
+    if key.scheme != _P256:
+        raise Malformed(
+            "bad_key", f"expected a P-256 key, found {key.scheme}", "Make the station's key anew."
+        )
+    if session.scalar(select(_StationTable.station_id).where(_StationTable.key_fingerprint == key.keyid)):
+        raise InConflict(
+            "key_known",
+            "a station with this key is enrolled already",
+            "Enrol with a new key: a key is one station.",
+        )
+    stored = _StationTable(
+        station_id=str(uuid4()),
+        name=name,
+        public_key_pem=key_pem(key),
+        key_fingerprint=key.keyid,
+        enrolled_at=now,
+    )
+    session.add(stored)
+    session.flush()
+    return _as_station(stored)
+
+
+def find_stations(
+    session: Session, station_ids: Collection[str], lock: bool = False
+) -> Mapping[str, Station]:
+    """Return those of `station_ids` that are enrolled, by id.
+
+    With `lock`, nobody else can store for them or revoke them until the transaction ends (PostgreSQL; on SQLite a
+    writer is alone anyway).
+    """
+    query = (
+        select(_StationTable)
+        .where(_StationTable.station_id.in_(station_ids))
+        .order_by(_StationTable.station_id)
+    )
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return {row.station_id: _as_station(row) for row in session.scalars(query)}
+
+
+def station_names(session: Session) -> Mapping[str, str]:
+    """Return the name of every station by its id."""
+    return dict(session.execute(select(_StationTable.station_id, _StationTable.name)).tuples())
+
+
 def stations(session: Session) -> Sequence[StationRow]:
     """Return all stations, those in service first, then by name."""
-    raise NotImplementedError
+    activity = kept_reports.activity_by_station(session)
+    alarm_counts = alarms.counts_by_station(session)
+    rows = session.scalars(
+        select(_StationTable).order_by(_StationTable.revoked_at.is_not(None), _StationTable.name)
+    )
+    return [_as_row(row, activity.get(row.station_id), alarm_counts.get(row.station_id, 0)) for row in rows]
 
 
 def revoke_station(session: Session, station_id: str, now: datetime) -> bool:
@@ -34,4 +121,36 @@ def revoke_station(session: Session, station_id: str, now: datetime) -> bool:
 
     Raises `NotThere` for an unknown station. The caller writes the audit row in the same transaction.
     """
-    raise NotImplementedError
+    changed = session.execute(
+        update(_StationTable)
+        .where(_StationTable.station_id == station_id, _StationTable.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(_StationTable.station_id)
+    ).one_or_none()
+    if changed is None and not find_stations(session, [station_id]):
+        raise NotThere(
+            "station_unknown",
+            f"there is no station {station_id[:40]!r}",
+            "The page of stations lists their ids.",
+        )
+    return changed is not None
+
+
+def _as_station(row: _StationTable) -> Station:
+    return Station(row.station_id, row.name, row.public_key_pem, row.revoked_at is not None)
+
+
+def _as_row(
+    row: _StationTable, activity: kept_reports.StationActivity | None, alarm_count: int
+) -> StationRow:
+    return StationRow(
+        station_id=row.station_id,
+        name=row.name,
+        key_fingerprint=row.key_fingerprint,
+        enrolled_at=row.enrolled_at,
+        revoked_at=row.revoked_at,
+        last_report_at=activity.last_report_at if activity else None,
+        reports=activity.reports if activity else 0,
+        highest_counter=activity.highest_counter if activity else 0,
+        alarms=alarm_count,
+    )

@@ -1,0 +1,95 @@
+"""One-time codes by which a technician's computer becomes a station, and the line that carries one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import String, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from server.database import Base, UtcTime
+from server.errors import NotAllowed
+
+_PREFIX = "curfew1:"
+_TOKEN_BYTES = 16
+_ASK_FOR_A_NEW_ONE = "Ask for a new code: curfew-server enrolment-code"
+
+
+class _CodeTable(Base):
+    """Only the hash of a token is kept: who reads the database cannot enrol with it."""
+
+    __tablename__ = "enrolment_code"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    made_for: Mapped[str] = mapped_column(String(100))
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+@dataclass(frozen=True)
+class EnrolmentCode:
+    """What a station needs to know before it trusts anything: where, under which root and authority, and a token."""
+
+    url: str
+    root_sha256: str
+    authority_sha256: str
+    token: str
+
+    def line(self) -> str:
+        """Return the one line a technician copies: ``curfew1:`` and base64url of the JSON, without padding."""
+        fields = {
+            "url": self.url,
+            "root_sha256": self.root_sha256,
+            "authority_sha256": self.authority_sha256,
+            "token": self.token,
+        }
+        text = json.dumps(fields, separators=(",", ":")).encode()
+        return _PREFIX + base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def make_token(session: Session, made_for: str, expires_at: datetime, now: datetime) -> str:
+    """Return a new token of 128 random bits, good for one enrolment until `expires_at`; it is shown this once."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    session.add(
+        _CodeTable(token_sha256=_hashed(token), made_for=made_for, made_at=now, expires_at=expires_at)
+    )
+    session.flush()
+    return token
+
+
+def use_token(session: Session, token: str, now: datetime) -> None:
+    """Use `token` up; raises `NotAllowed` with a code of its own for an unknown, an expired and a used one."""
+    taken = session.execute(
+        update(_CodeTable)
+        .where(
+            _CodeTable.token_sha256 == _hashed(token),
+            _CodeTable.used_at.is_(None),
+            _CodeTable.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(_CodeTable.token_sha256)
+    ).one_or_none()
+    if taken is None:
+        raise _why_not(session, token)
+
+
+def _why_not(session: Session, token: str) -> NotAllowed:
+    stored = session.execute(
+        select(_CodeTable.used_at).where(_CodeTable.token_sha256 == _hashed(token))
+    ).one_or_none()
+    if stored is None:
+        return NotAllowed("code_unknown", "this enrolment code was never issued here", _ASK_FOR_A_NEW_ONE)
+    if stored.used_at is not None:
+        return NotAllowed("code_used", "this enrolment code was used already", _ASK_FOR_A_NEW_ONE)
+    return NotAllowed("code_expired", "this enrolment code has expired", _ASK_FOR_A_NEW_ONE)
+
+
+def _hashed(token: str) -> str:
+    # A plain hash is enough: 128 random bits cannot be guessed from it.
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,233 @@
+"""Every accepted report, for ever: the signed envelope and the columns that are asked for."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from policy.ledger import Ledger
+from policy.names import PhoneId
+from policy.report import Report
+from policy.schemas import load_report
+from policy.verdict import Verdict
+from server.database import Base, UtcTime
+
+
+class _ReportTable(Base):
+    __tablename__ = "report"
+    __table_args__ = (
+        UniqueConstraint("station_id", "counter"),
+        # Finds a phone's newest checks, and where a run of equal verdicts began.
+        Index("ix_report_phone_id_effective_at", "phone_id", "effective_at"),
+    )
+
+    report_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    payload_sha256: Mapped[str] = mapped_column(String(64))
+    station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"))
+    counter: Mapped[int] = mapped_column(BigInteger)
+    phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"))
+    checked_at: Mapped[datetime] = mapped_column(UtcTime)
+    effective_at: Mapped[datetime] = mapped_column(UtcTime)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    late: Mapped[bool]
+    verdict: Mapped[str] = mapped_column(String(12))
+    enforceable: Mapped[bool]
+    bundle_number: Mapped[int] = mapped_column(BigInteger)
+    actions: Mapped[int]
+    has_ledger: Mapped[bool]
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+@dataclass(frozen=True)
+class KeptReport:
+    """A verified report on its way into the database.
+
+    ``effective_at`` orders the checks of a phone: the trusted time of the check, never later than its arrival, so
+    that a station with a clock far ahead cannot pin a phone's state.
+    """
+
+    report: Report
+    payload_sha256: str
+    envelope: bytes
+    received_at: datetime
+    late: bool
+
+    @property
+    def effective_at(self) -> datetime:
+        """Where this check stands in time among the others of its phone."""
+        return min(self.report.checked_at, self.received_at)
+
+
+@dataclass(frozen=True)
+class PastCheck:
+    """One check in a phone's history."""
+
+    report_id: str
+    station_id: str
+    checked_at: datetime
+    received_at: datetime
+    late: bool
+    verdict: Verdict
+    enforceable: bool
+    bundle_number: int
+    actions: int
+
+
+@dataclass(frozen=True)
+class StationActivity:
+    """What one station has sent so far."""
+
+    reports: int
+    highest_counter: int
+    last_report_at: datetime
+
+
+def keep(session: Session, reports: Sequence[KeptReport]) -> None:
+    """Store new reports; the caller has made sure that ids and counters are unused."""
+    if reports:
+        session.execute(insert(_ReportTable), [_columns(kept) for kept in reports])
+
+
+def payload_hashes(session: Session, report_ids: Collection[str]) -> dict[str, str]:
+    """Return the payload hash of those of `report_ids` that are stored."""
+    query = select(_ReportTable.report_id, _ReportTable.payload_sha256).where(
+        _ReportTable.report_id.in_(report_ids)
+    )
+    return dict(session.execute(query).tuples())
+
+
+def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Return those pairs of station and counter that are used."""
+    if not counters:
+        return set()
+    by_station: dict[str, list[int]] = {}
+    for station_id, counter in counters:
+        by_station.setdefault(station_id, []).append(counter)
+    wanted = [
+        and_(_ReportTable.station_id == station_id, _ReportTable.counter.in_(numbers))
+        for station_id, numbers in by_station.items()
+    ]
+    return set(
+        session.execute(select(_ReportTable.station_id, _ReportTable.counter).where(or_(*wanted))).tuples()
+    )
+
+
+def highest_counters(session: Session, station_ids: Collection[str]) -> dict[str, int]:
+    """Return the highest counter that each of these stations has used."""
+    query = (
+        select(_ReportTable.station_id, func.max(_ReportTable.counter))
+        .where(_ReportTable.station_id.in_(station_ids))
+        .group_by(_ReportTable.station_id)
+    )
+    return dict(session.execute(query).tuples())
+
+
+def activity_by_station(session: Session) -> Mapping[str, StationActivity]:
+    """Return what each station that ever reported has sent."""
+    query = select(
+        _ReportTable.station_id,
+        func.count(),
+        func.max(_ReportTable.counter),
+        func.max(_ReportTable.received_at),
+    ).group_by(_ReportTable.station_id)
+    return {row[0]: StationActivity(row[1], row[2], row[3]) for row in session.execute(query)}
+
+
+def history(session: Session, phone_id: PhoneId, limit: int = 50) -> Sequence[PastCheck]:
+    """Return the newest checks of one phone, newest first."""
+    query = (
+        select(_ReportTable)
+        .where(_ReportTable.phone_id == phone_id)
+        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .limit(limit)
+    )
+    return [
+        PastCheck(
+            report_id=row.report_id,
+            station_id=row.station_id,
+            checked_at=row.checked_at,
+            received_at=row.received_at,
+            late=row.late,
+            verdict=Verdict(row.verdict),
+            enforceable=row.enforceable,
+            bundle_number=row.bundle_number,
+            actions=row.actions,
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def stored_report(session: Session, report_id: str) -> Report | None:
+    """Return one stored report, whole."""
+    envelope = session.scalar(select(_ReportTable.envelope).where(_ReportTable.report_id == report_id))
+    return None if envelope is None else load_report(payload_of(envelope))
+
+
+def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
+    """Return the ledger of the newest check that knew the phone's ledger at all, or None.
+
+    A check that could not read the phone may carry no marker; it must not wipe out what an earlier one knew.
+    """
+    envelope = session.scalar(
+        select(_ReportTable.envelope)
+        .where(_ReportTable.phone_id == phone_id, _ReportTable.has_ledger)
+        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .limit(1)
+    )
+    return None if envelope is None else load_report(payload_of(envelope)).ledger
+
+
+def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable: bool) -> datetime | None:
+    """Return since when every check of the phone up to its newest has had this verdict and enforceability."""
+    same = and_(_ReportTable.verdict == verdict.value, _ReportTable.enforceable == enforceable)
+    last_other = session.scalar(
+        select(func.max(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id, ~same)
+    )
+    query = select(func.min(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id, same)
+    if last_other is not None:
+        query = query.where(_ReportTable.effective_at >= last_other)
+    return session.scalar(query)
+
+
+def payload_of(envelope: bytes) -> bytes:
+    """Return the payload of an envelope that was verified before it was stored."""
+    return base64.b64decode(json.loads(envelope)["payload"])
+
+
+def _columns(kept: KeptReport) -> dict[str, object]:
+    report = kept.report
+    return {
+        "report_id": report.report_id,
+        "payload_sha256": kept.payload_sha256,
+        "station_id": report.station_id,
+        "counter": report.counter,
+        "phone_id": report.phone_id,
+        "checked_at": report.checked_at,
+        "effective_at": kept.effective_at,
+        "received_at": kept.received_at,
+        "late": kept.late,
+        "verdict": report.verdict.value,
+        "enforceable": report.enforceable,
+        "bundle_number": report.bundle_number,
+        "actions": len(report.actions),
+        "has_ledger": bool(report.ledger.marker),
+        "envelope": kept.envelope,
+    }

@@ -1,0 +1,140 @@
+"""The latest check of each phone, as facts; what they mean now is computed in `server.standing`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from policy.report import Report
+from policy.verdict import Reason, ReasonCode, Stage, Verdict
+from server.database import Base, UtcTime
+from server.kept_reports import KeptReport, run_start
+from server.standing import CheckFacts, LatestCheck
+
+
+class _StateTable(Base):
+    __tablename__ = "phone_state"
+
+    phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"), primary_key=True)
+    report_id: Mapped[str] = mapped_column(ForeignKey("report.report_id"))
+    station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"))
+    counter: Mapped[int] = mapped_column(BigInteger)
+    effective_at: Mapped[datetime] = mapped_column(UtcTime)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    time_trusted: Mapped[bool]
+    verdict: Mapped[str] = mapped_column(String(12))
+    enforceable: Mapped[bool]
+    unchanged_since: Mapped[datetime] = mapped_column(UtcTime)
+    stage: Mapped[str] = mapped_column(String(10))
+    bundle_number: Mapped[int] = mapped_column(BigInteger)
+    release: Mapped[str] = mapped_column(String(100))
+    api_level: Mapped[int]
+    patch_level: Mapped[str] = mapped_column(String(100))
+    boot_state: Mapped[str] = mapped_column(String(100))
+    open_entries: Mapped[int]
+    families: Mapped[str] = mapped_column(Text)
+    reasons: Mapped[str] = mapped_column(Text)
+
+
+def record_check(session: Session, kept: KeptReport) -> None:
+    """Let a report that was just stored become the phone's state if it is the newest by its trusted time.
+
+    An older one that arrives late changes nothing but, possibly, since when the state has been as it is.
+    """
+    report = kept.report
+    stored = session.get(_StateTable, report.phone_id)
+    if stored is None:
+        session.add(
+            _StateTable(phone_id=report.phone_id, unchanged_since=kept.effective_at, **_columns(kept))
+        )
+        session.flush()
+        return
+    if not _is_newer(kept, stored):
+        since = run_start(session, report.phone_id, Verdict(stored.verdict), stored.enforceable)
+        stored.unchanged_since = since or stored.effective_at
+        return
+    columns = _columns(kept)
+    if not report.ledger.marker:
+        # This check did not know the phone's ledger: what was open stays open.
+        columns["open_entries"] = stored.open_entries
+    if (stored.verdict, stored.enforceable) != (report.verdict.value, report.enforceable):
+        stored.unchanged_since = kept.effective_at
+    for name, value in columns.items():
+        setattr(stored, name, value)
+    session.flush()
+
+
+def latest_checks(session: Session, phone_ids: Collection[str]) -> Mapping[str, LatestCheck]:
+    """Return the latest check of each of these phones that was ever checked."""
+    query = select(_StateTable).where(_StateTable.phone_id.in_(phone_ids))
+    return {row.phone_id: _as_latest(row) for row in session.scalars(query)}
+
+
+def check_facts(session: Session) -> Mapping[str, CheckFacts]:
+    """Return for every phone that was ever checked the little that its standing follows from."""
+    query = select(
+        _StateTable.phone_id,
+        _StateTable.effective_at,
+        _StateTable.verdict,
+        _StateTable.enforceable,
+        _StateTable.open_entries,
+        _StateTable.unchanged_since,
+    )
+    return {
+        row[0]: CheckFacts(row[1], Verdict(row[2]), row[3], row[4], row[5]) for row in session.execute(query)
+    }
+
+
+def _is_newer(kept: KeptReport, stored: _StateTable) -> bool:
+    if kept.effective_at != stored.effective_at:
+        return kept.effective_at > stored.effective_at
+    return kept.report.station_id != stored.station_id or kept.report.counter > stored.counter
+
+
+def _columns(kept: KeptReport) -> dict[str, object]:
+    report: Report = kept.report
+    return {
+        "report_id": report.report_id,
+        "station_id": report.station_id,
+        "counter": report.counter,
+        "effective_at": kept.effective_at,
+        "received_at": kept.received_at,
+        "time_trusted": report.time_trusted,
+        "verdict": report.verdict.value,
+        "enforceable": report.enforceable,
+        "stage": report.stage.value,
+        "bundle_number": report.bundle_number,
+        "release": report.release,
+        "api_level": report.api_level,
+        "patch_level": report.patch_level,
+        "boot_state": report.boot_state,
+        "open_entries": len(report.ledger.open_entries),
+        "families": json.dumps(list(dict.fromkeys(finding.family for finding in report.findings))),
+        "reasons": json.dumps([[reason.code.value, reason.detail] for reason in report.reasons]),
+    }
+
+
+def _as_latest(row: _StateTable) -> LatestCheck:
+    return LatestCheck(
+        report_id=row.report_id,
+        station_id=row.station_id,
+        checked_at=row.effective_at,
+        received_at=row.received_at,
+        time_trusted=row.time_trusted,
+        verdict=Verdict(row.verdict),
+        enforceable=row.enforceable,
+        unchanged_since=row.unchanged_since,
+        stage=Stage(row.stage),
+        bundle_number=row.bundle_number,
+        release=row.release,
+        api_level=row.api_level,
+        patch_level=row.patch_level,
+        boot_state=row.boot_state,
+        families=tuple(json.loads(row.families)),
+        open_entries=row.open_entries,
+        reasons=tuple(Reason(ReasonCode(code), detail) for code, detail in json.loads(row.reasons)),
+    )

@@ -1,0 +1,146 @@
+"""The phones that were provisioned: who they are to us, who holds them, what the owner agreed to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import ForeignKey, LargeBinary, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from policy.names import PhoneId
+from policy.report import Consent
+from server.database import Base, UtcTime
+from server.errors import ConfigurationRefused, InConflict
+
+
+class _PhoneTable(Base):
+    __tablename__ = "phone"
+
+    phone_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    identity: Mapped[str] = mapped_column(String(64), unique=True)
+    manufacturer: Mapped[str] = mapped_column(String(100))
+    model: Mapped[str] = mapped_column(String(100))
+    label: Mapped[str] = mapped_column(String(100))
+    sealed_holder: Mapped[bytes] = mapped_column(LargeBinary)
+    consent: Mapped[str] = mapped_column(String(10))
+    consent_since: Mapped[datetime] = mapped_column(UtcTime)
+    api_level: Mapped[int]
+    virtual: Mapped[bool]
+    registered_at: Mapped[datetime] = mapped_column(UtcTime)
+    station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"))
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a station tells when it provisions a phone.
+
+    ``identity`` is the HMAC over manufacturer, device and serial under a key the server never has (DESIGN.md 6).
+    """
+
+    identity: str
+    phone_id: PhoneId
+    manufacturer: str
+    model: str
+    label: str
+    holder: str
+    consent: Consent
+    api_level: int
+    virtual: bool
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One provisioned phone, without its holder."""
+
+    phone_id: PhoneId
+    manufacturer: str
+    model: str
+    label: str
+    virtual: bool
+    consent: Consent
+    consent_since: datetime
+    registered_at: datetime
+
+
+def register_phone(
+    session: Session, registration: Registration, station_id: str, holder_key: str, now: datetime
+) -> tuple[PhoneId, bool]:
+    """Return the phone's id, and whether it is new here.
+
+    A known identity keeps the id it has; what the station tells of it replaces what was stored. Raises `InConflict`
+    when the proposed id belongs to another phone.
+    """
+    stored = session.scalar(
+        select(_PhoneTable).where(_PhoneTable.identity == registration.identity).with_for_update()
+    )
+    is_new = stored is None
+    if stored is None:
+        if session.get(_PhoneTable, registration.phone_id) is not None:
+            raise InConflict(
+                "phone_id_taken",
+                "another phone has this phone id",
+                "Provision again: a new id is made. If it repeats, two phones share one folder.",
+            )
+        stored = _PhoneTable(
+            phone_id=registration.phone_id,
+            identity=registration.identity,
+            registered_at=now,
+            consent_since=now,
+        )
+        session.add(stored)
+    if stored.consent != registration.consent.value:
+        stored.consent, stored.consent_since = registration.consent.value, now
+    stored.manufacturer, stored.model = registration.manufacturer, registration.model
+    stored.label, stored.api_level = registration.label, registration.api_level
+    stored.virtual, stored.station_id = registration.virtual, station_id
+    stored.sealed_holder = Fernet(holder_key).encrypt(registration.holder.encode())
+    session.flush()
+    return PhoneId(stored.phone_id), is_new
+
+
+def known_phone_ids(session: Session, phone_ids: Collection[str], lock: bool = False) -> set[str]:
+    """Return those of `phone_ids` that are registered; with `lock`, their states wait for this transaction."""
+    query = (
+        select(_PhoneTable.phone_id).where(_PhoneTable.phone_id.in_(phone_ids)).order_by(_PhoneTable.phone_id)
+    )
+    if lock:
+        query = query.with_for_update(key_share=True)
+    return set(session.scalars(query))
+
+
+def find_phones(session: Session, phone_ids: Collection[str] | None = None) -> Sequence[Phone]:
+    """Return all phones, or those of `phone_ids`."""
+    # Columns, not rows of the mapper: a page of the fleet walks tens of thousands.
+    query = select(
+        _PhoneTable.phone_id,
+        _PhoneTable.manufacturer,
+        _PhoneTable.model,
+        _PhoneTable.label,
+        _PhoneTable.virtual,
+        _PhoneTable.consent,
+        _PhoneTable.consent_since,
+        _PhoneTable.registered_at,
+    )
+    if phone_ids is not None:
+        query = query.where(_PhoneTable.phone_id.in_(phone_ids))
+    return [
+        Phone(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), row[6], row[7])
+        for row in session.execute(query)
+    ]
+
+
+def holders(session: Session, holder_key: str, phone_ids: Collection[str] | None = None) -> dict[str, str]:
+    """Return the holders of all phones, or of these; raises `ConfigurationRefused` if the key is not the one of old."""
+    box = Fernet(holder_key)
+    query = select(_PhoneTable.phone_id, _PhoneTable.sealed_holder)
+    if phone_ids is not None:
+        query = query.where(_PhoneTable.phone_id.in_(phone_ids))
+    try:
+        return {phone_id: box.decrypt(sealed).decode() for phone_id, sealed in session.execute(query)}
+    except InvalidToken as error:
+        raise ConfigurationRefused(
+            "CURFEW_HOLDER_KEY does not open the stored holders; put back the key they were stored under"
+        ) from error
