@@ -1,0 +1,79 @@
+"""One way to talk to a phone, whatever cable or network lies between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from agent_scripts.adb_keys import AdbKeys
+from agent_scripts.errors import CommandTooLong
+from agent_scripts.phone_address import PhoneAddress, Way
+
+CONNECT_TIMEOUT_S = 10.0
+ALLOW_TIMEOUT_S = 5.0
+"""How long to wait for the owner to tap Allow; longer when somebody sits in front of the phone."""
+LONGEST_COMMAND_BYTES = 65_000
+"""One exchange: the platform's adb server frames a service with four hex digits (SC/ADB ``SERVICES.TXT``)."""
+
+PUSH_MODE = 0o100600
+"""A regular file for its owner only; the phone widens this all the same (STAND_INS.md)."""
+
+
+class PhoneConnection(Protocol):
+    """An open connection to one phone. One exchange at a time; after any error it is closed and stays so."""
+
+    async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
+        """Return all that the phone's shell printed for `command`, stdout and stderr together.
+
+        Raises `PhoneWentAway`, `AnswerTooSlow`, `AnswerTooLong`, `PhoneBabbles`, `PhoneRefused` or
+        `CommandTooLong`. After any but the last the phone may have run the command, wholly or in part.
+        """
+        ...
+
+    async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:
+        """Write `data` to `path` on the phone. The phone widens its mode (COMMANDS.md 13.3); `chmod` afterwards."""
+        ...
+
+    async def pull(self, path: str, max_bytes: int, timeout_s: float = 30.0) -> bytes:
+        """Return the content of `path` on the phone; `PhoneRefused` when it cannot be read."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection; allowed more than once."""
+        ...
+
+
+async def open_connection(
+    address: PhoneAddress,
+    keys: AdbKeys,
+    *,
+    plain_tcp: bool = False,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    allow_timeout_s: float = ALLOW_TIMEOUT_S,
+    ask_owner: Callable[[PhoneAddress], None] | None = None,
+) -> PhoneConnection:
+    """Return an open, authorised connection to the phone at `address`.
+
+    `ask_owner` is called once when the phone shows its question and waits for a tap. Raises `PlainTcpRefused`,
+    `PhoneUnreachable`, `PhoneUnauthorised`, `PhoneWentAway` or `PhoneBabbles`.
+    """
+    address.require_allowed(plain_tcp)
+    # Each module is loaded by the first phone that needs it: adbutils alone takes a third of a second.
+    if address.way is Way.ADB:
+        from agent_scripts.adb_server_phone import open_adb_server_phone
+
+        return await open_adb_server_phone(address, keys, connect_timeout_s)
+    from agent_scripts.adb_shell_phone import open_adb_shell_phone
+
+    return await open_adb_shell_phone(address, keys, connect_timeout_s, allow_timeout_s, ask_owner)
+
+
+def checked_command(command: str) -> bytes:
+    """Return `command` as the bytes to send; `CommandTooLong` if no phone would take it whole."""
+    text = command.encode("utf-8")
+    if len(text) > LONGEST_COMMAND_BYTES or b"\0" in text:
+        raise CommandTooLong(
+            f"expected a command of at most {LONGEST_COMMAND_BYTES} bytes without NUL, found {len(text)};"
+            " name fewer packages in the policy"
+        )
+    return text
