@@ -1,0 +1,344 @@
+"""An organisation's trust from the admin's side: make it, sign for it, publish it, keep it fresh.
+
+Approving is signing: a policy is published when as many approvers have signed as root demands. Documents build on
+the newest published one, so that nobody overwrites what they have not seen.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from securesystemslib.signer import Key, Signer
+from tuf.api.exceptions import UnsignedMetadataError
+from tuf.api.metadata import Metadata, Root, Targets
+
+from certs.durable import create_private_file, write_durably
+from certs.errors import (
+    KeyExists,
+    KeyUnusable,
+    NotAnApprover,
+    NotNewestBase,
+    RepositoryProblem,
+    ThresholdNotReached,
+)
+from certs.keys import create_key, key_pem, load_signer
+from certs.online import OnlineSigners, Publication, renew, signer_names, verify_publication
+from certs.publication import (
+    Files,
+    file_name,
+    newest_root,
+    newest_targets,
+    newest_version,
+    parsed,
+    reachable,
+    target_content,
+    target_name,
+)
+from certs.roles import (
+    FLEET,
+    FLEET_TARGET,
+    LIFETIMES,
+    POLICY_TARGET,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    named,
+    new_fleet,
+    new_root,
+    new_targets,
+)
+from certs.tls import create_authority, issue_server_certificate
+from certs.trust_folder import TrustFolder
+from policy.document import Fleet, Policy
+from policy.schemas import dump_fleet, load_fleet, load_policy_document
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A policy on its way: who has signed, how many signatures root demands, how long they will hold."""
+
+    number: int
+    policy: Policy
+    signed_by: tuple[str, ...]
+    threshold: int
+    expires: datetime
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be published."""
+        return len(self.signed_by) >= self.threshold
+
+
+def create_repository(
+    folder: Path,
+    now: datetime,
+    *,
+    demo: bool = False,
+    approvers: int | None = None,
+    threshold: int | None = None,
+    approver_keys: Mapping[str, Key] | None = None,
+    passphrase: bytes | None = None,
+    server_names: tuple[str, ...] = ("localhost", "127.0.0.1"),
+) -> None:
+    """Make trust in `folder`: keys, root, an empty fleet document, the TLS authority, the organisation's key.
+
+    Approvers are the public keys in `approver_keys` by name; otherwise `approvers` key files are made (2, or 1
+    for a demo), with the root key encrypted under `passphrase` if one is given. `threshold` defaults to 2 (1 for a
+    demo). Raises `KeyExists` if there is trust already, `RepositoryProblem` for numbers that cannot work.
+    """
+    place = TrustFolder(folder)
+    if (folder / "metadata").exists() or place.keys.exists():
+        raise KeyExists(f"{folder} holds trust or keys already; choose another folder")
+    count = len(approver_keys) if approver_keys else approvers if approvers is not None else 1 if demo else 2
+    needed = threshold if threshold is not None else 1 if demo else 2
+    if not 1 <= needed <= count:
+        raise RepositoryProblem(
+            f"{needed} of {count} approvers cannot sign; name at least {needed} approvers"
+        )
+    place.keys.mkdir(parents=True, mode=0o700)
+    keys: dict[str, tuple[Key, ...]] = {
+        role: (_new_key(place, role, passphrase if role == ROOT else None),)
+        for role in (ROOT, SNAPSHOT, TIMESTAMP)
+    }
+    _new_key(place, FLEET, None)
+    keys[TARGETS] = _approver_keys(place, approver_keys, count, passphrase)
+    if len({key.keyid for key in keys[TARGETS]}) != count:
+        raise RepositoryProblem("the same approver key is named twice; two signatures need two keys")
+    create_private_file(place.keys / "organisation.key", secrets.token_hex(32).encode() + b"\n")
+    # TLS peers judge certificates by their own clocks, so these begin at the real time and not at a story's.
+    create_authority(place.tls)
+    issue_server_certificate(place.tls, server_names)
+    root = Metadata(new_root(keys, needed, demo, now.astimezone(UTC)))
+    _sign(root, load_signer(str(place.keys / "root.pem"), passphrase))
+    place.write_published({file_name(ROOT, 1): root.to_bytes()})
+    sign_fleet(folder, dump_fleet(Fleet()), load_signer(str(place.keys / "fleet.pem")), now)
+
+
+def sign_policy(folder: Path, policy_bytes: bytes, signer: Signer, now: datetime) -> Draft:
+    """Add an approver's signature to the policy in these very bytes and return how far it has come.
+
+    The first signature opens a draft, later ones join it. The number must be the newest published one plus 1;
+    the newest one itself, unchanged, may be signed again to prolong it. Raises `PolicyError`, `NotAnApprover`
+    or `NotNewestBase`; nothing is written then.
+    """
+    place = TrustFolder(folder)
+    published, drafted = place.published(), place.drafted()
+    number, policy = load_policy_document(policy_bytes)
+    root = newest_root({**published, **drafted}).signed
+    if signer.public_key.keyid not in root.roles[TARGETS].keyids:
+        raise NotAnApprover("this key is no approver's under the newest root; sign with an approver's key")
+    _require_newest_base(number, policy_bytes, published)
+    expires = min(now + LIFETIMES[TARGETS], policy.ends_at).astimezone(UTC)
+    if expires <= now:
+        raise RepositoryProblem(f"the policy ended at {policy.ends_at:%Y-%m-%d %H:%M} UTC; set ends_at later")
+    version = newest_version(published, TARGETS) + 1
+    fresh = new_targets(version, policy_bytes, place.fleet_key(), expires)
+    metadata = _open_draft(drafted, fresh, now) or Metadata(fresh)
+    _sign(metadata, signer)
+    place.write_draft(
+        {
+            target_name(fresh.targets[POLICY_TARGET]): policy_bytes,
+            file_name(TARGETS, version): metadata.to_bytes(),
+        }
+    )
+    return _draft(root, metadata, number, policy)
+
+
+def sign_fleet(folder: Path, fleet_bytes: bytes, signer: Signer, now: datetime) -> Fleet:
+    """Sign the fleet document in these very bytes for the next publishing, and return it.
+
+    Its number must be the newest published one plus 1 (or the same document again, to prolong it). Raises
+    `PolicyError`, `NotAnApprover` or `NotNewestBase`.
+    """
+    place = TrustFolder(folder)
+    published, drafted = place.published(), place.drafted()
+    fleet = load_fleet(fleet_bytes)
+    if signer.public_key.keyid != place.fleet_key().keyid:
+        raise NotAnApprover("this key does not sign exemptions; sign with the fleet key")
+    _require_newest_fleet(fleet, fleet_bytes, published)
+    version = newest_version(published, FLEET) + 1
+    waiting = newest_targets(drafted, FLEET)
+    if waiting and target_content(drafted, waiting.signed, FLEET_TARGET) != fleet_bytes and version > 1:
+        raise NotNewestBase(
+            "another fleet document waits to be published; publish it first, then build on it"
+        )
+    metadata = Metadata(new_fleet(version, fleet_bytes, now.astimezone(UTC)))
+    _sign(metadata, signer)
+    place.write_draft(
+        {
+            target_name(metadata.signed.targets[FLEET_TARGET]): fleet_bytes,
+            file_name(FLEET, version): metadata.to_bytes(),
+        }
+    )
+    return fleet
+
+
+def publish(folder: Path, now: datetime, signers: OnlineSigners | None = None) -> Publication:
+    """Publish the draft under a new snapshot and timestamp and return what is published.
+
+    Raises `ThresholdNotReached`, or the `BundleRefused` with which stations would refuse it; the old publication
+    then holds. The fleet document is prolonged on the way if its signature is half over and its key is at hand.
+    """
+    place = TrustFolder(folder)
+    published = place.published()
+    if not place.drafted():
+        raise RepositoryProblem(
+            f"nothing waits to be published; sign first: curfew-certs sign {folder} POLICY.json"
+        )
+    _prolong_fleet(place, now)
+    files = {**published, **place.drafted()}
+    _require_threshold(files)
+    renewed = renew(files, signers or place.online_signers(), now.astimezone(UTC))
+    served = reachable({**files, **renewed})
+    publication = verify_publication(served, published, now)
+    place.write_published({name: data for name, data in served.items() if published.get(name) != data})
+    place.discard_draft()
+    return publication
+
+
+def refresh(folder: Path, now: datetime, signers: OnlineSigners | None = None) -> Publication:
+    """Renew the timestamp (and the snapshot near its end) of what is published; the draft stays a draft."""
+    place = TrustFolder(folder)
+    published = place.published()
+    renewed = renew(published, signers or place.online_signers(), now.astimezone(UTC))
+    publication = verify_publication(reachable({**published, **renewed}), published, now)
+    place.write_published(renewed)
+    return publication
+
+
+def publication_files(folder: Path) -> dict[str, bytes]:
+    """Return the published files by the names they are served under; what a server takes over."""
+    return TrustFolder(folder).published()
+
+
+def published_policy(folder: Path) -> tuple[int, Policy] | None:
+    """Return number and policy in force, None before the first publishing."""
+    files = TrustFolder(folder).published()
+    data = _published_document(files, TARGETS, POLICY_TARGET)
+    return load_policy_document(data) if data else None
+
+
+def draft_of(folder: Path) -> Draft | None:
+    """Return the policy that waits for signatures or for publishing."""
+    place = TrustFolder(folder)
+    published, drafted = place.published(), place.drafted()
+    metadata = newest_targets(drafted)
+    data = metadata and target_content(drafted, metadata.signed, POLICY_TARGET)
+    if not metadata or not data:
+        return None
+    return _draft(newest_root({**published, **drafted}).signed, metadata, *load_policy_document(data))
+
+
+def approver_keys(folder: Path, role: str = TARGETS) -> list[Key]:
+    """Return the public keys that count for a role under the newest root (or for fleet, in this folder)."""
+    place = TrustFolder(folder)
+    if role == FLEET:
+        return [place.fleet_key()]
+    root = newest_root({**place.published(), **place.drafted()}).signed
+    return [root.get_key(keyid) for keyid in root.roles[role].keyids]
+
+
+def _new_key(place: TrustFolder, name: str, passphrase: bytes | None) -> Key:
+    file = place.keys / f"{name}.pem"
+    create_key(file, passphrase)
+    key = load_signer(str(file), passphrase).public_key
+    write_durably(place.keys / f"{name}.pub", key_pem(key))
+    return named(key, name)
+
+
+def _approver_keys(
+    place: TrustFolder, given: Mapping[str, Key] | None, count: int, passphrase: bytes | None
+) -> tuple[Key, ...]:
+    if given:
+        return tuple(named(key, name) for name, key in given.items())
+    return tuple(_new_key(place, f"approver-{n}", passphrase) for n in range(1, count + 1))
+
+
+def _sign(metadata: Metadata[Root] | Metadata[Targets], signer: Signer) -> None:
+    try:
+        metadata.sign(signer, append=True)
+    except UnsignedMetadataError as error:
+        raise KeyUnusable(f"the key could not sign ({error}); check the token or key service") from error
+
+
+def _require_newest_base(number: int, policy_bytes: bytes, published: Files) -> None:
+    newest = _published_document(published, TARGETS, POLICY_TARGET)
+    newest_number = load_policy_document(newest)[0] if newest else 0
+    if number != newest_number + 1 and policy_bytes != newest:
+        raise NotNewestBase(
+            f"bundle {newest_number} is the newest, so the next policy has number {newest_number + 1};"
+            f" this one has {number}: rebuild it on the newest"
+        )
+
+
+def _require_newest_fleet(fleet: Fleet, fleet_bytes: bytes, published: Files) -> None:
+    newest = _published_document(published, FLEET, FLEET_TARGET)
+    if newest and fleet.number != load_fleet(newest).number + 1 and fleet_bytes != newest:
+        raise NotNewestBase(
+            f"fleet document {load_fleet(newest).number} is the newest, this one has number {fleet.number};"
+            " rebuild it on the newest with the next number"
+        )
+
+
+def _published_document(files: Files, role: str, path: str) -> bytes | None:
+    metadata = newest_targets(files, role)
+    return target_content(files, metadata.signed, path) if metadata else None
+
+
+def _open_draft(drafted: Files, fresh: Targets, now: datetime) -> Metadata[Targets] | None:
+    """Return the open draft if it says nothing but what this signer would say; it may end earlier, never later."""
+    version = newest_version(drafted, TARGETS)
+    if not version:
+        return None
+    draft = parsed(drafted[file_name(TARGETS, version)], Targets)
+    same = {**draft.signed.to_dict(), "expires": ""} == {**fresh.to_dict(), "expires": ""}
+    if not same or not now < draft.signed.expires <= fresh.expires:
+        raise NotNewestBase(
+            "another draft is open (another policy, base, fleet key or expiry); publish it, or throw it away"
+            " and start anew with: curfew-certs sign --replace"
+        )
+    return draft
+
+
+def _draft(root: Root, metadata: Metadata[Targets], number: int, policy: Policy) -> Draft:
+    return Draft(
+        number=number,
+        policy=policy,
+        signed_by=signer_names(root, TARGETS, metadata),
+        threshold=root.roles[TARGETS].threshold,
+        expires=metadata.signed.expires,
+    )
+
+
+def _prolong_fleet(place: TrustFolder, now: datetime) -> None:
+    published = place.published()
+    fleet = newest_targets(published, FLEET)
+    if (
+        newest_version(place.drafted(), FLEET)
+        or not fleet
+        or fleet.signed.expires - now > LIFETIMES[FLEET] / 2
+    ):
+        return
+    signer = next(place.local_signers([place.fleet_key().keyid]), None)
+    document = target_content(published, fleet.signed, FLEET_TARGET)
+    if signer and document:
+        sign_fleet(place.path, document, signer, now)
+
+
+def _require_threshold(files: Files) -> None:
+    root, targets = newest_root(files).signed, newest_targets(files)
+    if targets is None:
+        raise ThresholdNotReached(
+            "no policy was signed yet; sign one first: curfew-certs sign FOLDER POLICY.json"
+        )
+    signed_by, needed = signer_names(root, TARGETS, targets), root.roles[TARGETS].threshold
+    if len(signed_by) < needed:
+        raise ThresholdNotReached(
+            f"{len(signed_by)} of {needed} approvers have signed ({', '.join(signed_by) or 'nobody'});"
+            " another approver has to run: curfew-certs sign"
+        )
