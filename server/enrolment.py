@@ -12,10 +12,14 @@ from datetime import datetime
 from sqlalchemy import String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from certs.tls import fingerprint
+from server.bundles import trust_file
+from server.config import Config
 from server.database import Base, UtcTime
-from server.errors import NotAllowed
+from server.errors import ConfigurationRefused, InConflict, NotAllowed
 
 _PREFIX = "curfew1:"
+_FIRST_ROOT = "1.root.json"
 _TOKEN_BYTES = 16
 _ASK_FOR_A_NEW_ONE = "Ask for a new code: curfew-server enrolment-code"
 
@@ -53,6 +57,28 @@ class EnrolmentCode:
         return _PREFIX + base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
+def new_code(
+    session: Session, config: Config, made_for: str, expires_at: datetime, now: datetime
+) -> EnrolmentCode:
+    """Return a new code for one station, good until `expires_at`; the caller writes the audit row.
+
+    Raises `InConflict` before the first publication: a station could not tell which root to trust.
+    """
+    root = trust_file(session, _FIRST_ROOT)
+    if root is None:
+        raise InConflict(
+            "nothing_published",
+            "no trust is published yet, so a code could not name its root",
+            "Publish first: curfew-server publish FOLDER",
+        )
+    return EnrolmentCode(
+        url=config.public_url,
+        root_sha256=hashlib.sha256(root).hexdigest(),
+        authority_sha256=fingerprint(_authority(config)),
+        token=make_token(session, made_for, expires_at, now),
+    )
+
+
 def make_token(session: Session, made_for: str, expires_at: datetime, now: datetime) -> str:
     """Return a new token of 128 random bits, good for one enrolment until `expires_at`; it is shown this once."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -88,6 +114,16 @@ def _why_not(session: Session, token: str) -> NotAllowed:
     if stored.used_at is not None:
         return NotAllowed("code_used", "this enrolment code was used already", _ASK_FOR_A_NEW_ONE)
     return NotAllowed("code_expired", "this enrolment code has expired", _ASK_FOR_A_NEW_ONE)
+
+
+def _authority(config: Config) -> bytes:
+    path = config.tls_folder / "authority.pem"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationRefused(
+            f"cannot read {path}: {error.strerror}; CURFEW_TLS_FOLDER must name the folder curfew-certs made"
+        ) from error
 
 
 def _hashed(token: str) -> str:

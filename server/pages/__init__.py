@@ -1,14 +1,28 @@
-"""The pages people read and act on, under ``/``; they work without scripts."""
+"""The pages under ``/``: rendered on the server, readable without scripts, every one behind a right.
+
+`register_pages` is all that the application needs; `error_page` turns a refusal into a page.
+"""
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask
+
+from server.pages import account, audit, bundles, fleet, phone, sign_in, stations
+from server.pages.access import guard_pages
+from server.pages.blueprint import pages
+from server.pages.browser import protect_browsers
+from server.pages.errors import error_page
+from server.pages.frame import give_templates_their_words
+
+__all__ = ["error_page", "register_pages"]
+
+_VIEWS = (account, audit, bundles, fleet, phone, sign_in, stations)
+"""Importing a module of views adds them to the blueprint."""
 
 
 def register_pages(app: Flask) -> None:
-    """Let `app` serve the pages."""
-
-
-def error_page(status: int, message: str, next_step: str) -> Response:
-    """Return an error as a page; used for every address outside ``/api``, ``/trust`` and ``/metrics``."""
-    return Response(f"{message}\n{next_step}\n", status, mimetype="text/plain")
+    """Add all pages to `app`."""
+    protect_browsers(app)
+    guard_pages(app)
+    give_templates_their_words(app)
+    app.register_blueprint(pages)

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from policy.ledger import EntryState
 from policy.observation import EnabledState, UserKind
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
+from server.alarms import AlarmKind
+from server.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,60 @@ CONSENTS: Mapping[Consent, Word] = {
     ),
 }
 
+ENTRY_STATES: Mapping[EntryState, Word] = {
+    EntryState.INTENDED: Word("intended", "unsure", "Written down before disabling; a check will finish it."),
+    EntryState.DONE: Word("disabled by us", "bad"),
+    EntryState.RESTORING: Word(
+        "restoring", "unsure", "Written down before restoring; a check will finish it."
+    ),
+    EntryState.RESTORED: Word("put back", "good"),
+}
+
+ALARMS: Mapping[AlarmKind, Word] = {
+    AlarmKind.CONFLICT: Word("conflict", "bad", "One report id came twice with different content."),
+    AlarmKind.CLONED_STATION: Word(
+        "cloned station",
+        "bad",
+        "One station used a counter twice: its key is likely on two computers; revoke it.",
+    ),
+}
+
+STANDINGS: Mapping[Standing, Word] = {
+    Standing.COMPLIANT: Word(
+        "compliant", "good", "At its latest check every user was read and no banned app was found."
+    ),
+    Standing.VIOLATING: Word(
+        "violating",
+        "bad",
+        "A banned app is present. From the deadline on, the managed apps are off until it is gone.",
+    ),
+    Standing.NOT_ENFORCEABLE: Word(
+        "not enforceable",
+        "bad",
+        "A banned app is present and the managed apps are out of the shell's reach: block this holder's mail.",
+    ),
+    Standing.UNREADABLE: Word(
+        "unreadable",
+        "unsure",
+        "The latest check could not look. Bring the phone to a station and check it again.",
+    ),
+    Standing.SILENT: Word(
+        "silent", "unsure", "Its latest check is too old to say anything. Ask for the phone to be checked."
+    ),
+    Standing.WAITING_FOR_LIFT: Word(
+        "waiting for lift",
+        "unsure",
+        "The ban is over for this phone, but apps are still off. Check it to put them back.",
+    ),
+    Standing.UNSEEN: Word(
+        "never checked", "unsure", "It was provisioned and never checked. Check it at a station."
+    ),
+    Standing.DECLINED: Word(
+        "declined", "unsure", "Its owner did not agree, so nothing was asked of it. The mail side decides."
+    ),
+}
+"""In the order in which pages list them."""
+
 _ALL: tuple[Mapping[Enum, Word], ...] = (
     VERDICTS,
     STAGES,
@@ -114,6 +171,9 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     USER_KINDS,
     STATES,
     CONSENTS,
+    ENTRY_STATES,
+    ALARMS,
+    STANDINGS,
 )  # type: ignore[assignment]
 
 

@@ -1,0 +1,111 @@
+"""Who may open a page: sign-ins that live on the server, a right for every view, and forms that come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from flask import Flask, flash, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.wrappers import Response
+
+from server.context import context
+from server.errors import NotAllowed
+from server.pages.blueprint import pages
+from server.pages.frame import now
+from server.people import Person, Right, roles_with
+from server.sign_ins import signed_in_person
+
+View = Callable[..., Any]
+
+_PUBLIC = frozenset({"pages.sign_in"})
+_guarded: set[str] = set()
+
+
+class SignedIn(UserMixin):  # type: ignore[misc]  # flask_login has no types
+    """The person behind the current request and the key of their session."""
+
+    def __init__(self, person: Person, key: str) -> None:
+        self.person = person
+        self.key = key
+
+    @property
+    def name(self) -> str:
+        """Return the name shown beside the sign-out button."""
+        return self.person.name
+
+    def get_id(self) -> str:
+        """Return what the cookie carries: the key of this one session, not the person's number."""
+        return self.key
+
+
+def guard_pages(app: Flask) -> None:
+    """Let `app` find the signed-in person, and refuse forms that another site has made."""
+    # Only pages have cookies to abuse; stations sign their requests themselves.
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    # A form stays good as long as its session: a page left open over lunch must still work.
+    app.config["WTF_CSRF_TIME_LIMIT"] = None
+    csrf = CSRFProtect(app)
+    manager = LoginManager(app)
+    manager.user_loader(_load)
+    manager.unauthorized_handler(_ask_to_sign_in)
+
+    def refuse_foreign_forms() -> None:
+        if request.blueprint == pages.name:
+            csrf.protect()
+
+    app.before_request(refuse_foreign_forms)
+
+
+def needs(right: Right | None) -> Callable[[View], View]:
+    """Open a view only to people signed in who have `right` (None: any account)."""
+
+    def guard(view: View) -> View:
+        _guarded.add(f"{pages.name}.{view.__name__}")
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if not current_user.is_authenticated:
+                return _ask_to_sign_in()
+            if right is not None:
+                require(right)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def require(right: Right) -> None:
+    """Refuse the request with `NotAllowed` unless the signed-in person has `right`."""
+    if not person().may(right):
+        roles = " or ".join(role.value for role in roles_with(right))
+        raise NotAllowed(
+            "right_missing", f"Your account may not {right.value}.", f"Ask a colleague with the role {roles}."
+        )
+
+
+def person() -> Person:
+    """Return the person signed in; only for guarded views."""
+    return cast(Person, current_user.person)
+
+
+def unguarded_views(app: Flask) -> set[str]:
+    """Return the pages that anybody can open though they should not; empty, or a view lacks its `needs`."""
+    return {name for name in app.view_functions if name.startswith("pages.")} - _guarded - _PUBLIC
+
+
+def _load(key: str) -> SignedIn | None:
+    with context().database.reading() as database_session:
+        found = signed_in_person(database_session, key, now())
+    return SignedIn(found, key) if found else None
+
+
+def _ask_to_sign_in() -> Response:
+    # Only what was asked for by GET can be asked for again after signing in.
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    if session.pop("_user_id", None):
+        flash("Your sign-in has ended. Sign in again to go on.", "")
+    return redirect(url_for("pages.sign_in", next=None if wanted == "/" else wanted))

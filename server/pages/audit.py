@@ -1,0 +1,33 @@
+"""The audit chain for auditors: who changed what, and whether the chain is whole."""
+
+from __future__ import annotations
+
+from flask import render_template, request
+
+from server import audit as chain
+from server.context import context
+from server.pages.access import needs
+from server.pages.blueprint import pages
+from server.people import Right
+
+ROWS_PER_PAGE = 100
+
+
+@pages.get("/audit")
+@needs(Right.READ_AUDIT)
+def audit() -> str:
+    """Show the newest rows; with ``?verify=yes`` walk the whole chain first, which takes a while on a long one."""
+    before = request.args.get("before", default=None, type=int)
+    with context().database.reading() as session:
+        rows = chain.newest_rows(session, ROWS_PER_PAGE + 1, before)
+        check = chain.verify_chain(session) if request.args.get("verify") == "yes" else None
+        head = chain.head(session)
+    return render_template(
+        "audit.html",
+        tab="pages.audit",
+        rows=rows[:ROWS_PER_PAGE],
+        more=len(rows) > ROWS_PER_PAGE,
+        before=before,
+        check=check,
+        head=head,
+    )

@@ -1,0 +1,66 @@
+"""What every template can use: the time of the request, the tabs, and the filters for times and words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, g
+from flask_login import current_user
+
+from server.bundles import bundles
+from server.context import context
+from server.pages.times import in_zone, length, machine, relative, utc
+from server.pages.words import word
+from server.people import Right
+
+_TABS = (
+    ("pages.fleet", "Fleet", Right.LOOK),
+    ("pages.bundles", "Bundles", Right.LOOK),
+    ("pages.stations", "Stations", Right.LOOK),
+    ("pages.audit", "Audit", Right.READ_AUDIT),
+)
+
+
+def now() -> datetime:
+    """Return the time of this request, read once."""
+    if "now" not in g:
+        g.now = context().clock.now()
+    moment: datetime = g.now
+    return moment
+
+
+def give_templates_their_words(app: Flask) -> None:
+    """Add filters and the frame's values to all templates of `app`."""
+    app.jinja_env.filters.update(
+        utc=utc, machine=machine, relative=_relative, in_zone=in_zone, length_of=length, word=word
+    )
+    app.jinja_env.filters.update(thousands=_thousands, percent=_percent)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(_frame)
+
+
+def _relative(time: datetime) -> str:
+    return relative(time, now())
+
+
+def _thousands(number: int) -> str:
+    # A thin space reads the same in every language; a comma would be a decimal sign in half of Europe.
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _percent(number: float) -> str:
+    return f"{number:g} %"
+
+
+def _frame() -> dict[str, Any]:
+    return {"now": now(), "tabs": _tabs, "is_demo": _is_demo}
+
+
+def _tabs() -> list[tuple[str, str]]:
+    return [(endpoint, label) for endpoint, label, right in _TABS if current_user.person.may(right)]
+
+
+def _is_demo() -> bool:
+    with context().database.reading() as session:
+        return any(bundle.demo for bundle in bundles(session) if bundle.current)

@@ -1,0 +1,109 @@
+"""Stations: who listens for us, stopping a lost one, and enrolment codes that are shown once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import segno
+from flask import flash, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from server import audit
+from server.context import context
+from server.enrolment import new_code
+from server.errors import Malformed, NotThere
+from server.pages.access import needs, person
+from server.pages.blueprint import pages
+from server.pages.frame import now
+from server.people import Right
+from server.stations import StationRow, revoke_station
+from server.stations import stations as all_stations
+from server.texts import storable
+
+CODE_HOURS = (1, 8, 24, 72)
+_NAME_MAX_LENGTH = 100
+
+
+@pages.get("/stations")
+@needs(Right.LOOK)
+def stations() -> str:
+    """Show all stations, and the form for an enrolment code to those who may make one."""
+    with context().database.reading() as session:
+        rows = all_stations(session)
+    may = person().may
+    return render_template(
+        "stations.html",
+        tab="pages.stations",
+        stations=rows,
+        may_revoke=may(Right.REVOKE_STATIONS),
+        may_enrol=may(Right.ENROL_STATIONS),
+        code_hours=CODE_HOURS,
+    )
+
+
+@pages.get("/stations/<station_id>/revoke")
+@needs(Right.REVOKE_STATIONS)
+def ask_to_revoke(station_id: str) -> str:
+    """Say what revoking does, before it is done."""
+    return render_template("revoke.html", tab="pages.stations", station=_station(station_id))
+
+
+@pages.post("/stations/<station_id>/revoke")
+@needs(Right.REVOKE_STATIONS)
+def revoke(station_id: str) -> Response:
+    """Refuse everything the station sends from now on."""
+    station = _station(station_id)
+    with context().database.writing() as session:
+        if revoke_station(session, station_id, now()):
+            audit.record(session, person().name, "station revoked", station_id, {"name": station.name}, now())
+            flash(f"{station.name} is revoked: nothing it sends is accepted any more.", "good")
+        else:
+            flash(f"{station.name} was revoked before. Nothing was changed.", "")
+    return redirect(url_for("pages.stations"))
+
+
+def _station(station_id: str) -> StationRow:
+    with context().database.reading() as session:
+        found = next((row for row in all_stations(session) if row.station_id == station_id), None)
+    if found is None:
+        raise NotThere(
+            "station_unknown", f"No station has the id {station_id[:60]}.", "Choose one from the list."
+        )
+    return found
+
+
+@pages.post("/stations/enrolment-codes")
+@needs(Right.ENROL_STATIONS)
+def make_enrolment_code() -> Response:
+    """Show a new code, as a line and as a QR code. Only its hash is stored, so it cannot be shown again."""
+    here = context()
+    made_for, hours = _code_wanted()
+    expires_at = now() + timedelta(hours=hours)
+    with here.database.writing() as session:
+        code = new_code(session, here.config, made_for, expires_at, now())
+        audit.record(session, person().name, "enrolment code made", made_for, {"hours": hours}, now())
+    # The answer is the page itself, without a redirect: what is kept nowhere cannot be fetched a second time.
+    page = render_template(
+        "enrolment_code.html",
+        tab="pages.stations",
+        made_for=made_for,
+        line=code.line(),
+        expires_at=expires_at,
+        qr=Markup(segno.make(code.line(), micro=False).svg_inline(scale=4, omitsize=True)),  # noqa: S704 - ours
+    )
+    return make_response(page, 201)
+
+
+def _code_wanted() -> tuple[str, int]:
+    made_for = request.form.get("made_for", "").strip()
+    if not made_for or not storable(made_for, _NAME_MAX_LENGTH):
+        raise Malformed(
+            "made_for_malformed",
+            f"Say whom or what the code is for, in 1 to {_NAME_MAX_LENGTH} characters on one line.",
+            "Go back and fill in the field.",
+        )
+    hours = request.form.get("hours", type=int)
+    if hours not in CODE_HOURS:
+        raise Malformed("hours_malformed", "Choose for how long the code is good.", "Go back and choose.")
+    return made_for, hours
