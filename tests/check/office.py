@@ -1,0 +1,197 @@
+"""Demo trust, a running server, stations and phones: made by the product's own commands."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+import agent_scripts.cli
+import certs.cli
+import server.cli
+from agent_scripts.virtual_phone.personalities import PERSONALITIES
+from agent_scripts.virtual_phone.phone import VirtualPhone
+from policy.ready_made import ready_made_document
+
+OUTLOOK = "com.microsoft.office.outlook"
+LYNC = "com.microsoft.office.lync15"
+TIKTOK = "com.zhiliaoapp.musically"
+PROGRAMS = Path(sys.executable).parent
+
+_serials = itertools.count(1)
+
+
+@dataclass
+class Bench:
+    """One enrolled station and the phones at it."""
+
+    office: Office
+    folder: Path
+    phones: dict[str, VirtualPhone] = field(default_factory=dict)
+
+    def agent(self, *arguments: str) -> tuple[int, str]:
+        """Run curfew-agent here; returns its exit code and what it printed on stdout."""
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            code = agent_scripts.cli.main(self.command_line(*arguments))
+        return code, output.getvalue()
+
+    def command_line(self, *arguments: str) -> list[str]:
+        """Return the arguments with this station's own options in front."""
+        return ["--station", str(self.folder), "--story-clock", str(self.office.story_clock), *arguments]
+
+    def check(self, *addresses: str) -> tuple[int, list[dict[str, Any]]]:
+        """Check phones (all of them if none is named); returns exit code and the rows of `--json`."""
+        code, output = self.agent("check", "--json", *(addresses or ("--all",)))
+        return code, [json.loads(line) for line in output.splitlines()]
+
+    def provision(self, phone: VirtualPhone, label: str = "") -> str:
+        """Make `phone` known here and return its address."""
+        phone.authorise((self.folder / "adbkey.pub").read_text())
+        address = f"tcp:127.0.0.1:{phone.port}"
+        code, _ = self.agent("provision", address, "--consent", "agreed", "--label", label, "--holder", "h-1")
+        assert code == 0
+        self.phones[address] = phone
+        return address
+
+
+class Office:
+    """The organisation's side: trust folder, running server, story clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.trust = folder / "trust"
+        self.story_clock = folder / "story-clock"
+        self.begun = datetime.now(UTC).replace(microsecond=0)
+        self.number = 0
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.config = folder / "server" / "server.env"
+        self._stations = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path) -> Iterator[Office]:
+        """Set everything up, serve, and stop the server at the end."""
+        office = cls(folder)
+        office.at(hours=0)
+        assert certs.cli.main(["init", str(office.trust), "--demo"]) == 0
+        office.publish_files()
+        office.server("init", str(office.config.parent), "--url", office.url, "--trust", str(office.trust))
+        office.server("migrate", configured=True)
+        office.server("publish", str(office.trust), configured=True)
+        office.start()
+        try:
+            yield office
+        finally:
+            office.stop()
+
+    def server(self, *arguments: str, configured: bool = False) -> str:
+        """Run curfew-server's command line and return what it printed."""
+        output = io.StringIO()
+        options = ["--config", str(self.config)] if configured else []
+        with contextlib.redirect_stdout(output):
+            assert server.cli.main([*options, *arguments]) == 0
+        return output.getvalue()
+
+    def publish_files(self, **rules: Any) -> None:
+        """Sign and publish the ready-made policy, its deadline two hours into the story, with `rules` changed."""
+        self.number += 1
+        document = json.loads(ready_made_document())
+        document["number"] = self.number
+        document["rules"] |= {
+            "deadline": (self.begun + timedelta(hours=2)).replace(tzinfo=None).isoformat(),
+            "time_zone": "UTC",
+            "review_at": _utc(self.begun + timedelta(days=30)),
+            "ends_at": _utc(self.begun + timedelta(days=34)),
+            **rules,
+        }
+        path = self.folder / "policy.json"
+        path.write_text(json.dumps(document))
+        key = str(self.trust / "keys" / "approver-1.pem")
+        assert certs.cli.main(["sign", str(self.trust), str(path), "--key", key, "--yes"]) == 0
+        assert certs.cli.main(["publish", str(self.trust)]) == 0
+
+    def publish(self, **rules: Any) -> None:
+        """Publish a new bundle to the running server."""
+        self.publish_files(**rules)
+        self.server("publish", str(self.trust), configured=True)
+
+    def at(self, hours: float) -> None:
+        """Move the story clock of server and stations to `hours` after the beginning."""
+        self.story_clock.write_text(f"{int(hours * 3600)}\n")
+
+    def start(self) -> None:
+        """Serve as a process of its own, on this office's port."""
+        log = (self.folder / "server.log").open("ab")
+        self._process = subprocess.Popen(
+            [
+                str(PROGRAMS / "curfew-server"),
+                "--config",
+                str(self.config),
+                "serve",
+                "--port",
+                str(self.port),
+            ],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/bin:/bin", "CURFEW_STORY_CLOCK": str(self.story_clock)},
+        )
+        pool = urllib3.PoolManager(ca_certs=str(self.trust / "tls" / "authority.pem"), retries=False)
+        for _ in range(600):
+            assert self._process.poll() is None, (self.folder / "server.log").read_text()
+            with contextlib.suppress(urllib3.exceptions.HTTPError):
+                pool.request("GET", f"{self.url}/api/v1/status", timeout=2.0)
+                return
+            time.sleep(0.05)
+        raise AssertionError("the server did not answer")
+
+    def stop(self) -> None:
+        """Stop the server; stations then find nobody."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=20)
+            self._process = None
+
+    def new_bench(self) -> Bench:
+        """Enrol a new station and return it."""
+        number = next(self._stations)
+        bench = Bench(self, self.folder / f"station-{number}")
+        code = self.server("enrolment-code", configured=True).strip().splitlines()[-1]
+        key = str(self.trust / "keys" / "organisation.key")
+        assert bench.agent("enrol", code, "--name", f"bench {number}", "--organisation-key", key)[0] == 0
+        return bench
+
+    @contextmanager
+    def phone(self, personality: str) -> Iterator[VirtualPhone]:
+        """Start a phone with a serial of its own."""
+        number = next(_serials)
+        # A phone's serial follows from its name: every test meets a phone nobody has met before.
+        character = replace(PERSONALITIES[personality], name=f"{personality}-{number}")
+        phone = VirtualPhone(character, self.folder / f"phone-{number}")
+        phone.start()
+        try:
+            yield phone
+        finally:
+            phone.stop()
+
+
+def _utc(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,123 @@
+"""A real agent process is killed before and after every step of a check; the second run finishes the work."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent_scripts import exchange
+from agent_scripts.phone_address import PhoneAddress
+from agent_scripts.phone_connection import open_connection
+from agent_scripts.server_client import ServerClient
+from agent_scripts.station import Station
+from agent_scripts.virtual_phone.phone import VirtualPhone
+from policy.ledger import EntryState, Ledger
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+
+DYING_AGENT = Path(__file__).with_name("dying_agent.py")
+
+
+def die(bench: Bench, when: str, number: int) -> subprocess.CompletedProcess[str]:
+    arguments = bench.command_line("check", "--all", "--json")
+    return subprocess.run(
+        [sys.executable, str(DYING_AGENT), when, str(number), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def steps_of(bench: Bench) -> int:
+    run = die(bench, "never", 0)
+    assert run.returncode in (0, 10), run.stderr
+    return len(re.findall(r"^step \d+:", run.stderr, re.MULTILINE))
+
+
+def ledgers(bench: Bench, address: str) -> list[Ledger | None]:
+    """Return the phone's, the station's and the server's ledger."""
+    station = Station.open(bench.folder, story_clock=bench.office.story_clock)
+    known = station.phone_at(address)
+    assert known is not None
+
+    async def read_phone() -> exchange.Reading:
+        connection = await open_connection(PhoneAddress.parse(address), station.adb_keys)
+        mark = exchange.new_mark()
+        answer = await connection.run(exchange.read_command(mark, (), ()), 30, 1 << 20)
+        await connection.close()
+        return exchange.parse_reading(mark, answer, (), (), None)
+
+    phones = asyncio.run(read_phone()).memory.ledger
+    return [phones, station.ledger(known.phone_id), ServerClient(station).ledger(known.phone_id)]
+
+
+def enabled(phone: VirtualPhone) -> dict[str, int]:
+    return {package: int(phone.model.state(10, package).enabled) for package in (OUTLOOK, LYNC)}
+
+
+def entries(ledger: Ledger | None) -> set[tuple[int, str, int, EntryState]]:
+    assert ledger is not None
+    return {(e.user, e.package, e.prior, e.state) for e in ledger.entries}
+
+
+def assert_all_agree(bench: Bench, address: str, state: EntryState) -> None:
+    phone_side, station_side, server_side = (entries(ledger) for ledger in ledgers(bench, address))
+    assert {entry[3] for entry in phone_side} == {state}
+    assert phone_side == station_side == server_side
+
+
+@pytest.fixture
+def enforcing(office: Office) -> Office:
+    office.at(hours=3)
+    return office
+
+
+def test_killed_while_disabling_at_any_step_the_second_run_finishes(enforcing: Office) -> None:
+    with enforcing.phone("tiktok-personal") as phone:
+        bench = enforcing.new_bench()
+        bench.provision(phone)
+        count = steps_of(bench)
+    print(f"disabling: {count} steps, killed before and after each")
+    assert count >= 6
+    for when in ("before", "after"):
+        for number in range(1, count + 1):
+            with enforcing.phone("tiktok-personal") as phone:
+                bench = enforcing.new_bench()
+                address = bench.provision(phone)
+                before = enabled(phone)
+                assert die(bench, when, number).returncode == -9
+                bench.check()
+                assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}, (when, number)
+                assert_all_agree(bench, address, EntryState.DONE)
+                phone.model.uninstall(0, TIKTOK)
+                bench.check()
+                assert enabled(phone) == before, (when, number)
+
+
+def test_killed_while_restoring_at_any_step_the_second_run_finishes(enforcing: Office) -> None:
+    with enforcing.phone("tiktok-personal") as phone:
+        bench = enforcing.new_bench()
+        bench.provision(phone)
+        bench.check()
+        phone.model.uninstall(0, TIKTOK)
+        count = steps_of(bench)
+    print(f"restoring: {count} steps, killed before and after each")
+    assert count >= 6
+    for when in ("before", "after"):
+        for number in range(1, count + 1):
+            with enforcing.phone("tiktok-personal") as phone:
+                bench = enforcing.new_bench()
+                address = bench.provision(phone)
+                before = enabled(phone)
+                bench.check()
+                assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}
+                phone.model.uninstall(0, TIKTOK)
+                assert die(bench, when, number).returncode == -9
+                bench.check()
+                assert enabled(phone) == before, (when, number)
+                assert_all_agree(bench, address, EntryState.RESTORED)
