@@ -1,7 +1,7 @@
 # The interpreter to build .venv from; empty: tools/set-up finds one.
 PYTHON ?=
 # What the demo and the servers keep, unless told otherwise.
-CURFEW_STATE ?= .curfew
+CURFEW_FOLDER ?= .curfew
 # Set to 1: the demo ends by itself, with an exit code that says whether every phone ended as the story tells.
 ONCE ?=
 
@@ -18,14 +18,14 @@ help:
 	@echo 'make lint     formatter check, ruff, mypy, shellcheck'
 	@echo 'make format   lets the formatter mend what it can'
 	@echo 'make bench    the measures that the README shows'
-	@echo 'make clean    removes what set-up and tests made; keeps $(CURFEW_STATE), which holds keys'
+	@echo 'make clean    removes what set-up and tests made; keeps $(CURFEW_FOLDER), which holds keys'
 
 setup:
 	@tools/set-up
 
 demo:
 	@tools/set-up demo
-	@CURFEW_STATE='$(CURFEW_STATE)' ONCE='$(ONCE)' $(BIN)/python -m demo
+	@CURFEW_FOLDER='$(CURFEW_FOLDER)' ONCE='$(ONCE)' $(BIN)/python -m demo
 
 ifneq ($(wildcard tests/sabotage),)
 # The demo with one part broken on purpose must fail: proof that it would notice.
