@@ -74,7 +74,7 @@ def new_code(
     return EnrolmentCode(
         url=config.public_url,
         root_sha256=hashlib.sha256(root).hexdigest(),
-        authority_sha256=fingerprint(_authority(config)),
+        authority_sha256=fingerprint(authority_certificate(config)),
         token=make_token(session, made_for, expires_at, now),
     )
 
@@ -116,7 +116,8 @@ def _why_not(session: Session, token: str) -> NotAllowed:
     return NotAllowed("code_expired", "this enrolment code has expired", _ASK_FOR_A_NEW_ONE)
 
 
-def _authority(config: Config) -> bytes:
+def authority_certificate(config: Config) -> bytes:
+    """Return the PEM of the TLS authority that stations are to trust; raises `ConfigurationRefused` without it."""
     path = config.tls_folder / "authority.pem"
     try:
         return path.read_bytes()
