@@ -102,10 +102,10 @@ def create_repository(
         )
     place.keys.mkdir(parents=True, mode=0o700)
     keys: dict[str, tuple[Key, ...]] = {
-        role: (_new_key(place, role, passphrase if role == ROOT else None),)
+        role: (new_key(place, role, passphrase if role == ROOT else None),)
         for role in (ROOT, SNAPSHOT, TIMESTAMP)
     }
-    _new_key(place, FLEET, None)
+    new_key(place, FLEET, None)
     keys[TARGETS] = _approver_keys(place, approver_keys, count, passphrase)
     if len({key.keyid for key in keys[TARGETS]}) != count:
         raise RepositoryProblem("the same approver key is named twice; two signatures need two keys")
@@ -114,7 +114,7 @@ def create_repository(
     create_authority(place.tls)
     issue_server_certificate(place.tls, server_names)
     root = Metadata(new_root(keys, needed, demo, now.astimezone(UTC)))
-    _sign(root, load_signer(str(place.keys / "root.pem"), passphrase))
+    sign_metadata(root, load_signer(str(place.keys / "root.pem"), passphrase))
     place.write_published({file_name(ROOT, 1): root.to_bytes()})
     sign_fleet(folder, dump_fleet(Fleet()), load_signer(str(place.keys / "fleet.pem")), now)
 
@@ -139,7 +139,7 @@ def sign_policy(folder: Path, policy_bytes: bytes, signer: Signer, now: datetime
     version = newest_version(published, TARGETS) + 1
     fresh = new_targets(version, policy_bytes, place.fleet_key(), expires)
     metadata = _open_draft(drafted, fresh, now) or Metadata(fresh)
-    _sign(metadata, signer)
+    sign_metadata(metadata, signer)
     place.write_draft(
         {
             target_name(fresh.targets[POLICY_TARGET]): policy_bytes,
@@ -168,7 +168,7 @@ def sign_fleet(folder: Path, fleet_bytes: bytes, signer: Signer, now: datetime) 
             "another fleet document waits to be published; publish it first, then build on it"
         )
     metadata = Metadata(new_fleet(version, fleet_bytes, now.astimezone(UTC)))
-    _sign(metadata, signer)
+    sign_metadata(metadata, signer)
     place.write_draft(
         {
             target_name(metadata.signed.targets[FLEET_TARGET]): fleet_bytes,
@@ -193,7 +193,8 @@ def publish(folder: Path, now: datetime, signers: OnlineSigners | None = None) -
     _prolong_fleet(place, now)
     files = {**published, **place.drafted()}
     _require_threshold(files)
-    renewed = renew(files, signers or place.online_signers(), now.astimezone(UTC))
+    _require_delegation(files, place.fleet_key())
+    renewed = renew(files, signers or place.online_signers(newest_root(files).signed), now.astimezone(UTC))
     served = reachable({**files, **renewed})
     publication = verify_publication(served, published, now)
     place.write_published({name: data for name, data in served.items() if published.get(name) != data})
@@ -205,7 +206,8 @@ def refresh(folder: Path, now: datetime, signers: OnlineSigners | None = None) -
     """Renew the timestamp (and the snapshot near its end) of what is published; the draft stays a draft."""
     place = TrustFolder(folder)
     published = place.published()
-    renewed = renew(published, signers or place.online_signers(), now.astimezone(UTC))
+    signers = signers or place.online_signers(newest_root(published).signed)
+    renewed = renew(published, signers, now.astimezone(UTC))
     publication = verify_publication(reachable({**published, **renewed}), published, now)
     place.write_published(renewed)
     return publication
@@ -243,7 +245,8 @@ def approver_keys(folder: Path, role: str = TARGETS) -> list[Key]:
     return [root.get_key(keyid) for keyid in root.roles[role].keyids]
 
 
-def _new_key(place: TrustFolder, name: str, passphrase: bytes | None) -> Key:
+def new_key(place: TrustFolder, name: str, passphrase: bytes | None) -> Key:
+    """Create ``keys/NAME.pem`` with ``keys/NAME.pub`` beside it and return the public key under that name."""
     file = place.keys / f"{name}.pem"
     create_key(file, passphrase)
     key = load_signer(str(file), passphrase).public_key
@@ -256,10 +259,11 @@ def _approver_keys(
 ) -> tuple[Key, ...]:
     if given:
         return tuple(named(key, name) for name, key in given.items())
-    return tuple(_new_key(place, f"approver-{n}", passphrase) for n in range(1, count + 1))
+    return tuple(new_key(place, f"approver-{n}", passphrase) for n in range(1, count + 1))
 
 
-def _sign(metadata: Metadata[Root] | Metadata[Targets], signer: Signer) -> None:
+def sign_metadata(metadata: Metadata[Root] | Metadata[Targets], signer: Signer) -> None:
+    """Add a signature to `metadata`; raises `KeyUnusable` if the token or key service fails."""
     try:
         metadata.sign(signer, append=True)
     except UnsignedMetadataError as error:
@@ -316,16 +320,13 @@ def _draft(root: Root, metadata: Metadata[Targets], number: int, policy: Policy)
 
 
 def _prolong_fleet(place: TrustFolder, now: datetime) -> None:
-    published = place.published()
-    fleet = newest_targets(published, FLEET)
-    if (
-        newest_version(place.drafted(), FLEET)
-        or not fleet
-        or fleet.signed.expires - now > LIFETIMES[FLEET] / 2
-    ):
+    """Sign the newest fleet document again if its signature is half over, or of a key that was rotated out."""
+    files, key = {**place.published(), **place.drafted()}, place.fleet_key()
+    fleet = newest_targets(files, FLEET)
+    if not fleet or (key.keyid in fleet.signatures and fleet.signed.expires - now > LIFETIMES[FLEET] / 2):
         return
-    signer = next(place.local_signers([place.fleet_key().keyid]), None)
-    document = target_content(published, fleet.signed, FLEET_TARGET)
+    signer = next(place.local_signers([key.keyid]), None)
+    document = target_content(files, fleet.signed, FLEET_TARGET)
     if signer and document:
         sign_fleet(place.path, document, signer, now)
 
@@ -341,4 +342,13 @@ def _require_threshold(files: Files) -> None:
         raise ThresholdNotReached(
             f"{len(signed_by)} of {needed} approvers have signed ({', '.join(signed_by) or 'nobody'});"
             " another approver has to run: curfew-certs sign"
+        )
+
+
+def _require_delegation(files: Files, fleet_key: Key) -> None:
+    targets = newest_targets(files)
+    delegations = targets.signed.delegations if targets else None
+    if not delegations or fleet_key.keyid not in delegations.keys:
+        raise ThresholdNotReached(
+            "the fleet key was rotated, and approvers say whose exemptions count: sign the newest policy again"
         )

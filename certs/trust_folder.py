@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from securesystemslib.signer import Key, Signer
+from tuf.api.metadata import Root
 
 from certs.durable import write_durably
 from certs.errors import KeyUnusable, NotARepository, NotWritten
 from certs.keys import load_public_key, load_signer
 from certs.online import OnlineSigners
-from certs.publication import TIMESTAMP_FILE, is_served_name, newest_root, reachable
+from certs.publication import TIMESTAMP_FILE, is_served_name, reachable
 from certs.roles import FLEET, SNAPSHOT, TIMESTAMP, named
 
 
@@ -77,13 +78,10 @@ class TrustFolder:
                 if signer.public_key.keyid in keyids:
                     yield signer
 
-    def online_signers(self) -> OnlineSigners:
-        """Return the snapshot and timestamp signers that count under the published root; raises `KeyUnusable`."""
-        root = newest_root({**self.published(), **self.drafted()}).signed
-        found = {
-            role: next(self.local_signers(root.roles[role].keyids), None) for role in (SNAPSHOT, TIMESTAMP)
-        }
-        snapshot, timestamp = found[SNAPSHOT], found[TIMESTAMP]
+    def online_signers(self, root: Root) -> OnlineSigners:
+        """Return the snapshot and timestamp signers at hand that count under `root`; raises `KeyUnusable`."""
+        snapshot = next(self.local_signers(root.roles[SNAPSHOT].keyids), None)
+        timestamp = next(self.local_signers(root.roles[TIMESTAMP].keyids), None)
         if snapshot is None or timestamp is None:
             missing = SNAPSHOT if snapshot is None else TIMESTAMP
             raise KeyUnusable(f"no {missing} key in {self.keys}; name it with --{missing}-key")

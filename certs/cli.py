@@ -1,0 +1,358 @@
+"""curfew-certs: make trust, approve by signing, publish, keep fresh, exchange keys, look.
+
+Exit codes: 0 done; 1 refused or not possible, with one sentence on stderr; 2 the command was not understood.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from securesystemslib.signer import Key, Signer
+
+from certs import repository
+from certs.errors import CertsError, KeyUnusable, PassphraseNeeded
+from certs.keys import create_key, key_pem, load_public_key, load_signer
+from certs.online import OnlineSigners, Publication
+from certs.overview import Overview, RoleRow, overview
+from certs.rendering import fleet_rows, policy_rows, printable, with_changes
+from certs.roles import ALL_ROLES, FLEET, SNAPSHOT, TARGETS, TIMESTAMP
+from certs.rotation import root_keys
+from certs.rotation import rotate as rotate_role
+from certs.tls import fingerprint, issue_server_certificate
+from certs.trust_folder import TrustFolder
+from policy.errors import PolicyError
+from policy.schemas import load_fleet, load_policy_document
+
+FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+_KEY_HELP = "A key file, or a URI of a token or key service (hsm:, awskms:, azurekms:, gcpkms:, hv:, ...)."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every foreseeable error is one sentence on stderr."""
+    try:
+        code = commands.main(
+            args=list(argv) if argv is not None else None, prog_name="curfew-certs", standalone_mode=False
+        )
+    except click.Abort:
+        return _refused("stopped; nothing was changed")
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (CertsError, PolicyError) as error:
+        return _refused(str(error))
+    except OSError as error:
+        return _refused(f"{error.filename or 'a file'}: {error.strerror}; check the path and its permissions")
+    return code if isinstance(code, int) else 0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Say who is believed: keys, approvals, publications."""
+
+
+@commands.command()
+@FOLDER
+@click.option(
+    "--demo", is_flag=True, help="Mark this trust as a demo: one approver, virtual phones accepted."
+)
+@click.option("--approvers", type=click.IntRange(1, 20), help="Make so many approver keys here (2; demo: 1).")
+@click.option("--threshold", type=click.IntRange(1, 20), help="So many approvers must sign (2; demo: 1).")
+@click.option(
+    "--approver-key",
+    "approver_files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="An approver's public key (PEM), made elsewhere; its file name is the approver's name. Repeatable.",
+)
+@click.option(
+    "--encrypt", is_flag=True, help="Ask for a passphrase for the root and approver keys made here."
+)
+@click.option("--server-name", multiple=True, help="A host name or address of the server. Repeatable.")
+def init(
+    folder: Path,
+    demo: bool,
+    approvers: int | None,
+    threshold: int | None,
+    approver_files: tuple[Path, ...],
+    encrypt: bool,
+    server_name: tuple[str, ...],
+) -> None:
+    """Make trust in FOLDER: keys, root, TLS authority. Take keys/root.pem offline afterwards."""
+    passphrase = _new_passphrase() if encrypt else None
+    repository.create_repository(
+        folder,
+        datetime.now(UTC),
+        demo=demo,
+        approvers=approvers,
+        threshold=threshold,
+        approver_keys={file.stem: _public_key(file) for file in approver_files},
+        passphrase=passphrase,
+        server_names=server_name or ("localhost", "127.0.0.1"),
+    )
+    click.echo(f"trust made in {folder}")
+    click.echo(f"TLS authority {fingerprint((folder / 'tls' / 'authority.pem').read_bytes())}")
+    approver = "KEY" if approver_files else folder / "keys" / "approver-1.pem"
+    click.echo(f"next: curfew-certs sign {folder} POLICY.json --key {approver}")
+
+
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--encrypt", is_flag=True, help="Ask for a passphrase.")
+def key(file: Path, encrypt: bool) -> None:
+    """Make a private key in FILE and its public half in FILE.pub, for an approver to hand to the root's holder."""
+    passphrase = _new_passphrase() if encrypt else None
+    create_key(file, passphrase)
+    public = file.with_suffix(".pub")
+    public.write_bytes(key_pem(load_signer(str(file), passphrase).public_key))
+    click.echo(f"private key {file} (keep it), public key {public} (hand it over)")
+
+
+@commands.command()
+@FOLDER
+@click.argument("document", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--key", "key_uri", required=True, help=_KEY_HELP)
+@click.option("--yes", is_flag=True, help="Sign without being asked.")
+@click.option("--replace", is_flag=True, help="Throw an open draft away first.")
+def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -> None:
+    """Show what DOCUMENT says (a policy, or the fleet's exemptions), ask, and sign those very bytes."""
+    data = document.read_bytes()
+    if _kind(data) == "curfew-fleet":
+        _sign_fleet(folder, data, key_uri, yes)
+        return
+    number, policy = load_policy_document(data)
+    in_force = repository.published_policy(folder)
+    before = policy_rows(*in_force) if in_force else []
+    _show_document(with_changes(policy_rows(number, policy), before))
+    _confirm(yes, f"Sign this as policy number {number}?")
+    signer = _open_key(key_uri, repository.approver_keys(folder))
+    if replace:
+        TrustFolder(folder).discard_draft()
+    draft = repository.sign_policy(folder, data, signer, datetime.now(UTC))
+    click.echo(f"signed by {', '.join(draft.signed_by)}: {len(draft.signed_by)} of {draft.threshold}")
+    click.echo(f"holds until {draft.expires:%Y-%m-%d %H:%M} UTC")
+    step = f"curfew-certs publish {folder}" if draft.ready else "another approver signs the same file"
+    click.echo(f"next: {step}")
+
+
+@commands.command()
+@FOLDER
+@click.option("--snapshot-key", help=_KEY_HELP)
+@click.option("--timestamp-key", help=_KEY_HELP)
+def publish(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -> None:
+    """Publish what enough approvers have signed."""
+    signers = _online_signers(folder, snapshot_key, timestamp_key)
+    _say_published(repository.publish(folder, datetime.now(UTC), signers))
+    click.echo(f"next: curfew-server publish {folder}")
+
+
+@commands.command()
+@FOLDER
+@click.option("--snapshot-key", help=_KEY_HELP)
+@click.option("--timestamp-key", help=_KEY_HELP)
+def refresh(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -> None:
+    """Renew the timestamp, and the snapshot near its end; a server does this by itself."""
+    signers = _online_signers(folder, snapshot_key, timestamp_key)
+    _say_published(repository.refresh(folder, datetime.now(UTC), signers))
+
+
+@commands.command()
+@FOLDER
+@click.argument("role", type=click.Choice(ALL_ROLES))
+@click.option("--retire", help="The name of the key that goes, where the role has several.")
+@click.option(
+    "--new-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The public key (PEM) that comes; its file name is its name. Without it a key file is made here.",
+)
+@click.option("--keep-keys", is_flag=True, help="Exchange nothing: give root another year.")
+@click.option("--threshold", type=click.IntRange(1, 20), help="Change how many of the role's keys must sign.")
+@click.option("--root-key", multiple=True, help="A root key, old or new. Repeatable. " + _KEY_HELP)
+@click.option("--encrypt", is_flag=True, help="Ask for a passphrase for the key made here.")
+def rotate(
+    folder: Path,
+    role: str,
+    retire: str | None,
+    new_key: Path | None,
+    keep_keys: bool,
+    threshold: int | None,
+    root_key: tuple[str, ...],
+    encrypt: bool,
+) -> None:
+    """Exchange a key of ROLE under a new root, which is published with the next `publish`."""
+    coming = _public_key(new_key) if new_key else None
+    signers = [] if role == FLEET else _root_signers(folder, root_key, coming)
+    done = rotate_role(
+        folder,
+        role,
+        signers,
+        datetime.now(UTC),
+        new_key=(new_key.stem, coming) if new_key and coming else None,
+        retire=retire,
+        keep_keys=keep_keys,
+        threshold=threshold,
+        passphrase=_new_passphrase() if encrypt else None,
+    )
+    if done.added:
+        click.echo(f"{role}: {done.added} comes, {done.retired} goes, with root version {done.root_version}")
+    click.echo(f"next: {done.next_step}")
+
+
+@commands.command()
+@FOLDER
+@click.argument("names", nargs=-1, required=True)
+def certificate(folder: Path, names: tuple[str, ...]) -> None:
+    """Issue the server's TLS certificate anew, for these host names and addresses."""
+    issue_server_certificate(TrustFolder(folder).tls, names)
+    click.echo(f"issued {folder / 'tls' / 'server.pem'} for {', '.join(names)}")
+
+
+@commands.command()
+@FOLDER
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def show(folder: Path, as_json: bool) -> None:
+    """Show roles, versions, signers, expiries, the bundle in force and the draft."""
+    found = overview(folder)
+    if as_json:
+        click.echo(json.dumps(_plain(found), sort_keys=True))
+        return
+    now = datetime.now(UTC)
+    table = _table("role", "version", "signed by", "may sign", "needed", "holds until (UTC)")
+    for row in found.roles:
+        table.add_row(*(Text(cell) for cell in _cells(row, now)))
+    console = _console()
+    console.print(table)
+    bundle = found.bundle_number if found.bundle_number is not None else "none yet"
+    console.print(Text(f"bundle in force: {bundle}{'  (demo trust)' if found.demo else ''}"))
+    if found.draft:
+        signed = ", ".join(found.draft.signed_by) or "nobody"
+        needed = f"{len(found.draft.signed_by)} of {found.draft.threshold}"
+        console.print(Text(f"draft: policy number {found.draft.number}, signed by {signed} ({needed})"))
+    elif found.waiting:
+        console.print(Text(f"waits to be published: {', '.join(found.waiting)}"))
+
+
+def _sign_fleet(folder: Path, data: bytes, key_uri: str, yes: bool) -> None:
+    fleet = load_fleet(data)
+    _show_document(with_changes(fleet_rows(fleet), []))
+    _confirm(yes, f"Sign this as fleet document number {fleet.number}?")
+    signer = _open_key(key_uri, repository.approver_keys(folder, FLEET))
+    repository.sign_fleet(folder, data, signer, datetime.now(UTC))
+    click.echo(f"next: curfew-certs publish {folder}")
+
+
+def _kind(data: bytes) -> str:
+    """Return what the document says it is; its own schema judges it afterwards."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return ""
+    return str(document.get("kind")) if isinstance(document, dict) else ""
+
+
+def _open_key(uri: str, public_keys: Sequence[Key]) -> Signer:
+    try:
+        return load_signer(uri, None, public_keys)
+    except PassphraseNeeded as error:
+        click.echo(str(error), err=True)
+    passphrase = click.prompt("Passphrase or PIN", hide_input=True, err=True)
+    return load_signer(uri, str(passphrase).encode(), public_keys)
+
+
+def _root_signers(folder: Path, uris: Sequence[str], coming: Key | None) -> list[Signer]:
+    """Open the root keys named, else those at hand, else ask for the passphrase of the one that ``init`` made."""
+    known = root_keys(folder)
+    at_hand = [] if uris else list(TrustFolder(folder).local_signers([key.keyid for key in known]))
+    if at_hand:
+        return at_hand
+    chosen = uris or [str(folder / "keys" / "root.pem")]
+    return [_open_key(uri, [*known, *([coming] if coming else [])]) for uri in chosen]
+
+
+def _online_signers(folder: Path, snapshot: str | None, timestamp: str | None) -> OnlineSigners | None:
+    if snapshot is None and timestamp is None:
+        return None
+    keys = folder / "keys"
+    return OnlineSigners(
+        _open_key(snapshot or str(keys / "snapshot.pem"), repository.approver_keys(folder, SNAPSHOT)),
+        _open_key(timestamp or str(keys / "timestamp.pem"), repository.approver_keys(folder, TIMESTAMP)),
+    )
+
+
+def _public_key(file: Path) -> Key:
+    try:
+        return load_public_key(file.read_bytes())
+    except KeyUnusable as error:
+        raise KeyUnusable(f"{file}: {error}") from error
+
+
+def _new_passphrase() -> bytes:
+    passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    return str(passphrase).encode()
+
+
+def _confirm(yes: bool, question: str) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)
+
+
+def _show_document(rows: list[tuple[str, str, str]]) -> None:
+    table = _table("what", "says", "against the one in force")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    _console().print(table)
+
+
+def _say_published(publication: Publication) -> None:
+    signed = ", ".join(publication.signers[TARGETS])
+    click.echo(f"bundle {publication.number} is published, approved by {signed}")
+    click.echo(f"approval holds until {publication.expires[TARGETS]:%Y-%m-%d %H:%M} UTC")
+
+
+def _cells(row: RoleRow, now: datetime) -> list[str]:
+    expires = f"{row.expires:%Y-%m-%d %H:%M}" if row.expires else "-"
+    if row.expires and row.expires <= now:
+        expires += " EXPIRED"
+    version = str(row.version) if row.version else "-"
+    names = [", ".join(map(printable, names)) or "-" for names in (row.signed_by, row.holders)]
+    return [row.role, version, *names, str(row.threshold), expires]
+
+
+def _plain(found: Overview) -> dict[str, Any]:
+    rows = [{**asdict(row), "expires": row.expires and row.expires.isoformat()} for row in found.roles]
+    draft = found.draft and {
+        "number": found.draft.number,
+        "signed_by": found.draft.signed_by,
+        "threshold": found.draft.threshold,
+    }
+    return {"bundle": found.bundle_number, "demo": found.demo, "roles": rows, "draft": draft}
+
+
+def _table(*headings: str) -> Table:
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")  # the default cuts long words off
+    return table
+
+
+def _console() -> Console:
+    # A pipe has no width of its own, and 80 columns fold a policy beyond recognition.
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def _refused(sentence: str) -> int:
+    click.echo(f"curfew-certs: {sentence}", err=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What an approver reads before signing: a policy or fleet document in plain words, and what changed.
+
+Texts come from the document to be signed, so nothing in them may steer the terminal: whatever is not printable is
+shown as its escape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from policy.document import Fleet, Policy
+
+Row = tuple[str, str]
+
+
+def policy_rows(number: int, policy: Policy) -> list[Row]:
+    """Return label and text of everything in the policy, what is banned first."""
+    zone = ZoneInfo(policy.time_zone)
+    active = [family for family in policy.families if family.active]
+    rows = [
+        ("policy", f"{policy.name}, number {number}"),
+        ("in force", "NO: THE BAN IS LIFTED, everything is restored" if policy.lifted else "yes"),
+        *(("banned", f"{family.name}: {', '.join(family.packages)}") for family in active),
+        *(
+            ("listed, not banned", f"{family.name}: {', '.join(family.packages)}")
+            for family in policy.families
+            if not family.active
+        ),
+        *(
+            ("managed", f"{app.package} in {', '.join(sorted(place.value for place in app.places))}")
+            for app in policy.managed
+        ),
+        ("owners of places", _listed(policy.owners)),
+        ("users that count", _listed(kind.value for kind in policy.kinds)),
+        ("deadline", _in_zone(policy.deadline, zone)),
+        ("review at", _in_zone(policy.review_at, zone)),
+        ("ends at", _in_zone(policy.ends_at, zone)),
+        *(("ring", f"up to {ring.share:.1%} from {_in_zone(ring.starts_at, zone)}") for ring in policy.rings),
+        ("reminders before", ", ".join(_duration(before) for before in policy.reminders) or "none"),
+        ("disables offline for", _duration(policy.offline_limit)),
+        ("overdue after", _duration(policy.overdue_limit)),
+        ("checks every", f"{_duration(policy.check_interval)}, up to {_duration(policy.check_jitter)} later"),
+        (
+            "preinstalled, disabled",
+            "counts as gone" if policy.preinstalled_disabled_counts else "counts as present",
+        ),
+        ("judgement", f"version {policy.minimum_judgement} or newer"),
+        *(
+            (f"message {language}", f"{text.remind} / {text.disabled} / {text.restored}")
+            for language, text in sorted(policy.messages.items())
+        ),
+        *((f"described: {key}", str(value)) for key, value in sorted(policy.described.items())),
+    ]
+    return [(printable(label), printable(text)) for label, text in rows]
+
+
+def fleet_rows(fleet: Fleet) -> list[Row]:
+    """Return label and text of everything in the fleet document."""
+    exemptions = [
+        ("exempt", f"{e.phone_id} until {e.until:%Y-%m-%d %H:%M} UTC: {e.reason}") for e in fleet.exemptions
+    ]
+    rows = [("fleet document", f"number {fleet.number}, {len(exemptions)} exemptions"), *exemptions]
+    return [(printable(label), printable(text)) for label, text in rows]
+
+
+def with_changes(rows: list[Row], before: list[Row]) -> list[tuple[str, str, str]]:
+    """Return `rows` with a third column (``new`` or empty), followed by those of `before` that are ``gone``."""
+    if not before:
+        return [(label, text, "") for label, text in rows]
+    gone = [(label, text, "gone") for label, text in before if (label, text) not in rows]
+    return [(*row, "" if row in before else "new") for row in rows] + gone
+
+
+def printable(text: str) -> str:
+    """Return `text` with every character that is not printable as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _in_zone(time: datetime, zone: ZoneInfo) -> str:
+    return f"{time.astimezone(zone):%A %Y-%m-%d %H:%M} {zone.key} ({time:%Y-%m-%d %H:%M} UTC)"
+
+
+def _duration(duration: timedelta) -> str:
+    hours, minutes = duration // timedelta(hours=1), duration % timedelta(hours=1) // timedelta(minutes=1)
+    return f"{hours} h" if not minutes else f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(sorted(values)) or "none"
