@@ -1,0 +1,97 @@
+"""What a framework command answers: two texts and an exit code; and the Java exceptions that end one (COMMANDS.md 2.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent_scripts.virtual_phone.model import AndroidModel
+from agent_scripts.virtual_phone.releases import Release
+
+SECURITY = "java.lang.SecurityException"
+ILLEGAL_ARGUMENT = "java.lang.IllegalArgumentException"
+ILLEGAL_STATE = "java.lang.IllegalStateException"
+UNSUPPORTED = "java.lang.UnsupportedOperationException"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What arrives at the caller's stdout and stderr, and the exit code."""
+
+    out: str = ""
+    err: str = ""
+    exit_code: int = 0
+
+
+class Thrown(Exception):
+    """A Java exception inside the framework: its class, its message, and the methods its trace begins with."""
+
+    def __init__(self, java_class: str, message: str, *frames: str) -> None:
+        super().__init__(message)
+        self.java_class = java_class
+        self.message = message
+        self.frames = frames
+
+    @property
+    def text(self) -> str:
+        """The exception as Java's ``toString`` prints it."""
+        return f"{self.java_class}: {self.message}"
+
+    def trace(self) -> str:
+        """The exception with its stack, each frame after a tab."""
+        return "".join([self.text, "\n", *(f"\tat {frame}\n" for frame in self.frames)])
+
+
+@dataclass
+class Call:
+    """One command on its way through the framework: what is left of its arguments, and what it wrote so far."""
+
+    model: AndroidModel
+    args: list[str]
+    out: list[str] = field(default_factory=list)
+    err: list[str] = field(default_factory=list)
+
+    @property
+    def release(self) -> Release:
+        """The release that answers."""
+        return self.model.release
+
+    def say(self, text: str) -> None:
+        """Write a line to stdout."""
+        self.out.append(f"{text}\n")
+
+    def complain(self, text: str) -> None:
+        """Write a line to stderr."""
+        self.err.append(f"{text}\n")
+
+    def option(self) -> str | None:
+        """Take the next argument if it is an option; ``--`` ends them (android.os.ShellCommand)."""
+        if not self.args or not self.args[0].startswith("-"):
+            return None
+        taken = self.args.pop(0)
+        return None if taken == "--" else taken
+
+    def argument(self) -> str | None:
+        """Take the next argument, if there is one."""
+        return self.args.pop(0) if self.args else None
+
+    def needed(self, after: str) -> str:
+        """Take the argument that must follow `after`."""
+        if not self.args:
+            raise Thrown(ILLEGAL_ARGUMENT, f'Argument expected after "{after}"')
+        return self.args.pop(0)
+
+    def finish(self, exit_code: int = 0) -> Answer:
+        """Return what was written."""
+        return Answer("".join(self.out), "".join(self.err), exit_code)
+
+
+def thrown_answer(call: Call, verb: str, thrown: Thrown) -> Answer:
+    """Return how an exception of `verb` reaches the caller in this release (COMMANDS.md 2.3)."""
+    if call.release.exceptions_name_the_verb:
+        head = f"\nException occurred while executing '{verb}':\n"
+    elif thrown.java_class == SECURITY:
+        text = f"Security exception: {thrown.message}\n\n{thrown.trace()}"
+        return Answer("".join(call.out), "".join(call.err) + text, 255)
+    else:
+        head = "\nException occurred while executing:\n"
+    return Answer("".join(call.out), "".join(call.err) + head + thrown.trace(), 255)

@@ -1,0 +1,75 @@
+"""The counter between the phone's shell and its Android: ``cmd`` and its kin ask here, over FIFOs.
+
+A program such as ``cmd`` is a script of ten lines: it writes its arguments, separated by NUL, into ``PID.ask``, its
+number into the FIFO ``asks``, waits for the exit code on ``PID.back`` and prints ``PID.out`` and ``PID.err``. That is
+two short processes and no Python start a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from agent_scripts.virtual_phone.answers import Answer
+
+Answering = Callable[[str, Sequence[str]], Awaitable[Answer]]
+
+
+class Counter:
+    """Serves the calls of one phone on the running event loop."""
+
+    def __init__(self, folder: Path, answering: Answering) -> None:
+        self._folder = folder
+        self._answering = answering
+        self._pending = b""
+        self._tasks: set[asyncio.Task[None]] = set()
+        for left in folder.iterdir():
+            left.unlink()
+        os.mkfifo(folder / "asks", 0o600)
+        self._asks = os.open(folder / "asks", os.O_RDWR | os.O_NONBLOCK)
+        asyncio.get_running_loop().add_reader(self._asks, self._read)
+
+    def close(self) -> None:
+        """Serve no more calls."""
+        asyncio.get_running_loop().remove_reader(self._asks)
+        os.close(self._asks)
+        for task in self._tasks:
+            task.cancel()
+
+    def _read(self) -> None:
+        *lines, self._pending = (self._pending + os.read(self._asks, 65536)).split(b"\n")
+        for line in lines:
+            if line.startswith(b"-"):
+                self._forget(line[1:].decode())
+            else:
+                task = asyncio.ensure_future(self._serve(line.decode()))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, caller: str) -> None:
+        ask = self._folder / f"{caller}.ask"
+        program, *args = ask.read_bytes().decode(errors="surrogateescape").split("\0")
+        ask.unlink()
+        answer = await self._answering(program, args)
+        for name, text in (("out", answer.out), ("err", answer.err)):
+            path = self._folder / f"{caller}.{name}"
+            path.write_bytes(text.encode(errors="surrogateescape"))
+        back = self._folder / f"{caller}.back"
+        try:
+            # The caller opened it before it asked: nobody reads only if the caller is dead.
+            waiting = os.open(back, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno not in (errno.ENXIO, errno.ENOENT):
+                raise
+            self._forget(caller)
+        else:
+            os.write(waiting, f"{answer.exit_code}\n".encode())
+            os.close(waiting)
+        back.unlink(missing_ok=True)
+
+    def _forget(self, caller: str) -> None:
+        for name in ("out", "err"):
+            (self._folder / f"{caller}.{name}").unlink(missing_ok=True)

@@ -1,0 +1,130 @@
+"""How a phone misbehaves on demand; each fault is ordered in one line and holds until `clear` unless it says "once"."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from agent_scripts.virtual_phone.answers import Answer
+
+TIMEOUT_LINE = "\n*** SERVICE '{}' DUMP TIMEOUT (10000ms) EXPIRED ***\n\n"
+GARBAGE = b"\x00\xff\xfe<<garbage>>\x1b[31m" * 40
+
+
+class Faults:
+    """What is ordered for one phone. Ordered from any thread, obeyed by the phone's own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Behave well again."""
+        with self._lock:
+            self._hang_up_after: int | None = None
+            self._shell: bytes | None = None
+            self._silent = False
+            self._slow_s = 0.0
+            self._dies = False
+            self._cut: tuple[int, bool] | None = None
+            self._refusals: list[tuple[tuple[str, ...], Answer]] = []
+
+    # Orders --------------------------------------------------------------------------------------------------
+
+    def hang_up_after_bytes(self, count: int) -> None:
+        """Close the connection after `count` more bytes sent to the station, in the middle of a packet. Once."""
+        with self._lock:
+            self._hang_up_after = count
+
+    def answer_garbage(self) -> None:
+        """Answer every shell command with bytes that are no answer; the command does not run."""
+        with self._lock:
+            self._shell = GARBAGE
+
+    def answer_megabytes(self, count: int) -> None:
+        """Answer every shell command with that many megabytes; the command does not run."""
+        with self._lock:
+            self._shell = (b"x" * 1023 + b"\n") * (1024 * count)
+
+    def answer_nothing(self) -> None:
+        """Accept shell commands and stay silent; the command does not run."""
+        with self._lock:
+            self._silent = True
+
+    def cut_dump_after(self, count: int, *, timeout_line: bool = True) -> None:
+        """Cut every ``dumpsys`` after `count` characters, with dumpsys' own timeout line or without a word."""
+        with self._lock:
+            self._cut = (count, timeout_line)
+
+    def slow(self, seconds: float) -> None:
+        """Wait before each shell command starts."""
+        with self._lock:
+            self._slow_s = seconds
+
+    def refuse(self, *words: str, text: str, exit_code: int = 255) -> None:
+        """Answer framework calls that contain all `words` with `text` on stderr, doing nothing: a maker's refusal.
+
+        ``refuse("disable-user", "com.example.app", text="\\njava.lang.SecurityException: …\\n")``
+        """
+        with self._lock:
+            self._refusals.append((words, Answer(err=text, exit_code=exit_code)))
+
+    def still_booting(self) -> None:
+        """Answer ``cmd`` as shortly after boot or on a patched device (COMMANDS.md 2.2, T:b-008)."""
+        text = "cmd: Failure calling service package: Failed transaction (2147483646)\n"
+        self.refuse("package", text=text, exit_code=2147483646 & 0xFF)
+
+    def die_in_mid_command(self) -> None:
+        """Let adbd be killed once the next shell command has begun to answer: scripts die, the connection too. Once."""
+        with self._lock:
+            self._dies = True
+
+    # Obeying -------------------------------------------------------------------------------------------------
+
+    def bytes_left(self, wanted: int) -> int | None:
+        """Return how many of `wanted` bytes may still be sent if the connection must then be closed, else None."""
+        with self._lock:
+            if self._hang_up_after is None:
+                return None
+            if wanted < self._hang_up_after:
+                self._hang_up_after -= wanted
+                return None
+            left, self._hang_up_after = self._hang_up_after, None
+            return left
+
+    @property
+    def shell_answer(self) -> bytes | None:
+        """What to say instead of running a command."""
+        return self._shell
+
+    @property
+    def silent(self) -> bool:
+        """Whether to say nothing instead of running a command."""
+        return self._silent
+
+    @property
+    def delay_s(self) -> float:
+        """How long to wait before a command starts."""
+        return self._slow_s
+
+    def take_death(self) -> bool:
+        """Return whether adbd dies now, and forget the order."""
+        with self._lock:
+            dies, self._dies = self._dies, False
+            return dies
+
+    def refusal(self, program: str, args: Sequence[str]) -> Answer | None:
+        """Return the refusal ordered for a framework call, if there is one."""
+        said = [program, *args]
+        if program == "pm":
+            said.append("package")
+        return next((answer for words, answer in self._refusals if all(word in said for word in words)), None)
+
+    def cut(self, program: str, args: Sequence[str], answer: Answer) -> Answer:
+        """Return a dump as far as it may go."""
+        if self._cut is None or program != "dumpsys" or len(answer.out) <= self._cut[0]:
+            return answer
+        count, with_line = self._cut
+        service = next((word for word in args if not word.startswith("-")), "")
+        end = TIMEOUT_LINE.format(service) if with_line else ""
+        return Answer(answer.out[:count] + end, answer.err, answer.exit_code)

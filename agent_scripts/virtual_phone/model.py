@@ -1,0 +1,376 @@
+"""One Android, as data: users, packages and what each user has of them (COMMANDS.md 18, "State").
+
+`AndroidModel` is shared by the phone's own thread and whoever drives it, so every method takes the lock. After each
+change it is written to ``model.json`` in the phone's folder: a phone whose process was killed can be inspected.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from agent_scripts.virtual_phone.errors import NoSuchState
+from agent_scripts.virtual_phone.releases import RELEASES, Release
+
+SHELL_PACKAGE = "com.android.shell"
+FIRST_CHANGE_MS = 1_714_557_600_000  # 2024-05-01 10:00:00 UTC, when the phone was set up
+
+
+@dataclass
+class AndroidUser:
+    """One Android user. `state` is the word of ``dumpsys user`` (``-1``: not started); flags are without quiet mode's."""
+
+    number: int
+    name: str | None
+    flags: int
+    type: str
+    parent: int | None = None
+    state: str = "RUNNING_UNLOCKED"
+    restrictions: list[str] = field(default_factory=list)
+    policy_restrictions: list[str] = field(default_factory=list)
+    owner: str | None = None
+    """The component that owns this profile, ``PACKAGE/.Class``."""
+    organization_owned: bool = False
+    admins: list[str] = field(default_factory=list)
+
+    @property
+    def started(self) -> bool:
+        """Whether ``pm list users`` says ``running``."""
+        return self.state not in ("-1", "STOPPING", "SHUTDOWN")
+
+    @property
+    def closed_to_shell(self) -> bool:
+        """Whether ``no_debugging_features`` is in force (COMMANDS.md 9)."""
+        return "no_debugging_features" in self.effective_restrictions
+
+    @property
+    def effective_restrictions(self) -> list[str]:
+        """What the user's own and the owner's restrictions come to, as Android prints them: sorted."""
+        return sorted({*self.restrictions, *self.policy_restrictions})
+
+
+@dataclass
+class PackageInUser:
+    """What one user has of one package; the fields of the ``User N:`` line (COMMANDS.md 5.3)."""
+
+    installed: bool = False
+    hidden: bool = False
+    enabled: int = 0
+    last_disabled_caller: str | None = None
+    suspenders: dict[str, str | None] = field(default_factory=dict)
+    """Suspending package to its dialog message."""
+    stopped: bool = False
+    not_launched: bool = False
+    archived: bool = False
+    first_install_ms: int = 0
+
+    @property
+    def suspended(self) -> bool:
+        """Whether anybody suspends it."""
+        return bool(self.suspenders)
+
+
+@dataclass
+class AndroidPackage:
+    """One package of the device and its state in every user that has or had it."""
+
+    name: str
+    app_id: int
+    version_code: int = 1
+    version_name: str | None = "1.0"
+    system: bool = False
+    updated: bool = False
+    """A system package with an update over it: the dump also prints its factory copy."""
+    installer: str | None = "com.android.vending"
+    test_only: bool = False
+    installed_ms: int = FIRST_CHANGE_MS
+    users: dict[int, PackageInUser] = field(default_factory=dict)
+
+    def in_user(self, number: int) -> PackageInUser:
+        """Return the state for a user; a user that never had the package has it as not installed."""
+        return self.users.get(number) or PackageInUser(stopped=True, not_launched=True)
+
+    def writable(self, number: int) -> PackageInUser:
+        """Return the state for a user to be changed."""
+        return self.users.setdefault(number, PackageInUser(stopped=True, not_launched=True))
+
+
+@dataclass
+class AndroidState:
+    """Everything an Android remembers; plain data, saved as JSON."""
+
+    api: int
+    users: dict[int, AndroidUser] = field(default_factory=dict)
+    packages: dict[str, AndroidPackage] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Settings by ``NAMESPACE`` or ``NAMESPACE/USER`` for users other than 0."""
+    device_owner: str | None = None
+    uninstall_blocked: list[str] = field(default_factory=list)
+    """``USER:PACKAGE`` of force-installed apps."""
+    special_apps: dict[str, str] = field(default_factory=dict)
+    """Role (launcher, dialer, installer, …) to the package that holds it; these cannot be suspended."""
+    current_user: int = 0
+    next_user: int = 10
+    change_number: int = 0
+    changes: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    """Per user the (sequence number, package) pairs since boot, oldest first."""
+    clock_offset_s: int = 0
+    boot_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    boots: int = 1
+    notifications: dict[str, dict[str, str]] = field(default_factory=dict)
+    force_stops: list[str] = field(default_factory=list)
+    """``USER:PACKAGE`` in the order the apps were ended."""
+
+
+class AndroidModel:
+    """A running Android. Made by a personality; driven by shell commands and by the methods here, which are a person's."""
+
+    def __init__(self, state: AndroidState, saved: Callable[[str], None] | None = None) -> None:
+        self.data = state
+        self.lock = threading.RLock()
+        self._saved = saved
+        self._depth = 0
+
+    @property
+    def release(self) -> Release:
+        """The row of `RELEASES` this phone follows."""
+        return RELEASES[self.data.api]
+
+    def save_to(self, saved: Callable[[str], None]) -> None:
+        """Hand the JSON to `saved` now and after each change."""
+        with self.lock:
+            self._saved = saved
+            saved(self.to_json())
+
+    @contextmanager
+    def changing(self) -> Iterator[AndroidState]:
+        """Give the state to be changed under the lock and save it once at the end, also of nested changes."""
+        with self.lock:
+            self._depth += 1
+            try:
+                yield self.data
+            finally:
+                self._depth -= 1
+                if not self._depth and self._saved is not None:
+                    self._saved(self.to_json())
+
+    def to_json(self) -> str:
+        """Return the whole state as JSON text with sorted keys; `from_json` takes it back."""
+        with self.lock:
+            return json.dumps(asdict(self.data), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> AndroidModel:
+        """Return the model that `to_json` wrote, also one of a phone that was killed."""
+        return cls(_state_from(json.loads(text)))
+
+    # Looking -------------------------------------------------------------------------------------------------
+
+    def user(self, number: int) -> AndroidUser | None:
+        """Return a user, if the phone has it."""
+        with self.lock:
+            return self.data.users.get(number)
+
+    def users(self) -> list[AndroidUser]:
+        """Return the users in the order of their numbers."""
+        with self.lock:
+            return [self.data.users[number] for number in sorted(self.data.users)]
+
+    def package(self, name: str) -> AndroidPackage | None:
+        """Return a package, if the device knows it."""
+        with self.lock:
+            return self.data.packages.get(name)
+
+    def state(self, user: int, package: str) -> PackageInUser:
+        """Return what a user has of a package, as a copy; a package the device does not know is not installed."""
+        with self.lock:
+            known = self.data.packages.get(package)
+            found = known.in_user(user) if known else PackageInUser()
+            return PackageInUser(**asdict(found))
+
+    def owners_of(self, number: int) -> set[str]:
+        """Return the packages of the profile owner of a user and, for user 0, of the device owner."""
+        user = self.data.users.get(number)
+        found = {user.owner} if user and user.owner else set()
+        if number == 0 and self.data.device_owner:
+            found.add(self.data.device_owner)
+        return {owner.partition("/")[0] for owner in found}
+
+    # What a person does --------------------------------------------------------------------------------------
+
+    def install(self, user: int, package: str, **details: Any) -> None:
+        """Install or update an app for a user from the store; its enabled state returns to default (COMMANDS.md 6.3)."""
+        with self.changing() as data:
+            self._need_user(user)
+            known = data.packages.get(package)
+            if known is None:
+                known = AndroidPackage(package, app_id=self._free_app_id())
+                data.packages[package] = known
+            for name, value in details.items():
+                setattr(known, name, value)
+            known.users[user] = PackageInUser(
+                installed=True,
+                enabled=0,
+                suspenders=known.in_user(user).suspenders,
+                first_install_ms=known.in_user(user).first_install_ms or FIRST_CHANGE_MS,
+            )
+            self.note_change(user, package)
+
+    def update(self, user: int, package: str) -> None:
+        """Let the store update an app for a user: a higher version, enabled state back to default."""
+        with self.changing() as data:
+            if package not in data.packages:
+                raise NoSuchState(f"{package} is not on this phone; install it first")
+            self.install(user, package, version_code=data.packages[package].version_code + 1)
+
+    def uninstall(self, user: int, package: str) -> None:
+        """Remove an app for one user, as its person does; the last removal makes the device forget it."""
+        with self.changing() as data:
+            known = data.packages.get(package)
+            if known is None or not known.in_user(user).installed:
+                raise NoSuchState(f"{package} is not installed for user {user}")
+            known.users[user] = PackageInUser(stopped=True, not_launched=True)
+            self.note_change(user, package)
+            if not known.system and not any(state.installed for state in known.users.values()):
+                del data.packages[package]
+
+    def archive(self, user: int, package: str) -> None:
+        """Archive an app for one user (35+): the icon and the data stay, the app is gone."""
+        with self.changing() as data:
+            state = self._installed(user, package)
+            state.installed, state.archived = False, True
+            data.packages[package].users[user] = state
+            self.note_change(user, package)
+
+    def press_enable(self, user: int, package: str) -> None:
+        """Press *Enable* in Settings › Apps: the state becomes enabled, no longer disabled by anybody."""
+        with self.changing():
+            state = self._installed(user, package)
+            state.enabled, state.last_disabled_caller = 1, None
+            self.note_change(user, package)
+
+    def press_disable(self, user: int, package: str) -> None:
+        """Press *Disable* in Settings › Apps: state 3, by the settings app."""
+        with self.changing():
+            state = self._installed(user, package)
+            state.enabled, state.last_disabled_caller = 3, "com.android.settings"
+            self.note_change(user, package)
+
+    def set_enabled(self, user: int, package: str, state: int, caller: str | None = None) -> None:
+        """Put an app into an enabled state as an app, an owner or a maker would (2, 4: closed to the shell)."""
+        with self.changing():
+            found = self._installed(user, package)
+            found.enabled, found.last_disabled_caller = state, caller
+            self.note_change(user, package)
+
+    def set_hidden(self, user: int, package: str, hidden: bool) -> None:
+        """Hide or show an app as the owner of the user would."""
+        with self.changing():
+            self._installed(user, package).hidden = hidden
+            self.note_change(user, package)
+
+    def suspend(self, user: int, package: str, by: str, message: str | None = None) -> None:
+        """Suspend an app as `by` (an owner's policy is ``android``); the message may be any text."""
+        with self.changing():
+            self._installed(user, package).suspenders[by] = message
+
+    def pause(self, user: int) -> None:
+        """Switch a work profile off (quiet mode): not running, flag 80 (COMMANDS.md 3.5)."""
+        with self.changing():
+            found = self._need_user(user)
+            found.flags, found.state = found.flags | 0x80, "-1"
+
+    def resume(self, user: int) -> None:
+        """Switch a paused profile on again."""
+        with self.changing():
+            found = self._need_user(user)
+            found.flags, found.state = found.flags & ~0x80, "RUNNING_UNLOCKED"
+
+    def restrict(self, user: int, *restrictions: str) -> None:
+        """Let the owner of a user set restrictions such as ``no_debugging_features``."""
+        with self.changing():
+            found = self._need_user(user)
+            found.policy_restrictions = sorted({*found.policy_restrictions, *restrictions})
+
+    def unrestrict(self, user: int, *restrictions: str) -> None:
+        """Let the owner of a user lift restrictions."""
+        with self.changing():
+            found = self._need_user(user)
+            found.policy_restrictions = [r for r in found.policy_restrictions if r not in restrictions]
+
+    def remove_user(self, number: int) -> None:
+        """Remove a user or profile with everything in it; its number is never used again."""
+        with self.changing() as data:
+            self._need_user(number)
+            del data.users[number]
+            data.changes.pop(number, None)
+            for name, package in list(data.packages.items()):
+                package.users.pop(number, None)
+                if not package.system and not any(state.installed for state in package.users.values()):
+                    del data.packages[name]
+
+    def set_clock(self, offset_s: int) -> None:
+        """Put the phone's clock that many seconds before (negative: behind) the true time."""
+        with self.changing() as data:
+            data.clock_offset_s = offset_s
+
+    def reboot(self) -> None:
+        """Restart Android: a new boot id, the change counter at 0, and from 33 (and in 29) no suspensions but the
+        owner's in users with an owner (COMMANDS.md 7.5). The enabled states stay. `VirtualPhone.reboot` also ends
+        connections and scripts.
+        """
+        with self.changing() as data:
+            data.boot_id, data.boots = str(uuid.uuid4()), data.boots + 1
+            data.change_number = 0
+            data.changes.clear()
+            data.notifications.clear()
+            for user in data.users.values():
+                if not user.flags & 0x80:
+                    user.state = "RUNNING_UNLOCKED"
+            if self.release.owner_removes_suspensions:
+                self._drop_suspensions_of_owned_users()
+
+    def note_change(self, user: int, package: str) -> None:
+        """Count a change for ``dumpsys package changes``: the package's newest number replaces its older one."""
+        data = self.data
+        kept = [change for change in data.changes.get(user, []) if change[1] != package]
+        data.changes[user] = [*kept, (data.change_number, package)]
+        data.change_number += 1
+
+    def _drop_suspensions_of_owned_users(self) -> None:
+        owned = {user.number for user in self.data.users.values() if user.owner}
+        for package in self.data.packages.values():
+            for number in owned & set(package.users):
+                state = package.users[number]
+                state.suspenders = {by: text for by, text in state.suspenders.items() if by == "android"}
+
+    def _need_user(self, number: int) -> AndroidUser:
+        if number not in self.data.users:
+            raise NoSuchState(f"this phone has no user {number}; it has {sorted(self.data.users)}")
+        return self.data.users[number]
+
+    def _installed(self, user: int, package: str) -> PackageInUser:
+        known = self.data.packages.get(package)
+        if known is None or user not in known.users:
+            raise NoSuchState(f"user {user} has no {package}; install it first")
+        return known.users[user]
+
+    def _free_app_id(self) -> int:
+        return max((package.app_id for package in self.data.packages.values()), default=10_100) + 1
+
+
+def _state_from(raw: dict[str, Any]) -> AndroidState:
+    state = AndroidState(**raw)
+    state.users = {int(n): AndroidUser(**user) for n, user in raw["users"].items()}
+    state.changes = {int(n): [(s, p) for s, p in pairs] for n, pairs in raw["changes"].items()}
+    state.packages = {}
+    for name, package in raw["packages"].items():
+        users = {int(n): PackageInUser(**one) for n, one in package["users"].items()}
+        state.packages[name] = AndroidPackage(**{**package, "users": users})
+    return state

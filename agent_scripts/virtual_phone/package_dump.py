@@ -1,0 +1,358 @@
+"""The text of ``dumpsys package`` (COMMANDS.md 5): for one package, for all, ``--checkin`` and ``changes``."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from agent_scripts.virtual_phone.model import (
+    FIRST_CHANGE_MS,
+    AndroidModel,
+    AndroidPackage,
+    AndroidState,
+    PackageInUser,
+)
+from agent_scripts.virtual_phone.releases import Release, SuspensionLayout
+
+CANARY_APP = "com.canary.not.yours"
+_DANGEROUS = (
+    "CAMERA",
+    "READ_CONTACTS",
+    "ACCESS_FINE_LOCATION",
+    "RECORD_AUDIO",
+    "READ_CALENDAR",
+    "GET_ACCOUNTS",
+)
+_INSTALL = ("INTERNET", "ACCESS_NETWORK_STATE", "WAKE_LOCK", "VIBRATE", "FOREGROUND_SERVICE", "USE_BIOMETRIC")
+
+
+def unknown_package(name: str) -> str:
+    """Return the dump of a package that the device does not know."""
+    return f"Unable to find package: {name}\n"
+
+
+def dump_package(model: AndroidModel, name: str) -> str:
+    """Return ``dumpsys package NAME``: the state for every user, closed ones too, between sections about other apps."""
+    with model.lock:
+        package = model.data.packages.get(name)
+        if package is None:
+            return unknown_package(name)
+        parts = [_resolver_tables(package), _key_sets(package), "Packages:\n", _block(model, package, "    ")]
+        if package.updated:
+            parts += ["\nHidden system packages:\n", _block(model, _factory_copy(package), "    ")]
+        if model.release.queries_section:
+            parts.append(_queries(model, package))
+        parts.append(_dexopt(package))
+        return "".join(parts)
+
+
+def dump_all(model: AndroidModel) -> str:
+    """Return bare ``dumpsys package``: every package of the device."""
+    with model.lock:
+        packages = [model.data.packages[name] for name in sorted(model.data.packages)]
+        parts = ["Packages:\n", *(_block(model, package, "    ") for package in packages)]
+        updated = [package for package in packages if package.updated]
+        if updated:
+            parts.append("\nHidden system packages:\n")
+            parts += [_block(model, _factory_copy(package), "    ") for package in updated]
+        if model.release.queries_section:
+            parts.append(_queries(model, None))
+        parts += ["\n", dump_changes(model)]
+        return "".join(parts)
+
+
+def dump_changes(model: AndroidModel) -> str:
+    """Return ``dumpsys package changes`` (COMMANDS.md 15)."""
+    with model.lock:
+        lines = ["Package Changes:\n", f"  Sequence number={model.data.change_number}\n"]
+        for user in sorted(model.data.changes):
+            lines.append(f"  User {user}:\n")
+            lines += [f"    seq={number}, package={name}\n" for number, name in model.data.changes[user]]
+        return "".join(lines)
+
+
+def dump_checkin(model: AndroidModel, name: str) -> str:
+    """Return ``dumpsys package --checkin NAME`` (COMMANDS.md 5.4; the form of 35 and 36 is taken from 34)."""
+    with model.lock:
+        package = model.data.packages.get(name)
+        if package is None:
+            return f"vers,1\n{unknown_package(name)}"
+        release = model.release
+        fields = [name, str(package.app_id), str(package.version_code)]
+        if not release.install_times_per_user:
+            fields.append(str(package.installed_ms))
+        fields += [str(package.installed_ms), package.installer or "?"]
+        if release.install_times_per_user:
+            fields.append("0")
+        lines = ["vers,1", "pkg," + ",".join(fields), f"pkg-splt,{_splits(package)[0]},0"]
+        lines += [_checkin_user(model, package, number) for number in sorted(model.data.users)]
+        return "\n".join(lines) + "\n"
+
+
+def _checkin_user(model: AndroidModel, package: AndroidPackage, number: int) -> str:
+    state = package.in_user(number)
+    letters = "".join(
+        yes if value else no
+        for yes, no, value in (
+            ("I", "i", state.installed),
+            ("B", "b", state.hidden),
+            ("SU", "su", state.suspended),
+            ("S", "s", state.stopped),
+            ("L", "l", not state.not_launched),
+            ("IA", "ia", False),
+        )
+    )
+    release = model.release
+    if release.api >= 28:
+        letters += "vpiha"
+    line = f"pkg-usr,{number},{letters},{state.enabled},{state.last_disabled_caller or '?'}"
+    if release.api >= 28:
+        line += ","
+    if release.install_times_per_user:
+        line += f"{state.first_install_ms},"
+    return line
+
+
+def _block(model: AndroidModel, package: AndroidPackage, indent: str) -> str:
+    lines = [f"  Package [{package.name}] ({_hash(package.name, 7)}):"]
+    lines += [indent + line for line in _package_lines(model, package)]
+    for number in sorted(model.data.users):
+        lines += _user_lines(model, package, number, indent)
+    return "\n".join(lines) + "\n"
+
+
+def _package_lines(model: AndroidModel, package: AndroidPackage) -> list[str]:
+    release, name = model.release, package.name
+    path = code_path(model.data, package)
+    flags = "SYSTEM HAS_CODE ALLOW_CLEAR_USER_DATA" if package.system else "HAS_CODE ALLOW_CLEAR_USER_DATA"
+    flags += " UPDATED_SYSTEM_APP" if package.updated else ""
+    flags += " TEST_ONLY" if package.test_only else ""
+    lines = [
+        f"{release.app_id_word}={package.app_id}",
+        f"pkg=Package{{{_hash(name + 'pkg', 7)} {name}}}",
+        f"codePath={path}",
+        f"resourcePath={path}",
+        f"legacyNativeLibraryDir={path}/lib",
+        "extractNativeLibs=false",
+        "primaryCpuAbi=arm64-v8a",
+        "secondaryCpuAbi=null",
+        f"versionCode={package.version_code} minSdk=26 targetSdk={min(release.api, 34)}",
+        f"versionName={package.version_name or 'null'}",
+        f"splits=[{', '.join(_splits(package))}]",
+        f"apkSigningVersion={3 if release.api >= 28 else 2}",
+        f"applicationInfo=ApplicationInfo{{{_hash(name + 'info', 7)} {name}}}",
+        f"flags=[ {flags} ]",
+        "privateFlags=[ PRIVATE_FLAG_ACTIVITIES_RESIZE_MODE_RESIZEABLE_VIA_SDK_VERSION HAS_DOMAIN_URLS ]",
+    ]
+    if release.queries_section:
+        lines += ["forceQueryable=false", f"queriesPackages=[com.android.chrome, {CANARY_APP}]"]
+    lines += [
+        f"dataDir=/data/user/0/{name}",
+        "supportsScreens=[small, medium, large, xlarge, resizeable, anyDensity]",
+        f"timeStamp={_time(package.installed_ms)}",
+    ]
+    if not release.install_times_per_user:
+        lines.append(f"firstInstallTime={_time(package.installed_ms)}")
+    lines += [f"lastUpdateTime={_time(package.installed_ms)}", *_installer_lines(release, package)]
+    digest = _hash(name + "signature", 7)
+    signatures = (
+        f"PackageSignatures{{{digest} version:3, signatures:[{_hash('certificate', 8)}], past signatures:[]}}"
+        if release.api >= 28
+        else f"PackageSignatures{{{digest} [{_hash('certificate', 8)}]}}"
+    )
+    lines += [f"signatures={signatures}", "installPermissionsFixed=true", f"pkgFlags=[ {flags} ]"]
+    lines.append("requested permissions:")
+    lines += [f"  android.permission.{permission}" for permission in (*_INSTALL, *_DANGEROUS)]
+    lines.append("install permissions:")
+    lines += [f"  android.permission.{permission}: granted=true" for permission in _INSTALL]
+    return lines
+
+
+def _installer_lines(release: Release, package: AndroidPackage) -> list[str]:
+    if release.installer_always_shown:
+        return [
+            f"installerPackageName={package.installer or 'null'}",
+            f"installerPackageUid={10_140 if package.installer else -1}",
+            f"initiatingPackageName={package.installer or 'null'}",
+            "originatingPackageName=null",
+            f"packageSource={2 if package.installer else 0}",
+        ]
+    return [f"installerPackageName={package.installer}"] if package.installer else []
+
+
+def _user_lines(model: AndroidModel, package: AndroidPackage, number: int, indent: str) -> list[str]:
+    release, state = model.release, package.in_user(number)
+    lines = [f"{indent}User {number}: {_user_fields(release, package, number, state)}"]
+    lines += _suspension_lines(release, number, state, indent)
+    deeper = indent + "  "
+    if release.install_times_per_user:
+        lines.append(f"{deeper}installReason=0")
+        lines.append(f"{deeper}firstInstallTime={_time(state.first_install_ms)}")
+        lines.append(f"{deeper}uninstallReason=0")
+    if release.user_data_dir_line:
+        lines.append(f"{deeper}dataDir=/data/user/{number}/{package.name}")
+        if state.archived:
+            lines.append(f"{deeper}archiveTime={_time(FIRST_CHANGE_MS)}")
+            lines.append(f"{deeper}unarchiveInstallerTitle=Play Store")
+    if state.last_disabled_caller:
+        lines.append(f"{deeper}lastDisabledCaller: {state.last_disabled_caller}")
+    if state.installed:
+        lines += [f"{deeper}gids=[3003]", f"{deeper}runtime permissions:"]
+        lines += [
+            f"{deeper}  android.permission.{permission}: granted={'true' if index % 2 else 'false'},"
+            " flags=[ USER_SENSITIVE_WHEN_GRANTED|USER_SENSITIVE_WHEN_DENIED]"
+            for index, permission in enumerate(_DANGEROUS)
+        ]
+        lines += [f"{deeper}enabledComponents:", f"{deeper}  {package.name}.sync.AlarmReceiver"]
+    return lines
+
+
+def _user_fields(release: Release, package: AndroidPackage, number: int, state: PackageInUser) -> str:
+    inode = int(_hash(f"{package.name}{number}", 5), 16) if state.installed else 0
+    values = {
+        "ceDataInode": str(inode),
+        "deDataInode": str(inode - 7 if inode else 0),
+        "installed": _word(state.installed),
+        "hidden": _word(state.hidden),
+        "suspended": _word(state.suspended),
+        "distractionFlags": "0",
+        "stopped": _word(state.stopped),
+        "notLaunched": _word(state.not_launched),
+        "enabled": str(state.enabled),
+        "instant": "false",
+        "virtual": "false",
+        "quarantined": "false",
+    }
+    fields = []
+    for key in release.user_line:
+        fields.append(f"{key}={values[key]}")
+        if key == "suspended" and state.suspended:
+            fields += _inline_suspension(release, state)
+    return " ".join(fields)
+
+
+def _inline_suspension(release: Release, state: PackageInUser) -> list[str]:
+    suspender, message = next(iter(state.suspenders.items()))
+    if release.suspension is SuspensionLayout.MESSAGE_INLINE:
+        return [f"suspendingPackage={suspender}", f"dialogMessage={message or 'null'}"]
+    if release.suspension is SuspensionLayout.INFO_INLINE:
+        return [f"suspendingPackage={suspender}", f"dialogInfo={_dialog(release, message)}"]
+    return []
+
+
+def _suspension_lines(release: Release, number: int, state: PackageInUser, indent: str) -> list[str]:
+    with_user = release.suspension is SuspensionLayout.PARAMS_WITH_USER
+    if not state.suspended or not (with_user or release.suspension is SuspensionLayout.PARAMS):
+        return []
+    lines = [f"{indent}Suspend params:"]
+    for suspender, message in state.suspenders.items():
+        by = f"<{number}>{suspender}" if with_user else suspender
+        end = " quarantined=false" if with_user else ""
+        lines.append(f"{indent}  suspendingPackage={by} dialogInfo={_dialog(release, message)}{end}")
+    return [*lines, ""] if with_user else lines
+
+
+def _dialog(release: Release, message: str | None) -> str:
+    if message is None:
+        return "null"
+    button = " mNeutralButtonAction = 0" if release.api >= 30 else ""
+    return f'SuspendDialogInfo: {{mDialogMessage = "{message}"{button}}}'
+
+
+def _queries(model: AndroidModel, package: AndroidPackage | None) -> str:
+    """The section about who sees whom: other people's app names, and user lines without ``installed=``."""
+    names = [package.name] if package else sorted(model.data.packages)
+    lines = ["", "Queries:", "  system apps queryable: false", "  queries via forceQueryable:"]
+    lines += ["  forceQueryable:", "    [com.android.providers.media.module,com.android.shell]"]
+    lines.append("  queries via package name:")
+    for name in names:
+        lines += [f"    {name}:", f"      {CANARY_APP}", "      com.android.vending"]
+    lines.append("  queries via component:")
+    lines += [line for name in names for line in (f"    {CANARY_APP}:", f"      {name}")]
+    lines.append("  queryable via interaction:")
+    for number in sorted(model.data.users):
+        lines.append(f"    User {number}:")
+        lines += [line for name in names for line in (f"      [{name}]:", f"        {CANARY_APP}")]
+    lines += ["  queryable via uses-library:", ""]
+    return "\n".join(lines)
+
+
+def _resolver_tables(package: AndroidPackage) -> str:
+    name, lines = package.name, ["Activity Resolver Table:", "  Schemes:", "      https:"]
+    for index in range(4):
+        lines.append(
+            f"        {_hash(name + str(index), 7)} {name}/.share.LinkActivity filter {_hash(name, 6)}{index}"
+        )
+        lines += [
+            '          Action: "android.intent.action.VIEW"',
+            '          Category: "android.intent.category.DEFAULT"',
+        ]
+        lines.append('          Scheme: "https"')
+    lines += ["", "  Non-Data Actions:", "      android.intent.action.MAIN:"]
+    lines.append(f"        {_hash(name + 'main', 7)} {name}/.MainActivity filter {_hash(name + 'filter', 7)}")
+    lines += [
+        "",
+        "Receiver Resolver Table:",
+        "  Non-Data Actions:",
+        "      android.intent.action.BOOT_COMPLETED:",
+    ]
+    lines.append(f"        {_hash(name + 'boot', 7)} {name}/.BootReceiver filter {_hash(name + 'b', 7)}")
+    lines += [
+        "",
+        "Registered ContentProviders:",
+        f"  {name}/.data.Provider:",
+        f"    Provider{{{_hash(name, 7)} {name}/.data.Provider}}",
+        "",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _key_sets(package: AndroidPackage) -> str:
+    return f"Key Set Manager:\n  [{package.name}]\n      Signing KeySets: {package.app_id % 400}\n\n"
+
+
+def _dexopt(package: AndroidPackage) -> str:
+    lines = ["", "Dexopt state:", f"  [{package.name}]", "    path: base.apk"]
+    lines += [
+        "      arm64: [status=speed-profile] [reason=bg-dexopt]",
+        f"    used by other apps: [{CANARY_APP}]",
+    ]
+    lines += ["", "Compiler stats:", f"  [{package.name}]", "    (No recorded stats)", ""]
+    return "\n".join(lines)
+
+
+def _factory_copy(package: AndroidPackage) -> AndroidPackage:
+    """The copy of the system image; its user lines do not tell today's state (COMMANDS.md 5.1)."""
+    states = {n: PackageInUser(installed=True, first_install_ms=0) for n in package.users}
+    return AndroidPackage(
+        package.name, package.app_id, version_code=1, system=True, installer=None, users=states
+    )
+
+
+def code_path(state: AndroidState, package: AndroidPackage) -> str:
+    """Return the folder of the package's APK; from 30 it holds ``==``, which trips naive splitting (COMMANDS.md 4.1)."""
+    if package.system and not package.updated:
+        return f"/product/app/{package.name}"
+    first, second = _hash(package.name + "a", 22), _hash(package.name + "b", 22)
+    return (
+        f"/data/app/~~{first}==/{package.name}-{second}=="
+        if state.api >= 30
+        else f"/data/app/{package.name}-{second}=="
+    )
+
+
+def _splits(package: AndroidPackage) -> tuple[str, ...]:
+    return ("base",) if package.system else ("base", "config.arm64_v8a")
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _hash(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"

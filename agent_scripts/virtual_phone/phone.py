@@ -1,0 +1,218 @@
+"""A phone made of software: the ADB protocol on a loopback port, a real shell, and an Android behind it (DESIGN.md 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent_scripts.virtual_phone.adbd import Connection
+from agent_scripts.virtual_phone.answers import Answer
+from agent_scripts.virtual_phone.calls import Counter
+from agent_scripts.virtual_phone.errors import PhoneCannotStart
+from agent_scripts.virtual_phone.faults import Faults
+from agent_scripts.virtual_phone.framework import answer
+from agent_scripts.virtual_phone.keys import AuthorisedKeys
+from agent_scripts.virtual_phone.model import AndroidModel
+from agent_scripts.virtual_phone.personalities import Personality, personality
+from agent_scripts.virtual_phone.userland import Userland
+
+log = logging.getLogger(__name__)
+
+EMULATOR_PORTS = range(5554, 5586)
+_REMEMBERED = 10_000
+_UPTIME_STEP_S = 0.5
+_UP_WHEN_FIRST_STARTED_S = 11_000
+
+
+class VirtualPhone:
+    """One phone. `start` serves it from a thread of its own, `stop` ends it; the folder keeps files, keys and state.
+
+    A folder that already holds a phone is taken up as it was left, so a phone can be restarted.
+    """
+
+    def __init__(self, kind: str | Personality, folder: Path, *, serial: str | None = None) -> None:
+        chosen = personality(kind) if isinstance(kind, str) else kind
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name = chosen.name
+        self._kind = chosen
+        self._serial = serial
+        self.folder = folder.resolve()
+        self._saved = self.folder / "model.json"
+        known = self._saved.read_text() if self._saved.exists() else None
+        self.model = AndroidModel.from_json(known) if known else chosen.build(serial)
+        self.userland = Userland(self.folder, self.model.release)
+        self.faults = Faults()
+        self.keys = AuthorisedKeys(self.folder / "adb_keys")
+        self.authorise_all = False
+        self.commands: deque[str] = deque(maxlen=_REMEMBERED)
+        """Every shell command as it arrived, oldest first."""
+        self.calls: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED)
+        """Every framework call: program and arguments."""
+        self.port = 0
+        self._booted = time.monotonic() - _UP_WHEN_FIRST_STARTED_S
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self.model.save_to(self._save)
+
+    # Life ----------------------------------------------------------------------------------------------------
+
+    def start(self, port: int = 0) -> int:
+        """Serve on 127.0.0.1 and return the port; 0 lets the system choose."""
+        if port in EMULATOR_PORTS:
+            # The platform's adb lists such a port a second time as emulator-NNNN (STAND_INS.md).
+            raise PhoneCannotStart(f"port {port} is one of the emulator's (5554-5585); choose another")
+        started = threading.Event()
+        failure: list[OSError] = []
+        self._thread = threading.Thread(
+            target=self._run, args=(port, started, failure), name=f"phone-{self.name}"
+        )
+        self._thread.daemon = True
+        self._thread.start()
+        started.wait()
+        if failure:
+            self._thread.join()
+            raise PhoneCannotStart(
+                f"cannot listen on 127.0.0.1:{port}: {failure[0]}; choose another port"
+            ) from failure[0]
+        return self.port
+
+    def stop(self) -> None:
+        """Stop serving: connections end, and everything started through them. The folder stays."""
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+            self._loop = None
+
+    def __enter__(self) -> VirtualPhone:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _run(self, port: int, started: threading.Event, failure: list[OSError]) -> None:
+        try:
+            asyncio.run(self._serve(port, started))
+        except OSError as error:
+            failure.append(error)
+        finally:
+            started.set()
+
+    async def _serve(self, port: int, started: threading.Event) -> None:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", port)
+        counter = Counter(self.userland.calls, self._answer)
+        self.port = server.sockets[0].getsockname()[1]
+        self._loop = asyncio.get_running_loop()
+        self._show_boot()
+        ticking = asyncio.ensure_future(self._tick())
+        started.set()
+        try:
+            await self._stopping.wait()
+        finally:
+            ticking.cancel()
+            server.close()
+            self.die()
+            await asyncio.gather(*self._connections.values(), return_exceptions=True)
+            counter.close()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(self, reader, writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[connection] = task
+        try:
+            await connection.run()
+        finally:
+            del self._connections[connection]
+
+    async def _tick(self) -> None:
+        while True:
+            self.userland.set_uptime(time.monotonic() - self._booted)
+            await asyncio.sleep(_UPTIME_STEP_S)
+
+    async def _answer(self, program: str, args: Sequence[str]) -> Answer:
+        self.calls.append((program, *args))
+        refusal = self.faults.refusal(program, args)
+        return refusal or self.faults.cut(program, args, answer(self.model, program, args))
+
+    def _save(self, text: str) -> None:
+        beside = self._saved.with_name("model.json.new")
+        beside.write_text(text)
+        beside.replace(self._saved)
+        self.userland.set_clock_offset(self.model.data.clock_offset_s)
+
+    # What its owner does -------------------------------------------------------------------------------------
+
+    def authorise(self, public_key_line: str) -> None:
+        """Tap *Allow* for a computer's key (a line of its ``adbkey.pub``), also while it waits for that."""
+        self.keys.add(public_key_line)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._look_at_keys)
+
+    def _look_at_keys(self) -> None:
+        for connection in list(self._connections):
+            connection.look_at_keys_again()
+
+    def reboot(self) -> None:
+        """Restart: Android as `AndroidModel.reboot`, and every connection and script ends."""
+        if self._loop is None:
+            self._restart()
+            return
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (self._restart(), done.set()))
+        done.wait()
+
+    def factory_reset(self) -> None:
+        """Erase the phone: its apps and users as new, nothing left in the temporary folder, no computer trusted."""
+        self.reboot()
+        with self.model.changing():
+            self.model.data = self._kind.build(self._serial).data
+        self.userland.empty_temporary_folder()
+        self.keys.forget_all()
+
+    def _restart(self) -> None:
+        self.die()
+        self.model.reboot()
+        self._booted = time.monotonic()
+        self._show_boot()
+
+    def _show_boot(self) -> None:
+        self.userland.set_boot(self.model.data.boot_id)
+        self.userland.set_uptime(time.monotonic() - self._booted)
+
+    # What a connection asks for (`adbd.Phone`) ---------------------------------------------------------------
+
+    def banner_properties(self) -> dict[str, str]:
+        """Return ``ro.product.*`` for the banner."""
+        known = self.model.data.properties
+        return {key: known[key] for key in ("ro.product.name", "ro.product.model", "ro.product.device")}
+
+    def heard(self, command: bytes) -> None:
+        """Take note of a shell command."""
+        self.commands.append(command.decode(errors="replace"))
+        self.userland.set_uptime(time.monotonic() - self._booted)
+
+    def die(self) -> None:
+        """Let adbd be killed: everything in its control group dies (COMMANDS.md 14.1), connections end."""
+        self.userland.kill_processes()
+        for connection in list(self._connections):
+            connection.abort()
+
+    def reboot_requested(self) -> None:
+        """Restart because a computer asked for it."""
+        self._restart()
+
+
+def temporary_folder() -> Path:
+    """Return a new folder for a phone that nobody wants to keep."""
+    return Path(tempfile.mkdtemp(prefix="curfew-phone-"))

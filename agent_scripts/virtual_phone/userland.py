@@ -1,0 +1,270 @@
+"""The phone's own folder and the programs in it (STAND_INS.md, "Debian's packages as the phone's userland").
+
+A command runs in a real mksh whose PATH holds one folder of links only. Its absolute paths must reach the phone's
+folder. Of the ways there, mount namespaces and chroot need privileges that ordinary users and containers often lack,
+so the paths are rewritten instead: ``/data/local/tmp`` and the few others in `PLACES` gain the folder's prefix on
+the way in, and the prefix is taken out of everything on the way back. The price: a pushed *file* that names such a
+path keeps it, so scripts must be told their directory by the command that starts them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+
+from agent_scripts.virtual_phone.errors import PhoneCannotStart
+from agent_scripts.virtual_phone.releases import Release
+
+log = logging.getLogger(__name__)
+
+PLACES = ("/data/local/tmp", "/sdcard", "/system/bin", "/proc/uptime", "/proc/sys/kernel/random/boot_id")
+WRITABLE_PLACES = ("/data/local/tmp", "/sdcard")
+FRAMEWORK_PROGRAMS = ("cmd", "dumpsys", "pm", "am", "dpm", "settings", "getprop")
+_IN_COMMANDS = re.compile(
+    rb"(?<![\w./-])(" + b"|".join(re.escape(place.encode()) for place in PLACES) + rb")(?![\w-])"
+)
+
+_NOT_ON_PHONES = frozenset(
+    "arch ascii base32 crc32 factor halt host hexedit httpd killall5 login mix mkpasswd poweroff reboot reset"
+    " sha3sum shred sntp su w wget who".split()
+)
+_LENT_BY_BUSYBOX = "dd diff expr getopt gzip more modprobe stty tr vi".split()
+_PHONE_UID = 2000
+
+_CALL = r"""umask 077
+call={calls}/$$
+{mkfifo} "$call.back" || exit 20
+exec 3<>"$call.back"
+{{ {put} "${{0##*/}}"; for word; do {zero}; {put} "$word"; done; }} >"$call.ask"
+{line} "$$" 1<>{calls}/asks
+read -r -t 300 code <&3 || code=20
+{cat} "$call.out"
+if [ -s "$call.err" ]; then {cat} "$call.err" >&2; fi
+{line} "-$$" 1<>{calls}/asks
+exit "$code"
+"""
+_DATE = """read -r offset <{offset}
+case " $* " in *" -d"* | *" -r"* | *" -s"*) offset=0 ;; esac
+[ "$offset" = 0 ] && exec {toybox} date "$@"
+exec {toybox} date -d "@$(($({toybox} date +%s) + offset))" "$@"
+"""
+# Files in the phone's own folder belong to whoever runs the phone; a phone's shell is uid 2000 (COMMANDS.md 13.3).
+_STAT = """for word; do
+  shift
+  case $format in next) word={substituted}; format=done ;; esac
+  case $word in -c | --format) format=next ;; -c*) word={substituted} ;; esac
+  set -- "$@" "$word"
+done
+exec {toybox} stat "$@"
+"""
+
+
+class Userland:
+    """One phone's folder: its file tree under ``root``, its programs, and the translation of paths."""
+
+    def __init__(self, folder: Path, release: Release) -> None:
+        self.folder = folder.resolve()
+        self.root = self.folder / "root"
+        self.calls = self.folder / "calls"
+        self.mark = uuid.uuid4().hex
+        self._prefix = os.fsencode(self.root)
+        self.programs = self.root / "system/bin"
+        for place in ("data/local/tmp", "sdcard", "system/bin", "proc/sys/kernel/random"):
+            (self.root / place).mkdir(parents=True, exist_ok=True)
+        self.calls.mkdir(mode=0o700, exist_ok=True)
+        self.set_clock_offset(0)
+        self._make_programs(release)
+
+    @property
+    def shell(self) -> str:
+        """The path of the phone's ``sh``."""
+        return str(self.programs / "sh")
+
+    def environment(self) -> dict[str, str]:
+        """Return what a command finds in its environment; `mark` tells this phone's processes from all others."""
+        return {
+            "PATH": str(self.programs),
+            "TMPDIR": str(self.root / "data/local/tmp"),
+            "HOME": "/",
+            "SHELL": "/system/bin/sh",
+            "USER": "shell",
+            "LOGNAME": "shell",
+            "HOSTNAME": "localhost",
+            "ANDROID_ROOT": "/system",
+            "ANDROID_DATA": "/data",
+            "PS1": "virtual:${PWD:-?} $ ",
+            "CURFEW_VIRTUAL_PHONE": self.mark,
+        }
+
+    # Paths ---------------------------------------------------------------------------------------------------
+
+    def rewrite(self, command: bytes) -> bytes:
+        """Return a command with the phone's paths led into its folder."""
+        return _IN_COMMANDS.sub(lambda found: self._prefix + found.group(1), command)
+
+    def host_path(self, path: str) -> Path:
+        """Return where a path of the phone lies; ``..`` cannot leave the phone's folder."""
+        return self.root / os.path.normpath("/" + path).lstrip("/")
+
+    @staticmethod
+    def writable(path: str) -> bool:
+        """Whether uid 2000 may write there."""
+        clean = os.path.normpath("/" + path.lstrip("/"))
+        return any(clean == place or clean.startswith(f"{place}/") for place in WRITABLE_PLACES)
+
+    def answer_filter(self) -> AnswerFilter:
+        """Return a filter for one stream of output."""
+        return AnswerFilter(self._prefix)
+
+    # Files that Android keeps --------------------------------------------------------------------------------
+
+    def set_clock_offset(self, seconds: int) -> None:
+        """Let ``date`` show that many seconds more than the true time."""
+        _replace(self.folder / "clock_offset", f"{seconds}\n")
+
+    def set_boot(self, boot_id: str) -> None:
+        """Show a boot id under ``/proc``."""
+        _replace(self.root / "proc/sys/kernel/random/boot_id", f"{boot_id}\n")
+
+    def set_uptime(self, seconds: float) -> None:
+        """Show the time since boot under ``/proc``."""
+        _replace(self.root / "proc/uptime", f"{seconds:.2f} {seconds:.2f}\n")
+
+    def empty_temporary_folder(self) -> None:
+        """Remove what adb users left behind, as a factory reset does."""
+        for left in (self.root / "data/local/tmp").iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+    def kill_processes(self) -> None:
+        """End everything started through this phone's adbd, however well detached (COMMANDS.md 14.1)."""
+        wanted = f"CURFEW_VIRTUAL_PHONE={self.mark}".encode()
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(entry.name), signal.SIGKILL)
+            except OSError:
+                continue  # not ours to look at, or gone meanwhile
+
+    # Programs ------------------------------------------------------------------------------------------------
+
+    def _make_programs(self, release: Release) -> None:
+        for old in self.programs.iterdir():
+            old.unlink()
+        mksh, toybox, busybox = (shutil.which(name) for name in ("mksh", "toybox", "busybox"))
+        if mksh and toybox:
+            self._link_toybox(mksh, toybox, busybox, release)
+        elif busybox:
+            log.warning("mksh and toybox are missing: this phone's shell is busybox, which is no Android shell;"
+                        " install the packages mksh, toybox and original-awk")  # fmt: skip
+            self._link("sh", busybox)
+            for applet in _applets(busybox, "--list"):
+                if applet not in _NOT_ON_PHONES:
+                    self._link(applet, busybox)
+            mksh, toybox = f"{busybox} sh", busybox
+        else:
+            raise PhoneCannotStart("no shell for the phone: expected mksh and toybox; install the packages mksh,"
+                                   " toybox, original-awk and busybox")  # fmt: skip
+        self._write_scripts(mksh, toybox)
+
+    def _link_toybox(self, mksh: str, toybox: str, busybox: str | None, release: Release) -> None:
+        self._link("sh", mksh)
+        self._link("toybox", toybox)
+        for applet in _applets(toybox):
+            if applet not in _NOT_ON_PHONES:
+                self._link(applet, toybox)
+        if busybox:
+            lent = set(_applets(busybox, "--list")) & set(_LENT_BY_BUSYBOX)
+            for applet in sorted(lent):
+                self._link(applet, busybox)
+        awk = shutil.which("original-awk")
+        if awk and release.api >= 28:
+            self._link("awk", awk)
+
+    def _write_scripts(self, shell: str, toybox: str) -> None:
+        mksh = not shell.endswith(" sh")
+        words = {
+            "calls": _quoted(self.calls),
+            "mkfifo": f"{toybox} mkfifo",
+            "cat": f"{toybox} cat",
+            "put": "print -rn --" if mksh else "printf %s",
+            "line": "print -r --" if mksh else "printf '%s\\n'",
+            "zero": "print -n '\\0'" if mksh else "printf '\\0'",
+        }
+        for program in FRAMEWORK_PROGRAMS:
+            self._script(program, shell, _CALL.format(**words))
+        offset = _quoted(self.folder / "clock_offset")
+        self._script("date", shell, _DATE.format(offset=offset, toybox=toybox))
+        if os.getuid() != _PHONE_UID:
+            substituted = f"$({toybox} printf %s \"$word\" | {toybox} sed 's/%u/2000/g;s/%g/2000/g;s/%U/shell/g;s/%G/shell/g')"
+            self._script("stat", shell, _STAT.format(toybox=toybox, substituted=substituted))
+            groups = (
+                "2000(shell),1004(input),1007(log),1011(adb),1015(sdcard_rw),3003(inet),3006(net_bw_stats)"
+            )
+            self._script("id", shell, f"case $1 in\n-u) echo 2000 ;;\n-g) echo 2000 ;;\n*) echo 'uid=2000(shell)"
+                                      f" gid=2000(shell) groups={groups} context=u:r:shell:s0' ;;\nesac\n")  # fmt: skip
+            self._script("whoami", shell, "echo shell\n")
+        self._script("log", shell, "exit 0\n")
+
+    def _link(self, name: str, target: str) -> None:
+        path = self.programs / name
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+    def _script(self, name: str, shell: str, body: str) -> None:
+        path = self.programs / name
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!{shell}\n{body}")
+        path.chmod(0o755)
+
+
+class AnswerFilter:
+    """Takes the folder's prefix out of a stream that arrives in pieces.
+
+    Also the ``E: `` that Debian's mksh puts before its own errors and Android's does not (T:i-002).
+    """
+
+    def __init__(self, prefix: bytes) -> None:
+        self._spelled = (prefix, b"E: " + prefix)
+        self._below = re.compile(b"(?:E: )?" + re.escape(prefix) + b"(?=/)")
+        self._itself = re.compile(re.escape(prefix))
+        self._kept = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what can go on; a tail that might begin the prefix waits for the next piece."""
+        data = self._below.sub(b"", self._kept + data)
+        size = max(_overlap(data, word) for word in self._spelled)
+        self._kept = data[len(data) - size :]
+        return self._itself.sub(b"/", data[: len(data) - size])
+
+    def rest(self) -> bytes:
+        """Return what still waits at the end of the stream."""
+        kept, self._kept = self._kept, b""
+        return self._itself.sub(b"/", kept)
+
+
+def _overlap(data: bytes, word: bytes) -> int:
+    """Return how many bytes at the end of `data` are the beginning of `word`."""
+    longest = min(len(data), len(word))
+    return next((size for size in range(longest, 0, -1) if data.endswith(word[:size])), 0)
+
+
+def _applets(program: str, *args: str) -> list[str]:
+    return subprocess.run([program, *args], capture_output=True, text=True, check=True).stdout.split()
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "'\\''") + "'"
