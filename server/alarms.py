@@ -30,7 +30,7 @@ class _AlarmTable(Base):
     kind: Mapped[str] = mapped_column(String(20))
     station_id: Mapped[str] = mapped_column(String(36), index=True)
     phone_id: Mapped[str] = mapped_column(String(36), index=True)
-    report_id: Mapped[str] = mapped_column(String(64))
+    report_id: Mapped[str] = mapped_column(String(100))
     payload_sha256: Mapped[str] = mapped_column(String(64))
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
     raised_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from flask import Flask
 
+from certs.errors import KeyUnusable
 from server.answers import answer_errors
 from server.api import register_api
+from server.audit import HeadSigner
 from server.bundles import require_demo_root
 from server.clock import Clock
 from server.config import BODY_LIMIT_BYTES, Config
 from server.context import Context, install_context
 from server.database import Database
+from server.errors import ConfigurationRefused
 from server.limits import refuse_before_reading
 from server.logs import log_requests
 from server.metrics import count_requests
@@ -29,7 +32,7 @@ def create_app(config: Config) -> Flask:
     database = Database(config.database_url)
     if config.story_clock is not None:
         require_demo_root(database)
-    install_context(app, Context(config, database, Clock(config.story_clock)))
+    install_context(app, Context(config, database, Clock(config.story_clock), _head_signer(config)))
 
     log_requests(app)
     count_requests(app)
@@ -40,3 +43,10 @@ def create_app(config: Config) -> Flask:
     register_trust(app)
     register_pages(app)
     return app
+
+
+def _head_signer(config: Config) -> HeadSigner:
+    try:
+        return HeadSigner(config.audit_key)
+    except KeyUnusable as error:
+        raise ConfigurationRefused(f"CURFEW_AUDIT_KEY: {error}") from error

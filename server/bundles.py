@@ -143,12 +143,17 @@ def trust_file(session: Session, name: str) -> bytes | None:
     return session.scalar(select(_FileTable.body).where(_FileTable.name == name))
 
 
-def trust_files(session: Session, lock: bool = False) -> dict[str, bytes]:
-    """Return every trust file by name; with `lock`, nobody else replaces one until the transaction ends."""
-    query = select(_FileTable.name, _FileTable.body).order_by(_FileTable.name)
-    if lock:
-        query = query.with_for_update()
-    return dict(session.execute(query).tuples())
+def trust_files(session: Session) -> dict[str, bytes]:
+    """Return every trust file by name."""
+    return dict(session.execute(select(_FileTable.name, _FileTable.body)).tuples())
+
+
+def lock_trust_files(session: Session, name: str) -> None:
+    """Wait until nobody else changes trust files, then keep others waiting until the transaction ends.
+
+    `name` is the file that every change replaces.
+    """
+    session.execute(select(_FileTable.name).where(_FileTable.name == name).with_for_update())
 
 
 def require_demo_root(database: Database) -> None:

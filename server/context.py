@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from server.audit import HeadSigner
 from server.clock import Clock
 from server.config import Config
 from server.database import Database
@@ -21,6 +22,7 @@ class Context:
     config: Config
     database: Database
     clock: Clock
+    head_signer: HeadSigner
 
 
 def install_context(app: Flask, context: Context) -> None:

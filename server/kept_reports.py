@@ -39,7 +39,7 @@ class _ReportTable(Base):
         Index("ix_report_phone_id_effective_at", "phone_id", "effective_at"),
     )
 
-    report_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    report_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     payload_sha256: Mapped[str] = mapped_column(String(64))
     station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"))
     counter: Mapped[int] = mapped_column(BigInteger)

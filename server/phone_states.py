@@ -31,10 +31,10 @@ class _StateTable(Base):
     unchanged_since: Mapped[datetime] = mapped_column(UtcTime)
     stage: Mapped[str] = mapped_column(String(10))
     bundle_number: Mapped[int] = mapped_column(BigInteger)
-    release: Mapped[str] = mapped_column(String(100))
+    release: Mapped[str] = mapped_column(String(300))
     api_level: Mapped[int]
-    patch_level: Mapped[str] = mapped_column(String(100))
-    boot_state: Mapped[str] = mapped_column(String(100))
+    patch_level: Mapped[str] = mapped_column(String(300))
+    boot_state: Mapped[str] = mapped_column(String(300))
     open_entries: Mapped[int]
     families: Mapped[str] = mapped_column(Text)
     reasons: Mapped[str] = mapped_column(Text)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
+
+from certs.publication import TIMESTAMP_FILE, is_served_name
+from server.bundles import trust_file
+from server.context import context
+from server.enrolment import authority_certificate
+from server.errors import NotThere
+from server.publishing import current_timestamp
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+_NOT_AT_ALL = "no-store"
 
 _trust = Blueprint("trust", __name__, url_prefix="/trust")
 
@@ -10,3 +20,41 @@ _trust = Blueprint("trust", __name__, url_prefix="/trust")
 def register_trust(app: Flask) -> None:
     """Let `app` serve the trust files."""
     app.register_blueprint(_trust)
+
+
+@_trust.get("/authority.pem")
+def authority() -> Response:
+    """Return the TLS authority, which stations compare with the hash in their enrolment code."""
+    return Response(
+        authority_certificate(context().config),
+        mimetype="application/x-pem-file",
+        headers={"Cache-Control": _NOT_AT_ALL},
+    )
+
+
+@_trust.get(f"/{TIMESTAMP_FILE}")
+def timestamp() -> Response:
+    """Return the newest timestamp, renewed when it is due; never to be cached."""
+    here = context()
+    return _answer(
+        TIMESTAMP_FILE, current_timestamp(here.database, here.config, here.clock.now()), _NOT_AT_ALL
+    )
+
+
+@_trust.get("/<path:name>")
+def file(name: str) -> Response:
+    """Return a file whose name carries its version or hash: it never changes."""
+    if not is_served_name(name):
+        raise _missing(name)
+    with context().database.reading() as session:
+        return _answer(name, trust_file(session, name), _FOR_EVER)
+
+
+def _answer(name: str, body: bytes | None, caching: str) -> Response:
+    if body is None:
+        raise _missing(name)
+    return Response(body, mimetype="application/json", headers={"Cache-Control": caching})
+
+
+def _missing(name: str) -> NotThere:
+    return NotThere("trust_file_unknown", f"there is no trust file {name[:80]!r}", "Start from 1.root.json.")

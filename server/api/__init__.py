@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
+from server.api import blocks, phones, reports, stations, status
+from server.api.blueprint import describe_api
+
+_VIEWS = (blocks, phones, reports, stations, status)
+"""Importing a module of views adds them to the blueprints."""
+
 
 def register_api(app: Flask) -> None:
-    """Let `app` serve the API."""
+    """Let `app` serve the API and its description."""
+    describe_api(app)

@@ -1,0 +1,131 @@
+"""The blueprint of all described views, with our own strictness and our own shape of errors.
+
+flask-smorest brings no types, so it is spoken to in this module only; views use `described`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
+
+from flask import Blueprint as PlainBlueprint
+from flask import Flask, Request
+from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
+from marshmallow import Schema
+from webargs import core
+from webargs.flaskparser import FlaskParser, is_json_request
+
+from policy.errors import InvalidDocument
+from policy.schemas.strict_json import parse_object
+from server.api.schemas import BatchSchema, ErrorSchema, ReportAnswerSchema
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STATION = "station"
+"""Signed by an enrolled station."""
+PERSON = "person"
+"""Sent with a person's API token."""
+
+hot = PlainBlueprint("hot", __name__, url_prefix="/api/v1")
+"""For the hot route: flask-smorest costs twice as much a request as plain Flask (LIMITS.md 2)."""
+
+_SCHEMES: Mapping[str, Mapping[str, str]] = {
+    STATION: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`Curfew BASE64(DSSE envelope)` of type application/vnd.curfew.request+json over"
+        " {station_id, method, path, body_sha256, time, nonce}; the time within 5 minutes of the server's.",
+    },
+    PERSON: {"type": "http", "scheme": "bearer"},
+}
+
+
+class _StrictParser(FlaskParser):
+    """Reads bodies as strictly as signed documents: one object, every key once, no nesting without end."""
+
+    def _raw_load_json(self, req: Request) -> Any:
+        if not is_json_request(req):
+            return core.missing
+        try:
+            return parse_object(req.get_data(cache=True), "a body")
+        except InvalidDocument as error:
+            raise json.JSONDecodeError(str(error), "", 0) from error
+
+
+class _CurfewApi(Api):  # type: ignore[misc]
+    ERROR_SCHEMA = ErrorSchema
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to `server.answers`, which answers them for the whole application."""
+
+
+class _StrictBlueprint(Blueprint):  # type: ignore[misc]
+    ARGUMENTS_PARSER = _StrictParser()
+
+
+_api = _StrictBlueprint("api", __name__, url_prefix="/api/v1", description="Stations and the mail side")
+
+
+def described(
+    path: str,
+    answer: type[Schema],
+    *,
+    method: str = "GET",
+    status: int = 200,
+    body: type[Schema] | None = None,
+    proof: str | None = None,
+    refusals: Mapping[int, str] | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Serve a view under `path` and describe it: what it takes, answers and refuses, and who has to prove what."""
+
+    def add(view: Callable[P, R]) -> Callable[P, R]:
+        wrapped: Any = _api.response(status, answer)(view)
+        for refused, reason in (refusals or {}).items():
+            wrapped = _api.alt_response(refused, schema=ErrorSchema, description=reason)(wrapped)
+        if proof:
+            wrapped = _api.doc(security=[{proof: []}])(wrapped)
+        if body:
+            wrapped = _api.arguments(body)(wrapped)
+        return cast("Callable[P, R]", _api.route(path, methods=[method])(wrapped))
+
+    return add
+
+
+def describe_api(app: Flask) -> None:
+    """Let `app` serve every described view, the hot route, and ``openapi.json`` over all of them."""
+    app.config.update(
+        API_TITLE="Curfew",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = _CurfewApi(app)
+    for name, scheme in _SCHEMES.items():
+        api.spec.components.security_scheme(name, scheme)
+    api.register_blueprint(_api)
+    app.register_blueprint(hot)
+    _describe_hot_route(api.spec)
+
+
+def _describe_hot_route(spec: Any) -> None:
+    spec.components.schema("Batch", schema=BatchSchema)
+    spec.components.schema("ReportAnswer", schema=ReportAnswerSchema)
+    answer = {"application/json": {"schema": {"$ref": "#/components/schemas/ReportAnswer"}}}
+    operation = {
+        "summary": "Store signed reports",
+        "tags": ["api"],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
+        },
+        "responses": {
+            "200": {"description": "One result per report, in order", "content": answer},
+            "409": {"description": "The only report conflicts with a stored one", "content": answer},
+            "default": {"$ref": "#/components/responses/DEFAULT_ERROR"},
+        },
+    }
+    spec.path(path="/api/v1/reports", operations={"post": operation})

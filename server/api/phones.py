@@ -1,0 +1,89 @@
+"""``POST /phones`` and ``GET /phones/ID/ledger``: what stations tell and ask of single phones."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from policy.errors import InvalidName
+from policy.names import PhoneId
+from policy.schemas import dump_ledger
+from server import audit, bundles, kept_reports, phones
+from server.answers import written
+from server.api.blueprint import STATION, described
+from server.api.schemas import LedgerAnswerSchema, RegisteredSchema, RegistrationSchema
+from server.api.station_access import requesting_station
+from server.context import context
+from server.errors import NotAllowed, NotThere
+from server.phones import Registration
+
+_UNSIGNED = "the request is not signed by an enrolled station"
+
+
+@described(
+    "/phones",
+    RegisteredSchema,
+    method="POST",
+    status=201,
+    body=RegistrationSchema,
+    proof=STATION,
+    refusals={401: _UNSIGNED, 403: "station_revoked, virtual_refused", 409: "phone_id_taken"},
+)
+def register(registration: Registration) -> tuple[dict[str, Any], int]:
+    """Register a phone that was just provisioned
+
+    201 if it is new here, 200 if it was known: then its description is replaced, and it keeps the id it has.
+    """
+    here = context()
+    now = here.clock.now()
+    with here.database.writing() as session:
+        station = requesting_station(session, now)
+        if registration.virtual and not bundles.newest(session).demo:
+            raise NotAllowed(
+                "virtual_refused",
+                "virtual phones are taken under a demo root only",
+                "Use them against a server with demo trust.",
+            )
+        phone_id, is_new = phones.register_phone(
+            session, registration, station.station_id, here.config.holder_key, now
+        )
+        action = "phone registered" if is_new else "phone registered again"
+        detail = {"station": station.station_id, "consent": registration.consent.value}
+        audit.record(session, f"station {station.name}", action, phone_id, detail, now)
+    return {"phone_id": phone_id, "server_time": written(now)}, 201 if is_new else 200
+
+
+@described(
+    "/phones/<phone_id>/ledger",
+    LedgerAnswerSchema,
+    proof=STATION,
+    refusals={401: _UNSIGNED, 403: "station_revoked", 404: "phone_unknown"},
+)
+def ledger(phone_id: str) -> dict[str, Any]:
+    """Return a phone's newest known ledger, from which any station can restore"""
+    here = context()
+    now = here.clock.now()
+    with here.database.writing() as session:  # the request's nonce is used up
+        requesting_station(session, now)
+        known = kept_reports.newest_ledger(session, _registered(session, phone_id))
+    return {
+        "phone_id": phone_id,
+        "ledger": None if known is None else json.loads(dump_ledger(known)),
+        "server_time": written(now),
+    }
+
+
+def _registered(session: Session, phone_id: str) -> PhoneId:
+    try:
+        wanted = PhoneId(phone_id)
+    except InvalidName as error:
+        raise _unknown() from error
+    if wanted not in phones.known_phone_ids(session, [wanted]):
+        raise _unknown()
+    return wanted
+
+
+def _unknown() -> NotThere:
+    return NotThere("phone_unknown", "this phone is not registered here", "Provision it again.")

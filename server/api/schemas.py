@@ -1,0 +1,157 @@
+"""The JSON of the API; strict at the door: unknown fields, wrong types and unstorable texts are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+
+from policy.errors import InvalidName
+from policy.names import PhoneId
+from policy.report import Consent
+from server.phones import Registration
+from server.reports import BATCH_LIMIT, ReportStatus
+from server.texts import storable
+
+_API_LEVEL_MAX = 10_000
+
+
+def _text(longest: int, shortest: int = 0, **options: Any) -> fields.String:
+    def check(value: str) -> None:
+        if not shortest <= len(value) or not storable(value, longest):
+            raise ValidationError(f"expected one line of {shortest} to {longest} printable characters")
+
+    return fields.String(required=True, validate=check, **options)
+
+
+def _boolean() -> fields.Boolean:
+    # "yes" and 1 are booleans to marshmallow; not to us.
+    return fields.Boolean(required=True, truthy={True}, falsy={False}, validate=_is_boolean)
+
+
+def _is_boolean(value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValidationError("expected true or false")
+
+
+class _StrictSchema(Schema):
+    class Meta:
+        """Refuse what we do not know."""
+
+        unknown = RAISE
+
+
+class ErrorDetailSchema(Schema):
+    """What went wrong: a code for programs, a message and the next step for people."""
+
+    code = fields.String(required=True)
+    message = fields.String(required=True)
+    next = fields.String(required=True)
+
+
+class ErrorSchema(Schema):
+    """The one shape of every error."""
+
+    error = fields.Nested(ErrorDetailSchema, required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class StatusSchema(Schema):
+    """What any station may ask at any time."""
+
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+    bundle_number = fields.Integer(required=True, metadata={"description": "0 before the first publication"})
+    next_contact_s = fields.Integer(required=True)
+    demo = fields.Boolean(required=True)
+
+
+class EnrolmentSchema(_StrictSchema):
+    """A station asks to be known."""
+
+    token = _text(64, 1)
+    name = _text(100, 1)
+    public_key_pem = fields.String(required=True, validate=validate.Length(max=2000))
+
+
+class EnrolledSchema(Schema):
+    """The station's id from now on."""
+
+    station_id = fields.String(required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class RegistrationSchema(_StrictSchema):
+    """A station has provisioned a phone."""
+
+    identity = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{64}\Z"))
+    phone_id = fields.String(required=True)
+    manufacturer = _text(100)
+    model = _text(100)
+    label = _text(100)
+    holder = _text(200, 1)
+    consent = fields.Enum(Consent, by_value=True, required=True)
+    api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
+    virtual = _boolean()
+
+    @post_load
+    def registration(self, values: dict[str, Any], **_options: Any) -> Registration:
+        """Return the domain's value."""
+        try:
+            values["phone_id"] = PhoneId(values["phone_id"])
+        except InvalidName as error:
+            raise ValidationError(str(error), "phone_id") from error
+        return Registration(**values)
+
+
+class RegisteredSchema(Schema):
+    """The id under which the phone is known; it differs from the proposed one when the phone was known before."""
+
+    phone_id = fields.String(required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class LedgerAnswerSchema(Schema):
+    """The newest ledger the server knows of one phone; null if none was ever reported."""
+
+    phone_id = fields.String(required=True)
+    ledger = fields.Dict(required=True, allow_none=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class BlockSchema(Schema):
+    """What is to be done about one holder, why, and since when."""
+
+    holder = fields.String(required=True)
+    block = fields.Boolean(required=True)
+    cause = fields.String(required=True)
+    since = fields.String(required=True, metadata={"format": "date-time"})
+    phone_id = fields.String(required=True)
+
+
+class BlocksSchema(Schema):
+    """Every holder of a provisioned phone, once."""
+
+    blocks = fields.List(fields.Nested(BlockSchema), required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class BatchSchema(Schema):
+    """Signed reports, oldest first: DSSE envelopes of type application/vnd.curfew.report+json."""
+
+    reports = fields.List(fields.Dict(), required=True, validate=validate.Length(max=BATCH_LIMIT))
+
+
+class ReportResultSchema(Schema):
+    """What became of one report; ``stored``, ``late`` and ``duplicate`` need no second sending."""
+
+    report_id = fields.String(required=True, metadata={"description": "empty where none could be read"})
+    status = fields.String(required=True, validate=validate.OneOf([status.value for status in ReportStatus]))
+    code = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class ReportAnswerSchema(StatusSchema):
+    """One result per report, in order, and the signed head of the audit chain for the station to keep."""
+
+    results = fields.List(fields.Nested(ReportResultSchema), required=True)
+    audit_head = fields.Dict(required=True, metadata={"description": "a DSSE envelope"})

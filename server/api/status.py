@@ -1,0 +1,37 @@
+"""``GET /status``: the time, the newest bundle, when to come again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from server import bundles
+from server.answers import written
+from server.api.blueprint import described
+from server.api.schemas import StatusSchema
+from server.context import context
+
+_WITHOUT_BUNDLE = timedelta(minutes=15)
+
+
+@described("/status", StatusSchema)
+def status() -> dict[str, Any]:
+    """Tell the time and what is in force"""
+    here = context()
+    with here.database.reading() as session:
+        return status_now(session, here.clock.now())
+
+
+def status_now(session: Session, now: datetime) -> dict[str, Any]:
+    """Return what every answer to a station carries."""
+    newest = bundles.newest(session)
+    bundle = bundles.newest_bundle(session)
+    interval = bundle.policy.check_interval if bundle else _WITHOUT_BUNDLE
+    return {
+        "server_time": written(now),
+        "bundle_number": newest.number,
+        "next_contact_s": int(interval.total_seconds()),
+        "demo": newest.demo,
+    }

@@ -1,0 +1,50 @@
+"""Bringing a database to the newest schema: any number of times, by any number of nodes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from server import migrations
+from server.database import Database
+from server.errors import ConfigurationRefused
+
+# Any number will do, as long as all nodes agree on it.
+_POSTGRESQL_LOCK = 0x437572666577
+
+
+def migrate(database: Database) -> None:
+    """Bring `database` to the newest schema, in one transaction; other nodes wait meanwhile.
+
+    Raises `ConfigurationRefused` for a database that a newer Curfew has migrated.
+    """
+    with database.writing() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
+        try:
+            command.upgrade(_alembic(session), "head")
+        except CommandError as error:
+            raise ConfigurationRefused(
+                f"the database has a schema this Curfew does not know ({error}); install the newer version again"
+            ) from error
+
+
+def schema_is_newest(session: Session) -> bool:
+    """Whether every migration has run."""
+    found = MigrationContext.configure(session.connection()).get_current_revision()
+    return found == ScriptDirectory.from_config(_alembic(session)).get_current_head()
+
+
+def _alembic(session: Session) -> AlembicConfig:
+    config = AlembicConfig()
+    # A path beside the code, so that an installed package migrates like a checkout; % would be interpolation.
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = session.connection()
+    return config

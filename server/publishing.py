@@ -1,0 +1,110 @@
+"""Taking over what admins signed, and keeping timestamp and snapshot fresh. Nothing is served that was not verified."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from certs.errors import CertsError
+from certs.online import Publication, adopt, load_online_signers, needs_renewal, renew, verify_publication
+from certs.publication import TIMESTAMP_FILE, file_name, reachable, timestamp_of
+from certs.repository import publication_files
+from certs.roles import SNAPSHOT, TARGETS
+from server import audit
+from server.bundles import (
+    VerifiedBundle,
+    lock_trust_files,
+    store_publication,
+    store_trust_files,
+    trust_file,
+    trust_files,
+)
+from server.clock import Clock
+from server.config import Config
+from server.database import Database
+from server.errors import PublicationRefused
+
+_log = structlog.get_logger()
+
+
+def publish(database: Database, config: Config, folder: Path, actor: str) -> Publication:
+    """Verify the publication in `folder` as a station would, and serve it from now on.
+
+    Raises `PublicationRefused` for anything a station would refuse; then nothing has changed.
+    """
+    files = _files_of(folder)
+    with database.writing() as session:
+        lock_trust_files(session, TIMESTAMP_FILE)
+        current = trust_files(session)
+        try:
+            now = _time_for(verify_publication(files, current), config)
+            if config.trust_keys is None:
+                publication, served = verify_publication(files, current, now), reachable(files)
+            else:
+                publication, served = adopt(files, current, load_online_signers(config.trust_keys), now)
+        except CertsError as error:
+            raise PublicationRefused(str(error)) from error
+        bundle = VerifiedBundle(
+            number=publication.number,
+            demo=publication.demo,
+            signers=publication.signers[TARGETS],
+            expires=publication.expires[TARGETS],
+            policy_bytes=publication.policy_bytes,
+            fleet_bytes=publication.fleet_bytes,
+        )
+        store_publication(session, bundle, served, now)
+        detail = {"signers": list(bundle.signers), "fleet": publication.fleet.number}
+        audit.record(session, actor, "bundle published", f"bundle {publication.number}", detail, now)
+    return publication
+
+
+def current_timestamp(database: Database, config: Config, now: datetime) -> bytes | None:
+    """Return ``timestamp.json``, renewed first if half of its life or its snapshot's is over; None before publication.
+
+    When it cannot be renewed the old one is returned: stations refuse it by themselves once it has expired.
+    """
+    with database.reading() as session:
+        data = trust_file(session, TIMESTAMP_FILE)
+        if data is None or config.trust_keys is None:
+            return data
+        timestamp = timestamp_of({TIMESTAMP_FILE: data})
+        assert timestamp is not None
+        snapshot_name = file_name(SNAPSHOT, timestamp.signed.snapshot_meta.version)
+        snapshot = trust_file(session, snapshot_name) or b""
+    if not needs_renewal({TIMESTAMP_FILE: data, snapshot_name: snapshot}, now):
+        return data
+    try:
+        return _renewed(database, config.trust_keys, now)
+    except CertsError as error:
+        _log.error("timestamp_not_renewed", reason=str(error))
+        return data
+
+
+def _renewed(database: Database, trust_keys: Path, now: datetime) -> bytes:
+    signers = load_online_signers(trust_keys)
+    with database.writing() as session:
+        lock_trust_files(session, TIMESTAMP_FILE)
+        files = trust_files(session)
+        if not needs_renewal(files, now):
+            return files[TIMESTAMP_FILE]  # another request has renewed it meanwhile
+        fresh = renew(files, signers, now)
+        store_trust_files(session, fresh)
+    _log.info("timestamp_renewed", files=sorted(fresh))
+    return fresh[TIMESTAMP_FILE]
+
+
+def _time_for(publication: Publication, config: Config) -> datetime:
+    if config.story_clock is not None and not publication.demo:
+        raise PublicationRefused(
+            "CURFEW_STORY_CLOCK moves the time and is allowed under a demo root only; remove it from server.env"
+        )
+    return Clock(config.story_clock).now()
+
+
+def _files_of(folder: Path) -> dict[str, bytes]:
+    try:
+        return publication_files(folder)
+    except CertsError as error:
+        raise PublicationRefused(str(error)) from error

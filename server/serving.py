@@ -1,0 +1,66 @@
+"""The application behind granian: HTTPS, one process per worker, and none of this process's environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.errors import ConfigurationError
+from granian.log import LogLevels
+
+from server.app import create_app
+from server.config import Config
+from server.context import context
+from server.errors import ConfigurationRefused
+from server.logs import configure_logs
+
+THREADS = 8
+"""Blocking threads per worker: more add nothing on one core (LIMITS.md 3)."""
+
+WsgiApp = Callable[..., Any]
+
+
+def serve(config: Config, host: str, port: int, workers: int) -> None:
+    """Serve until the process is told to stop (SIGTERM or SIGINT).
+
+    Raises `ConfigurationRefused` before anything listens when the application or its certificate cannot be used.
+    """
+    for name in ("server.pem", "server.key"):
+        if not (config.tls_folder / name).is_file():
+            raise ConfigurationRefused(f"{config.tls_folder / name} is missing; curfew-certs init makes it")
+    # Made once here so that a refusal is one sentence in this process, not the death of a worker.
+    with create_app(config).app_context():
+        context().database.close()  # workers are forks, and a connection must not be shared with one
+    serve_wsgi(partial(_load, config), host, port, workers, config.tls_folder)
+
+
+def serve_wsgi(load: Callable[[], WsgiApp], host: str, port: int, workers: int, tls_folder: Path) -> None:
+    """Serve what `load` returns in each worker, with the certificate in `tls_folder`."""
+    server = Granian(
+        "server",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=THREADS,
+        ssl_cert=tls_folder / "server.pem",
+        ssl_key=tls_folder / "server.key",
+        websockets=False,
+        log_level=LogLevels.warning,
+    )
+    # granian copies the environment into the environ of every request (LIMITS.md 2): secrets have no place there.
+    os.environ.clear()
+    try:
+        server.serve(target_loader=load, wrap_loader=False)
+    except (ConfigurationError, OSError) as error:
+        raise ConfigurationRefused(f"cannot listen on {host} port {port}: {error}") from error
+
+
+def _load(config: Config) -> WsgiApp:
+    configure_logs()
+    return create_app(config)
