@@ -7,6 +7,7 @@ change; the kill test uses them to end the process at the n-th one.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -81,6 +82,20 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise _translated(path, error) from error
     return path
+
+
+@contextmanager
+def held_alone(path: Path) -> Iterator[None]:
+    """Let one process of this computer at a time into the block; `path` is the file they queue at (flock(2))."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _translated(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def clear_leftovers(folder: Path) -> None:

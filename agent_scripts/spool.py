@@ -6,6 +6,7 @@ good) or in ``aside/`` with the reason beside it (a person must look).
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class SpooledReport:
     """One signed report on disk; ``envelope`` is the very bytes that were signed into it."""
 
     path: Path
+    report_id: str
     envelope: bytes
 
 
@@ -54,10 +56,11 @@ class Spool:
             raise FileDamaged(
                 f"{path} cannot be read ({error.strerror}); mend its rights and send again"
             ) from error
-        if not _is_envelope(envelope):
+        report_id = _report_id(envelope)
+        if not report_id:
             self.set_aside(path, "the file is damaged: it is no signed report any more")
             return None
-        return SpooledReport(path, envelope)
+        return SpooledReport(path, report_id, envelope)
 
     def remove(self, report: SpooledReport) -> None:
         """Forget a report that the server has stored for good."""
@@ -72,9 +75,11 @@ class Spool:
         return move_durably(path, self.aside)
 
 
-def _is_envelope(data: bytes) -> bool:
+def _report_id(envelope: bytes) -> str:
+    """Return the id of the report in `envelope`, unverified; empty if it is no envelope with a report in it."""
     try:
-        envelope: Any = json.loads(data)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(envelope, dict) and {"payload", "payloadType", "signatures"} <= set(envelope)
+        opened: Any = json.loads(envelope)
+        report_id = json.loads(base64.b64decode(opened["payload"], validate=True))["report_id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return report_id if isinstance(report_id, str) else ""

@@ -14,14 +14,10 @@ trust/             signed metadata and the accepted bundle (`certs.trust_client`
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import json
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from agent_scripts.adb_keys import AdbKeys, station_adb_key
-from agent_scripts.durable_file import clear_leftovers, make_folder, write_durably
+from agent_scripts.durable_file import clear_leftovers, held_alone, make_folder, write_durably
 from agent_scripts.errors import FileDamaged, NotEnrolled, PlaceholderSerial, StoryClockRefused
 from certs.keys import load_signer
 from policy.errors import PolicyError
@@ -115,7 +111,7 @@ class Station:
     def next_counter(self) -> int:
         """Return a report number that this station never used, across processes and crashes."""
         path = self.folder / "counter"
-        with _locked(self.folder / "counter.lock"):
+        with held_alone(self.folder / "counter.lock"):
             text = _read(path).decode("ascii", "replace").strip()
             if not re.fullmatch(r"[0-9]{1,18}", text):
                 raise FileDamaged(
@@ -187,7 +183,7 @@ class Station:
 
     @cached_property
     def _organisation_key(self) -> bytes:
-        return organisation_key(self.folder / "organisation.key")
+        return read_organisation_key(self.folder / "organisation.key")
 
     def _ledger_path(self, phone_id: PhoneId) -> Path:
         return self.folder / "ledgers" / f"{PhoneId(phone_id)}.json"
@@ -236,7 +232,7 @@ def lay_out(
     write_durably(folder / "station.json", _json(described))
 
 
-def organisation_key(path: Path) -> bytes:
+def read_organisation_key(path: Path) -> bytes:
     """Return the key in `path` (64 hex digits, as `curfew-certs init` writes it); raises `FileDamaged`."""
     text = _read(path).decode("ascii", "replace").strip()
     if not _ORGANISATION_KEY.fullmatch(text):
@@ -298,14 +294,3 @@ def _read(path: Path) -> bytes:
 
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, indent=2, sort_keys=True).encode() + b"\n"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold `path` alone among all processes of this computer."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,313 @@
+"""Phones by the platform's own adb: cables and wireless debugging. The only module that knows adbutils.
+
+adbutils finds or brings the ``adb`` program and speaks to its server; the bytes of an exchange then run over that
+socket on our event loop, with our limits. Commands go by shell v2, whose last packet is the exit status: an
+answer that ends without one was cut (SC/ADB ``shell_protocol.h``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import adbutils
+
+from agent_scripts.adb_keys import AdbKeys
+from agent_scripts.errors import (
+    AnswerTooLong,
+    AnswerTooSlow,
+    PhoneBabbles,
+    PhoneError,
+    PhoneRefused,
+    PhoneUnauthorised,
+    PhoneUnreachable,
+    PhoneWentAway,
+)
+from agent_scripts.phone_address import PhoneAddress
+from agent_scripts.phone_connection import CONNECT_TIMEOUT_S, PUSH_MODE, checked_command
+
+_START_TIMEOUT_S = 20.0
+_READ_BYTES = 64 * 1024
+_LARGEST_PACKET = 1024 * 1024
+_CHUNK_BYTES = 64 * 1024  # SYNC.TXT: a chunk never exceeds 64 KiB
+_STDOUT, _STDERR, _EXIT = 1, 2, 3
+_READY = "device"
+_NEXT_STEPS = {
+    _READY: "",
+    "unauthorized": "unlock the phone and tap Allow",
+    "authorizing": "wait a moment and run this again",
+    "connecting": "wait a moment and run this again",
+    "offline": "unplug the phone and plug it in again, or switch wireless debugging off and on",
+    "no": "this computer may not open the cable; add the udev rules for Android and plug it in again",
+    "recovery": "restart the phone; it is in its recovery system",
+    "sideload": "restart the phone; it is in its recovery system",
+    "rescue": "restart the phone; it is in its recovery system",
+    "bootloader": "restart the phone; it is in its boot loader",
+}
+_OTHER_STEP = "unplug the phone, restart it and plug it in again"
+
+
+@dataclass(frozen=True)
+class ConnectedPhone:
+    """A line of `curfew-agent devices`: adb's word for the state, and what to do about it (empty: nothing)."""
+
+    address: str
+    state: str
+    model: str
+    next_step: str
+
+
+def list_devices(keys: AdbKeys | None = None) -> tuple[ConnectedPhone, ...]:
+    """Return the phones that the platform's adb sees, starting its server if none runs.
+
+    A server started here offers the phone the key of `keys` too. Raises `PhoneUnreachable` if there is no adb.
+    """
+    _start_server(keys)
+    try:
+        infos = adbutils.AdbClient(socket_timeout=CONNECT_TIMEOUT_S).list(extended=True)
+    except (adbutils.AdbError, OSError) as error:
+        raise _no_server(error) from error
+    return tuple(
+        ConnectedPhone(
+            address=f"adb:{info.serial}",
+            state="no permissions" if info.state == "no" else info.state,
+            model=info.tags.get("model", ""),
+            next_step=_NEXT_STEPS.get(info.state, _OTHER_STEP),
+        )
+        for info in infos
+    )
+
+
+async def open_adb_server_phone(
+    address: PhoneAddress, keys: AdbKeys, connect_timeout_s: float
+) -> AdbServerPhone:
+    """Return a way to a phone that the adb server knows and is allowed on; see `open_connection`."""
+    phone = AdbServerPhone(address, connect_timeout_s)
+    try:
+        async with asyncio.timeout(connect_timeout_s + _START_TIMEOUT_S):
+            states = {found.address: found for found in await asyncio.to_thread(list_devices, keys)}
+    except TimeoutError as error:
+        raise _no_server(error) from error
+    found = states.get(str(address))
+    if found is None:
+        raise PhoneUnreachable(
+            f"adb sees no phone {address.serial}; `curfew-agent devices` lists what it sees"
+        )
+    if found.state == "unauthorized":
+        raise PhoneUnauthorised(
+            f"{address} does not know this station; {found.next_step}, then run this again"
+        )
+    if found.state != _READY:
+        raise PhoneUnreachable(f"{address} is {found.state}; {found.next_step}")
+    return phone
+
+
+class AdbServerPhone:
+    """A phone behind the platform's adb server; see `PhoneConnection` for what its methods promise.
+
+    The server holds the connection to the phone; every exchange opens a stream of its own.
+    """
+
+    def __init__(self, address: PhoneAddress, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        """Name the phone; exchanges reach it."""
+        self._address = address
+        self._connect_timeout_s = connect_timeout_s
+        self._closed = False
+        self._one_at_a_time = asyncio.Lock()
+
+    async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
+        """Return what the phone's shell printed for `command`, stdout and stderr in the order they came."""
+        service = b"shell,v2,raw:" + checked_command(command)
+        answer = bytearray()
+        async with self._exchange(service, timeout_s) as stream:
+            while True:
+                kind, length = struct.unpack("<BI", await stream.read(5))
+                if length > _LARGEST_PACKET:
+                    raise PhoneBabbles(
+                        f"{self._address} announced {length} bytes; reconnect it and check again"
+                    )
+                data = await stream.read(length)
+                if kind == _EXIT:
+                    return bytes(answer)
+                if kind in (_STDOUT, _STDERR):
+                    answer += data
+                if len(answer) > max_bytes:
+                    raise AnswerTooLong(
+                        f"{self._address} answered more than {max_bytes} bytes; restart it and check again"
+                    )
+
+    async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:
+        """Write `data` to `path` on the phone (SC/ADB ``SYNC.TXT``, SEND)."""
+        async with self._exchange(b"sync:", timeout_s) as stream:
+            name = f"{path},{PUSH_MODE}".encode()
+            await stream.write(_sync(b"SEND", len(name)) + name)
+            for start in range(0, len(data), _CHUNK_BYTES):
+                chunk = data[start : start + _CHUNK_BYTES]
+                await stream.write(_sync(b"DATA", len(chunk)) + chunk)
+            await stream.write(_sync(b"DONE", 0))
+            word, length = await stream.read_sync()
+            if word != b"OKAY":
+                raise await self._refusal(stream, word, length)
+
+    async def pull(self, path: str, max_bytes: int, timeout_s: float = 30.0) -> bytes:
+        """Return the content of `path` on the phone (SC/ADB ``SYNC.TXT``, RECV)."""
+        content = bytearray()
+        async with self._exchange(b"sync:", timeout_s) as stream:
+            name = path.encode()
+            await stream.write(_sync(b"RECV", len(name)) + name)
+            while True:
+                word, length = await stream.read_sync()
+                if word == b"DONE":
+                    return bytes(content)
+                if word != b"DATA" or length > _CHUNK_BYTES:
+                    raise await self._refusal(stream, word, length)
+                content += await stream.read(length)
+                if len(content) > max_bytes:
+                    raise AnswerTooLong(
+                        f"{path} on the phone is longer than {max_bytes} bytes; look at it by hand"
+                    )
+
+    async def close(self) -> None:
+        """End the connection."""
+        self._closed = True
+
+    async def _refusal(self, stream: _Stream, word: bytes, length: int) -> PhoneError:
+        if word != b"FAIL" or length > 1024:
+            return PhoneBabbles(f"{self._address} broke the sync protocol; reconnect it and try again")
+        words = (await stream.read(length)).decode("utf-8", "replace")
+        printable = "".join(c for c in words if c.isprintable())[:120]
+        return PhoneRefused(f"{self._address} refuses the file ({printable}); check path and free space")
+
+    @asynccontextmanager
+    async def _exchange(self, service: bytes, timeout_s: float) -> AsyncIterator[_Stream]:
+        """Hold one exchange to its time on a stream of its own; any error closes the connection for good."""
+        async with self._one_at_a_time:
+            if self._closed:
+                raise PhoneWentAway(f"the connection to {self._address} is closed; connect again")
+            try:
+                async with asyncio.timeout(timeout_s):
+                    stream = await _open_stream(self._address, service, self._connect_timeout_s)
+                    try:
+                        yield stream
+                    finally:
+                        stream.abandon()
+            except TimeoutError as error:
+                self._closed = True
+                raise AnswerTooSlow(
+                    f"{self._address} gave no whole answer in {timeout_s:g} s; keep its screen on and check again"
+                ) from error
+            except (asyncio.IncompleteReadError, OSError) as error:
+                self._closed = True
+                raise PhoneWentAway(f"{self._address} is gone; check the cable and check it again") from error
+            except BaseException:
+                self._closed = True
+                raise
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """One service of one phone, as a socket to the adb server."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def read(self, length: int) -> bytes:
+        return await self.reader.readexactly(length)
+
+    async def read_sync(self) -> tuple[bytes, int]:
+        word, length = struct.unpack("<4sI", await self.read(8))
+        return word, length
+
+    async def write(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    def abandon(self) -> None:
+        self.writer.transport.abort()
+
+
+async def _open_stream(address: PhoneAddress, service: bytes, connect_timeout_s: float) -> _Stream:
+    """Open `service` on the phone through the adb server; raises `PhoneWentAway` or `PhoneRefused`."""
+    try:
+        connection = await asyncio.to_thread(_transport, address.serial, connect_timeout_s)
+    except adbutils.AdbError as error:
+        raise PhoneWentAway(f"adb lost {address}; check the cable and run: curfew-agent devices") from error
+    connection.conn.setblocking(False)
+    stream = _Stream(*await asyncio.open_connection(sock=connection.conn, limit=_READ_BYTES))
+    try:
+        # adbutils would send this with a plain send(), which may take only a part of a long command.
+        await stream.write(b"%04x" % len(service) + service)
+        status = await stream.read(4)
+        if status != b"OKAY":
+            name = service.partition(b":")[0].decode("ascii")
+            raise PhoneRefused(f"{address} refuses the service {name!r}; reconnect it and check again")
+    except BaseException:
+        stream.abandon()
+        raise
+    return stream
+
+
+def _transport(serial: str, timeout_s: float) -> adbutils.AdbConnection:
+    return adbutils.AdbClient(socket_timeout=timeout_s).device(serial).open_transport(timeout=timeout_s)
+
+
+def _start_server(keys: AdbKeys | None) -> None:
+    """Start the platform's adb server unless one runs; it offers phones this station's key as well.
+
+    ``ANDROID_ADB_SERVER_PORT`` names another port than 5037, for the program and for adbutils alike.
+    """
+    if _server_runs():
+        return
+    environment = dict(os.environ)
+    if keys is not None:
+        vendor_keys = environment.get("ADB_VENDOR_KEYS", "")
+        environment["ADB_VENDOR_KEYS"] = os.pathsep.join(filter(None, (vendor_keys, str(keys.private_path))))
+    try:
+        subprocess.run(
+            [_adb_program(), "start-server"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_START_TIMEOUT_S,
+            check=True,
+        )
+    except (adbutils.AdbError, OSError, subprocess.SubprocessError) as error:
+        raise _no_server(error) from error
+
+
+def _server_runs() -> bool:
+    client = adbutils.AdbClient()
+    try:
+        socket.create_connection((client.host, client.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _adb_program() -> str:
+    """Return the adb that adbutils brings (platform-tools 36), else the one it finds.
+
+    Its own first, unlike adbutils: what distributions ship is years older and does not know wireless debugging.
+    """
+    named = os.environ.get("ADBUTILS_ADB_PATH")
+    bundled = Path(adbutils.__file__).parent / "binaries" / "adb"
+    return named or (str(bundled) if os.access(bundled, os.X_OK) else adbutils.adb_path())
+
+
+def _sync(word: bytes, length: int) -> bytes:
+    return word + struct.pack("<I", length)
+
+
+def _no_server(error: BaseException) -> PhoneUnreachable:
+    del error  # its text is about sockets and programs, which help nobody at the bench
+    return PhoneUnreachable(
+        "the platform's adb does not run; run `adb start-server` and look at what it says"
+    )

@@ -1,0 +1,145 @@
+"""Emptying the spool: oldest first, in batches; a report leaves only when the server has answered for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent_scripts.audit_witness import witness
+from agent_scripts.durable_file import held_alone
+from agent_scripts.errors import ServerBabbles, ServerError, ServerRefused
+from agent_scripts.server_client import ReportAnswer, ReportResult, ReportStatus, ServerClient
+from agent_scripts.spool import Spool, SpooledReport
+from agent_scripts.station import Station
+from agent_scripts.trusted_time import TrustedClock
+
+BATCH_REPORTS = 100
+BATCH_BYTES = 1024 * 1024
+"""Bytes of one request's body (DESIGN.md 6)."""
+_BODY_FRAME_BYTES = 64
+_BODY_REFUSED = (400, 409, 413, 422)
+_KEPT_BY_SERVER = (ReportStatus.STORED, ReportStatus.DUPLICATE, ReportStatus.LATE)
+
+
+@dataclass(frozen=True)
+class SendResult:
+    """What became of the spool.
+
+    ``set_aside`` has a line for a person per report that was moved to ``aside/``; ``alarms`` what else a person must
+    hear. ``left`` reports still wait, because of ``problem``. ``answer`` is the server's last one.
+    """
+
+    stored: int = 0
+    set_aside: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    left: int = 0
+    problem: str = ""
+    answer: ReportAnswer | None = None
+
+
+def send_spool(station: Station, client: ServerClient, clock: TrustedClock) -> SendResult:
+    """Send all that waits and return what became of it; the server's time is confirmed to `clock`.
+
+    Raises `ServerError` when the server answered for nothing at all; nothing has left the spool then.
+    """
+    with held_alone(station.folder / "send.lock"):
+        sending = _Sending(station, client, clock)
+        try:
+            for batch in sending.batches():
+                sending.send(batch)
+        except ServerError as error:
+            if sending.answer is None:
+                raise
+            sending.problem = str(error)
+        return sending.result()
+
+
+class _Sending:
+    """One run over the spool."""
+
+    def __init__(self, station: Station, client: ServerClient, clock: TrustedClock) -> None:
+        self._station = station
+        self._client = client
+        self._clock = clock
+        self._spool = Spool(station.spool_folder)
+        self._stored = 0
+        self._set_aside: list[str] = []
+        self._alarms: list[str] = []
+        self.answer: ReportAnswer | None = None
+        self.problem = ""
+
+    def result(self) -> SendResult:
+        return SendResult(
+            stored=self._stored,
+            set_aside=tuple(self._set_aside),
+            alarms=tuple(self._alarms),
+            left=len(self._spool.waiting()),
+            problem=self.problem,
+            answer=self.answer,
+        )
+
+    def batches(self) -> Iterator[list[SpooledReport]]:
+        """Yield what waited when this began, oldest first; damaged and oversized files are set aside."""
+        batch: list[SpooledReport] = []
+        size = _BODY_FRAME_BYTES
+        for path in self._spool.waiting():
+            report = self._spool.read(path)
+            if report is None:
+                self._say_aside(path.stem, "the file is damaged")
+                continue
+            length = len(report.envelope) + 1
+            if length + _BODY_FRAME_BYTES > BATCH_BYTES:
+                self._put_aside(report, "it is longer than one request may be")
+                continue
+            if len(batch) == BATCH_REPORTS or size + length > BATCH_BYTES:
+                yield batch
+                batch, size = [], _BODY_FRAME_BYTES
+            batch.append(report)
+            size += length
+        if batch:
+            yield batch
+
+    def send(self, batch: list[SpooledReport]) -> None:
+        """Send a batch; one that is refused as a whole is sent report by report, to find the one at fault."""
+        try:
+            answer = self._client.send_reports([report.envelope for report in batch])
+        except ServerRefused as error:
+            if error.status not in _BODY_REFUSED:
+                raise
+            if len(batch) == 1:
+                self._put_aside(batch[0], f"{error} ({error.code or error.status})")
+                return
+            for report in batch:
+                self.send([report])
+            return
+        _require_ours(batch, answer)
+        self.answer = answer
+        # Bound to our report ids, the server's time is a fresh answer and no recording (DESIGN.md 4 rule 8).
+        self._clock.confirm(answer.server_time)
+        for report, result in zip(batch, answer.results, strict=True):
+            self._settle(report, result)
+        alarm = witness(self._station.folder, answer.audit_head)
+        if alarm:
+            self._alarms.append(alarm)
+
+    def _settle(self, report: SpooledReport, result: ReportResult) -> None:
+        if result.status in _KEPT_BY_SERVER:
+            self._spool.remove(report)
+            self._stored += 1
+        else:
+            self._put_aside(report, f"{result.status.value}: {result.message} ({result.code})")
+
+    def _put_aside(self, report: SpooledReport, reason: str) -> None:
+        self._spool.set_aside(report.path, reason)
+        self._say_aside(report.path.stem, reason)
+
+    def _say_aside(self, name: str, reason: str) -> None:
+        self._set_aside.append(f"report {int(name)} was set aside in {self._spool.aside}: {reason}")
+
+
+def _require_ours(batch: list[SpooledReport], answer: ReportAnswer) -> None:
+    """Refuse an answer about other reports than those sent: removing by it would lose ours."""
+    for report, result in zip(batch, answer.results, strict=True):
+        kept = result.status in _KEPT_BY_SERVER
+        if (result.report_id or kept) and result.report_id != report.report_id:
+            raise ServerBabbles("the server answered for other reports than were sent; tell its admin")

@@ -1,0 +1,287 @@
+"""What a station says to its server and what it makes of the answers (DESIGN.md 6; ``/api/v1``)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, TypeVar
+
+from agent_scripts.errors import ServerBabbles, ServerError, ServerRefused
+from agent_scripts.server_link import ANSWER_MAX_BYTES, Answer, ServerLink
+from agent_scripts.station import Station
+from agent_scripts.trusted_time import TrustedClock
+from certs.envelope import sign_envelope
+from certs.errors import FetchFailed, FileMissing
+from policy.errors import PolicyError
+from policy.ledger import Ledger
+from policy.names import PhoneId
+from policy.report import Consent
+from policy.schemas import load_ledger
+
+REQUEST_PAYLOAD_TYPE = "application/vnd.curfew.request+json"
+"""The DSSE payload type: a signed request can never pass for a report."""
+_API = "/api/v1"
+_JSON = {"Content-Type": "application/json"}
+
+T = TypeVar("T")
+
+
+class ReportStatus(Enum):
+    """What became of one report at the server."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    CONFLICT = "conflict"
+    QUARANTINED = "quarantined"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """The answer to one report; ``report_id`` is empty where the server could read none."""
+
+    report_id: str
+    status: ReportStatus
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ReportAnswer:
+    """The answer to a batch: one result per report in the order sent, and the server's word on what comes next.
+
+    ``audit_head`` is the signed head of the server's audit chain, as JSON text.
+    """
+
+    results: tuple[ReportResult, ...]
+    server_time: datetime
+    bundle_number: int
+    next_contact_s: int
+    audit_head: str
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """What the server tells anybody."""
+
+    server_time: datetime
+    bundle_number: int
+    next_contact_s: int
+    demo: bool
+
+
+class ServerClient:
+    """The server as one station sees it. Blocking: call it from a thread. Every method raises `ServerError`."""
+
+    def __init__(self, station: Station, pause: Callable[[float], None] = time.sleep) -> None:
+        """Use the station's server, authority and key; nothing is sent yet."""
+        self._station = station
+        self._clock = TrustedClock(station.folder, station.story_clock)
+        self._link = ServerLink(station.server_url, station.authority_pem, pause)
+
+    def status(self) -> ServerStatus:
+        """Return the server's time and its newest bundle number."""
+        told = _understood(self._link.ask("GET", f"{_API}/status"))
+        return ServerStatus(
+            server_time=_time(told),
+            bundle_number=_field(told, "bundle_number", int),
+            next_contact_s=_field(told, "next_contact_s", int),
+            demo=_field(told, "demo", bool),
+        )
+
+    def register_phone(
+        self,
+        *,
+        identity: str,
+        phone_id: PhoneId,
+        manufacturer: str,
+        model: str,
+        label: str,
+        holder: str,
+        consent: Consent,
+        api_level: int,
+        virtual: bool,
+    ) -> PhoneId:
+        """Make a phone known and return its id: the proposed one, or that of an earlier registration."""
+        described = {
+            "identity": identity,
+            "phone_id": phone_id,
+            "manufacturer": manufacturer,
+            "model": model,
+            "label": label,
+            "holder": holder,
+            "consent": consent.value,
+            "api_level": api_level,
+            "virtual": virtual,
+        }
+        told = _understood(self._ask_signed("POST", f"{_API}/phones", described))
+        try:
+            return PhoneId(_field(told, "phone_id", str))
+        except PolicyError as error:
+            raise _babbles("a phone id") from error
+
+    def ledger(self, phone_id: PhoneId) -> Ledger | None:
+        """Return the ledger of a phone's latest report, or None if no report of it was ever stored."""
+        try:
+            told = _understood(self._ask_signed("GET", f"{_API}/phones/{PhoneId(phone_id)}/ledger", None))
+        except ServerRefused as error:
+            if error.code == "phone_unknown":
+                return None
+            raise
+        ledger = told.get("ledger")
+        if ledger is None:
+            return None
+        try:
+            return load_ledger(json.dumps(ledger).encode())
+        except PolicyError as error:
+            raise _babbles("a ledger") from error
+
+    def send_reports(self, envelopes: Sequence[bytes]) -> ReportAnswer:
+        """Send signed reports and return what became of each; sending one again does no harm."""
+        body = b'{"reports":[' + b",".join(envelopes) + b"]}"
+        answer = self._link.ask("POST", f"{_API}/reports", body, lambda: _JSON)
+        # A single report that contradicts a stored one is answered by 409, and as one of a batch by its result.
+        told = _understood(answer, also=(409,))
+        results = _field(told, "results", list)
+        if len(results) != len(envelopes):
+            raise _babbles(f"{len(envelopes)} results")
+        return ReportAnswer(
+            results=tuple(_result(result) for result in results),
+            server_time=_time(told),
+            bundle_number=_field(told, "bundle_number", int),
+            next_contact_s=_field(told, "next_contact_s", int),
+            audit_head=json.dumps(told.get("audit_head"), sort_keys=True),
+        )
+
+    def fetch(self, url: str, max_length: int) -> bytes:
+        """Return a trust file of this server (the `Fetch` of `certs.trust_client`).
+
+        Raises `FileMissing` or `FetchFailed`, the errors that the trust client knows.
+        """
+        path = url.removeprefix(self._link.url)
+        if path == url or not path.startswith("/trust/"):
+            raise FetchFailed(f"{url} is not a trust file of {self._link.url}; enrol this station anew")
+        return fetch_trust_file(self._link, path, max_length)
+
+    def _ask_signed(self, method: str, path: str, described: Mapping[str, Any] | None) -> Answer:
+        """Ask with a signed statement about this very request; once more by the server's time if ours is off."""
+        body = b"" if described is None else json.dumps(described).encode()
+        answer = self._ask_signed_at(self._clock.read().now, method, path, body)
+        server_time = _time_of_refusal(answer) if answer.status == 401 else None
+        return answer if server_time is None else self._ask_signed_at(server_time, method, path, body)
+
+    def _ask_signed_at(self, now: datetime, method: str, path: str, body: bytes) -> Answer:
+        def signed() -> dict[str, str]:
+            statement = {
+                "station_id": self._station.station_id,
+                "method": method,
+                "path": path,
+                "body_sha256": hashlib.sha256(body).hexdigest(),
+                "time": now.astimezone(UTC).isoformat(),
+                "nonce": secrets.token_urlsafe(24),
+            }
+            payload = json.dumps(statement).encode()
+            envelope = sign_envelope(payload, REQUEST_PAYLOAD_TYPE, self._station.signer)
+            return {**_JSON, "Authorization": "Curfew " + base64.b64encode(envelope).decode("ascii")}
+
+        return self._link.ask(method, path, body or None, signed)
+
+
+def fetch_trust_file(link: ServerLink, path: str, max_length: int) -> bytes:
+    """Return the file at `path`; raises `FileMissing` or `FetchFailed`."""
+    try:
+        answer = link.ask("GET", path, max_bytes=min(max_length, ANSWER_MAX_BYTES))
+    except ServerError as error:
+        raise FetchFailed(str(error)) from error
+    if answer.status == 404:
+        raise FileMissing(f"{link.url} has no {path}; its admin publishes it with `curfew-server publish`")
+    if answer.status != 200:
+        raise FetchFailed(f"{link.url}{path} answered {answer.status}; try again later")
+    return answer.body
+
+
+def join(link: ServerLink, token: str, name: str, public_key_pem: bytes) -> tuple[str, datetime]:
+    """Use up an enrolment token and return the new station's id and the server's time."""
+    described = {"token": token, "name": name, "public_key_pem": public_key_pem.decode("ascii")}
+    body = json.dumps(described).encode()
+    told = _understood(link.ask("POST", f"{_API}/stations", body, lambda: _JSON, repeatable=False))
+    return _field(told, "station_id", str), _time(told)
+
+
+def _understood(answer: Answer, also: tuple[int, ...] = ()) -> dict[str, Any]:
+    """Return the answer's JSON object; raises `ServerRefused` for a refusal, `ServerBabbles` for neither."""
+    told = _object(answer)
+    if answer.status in (200, 201) or (answer.status in also and "results" in told):
+        return told
+    error = told.get("error")
+    if not isinstance(error, dict) or not all(
+        isinstance(error.get(part), str) for part in ("code", "message")
+    ):
+        raise ServerRefused(answer.status, "", f"the server answered {answer.status}", "try again later")
+    advice = error.get("next")
+    raise ServerRefused(
+        answer.status, error["code"], error["message"], advice if isinstance(advice, str) else ""
+    )
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    try:
+        told = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        if answer.status >= 400:
+            return {}
+        raise _babbles("JSON") from error
+    if not isinstance(told, dict):
+        raise _babbles("a JSON object")
+    return told
+
+
+def _time_of_refusal(answer: Answer) -> datetime | None:
+    told = _object(answer)
+    return _time(told) if "server_time" in told else None
+
+
+def _result(told: Any) -> ReportResult:
+    if not isinstance(told, dict):
+        raise _babbles("a result")
+    try:
+        status = ReportStatus(_field(told, "status", str))
+    except ValueError as error:
+        raise _babbles("a known status") from error
+    return ReportResult(
+        report_id=_field(told, "report_id", str),
+        status=status,
+        code=_field(told, "code", str),
+        message=_field(told, "message", str),
+    )
+
+
+def _field(told: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    value = told.get(name)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise _babbles(f"{name} as {kind.__name__}")
+    return value
+
+
+def _time(told: Mapping[str, Any]) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_field(told, "server_time", str))
+    except ValueError as error:
+        raise _babbles("server_time in UTC") from error
+    if moment.utcoffset() != timedelta(0):
+        raise _babbles("server_time in UTC")
+    return moment.astimezone(UTC)
+
+
+def _babbles(expected: str) -> ServerBabbles:
+    return ServerBabbles(
+        f"the server's answer lacks {expected}; check that server and station have one version"
+    )

@@ -1,0 +1,152 @@
+"""Bytes to and from the server over HTTPS, believing one authority only; knows nothing of what they mean."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
+
+from agent_scripts.errors import ServerBabbles, ServerNotTrusted, ServerUnreachable
+
+ANSWER_MAX_BYTES = 2 * 1024 * 1024
+_CONNECT_TIMEOUT_S = 5.0
+_READ_TIMEOUT_S = 20.0
+_WHOLE_ANSWER_S = 60.0
+_PAUSES_S = (0.5, 1.0, 2.0)
+_LONGEST_PAUSE_S = 10.0
+_BUSY = (429, 502, 503, 504)
+"""Answers that stand for "not now": nothing was done, the same request may be sent again."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, whole."""
+
+    status: int
+    body: bytes
+
+
+class ServerLink:
+    """The way to one server. `authority_pem` is the only authority believed; None believes nobody in particular.
+
+    None is for one purpose: fetching the authority's certificate itself, which is then compared with its
+    fingerprint. `pause` waits between tries.
+    """
+
+    def __init__(
+        self, url: str, authority_pem: bytes | None, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        """Name the server; nothing is sent yet."""
+        self.url = url.rstrip("/")
+        self._pause = pause
+        self._pool = urllib3.PoolManager(
+            ssl_context=_context(authority_pem),
+            timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S),
+            retries=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": "curfew-agent"},
+        )
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Callable[[], Mapping[str, str]] = dict,
+        max_bytes: int = ANSWER_MAX_BYTES,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Return the server's answer to one request, trying again while it is away or busy.
+
+        `headers` is called for every try, since a signature holds for one. `repeatable` says that sending twice
+        does no harm; otherwise only a request that surely never arrived is sent again. Raises
+        `ServerUnreachable`, `ServerNotTrusted` or `ServerBabbles`.
+        """
+        for pause_s in (*_PAUSES_S, None):
+            try:
+                answer, asked_pause_s = self._ask_once(method, path, body, headers(), max_bytes)
+            except (SSLError, HTTPError, OSError) as error:
+                if _is_wrong_certificate(error):
+                    raise ServerNotTrusted(
+                        f"{self.url} shows a certificate that is not from this station's authority; do not go on"
+                        " before an admin has explained it"
+                    ) from error
+                never_arrived = isinstance(error, (NewConnectionError, ConnectTimeoutError))
+                if pause_s is None or not (repeatable or never_arrived):
+                    raise ServerUnreachable(
+                        f"{self.url} does not answer; check the network and try again later"
+                    ) from error
+            else:
+                if pause_s is None or answer.status not in _BUSY:
+                    return answer
+                pause_s = max(pause_s, asked_pause_s)
+            self._pause(pause_s)
+        raise AssertionError("the last try returns or raises")
+
+    def _ask_once(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], max_bytes: int
+    ) -> tuple[Answer, float]:
+        response = self._pool.request(
+            method,
+            self.url + path,
+            body=body,
+            headers={**self._pool.headers, **headers},
+            preload_content=False,
+            redirect=False,
+        )
+        try:
+            content = bytearray()
+            deadline = time.monotonic() + _WHOLE_ANSWER_S
+            for chunk in response.stream(16 * 1024, decode_content=False):
+                content += chunk
+                if len(content) > max_bytes or time.monotonic() > deadline:
+                    response.close()
+                    raise ServerBabbles(
+                        f"{self.url}{path} answered more than {max_bytes} bytes, or too slowly; tell its admin"
+                    )
+            return Answer(response.status, bytes(content)), _asked_pause(response.headers.get("Retry-After"))
+        finally:
+            response.release_conn()
+
+
+def is_server_url(url: str) -> bool:
+    """Whether `url` names an HTTPS server and nothing else (no user, no query)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    return parts.scheme == "https" and bool(parts.hostname) and port != 0 and plain and url.isascii()
+
+
+def _context(authority_pem: bytes | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if authority_pem is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        context.load_verify_locations(cadata=authority_pem.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise ServerNotTrusted("the pinned authority is no certificate; enrol this station anew") from error
+    return context
+
+
+def _is_wrong_certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _asked_pause(retry_after: str | None) -> float:
+    if retry_after is None or not retry_after.isdecimal():
+        return 0.0
+    return min(float(retry_after), _LONGEST_PAUSE_S)
