@@ -53,11 +53,12 @@ class PhoneId(str):
 
     def __new__(cls, value: str) -> Self:
         """Accept only the canonical lower-case form, so that equal phones compare equal."""
+        canonical: str | None
         try:
             canonical = str(UUID(value))
         except (ValueError, AttributeError, TypeError):
-            canonical = ""
-        if canonical != value:
+            canonical = None
+        if canonical is None or canonical != value:
             raise InvalidName(f"expected a phone id (lower-case UUID), found {value!r}")
         return super().__new__(cls, value)
 
