@@ -1,4 +1,9 @@
-"""Who may open a page: sign-ins that live on the server, a right for every view, and forms that come from here."""
+"""Who may open a page: sign-ins that live on the server, a right for every view, and forms that come from here.
+
+The only module that knows flask_login and flask_wtf.
+"""
+# mypy: allow-untyped-calls
+# Neither library has types.
 
 from __future__ import annotations
 
@@ -6,15 +11,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from flask import Flask, flash, redirect, request, session, url_for
-from flask_login import LoginManager, UserMixin, current_user
-from flask_wtf.csrf import CSRFProtect
-from werkzeug.wrappers import Response
+from flask import Flask, Response, flash, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.wrappers import Response as PlainResponse
 
 from server.context import context
 from server.errors import NotAllowed
 from server.pages.blueprint import pages
-from server.pages.frame import now
+from server.pages.errors import error_page
+from server.pages.moment import now
 from server.people import Person, Right, roles_with
 from server.sign_ins import signed_in_person
 
@@ -24,7 +30,7 @@ _PUBLIC = frozenset({"pages.sign_in"})
 _guarded: set[str] = set()
 
 
-class SignedIn(UserMixin):  # type: ignore[misc]  # flask_login has no types
+class SignedIn(UserMixin):
     """The person behind the current request and the key of their session."""
 
     def __init__(self, person: Person, key: str) -> None:
@@ -50,13 +56,13 @@ def guard_pages(app: Flask) -> None:
     csrf = CSRFProtect(app)
     manager = LoginManager(app)
     manager.user_loader(_load)
-    manager.unauthorized_handler(_ask_to_sign_in)
 
     def refuse_foreign_forms() -> None:
         if request.blueprint == pages.name:
             csrf.protect()
 
     app.before_request(refuse_foreign_forms)
+    app.register_error_handler(CSRFError, _foreign_form)
 
 
 def needs(right: Right | None) -> Callable[[View], View]:
@@ -67,10 +73,10 @@ def needs(right: Right | None) -> Callable[[View], View]:
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            if not current_user.is_authenticated:
+            if not is_signed_in():
                 return _ask_to_sign_in()
-            if right is not None:
-                require(right)
+            if right is not None and not person().may(right):
+                raise _refusal(right)
             return view(*args, **kwargs)
 
         return guarded
@@ -78,23 +84,38 @@ def needs(right: Right | None) -> Callable[[View], View]:
     return guard
 
 
-def require(right: Right) -> None:
-    """Refuse the request with `NotAllowed` unless the signed-in person has `right`."""
-    if not person().may(right):
-        roles = " or ".join(role.value for role in roles_with(right))
-        raise NotAllowed(
-            "right_missing", f"Your account may not {right.value}.", f"Ask a colleague with the role {roles}."
-        )
+def is_signed_in() -> bool:
+    """Whether somebody is signed in on this request."""
+    return isinstance(_user(), SignedIn)
 
 
 def person() -> Person:
     """Return the person signed in; only for guarded views."""
-    return cast(Person, current_user.person)
+    return cast(SignedIn, _user()).person
+
+
+def begin(signed_in: Person, key: str) -> None:
+    """Put the session `key` into the browser's cookie, after whatever was there."""
+    # Nothing of the cookie before may outlive this moment: somebody else may have set it.
+    session.clear()
+    login_user(SignedIn(signed_in, key))
+
+
+def end() -> str:
+    """Take the session out of the browser's cookie and return its key, which the server still has to forget."""
+    key = cast(SignedIn, _user()).key
+    logout_user()
+    session.clear()
+    return key
 
 
 def unguarded_views(app: Flask) -> set[str]:
     """Return the pages that anybody can open though they should not; empty, or a view lacks its `needs`."""
     return {name for name in app.view_functions if name.startswith("pages.")} - _guarded - _PUBLIC
+
+
+def _user() -> object:
+    return cast(Any, current_user)._get_current_object()
 
 
 def _load(key: str) -> SignedIn | None:
@@ -103,9 +124,24 @@ def _load(key: str) -> SignedIn | None:
     return SignedIn(found, key) if found else None
 
 
-def _ask_to_sign_in() -> Response:
-    # Only what was asked for by GET can be asked for again after signing in.
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+def _ask_to_sign_in() -> PlainResponse:
     if session.pop("_user_id", None):
         flash("Your sign-in has ended. Sign in again to go on.", "")
+    # Only what was asked for by GET can be asked for again after signing in.
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
     return redirect(url_for("pages.sign_in", next=None if wanted == "/" else wanted))
+
+
+def _refusal(right: Right) -> NotAllowed:
+    roles = " or ".join(role.value for role in roles_with(right))
+    return NotAllowed(
+        "right_missing", f"Your account may not {right.value}.", f"Ask a colleague with the role {roles}."
+    )
+
+
+def _foreign_form(_error: CSRFError) -> Response:
+    return error_page(
+        400,
+        "The form was older than your sign-in, or was not made by this server. Nothing was changed.",
+        "Go back, reload the page and send the form again.",
+    )

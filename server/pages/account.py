@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from flask import flash, make_response, redirect, render_template, request, session, url_for
-from flask_login import login_user
+from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from server import sign_ins
 from server.context import context
 from server.errors import Malformed
-from server.pages.access import SignedIn, needs, person
+from server.pages.access import begin, needs, person
 from server.pages.blueprint import pages
-from server.pages.frame import now
+from server.pages.moment import now
 from server.people import PASSWORD_MIN_LENGTH, Right
 
 
@@ -33,8 +32,7 @@ def change_password() -> Response:
         key = sign_ins.change_password(context().database, person(), old, new, now())
     except Malformed as error:
         return _page(f"Nothing was changed: {error.message}; {error.next_step}.", 400)
-    session.clear()
-    login_user(SignedIn(person(), key))
+    begin(person(), key)
     flash("Your password is changed. Every other sign-in and API token of this account has ended.", "good")
     return redirect(url_for("pages.account"))
 
@@ -43,7 +41,6 @@ def _page(problem: str, status: int = 200) -> Response:
     page = render_template(
         "account.html",
         tab="pages.account",
-        person=person(),
         rights=[right for right in Right if person().may(right)],
         problem=problem,
         password_min_length=PASSWORD_MIN_LENGTH,

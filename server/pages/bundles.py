@@ -13,7 +13,7 @@ from server.bundles import bundles as published_bundles
 from server.context import context
 from server.pages.access import needs
 from server.pages.blueprint import pages
-from server.pages.frame import now
+from server.pages.moment import now
 from server.people import Right
 
 

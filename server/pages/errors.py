@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from flask import Response, make_response, render_template
-from flask_wtf.csrf import CSRFError
-
-from server.pages.blueprint import pages
 
 _HEADINGS = {
     400: "This request was not understood",
@@ -29,12 +26,3 @@ def error_page(status: int, message: str, next_step: str) -> Response:
         "problem.html", heading=heading, message=message, next_step=next_step, bare=status > 499
     )
     return make_response(page, status)
-
-
-@pages.app_errorhandler(CSRFError)
-def _foreign_form(error: CSRFError) -> Response:
-    return error_page(
-        400,
-        "The form was older than your sign-in, or was not made by this server. Nothing was changed.",
-        "Go back, reload the page and send the form again.",
-    )

@@ -11,7 +11,7 @@ from server.fleet import alarms, fleet_counts
 from server.fleet import fleet as phones_of_fleet
 from server.pages.access import needs
 from server.pages.blueprint import pages
-from server.pages.frame import now
+from server.pages.moment import now
 from server.pages.words import STANDINGS
 from server.people import Right
 from server.standing import FleetCounts, Standing

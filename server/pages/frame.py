@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Flask, g
-from flask_login import current_user
+from flask import Flask
 
-from server.bundles import bundles
+from server.bundles import newest
 from server.context import context
+from server.pages.access import is_signed_in, person
+from server.pages.moment import now
 from server.pages.times import in_zone, length, machine, relative, utc
 from server.pages.words import word
 from server.people import Right
@@ -20,14 +21,6 @@ _TABS = (
     ("pages.stations", "Stations", Right.LOOK),
     ("pages.audit", "Audit", Right.READ_AUDIT),
 )
-
-
-def now() -> datetime:
-    """Return the time of this request, read once."""
-    if "now" not in g:
-        g.now = context().clock.now()
-    moment: datetime = g.now
-    return moment
 
 
 def give_templates_their_words(app: Flask) -> None:
@@ -54,13 +47,13 @@ def _percent(number: float) -> str:
 
 
 def _frame() -> dict[str, Any]:
-    return {"now": now(), "tabs": _tabs, "is_demo": _is_demo}
+    return {"now": now(), "tabs": _tabs, "is_demo": _is_demo, "is_signed_in": is_signed_in, "person": person}
 
 
 def _tabs() -> list[tuple[str, str]]:
-    return [(endpoint, label) for endpoint, label, right in _TABS if current_user.person.may(right)]
+    return [(endpoint, label) for endpoint, label, right in _TABS if person().may(right)]
 
 
 def _is_demo() -> bool:
     with context().database.reading() as session:
-        return any(bundle.demo for bundle in bundles(session) if bundle.current)
+        return newest(session).demo

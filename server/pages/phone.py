@@ -16,7 +16,7 @@ from server.errors import NotThere
 from server.fleet import phone_page
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
-from server.pages.frame import now
+from server.pages.moment import now
 from server.people import Right
 
 _NOT_READ = frozenset(

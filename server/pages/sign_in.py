@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 
-from flask import flash, make_response, redirect, render_template, request, session, url_for
-from flask_login import current_user, login_user, logout_user
+from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from server import sign_ins
 from server.context import context
 from server.errors import NotSignedIn
-from server.pages.access import SignedIn, needs
+from server.pages.access import begin, end, is_signed_in, needs
 from server.pages.blueprint import pages
-from server.pages.frame import now
+from server.pages.moment import now
 
 # A path on this server: browsers read "//host", "/\host" and "/<tab>/host" as another one.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
@@ -22,7 +21,7 @@ _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 @pages.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> Response:
     """Ask for name and password; after success, show what was asked for before."""
-    if current_user.is_authenticated:
+    if is_signed_in():
         return redirect(_wanted())
     if request.method == "GET":
         return _form("")
@@ -32,9 +31,7 @@ def sign_in() -> Response:
         begun = sign_ins.sign_in(here.database, here.config.secret_key, name, password, now())
     except NotSignedIn as error:
         return _form(f"{error.message} {error.next_step}", name, error)
-    # Nothing of the session before may outlive this moment: somebody else may have set it.
-    session.clear()
-    login_user(SignedIn(begun.person, begun.key))
+    begin(begun.person, begun.key)
     return redirect(_wanted())
 
 
@@ -42,10 +39,8 @@ def sign_in() -> Response:
 @needs(None)
 def sign_out() -> Response:
     """End the session on the server and in the browser."""
-    with context().database.writing() as database_session:
-        sign_ins.sign_out(database_session, current_user.key)
-    logout_user()
-    session.clear()
+    with context().database.writing() as session:
+        sign_ins.sign_out(session, end())
     flash("You are signed out.", "good")
     return redirect(url_for("pages.sign_in"))
 

@@ -15,7 +15,7 @@ from server.enrolment import new_code
 from server.errors import Malformed, NotThere
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
-from server.pages.frame import now
+from server.pages.moment import now
 from server.people import Right
 from server.stations import StationRow, revoke_station
 from server.stations import stations as all_stations
