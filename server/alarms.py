@@ -88,4 +88,4 @@ def newest_alarms(session: Session, phone_id: str | None = None, limit: int = 50
 def counts_by_station(session: Session) -> Mapping[str, int]:
     """Return how many alarms each station caused."""
     query = select(_AlarmTable.station_id, func.count()).group_by(_AlarmTable.station_id)
-    return dict(session.execute(query).tuples())
+    return dict(session.execute(query).all())

@@ -6,6 +6,7 @@ and ``/metrics``; a page with the same words everywhere else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,13 +65,24 @@ def _http(error: HTTPException) -> PlainResponse:
     details: Any = getattr(error, "data", None)
     message = error.description or error.name
     if details and details.get("messages"):
-        message = f"these fields are wrong: {details['messages']}"
+        message = f"these fields are wrong: {'; '.join(_faults(details['messages']))}"
     code = error.name.lower().replace(" ", "_")
     answer = _answer(status, code, message, _NEXT_STEPS.get(status, "Try again later."))
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):
             answer.headers[name] = value
     return answer
+
+
+def _faults(messages: Any, path: str = "") -> Iterator[str]:
+    """Yield one line per field at fault; webargs and marshmallow nest them by place and field."""
+    if isinstance(messages, Mapping):
+        for name, below in messages.items():
+            yield from _faults(below, f"{path}.{name}" if path else str(name))
+    elif isinstance(messages, Sequence) and not isinstance(messages, str):
+        yield f"{path}: {' '.join(map(str, messages))}"
+    else:
+        yield f"{path}: {messages}"
 
 
 def _unforeseen(error: Exception) -> Response:

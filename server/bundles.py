@@ -145,7 +145,7 @@ def trust_file(session: Session, name: str) -> bytes | None:
 
 def trust_files(session: Session) -> dict[str, bytes]:
     """Return every trust file by name."""
-    return dict(session.execute(select(_FileTable.name, _FileTable.body)).tuples())
+    return dict(session.execute(select(_FileTable.name, _FileTable.body)).all())
 
 
 def lock_trust_files(session: Session, name: str) -> None:

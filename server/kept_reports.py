@@ -111,7 +111,7 @@ def payload_hashes(session: Session, report_ids: Collection[str]) -> dict[str, s
     query = select(_ReportTable.report_id, _ReportTable.payload_sha256).where(
         _ReportTable.report_id.in_(report_ids)
     )
-    return dict(session.execute(query).tuples())
+    return dict(session.execute(query).all())
 
 
 def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
@@ -125,9 +125,8 @@ def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> se
         and_(_ReportTable.station_id == station_id, _ReportTable.counter.in_(numbers))
         for station_id, numbers in by_station.items()
     ]
-    return set(
-        session.execute(select(_ReportTable.station_id, _ReportTable.counter).where(or_(*wanted))).tuples()
-    )
+    query = select(_ReportTable.station_id, _ReportTable.counter).where(or_(*wanted))
+    return {(station_id, counter) for station_id, counter in session.execute(query)}
 
 
 def highest_counters(session: Session, station_ids: Collection[str]) -> dict[str, int]:
@@ -137,7 +136,7 @@ def highest_counters(session: Session, station_ids: Collection[str]) -> dict[str
         .where(_ReportTable.station_id.in_(station_ids))
         .group_by(_ReportTable.station_id)
     )
-    return dict(session.execute(query).tuples())
+    return dict(session.execute(query).all())
 
 
 def activity_by_station(session: Session) -> Mapping[str, StationActivity]:

@@ -7,6 +7,8 @@ from flask import Flask, request
 from server.config import BODY_LIMIT_BYTES
 from server.errors import NotAccepted, TooLarge
 
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
 
 def refuse_before_reading(app: Flask) -> None:
     """Refuse bodies over the limit, of unknown length, or compressed (a small one can unfold to gigabytes)."""
@@ -21,7 +23,7 @@ def _check_headers() -> None:
             f"Content-Encoding is not accepted, found {request.headers['Content-Encoding']!r}",
             "Send the body as it is.",
         )
-    if request.headers.get("Transfer-Encoding") is not None:
+    if request.method in _WITH_BODY and request.content_length is None:
         raise NotAccepted(
             411, "length_required", "the request does not say how long it is", "Send a Content-Length header."
         )

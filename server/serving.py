@@ -51,7 +51,8 @@ def serve_wsgi(load: Callable[[], WsgiApp], host: str, port: int, workers: int, 
         ssl_cert=tls_folder / "server.pem",
         ssl_key=tls_folder / "server.key",
         websockets=False,
-        log_level=LogLevels.warning,
+        # Its warnings are advice on numbers that were measured here.
+        log_level=LogLevels.error,
     )
     # granian copies the environment into the environ of every request (LIMITS.md 2): secrets have no place there.
     os.environ.clear()

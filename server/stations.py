@@ -103,7 +103,7 @@ def find_stations(
 
 def station_names(session: Session) -> Mapping[str, str]:
     """Return the name of every station by its id."""
-    return dict(session.execute(select(_StationTable.station_id, _StationTable.name)).tuples())
+    return dict(session.execute(select(_StationTable.station_id, _StationTable.name)).all())
 
 
 def stations(session: Session) -> Sequence[StationRow]:

