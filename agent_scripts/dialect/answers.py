@@ -1,0 +1,41 @@
+"""One command's cut answer, and what spoils it whoever reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_scripts.dialect.errors import Unreadable
+from agent_scripts.dialect.refusals import classify
+
+
+@dataclass(frozen=True)
+class CutAnswer:
+    """The lines one command's filter let through, and its exit code (None: interrupted before it ended)."""
+
+    command: str
+    lines: tuple[str, ...]
+    exit_code: int | None
+
+
+def sound_lines(answer: CutAnswer | None, command: str) -> tuple[str, ...]:
+    """Return the lines of an answer that ended by itself and in time; raise `Unreadable` for any other.
+
+    A dump that was cut by Android's own time limit ends with exit code 0 (COMMANDS.md 2.2).
+    """
+    if answer is None:
+        raise Unreadable(f"{command} is missing from the answer")
+    if answer.exit_code is None:
+        raise Unreadable(f"{command} was interrupted before it ended")
+    for line in answer.lines:
+        if line == "timeout":
+            raise Unreadable(f"{command} took more than ten seconds and was cut by Android; check again")
+        if line.startswith("error "):
+            raise Unreadable(f"{command} failed: {_explained(line.removeprefix('error '), answer.exit_code)}")
+    if answer.exit_code != 0:
+        raise Unreadable(f"{command} ended with exit code {answer.exit_code}")
+    return answer.lines
+
+
+def _explained(message: str, exit_code: int) -> str:
+    refusal = classify(message, exit_code)
+    return f"{message} ({refusal.value})" if refusal else message

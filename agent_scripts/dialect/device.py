@@ -1,0 +1,84 @@
+"""``getprop``, the boot id and the clock, cut to what we need, as facts about the phone (COMMANDS.md 12.4)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.errors import Unreadable
+
+_API_LEVEL = re.compile(r"[0-9]{1,3}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,11}", re.ASCII)
+_BOOT_ID = re.compile(r"[0-9a-f-]{8,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """What the phone says it is. The values are its own word: a modified phone may say anything."""
+
+    manufacturer: str
+    model: str
+    device: str
+    serial: str
+    release: str
+    api_level: int
+    patch_level: str
+    boot_state: str
+    boot_id: str
+    phone_clock: datetime | None
+    virtual: bool
+
+    @property
+    def is_samsung(self) -> bool:
+        """Whether Samsung's users may be expected (COMMANDS.md 16)."""
+        return self.manufacturer.casefold() == "samsung"
+
+
+def read_device(
+    properties: CutAnswer | None, boot_id: CutAnswer | None, clock: CutAnswer | None
+) -> DeviceFacts:
+    """Return the facts; raise `Unreadable` without an API level, on which every other reading rests.
+
+    Boot id and clock are told, never judged by: where a phone does not give them they stay empty.
+    """
+    values: dict[str, str] = {}
+    for line in sound_lines(properties, "getprop"):
+        word, _, rest = line.partition(" ")
+        key, _, value = rest.partition(" ")
+        if word != "property" or values.setdefault(key, value) != value:
+            raise Unreadable(f"getprop tells {key or 'something'} twice or out of form")
+    api_level = values.get("ro.build.version.sdk", "")
+    if not _API_LEVEL.fullmatch(api_level):
+        raise Unreadable("getprop does not tell the API level (ro.build.version.sdk)")
+    return DeviceFacts(
+        manufacturer=_printable(values.get("ro.product.manufacturer", "")),
+        model=_printable(values.get("ro.product.model", "")),
+        device=_printable(values.get("ro.product.device", "")),
+        serial=_printable(values.get("ro.serialno", "")),
+        release=_printable(values.get("ro.build.version.release", "")),
+        api_level=int(api_level),
+        patch_level=_printable(values.get("ro.build.version.security_patch", "")),
+        boot_state=_printable(values.get("ro.boot.verifiedbootstate", "")),
+        boot_id=_single(boot_id, "boot id", _BOOT_ID),
+        phone_clock=_time(_single(clock, "date", _SECONDS)),
+        virtual=values.get("ro.curfew.virtual") == "1",
+    )
+
+
+def _single(answer: CutAnswer | None, command: str, form: re.Pattern[str]) -> str:
+    try:
+        lines = sound_lines(answer, command)
+    except Unreadable:
+        return ""
+    value = lines[0].removeprefix("line ") if len(lines) == 1 else ""
+    return value if form.fullmatch(value) else ""
+
+
+def _time(seconds: str) -> datetime | None:
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+
+
+def _printable(value: str) -> str:
+    return "".join(character for character in value if character.isprintable()).strip()

@@ -1,0 +1,88 @@
+"""What a user is for: by type, flags, parent and owner together, never by one flag (COMMANDS.md 3, 10, 16)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policy.observation import UserKind
+
+_GUEST = 0x4
+_MANAGED_PROFILE = 0x20
+_PROFILE = 0x1000
+_MAKERS_BITS = ~0xFFFF
+"""Bits above Android's own; Samsung marks Knox users with them (10061030, 61010, 20001010)."""
+
+_SECURE_FOLDERS = range(150, 161)
+_DUAL_MESSENGERS = range(95, 100)
+_APP_TWINS = frozenset({998, 999})
+"""Clones of Xiaomi, OPPO and OnePlus, whatever type they give them."""
+
+_TYPE_PREFIX = "android.os.usertype."
+_KINDS_BY_TYPE = {
+    "profile.PRIVATE": UserKind.PRIVATE,
+    "profile.CLONE": UserKind.CLONE,
+    "profile.COMMUNAL": UserKind.OTHER,
+    "profile.TEST": UserKind.OTHER,
+}
+
+
+@dataclass(frozen=True)
+class UserFacts:
+    """What the kind of a user is told by; `type` is empty before Android 11, `parent` before 12."""
+
+    number: int
+    flags: int
+    type: str = ""
+    parent: int | None = None
+    closed: bool = False
+    owner_listed: bool = False
+
+
+def kind_of(user: UserFacts, *, samsung: bool) -> UserKind:
+    """Return the kind of a user.
+
+    A managed profile is WORK only under one of the policy's owners: a profile of any other owner, or of none,
+    belongs to the person (DESIGN.md 4 rule 4).
+    """
+    if user.number == 0:
+        return UserKind.PERSONAL
+    if _is_secure_folder(user, samsung):
+        return UserKind.SECURE_FOLDER
+    if user.number in _APP_TWINS or (user.number in _DUAL_MESSENGERS and user.flags & _MAKERS_BITS):
+        return UserKind.CLONE
+    if user.parent:
+        return UserKind.OTHER  # a profile of a second person
+    if _is_managed(user):
+        return UserKind.WORK if user.owner_listed else UserKind.PERSONAL
+    return _kind_by_type(user)
+
+
+def _is_secure_folder(user: UserFacts, samsung: bool) -> bool:
+    """Samsung's numbers, told from an ordinary user of that number by the maker's bits or the maker itself.
+
+    Beyond these numbers the maker's bits together with a closed profile tell it: the managed bit never does.
+    """
+    knox = bool(user.flags & _MAKERS_BITS)
+    profile = bool(user.flags & (_PROFILE | _MANAGED_PROFILE)) or user.type.startswith(
+        f"{_TYPE_PREFIX}profile."
+    )
+    if not profile:
+        return False
+    if user.number in _SECURE_FOLDERS:
+        return knox or samsung
+    return knox and user.closed and not user.owner_listed and user.number not in _DUAL_MESSENGERS
+
+
+def _is_managed(user: UserFacts) -> bool:
+    if user.type:
+        return user.type == f"{_TYPE_PREFIX}profile.MANAGED"
+    return bool(user.flags & _MANAGED_PROFILE)
+
+
+def _kind_by_type(user: UserFacts) -> UserKind:
+    known = _KINDS_BY_TYPE.get(user.type.removeprefix(_TYPE_PREFIX))
+    if known is not None:
+        return known
+    # Makers give their app twins types of their own; a profile of the same person is never a guest.
+    profile = "profile." in user.type or (not user.type and user.flags & _PROFILE)
+    return UserKind.CLONE if profile else UserKind.OTHER

@@ -1,0 +1,112 @@
+"""``dumpsys device_policy``, cut to owners, as who owns the phone and its profiles (COMMANDS.md 10.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.errors import Unreadable
+from policy.errors import InvalidName
+from policy.names import PackageName
+
+_COMMAND = "dumpsys device_policy"
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SYSTEM_USER = 0
+
+
+@dataclass(frozen=True)
+class Owners:
+    """The owners of a phone; None as a name means an owner that is none of the policy's.
+
+    `profiles` has an entry for every user with a profile owner.
+    """
+
+    has_device_owner: bool = False
+    device_owner: PackageName | None = None
+    profiles: Mapping[int, PackageName | None] = field(default_factory=dict)
+
+
+@dataclass
+class _Heading:
+    """One owner's paragraph while it is read; `user` is None under a bare ``Device Owner:``."""
+
+    device: bool
+    user: int | None
+    names: set[str] = field(default_factory=set)
+
+
+def read_owners(answer: CutAnswer | None, listed: frozenset[PackageName]) -> Owners:
+    """Return the owners; raise `Unreadable` for an answer that was cut or contradicts itself.
+
+    Owners stand before the lists of administrators, of which user 0 always has one, so the first of these
+    lists proves that no owner was cut off.
+    """
+    headings: list[_Heading] = []
+    ended = False
+    for line in sound_lines(answer, _COMMAND):
+        word, _, rest = line.partition(" ")
+        if word == "admins":
+            ended = True
+        elif ended:
+            # Personal administrators may print what they like down here.
+            if word in ("device", "profile"):
+                raise Unreadable(f"{_COMMAND} names an owner below the administrators")
+        elif word in ("device", "profile"):
+            headings.append(_Heading(word == "device", _number(rest) if rest else None))
+        elif word in ("name", "id") and headings:
+            _take(headings[-1], word, rest)
+        else:
+            raise Unreadable(f"{_COMMAND} has a line of an unknown form")
+    if not ended:
+        raise Unreadable(f"{_COMMAND} ends before its list of administrators")
+    return _owners(headings, listed)
+
+
+def _take(heading: _Heading, word: str, rest: str) -> None:
+    if word == "name":
+        heading.names.add(rest)
+        return
+    user = _number(rest)
+    if heading.user is not None and heading.user != user:
+        raise Unreadable(f"{_COMMAND} gives one owner the users {heading.user} and {user}")
+    heading.user = user
+
+
+def _owners(headings: list[_Heading], listed: frozenset[PackageName]) -> Owners:
+    devices = [heading for heading in headings if heading.device]
+    profiles: dict[int, PackageName | None] = {}
+    for heading in headings:
+        if heading.device:
+            continue
+        if heading.user is None or heading.user in profiles:
+            raise Unreadable(f"{_COMMAND} names the profile owner of user {heading.user} twice")
+        profiles[heading.user] = _name(heading, listed)
+    if len(devices) > 1:
+        raise Unreadable(f"{_COMMAND} names {len(devices)} device owners")
+    if not devices:
+        return Owners(profiles=profiles)
+    device = devices[0]
+    # A place is user 0; an owner that sits elsewhere (headless cars) manages no place of ours.
+    named = _name(device, listed) if device.user in (None, _SYSTEM_USER) else None
+    return Owners(True, named, profiles)
+
+
+def _name(heading: _Heading, listed: frozenset[PackageName]) -> PackageName | None:
+    if len(heading.names) != 1:
+        raise Unreadable(f"{_COMMAND} gives an owner {len(heading.names)} names")
+    (text,) = heading.names
+    if text == "-":
+        return None
+    try:
+        name = PackageName(text)
+    except InvalidName as error:
+        raise Unreadable(f"{_COMMAND} names an owner that is no package") from error
+    return name if name in listed else None
+
+
+def _number(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise Unreadable(f"{_COMMAND} names an owner's user by something that is no number")
+    return int(text)

@@ -1,0 +1,207 @@
+"""``dumpsys package PKG``, cut to words, as the states of one package in every user (COMMANDS.md 5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.errors import Unreadable
+from policy.errors import InvalidName
+from policy.names import PackageName, UserNumber
+from policy.observation import EnabledState, PackageReading, PackageState
+
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_TRUTH = {"true": True, "false": False}
+_KEYS = ("installed", "hidden", "suspended", "enabled")
+
+
+@dataclass
+class _Block:
+    """What the dump says of our package while it is walked through."""
+
+    states: dict[UserNumber, PackageState] = field(default_factory=dict)
+    package_lines: int = 0
+    in_package: bool = False
+    last: UserNumber | None = None
+    open_line: dict[str, str] | None = None
+    callers: set[UserNumber] = field(default_factory=set)
+    system: dict[str, bool] = field(default_factory=dict)
+    message: bool = False
+    hidden_copy: bool = False
+    hidden_users: bool = False
+    unknown: int = 0
+
+
+def read_package(
+    package: PackageName, answer: CutAnswer | None, users: frozenset[UserNumber] | None = None
+) -> PackageReading:
+    """Return the states of `package`, or a reading whose ``unreadable`` says why there are none.
+
+    With `users`, the numbers of all users of the phone, a dump that does not name each of them is unreadable:
+    Android prints a line for every user (COMMANDS.md 5.1).
+    """
+    try:
+        return _read(package, sound_lines(answer, f"dumpsys package {package}"), users)
+    except Unreadable as error:
+        return PackageReading(package, unreadable=str(error))
+
+
+def _read(
+    package: PackageName, lines: tuple[str, ...], users: frozenset[UserNumber] | None
+) -> PackageReading:
+    block = _Block()
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        _take(block, word, rest)
+    if block.unknown:
+        if block.package_lines or block.states or block.unknown > 1:
+            raise Unreadable(f"the phone says both that it knows {package} and that it does not")
+        return PackageReading(package, known=False)
+    if block.package_lines != 1:
+        raise Unreadable(f"the dump of {package} describes it {block.package_lines} times instead of once")
+    if block.message and block.hidden_users:
+        raise Unreadable(
+            f"{package} is suspended with a message that could imitate other lines of the dump; have whoever"
+            " suspended it lift that, then check again"
+        )
+    found = frozenset(block.states)
+    if users is not None and found != users:
+        raise Unreadable(_difference(package, found, users))
+    return PackageReading(package, block.states, system=_came_with_phone(package, block))
+
+
+def _take(block: _Block, word: str, rest: str) -> None:
+    match word:
+        case "unknown":
+            block.unknown += 1
+        case "package":
+            block.package_lines += 1
+            block.in_package, block.last = True, None
+        case "other-package":
+            block.in_package, block.last = False, None
+        case "hidden-package":
+            block.hidden_copy = True
+        case "hidden-user":
+            block.hidden_users = True
+        case "message":
+            block.message = True
+        case "continued" if block.in_package and block.last is not None:
+            _take_continuation(block, block.last, rest)
+        case "flags" | "pkgFlags" if block.in_package and not block.states:
+            if word in block.system:
+                raise Unreadable(f"{word} stands twice in the dump")
+            block.system[word] = rest == "system"
+        case "user" if block.package_lines:
+            if block.in_package:
+                _take_user(block, rest)
+        case "archived" | "caller" if block.in_package and block.last is not None:
+            _take_detail(block, block.last, word, rest)
+        case "flags" | "pkgFlags" | "archived" | "caller" | "continued":
+            pass  # of another package, or an imitation in somebody's message
+        case _:
+            raise Unreadable(f"a line of the dump is of an unknown form: {word[:40]}")
+
+
+def _take_user(block: _Block, rest: str) -> None:
+    number_text, *words = rest.split(" ")
+    number = _user_number(number_text)
+    if number in block.states:
+        raise Unreadable(f"the dump gives user {number} two states")
+    values: dict[str, str] = {}
+    for word in words:
+        key, separator, value = word.partition(":")
+        if not separator or key in values:
+            raise Unreadable(f"the line of user {number} has {key[:20]} twice or out of form")
+        values[key] = value
+    block.message = block.message or "message" in values or "open" in values
+    block.last = number
+    if "open" in values:
+        # Up to Android 10 a message stands in the middle of the line; the state comes after its last line.
+        block.open_line = values
+        block.states[number] = PackageState(installed=False)
+        return
+    block.open_line = None
+    block.states[number] = _state(number, values)
+
+
+def _take_continuation(block: _Block, number: UserNumber, enabled: str) -> None:
+    values = block.open_line
+    if values is None or "enabled" in values:
+        raise Unreadable(f"a message beside the state of user {number} imitates other lines of the dump")
+    values["enabled"] = enabled
+    del values["open"]
+    block.states[number] = _state(number, values)
+
+
+def _state(number: UserNumber, values: Mapping[str, str]) -> PackageState:
+    unknown = values.keys() - {*_KEYS, "message"}
+    if unknown:
+        raise Unreadable(f"the line of user {number} has words of an unknown form")
+    installed = _truth(number, values, "installed")
+    if not installed and "enabled" not in values:
+        return PackageState(installed=False)
+    try:
+        enabled = EnabledState(int(_form(number, values, "enabled", r"[0-4]")))
+    except ValueError as error:
+        raise Unreadable(f"the line of user {number} has an unknown enabled state") from error
+    return PackageState(
+        installed,
+        hidden=_truth(number, values, "hidden"),
+        suspended=_truth(number, values, "suspended"),
+        enabled=enabled,
+    )
+
+
+def _take_detail(block: _Block, number: UserNumber, word: str, rest: str) -> None:
+    state = block.states[number]
+    if word == "archived":
+        if state.installed:
+            raise Unreadable(f"user {number} has the app both installed and archived")
+        block.states[number] = replace(state, archived=True)
+        return
+    if number in block.callers or rest not in ("shell", "other"):
+        raise Unreadable(f"user {number} has two last disablers")
+    block.callers.add(number)
+    block.states[number] = replace(state, disabled_by_shell=rest == "shell")
+
+
+def _came_with_phone(package: PackageName, block: _Block) -> bool:
+    """Whether the app came with the phone: its flags say so before any free text, an updated one has a copy."""
+    said = set(block.system.values())
+    if len(said) > 1 or (block.hidden_copy and said == {False}):
+        raise Unreadable(f"the dump contradicts itself on whether {package} came with the phone")
+    disabled = any(state.installed and not state.enabled.can_run for state in block.states.values())
+    if not said and not block.hidden_copy and disabled:
+        raise Unreadable(f"the dump does not tell whether {package} came with the phone")
+    return block.hidden_copy or said == {True}
+
+
+def _difference(package: PackageName, found: frozenset[UserNumber], users: frozenset[UserNumber]) -> str:
+    missing, extra = sorted(users - found), sorted(found - users)
+    if missing:
+        return f"the dump of {package} has no line for user {', '.join(map(str, missing))}"
+    return f"the dump of {package} has a line for user {', '.join(map(str, extra))}, whom the phone does not have"
+
+
+def _user_number(text: str) -> UserNumber:
+    if not _NUMBER.fullmatch(text):
+        raise Unreadable("a user line of the dump has no number")
+    try:
+        return UserNumber(int(text))
+    except InvalidName as error:
+        raise Unreadable(f"a user line of the dump has the impossible number {text}") from error
+
+
+def _truth(number: UserNumber, values: Mapping[str, str], key: str) -> bool:
+    return _TRUTH[_form(number, values, key, r"true|false")]
+
+
+def _form(number: UserNumber, values: Mapping[str, str], key: str, form: str) -> str:
+    value = values.get(key)
+    if value is None:
+        raise Unreadable(f"the line of user {number} has no {key}=")
+    if not re.fullmatch(form, value, re.ASCII):
+        raise Unreadable(f"the line of user {number} has {key}= without a known value")
+    return value

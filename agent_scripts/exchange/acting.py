@@ -1,0 +1,173 @@
+"""Acting on a phone: one exchange that keeps the ledger first, acts where the state is as remembered, reads back."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.packages import read_package
+from agent_scripts.dialect.refusals import Refusal, classify
+from agent_scripts.exchange.composing import composed, quoted
+from agent_scripts.exchange.frame import Frame, read_frame
+from agent_scripts.exchange.memory import read_memory
+from agent_scripts.exchange.phone_ledger import ledger_text
+from agent_scripts.exchange.provisioning import NOTED_REFUSALS
+from policy.document import Message
+from policy.ledger import Ledger
+from policy.names import PackageName, UserNumber
+from policy.observation import EnabledState, PackageState
+from policy.report import ActionResult, CommandExit
+from policy.verdict import Action, ActionKind
+
+_SUM = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
+_GONE = PackageState(installed=False)
+
+
+@dataclass(frozen=True)
+class ActionOutcome:
+    """One action and what reading back showed. `before` and `after` are None where nothing could be read."""
+
+    action: Action
+    before: PackageState | None
+    after: PackageState | None
+    result: ActionResult
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class Acting:
+    """All that one acting exchange brought.
+
+    `ledger` is what the phone keeps now, None if it could not be read; `complete` tells that the exchange
+    ran to its end and the ledger was written.
+    """
+
+    outcomes: tuple[ActionOutcome, ...]
+    ledger: Ledger | None
+    complete: bool
+    commands: tuple[CommandExit, ...]
+    answers_sha256: str
+
+
+def act_command(
+    mark: str,
+    actions: Sequence[Action],
+    ledger: Ledger,
+    ledger_sha256: str,
+    api_level: int,
+    message: Message | None,
+) -> str:
+    """Return the shell text that writes `ledger` to the phone and then carries out `actions`.
+
+    `ledger` must already hold the intentions; `ledger_sha256` is the sum of the ledger that was read, empty
+    for none: if the phone has another one by now, nothing is done. The only verbs are disable-user,
+    default-state, enable and a notification, which Android has from 10 on.
+    """
+    if not _SUM.fullmatch(ledger_sha256):
+        raise ValueError("expected a SHA-256 in hex, or nothing")
+    text = ledger_text(ledger)
+    steps = "\n".join(("steps() {", "    :", *(_step(n, a, message) for n, a in enumerate(actions)), "}"))
+    new_sum = hashlib.sha256(text.encode()).hexdigest()
+    last = f"framed act act '{ledger_sha256}' {new_sum} {quoted(text)} steps"
+    return composed(mark, ("folder", "act"), (f"api={int(api_level)}", steps), last)
+
+
+def _step(number: int, action: Action, message: Message | None) -> str:
+    if action.kind is ActionKind.NOTIFY:
+        if message is None:
+            return f"    note did {number} untold"
+        texts = (message.remind, message.disabled, message.restored)
+        return " ".join(("    tell", str(number), *map(quoted, texts)))
+    target = f"{number} {UserNumber(action.user)} {PackageName(action.package)}"
+    if action.kind is ActionKind.DISABLE:
+        return f"    disable {target}"
+    if action.prior is None or not action.prior.can_run:
+        raise ValueError(f"restoring {action.package} needs the state to put back, 0 or 1")
+    return f"    restore {target} {action.prior.value}"
+
+
+def parse_acting(mark: str, answer: bytes, actions: Sequence[Action], ledger: Ledger) -> Acting:
+    """Return what the answer to `act_command` says of each action; never raises.
+
+    An answer that was cut tells nothing: every action is UNKNOWN, and the next reading will show.
+    `ledger` is the one that was sent.
+    """
+    frame = read_frame(mark, "act", answer)
+    answers_sha256 = hashlib.sha256(answer).hexdigest()
+    if frame.problem:
+        outcomes = tuple(ActionOutcome(action, None, None, ActionResult.UNKNOWN) for action in actions)
+        return Acting(outcomes, None, False, frame.commands, answers_sha256)
+    refusal = _refusal_of_all(frame)
+    outcomes = tuple(_outcome(frame, number, action, refusal) for number, action in enumerate(actions))
+    memory = read_memory(frame.sections.get("folder"))
+    kept = memory.ledger if memory.ledger is not None and memory.ledger.marker == ledger.marker else None
+    complete = refusal is None and kept is not None
+    return Acting(outcomes, kept, complete, frame.commands, answers_sha256)
+
+
+def _refusal_of_all(frame: Frame) -> Refusal | None:
+    """Why the phone did not do all it was told: the frame's own ``refused`` line."""
+    for note in frame.notes:
+        if note.startswith("refused "):
+            return NOTED_REFUSALS.get(note.removeprefix("refused "), Refusal.UNEXPLAINED)
+    return None
+
+
+def _outcome(frame: Frame, number: int, action: Action, refusal: Refusal | None) -> ActionOutcome:
+    did = [note.split(" ")[2] for note in frame.notes if note.startswith(f"did {number} ")]
+    if len(did) != 1:
+        result = ActionResult.REFUSED if refusal else ActionResult.UNKNOWN
+        return ActionOutcome(action, None, None, result, refusal)
+    if action.kind is ActionKind.NOTIFY:
+        return _told(frame, number, action, did[0])
+    before = _state(frame, "before", number, action)
+    after = _state(frame, "after", number, action) if did[0] == "acted" else before
+    result = _result(action, did[0], before, after)
+    why = _refusal(frame, number) if result is ActionResult.REFUSED else None
+    return ActionOutcome(action, before, after, result, why)
+
+
+def _told(frame: Frame, number: int, action: Action, did: str) -> ActionOutcome:
+    if did == "unoffered":
+        return ActionOutcome(action, None, None, ActionResult.REFUSED, Refusal.NO_NOTIFICATIONS)
+    section = frame.sections.get(f"verb:{number}")
+    if did != "acted" or section is None:
+        return ActionOutcome(action, None, None, ActionResult.UNKNOWN)
+    if any(line.startswith("said posting:") for line in section.lines):
+        return ActionOutcome(action, None, None, ActionResult.DONE)
+    return ActionOutcome(action, None, None, ActionResult.REFUSED, _refusal(frame, number))
+
+
+def _result(
+    action: Action, did: str, before: PackageState | None, after: PackageState | None
+) -> ActionResult:
+    """State decides, not exit codes (DESIGN.md 4 rule 3)."""
+    if did == "unreadable" or before is None or after is None:
+        return ActionResult.UNKNOWN
+    if did == "already":
+        return ActionResult.ALREADY
+    if did == "changed":
+        return ActionResult.STATE_CHANGED
+    wanted = EnabledState.DISABLED_BY_USER if action.kind is ActionKind.DISABLE else action.prior
+    if after.enabled is wanted:
+        return ActionResult.DONE
+    return ActionResult.REFUSED if after.enabled is before.enabled else ActionResult.STATE_CHANGED
+
+
+def _state(frame: Frame, when: str, number: int, action: Action) -> PackageState | None:
+    section: CutAnswer | None = frame.sections.get(f"{when}:{number}")
+    reading = read_package(action.package, section)
+    if reading.unreadable:
+        return None
+    return reading.states.get(action.user) if reading.known else _GONE
+
+
+def _refusal(frame: Frame, number: int) -> Refusal:
+    section = frame.sections.get(f"verb:{number}")
+    if section is None:
+        return Refusal.UNEXPLAINED
+    text = "\n".join(line.removeprefix("said ") for line in section.lines)
+    return classify(text, section.exit_code) or Refusal.NO_EFFECT

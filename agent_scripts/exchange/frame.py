@@ -1,0 +1,134 @@
+"""The frame of an answer: what arrived whole, and what did not.
+
+    1:MARK curfew read 1            the kind of exchange and its version
+    2:MARK open users               a command's lines
+    3:header 0 c13
+    4:MARK exit users 0             and its exit code
+    5:MARK end                      the last line, by its number the count of all
+
+MARK is random in each exchange, so that nothing a phone prints can forge a line of the frame; numbers show a lost
+line, the last line an early end (`agent_scripts/on_phone/frame.sh`).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent_scripts.dialect.answers import CutAnswer
+from policy.report import CommandExit
+
+_MARK = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_EXIT_CODE = re.compile(r"[0-9]{1,3}", re.ASCII)
+_VERSION = "1"
+
+
+def new_mark() -> str:
+    """Return the random mark of one exchange: 128 bits in hex."""
+    return secrets.token_hex(16)
+
+
+def checked_mark(mark: str) -> str:
+    """Return `mark` if it is one that `new_mark` makes; anything else never reaches a shell."""
+    if not _MARK.fullmatch(mark):
+        raise ValueError("expected a mark of 32 hex digits; make one with new_mark()")
+    return mark
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A phone's answer taken out of its frame.
+
+    `problem` is empty only if every line from the first to the counted last one arrived in order; otherwise
+    nothing in the sections may be believed, and they only tell how far the phone came. `notes` are lines
+    of the frame that belong to no command, such as ``refused busy``.
+    """
+
+    sections: Mapping[str, CutAnswer] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def commands(self) -> tuple[CommandExit, ...]:
+        """The commands that were begun, with their exit codes."""
+        return tuple(CommandExit(section.command, section.exit_code) for section in self.sections.values())
+
+
+def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
+    """Return the sections of an answer; never raises, in time linear in its length.
+
+    What a login shell prints before the first line and after the last one is passed over. Old ``shell:``
+    services end lines with CR LF (COMMANDS.md 14.4).
+    """
+    lines = [line.removesuffix("\r") for line in answer.decode("utf-8", "replace").split("\n")]
+    first = f"1:{mark} curfew {kind} {_VERSION}"
+    try:
+        start = lines.index(first)
+    except ValueError:
+        return Frame(problem=_unbegun(answer))
+    body: list[str] = []
+    for number, line in enumerate(lines[start + 1 :], start=2):
+        prefix = f"{number}:"
+        if not line.startswith(prefix):
+            sections, notes, _ = _sections(mark, body)
+            return Frame(sections, notes, _broken(sections, number, line))
+        text = line[len(prefix) :]
+        if text == f"{mark} end":
+            rest = lines[start + number :]
+            return _whole(mark, body, any(mark in line for line in rest))
+        body.append(text)
+    sections, notes, _ = _sections(mark, body)
+    return Frame(sections, notes, "the answer has no end")
+
+
+def _whole(mark: str, body: Sequence[str], more: bool) -> Frame:
+    sections, notes, problem = _sections(mark, body)
+    if more:
+        problem = "the answer goes on after its end"
+    return Frame(sections, notes, problem)
+
+
+def _unbegun(answer: bytes) -> str:
+    if not answer.strip():
+        return "the phone answered nothing; reconnect it and check again"
+    return "the phone answered something else than what was asked; restart it and check again"
+
+
+def _broken(sections: Mapping[str, CutAnswer], number: int, line: str) -> str:
+    if line:
+        return f"line {number} of the answer is missing or out of order"
+    opened = next((section.command for section in sections.values() if section.exit_code is None), "")
+    where = f" while it ran {opened}" if opened else ""
+    return f"the answer was cut after line {number - 1}{where}; reconnect the phone and check again"
+
+
+def _sections(mark: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tuple[str, ...], str]:
+    sections: dict[str, CutAnswer] = {}
+    notes: list[str] = []
+    problem = ""
+    current = ""
+    lines: list[str] = []
+    for line in body:
+        framed = line.startswith(f"{mark} ")
+        words = line.split(" ")[1:] if framed else []
+        if framed and len(words) == 2 and words[0] == "open" and not current and words[1] not in sections:
+            current, lines = words[1], []
+            sections[current] = CutAnswer(current, (), None)
+        elif current and framed and words[:2] == ["exit", current] and _is_exit(words):
+            sections[current] = CutAnswer(current, tuple(lines), int(words[2]))
+            current = ""
+        elif current and not framed:
+            lines.append(line)
+        elif framed and not current and words[0] not in ("open", "exit"):
+            notes.append(" ".join(words))
+        else:
+            problem = problem or "the answer's commands are not properly framed"
+    if current:
+        problem = problem or f"the answer ends while {current} runs"
+    return sections, tuple(notes), problem
+
+
+def _is_exit(words: Sequence[str]) -> bool:
+    return len(words) == 3 and bool(_EXIT_CODE.fullmatch(words[2]))

@@ -1,0 +1,85 @@
+"""What the phone remembers of us in its own folder."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.errors import Unreadable
+from agent_scripts.exchange.composing import FOLDER
+from agent_scripts.exchange.phone_ledger import MARKER, parse_ledger
+from policy.errors import InvalidName
+from policy.ledger import Ledger
+from policy.names import PhoneId
+
+_SUM = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class PhoneMemory:
+    """The contents of our folder on the phone; all empty on a phone that is not provisioned.
+
+    `ledger_sha256` is the phone's own sum of its ledger file, empty if there is none. `problem` tells in a
+    technician's words why the folder cannot be believed; ids and ledger are then left out.
+    """
+
+    phone_id: PhoneId | None = None
+    marker: str = ""
+    ledger: Ledger | None = None
+    ledger_sha256: str = ""
+    problem: str = ""
+
+
+def read_memory(answer: CutAnswer | None) -> PhoneMemory:
+    """Return what the phone remembers; what cannot be believed becomes the `problem`, never an error."""
+    try:
+        return _memory(sound_lines(answer, "our folder"))
+    except Unreadable as error:
+        return PhoneMemory(problem=str(error))
+
+
+def _memory(lines: tuple[str, ...]) -> PhoneMemory:
+    values: dict[str, str] = {}
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word in ("folder", "phone_id", "marker", "ledger") and values.setdefault(word, rest) != rest:
+            raise Unreadable(f"our folder tells its {word} twice")
+    state = values.get("folder")
+    if state == "absent":
+        return PhoneMemory()
+    if state != "closed":
+        raise Unreadable(
+            f"{FOLDER} on the phone is open to other apps, so nothing in it can be believed; remove it"
+            f" (adb shell rm -r {FOLDER}) and provision the phone again"
+        )
+    marker = values.get("marker", "")
+    if marker and not MARKER.fullmatch(marker):
+        raise Unreadable("the marker in our folder on the phone is damaged")
+    ledger, ledger_sum, problem = _ledger(lines, values.get("ledger", ""))
+    return PhoneMemory(_phone_id(values.get("phone_id")), marker, ledger, ledger_sum, problem)
+
+
+def _phone_id(text: str | None) -> PhoneId | None:
+    if text is None:
+        return None
+    try:
+        return PhoneId(text)
+    except InvalidName as error:
+        raise Unreadable("the phone id in our folder on the phone is damaged") from error
+
+
+def _ledger(lines: tuple[str, ...], told_sum: str) -> tuple[Ledger | None, str, str]:
+    """Return the ledger, its sum and what is wrong with it; a damaged ledger does not hide who the phone is."""
+    if not _SUM.fullmatch(told_sum):
+        return None, "", "the phone cannot tell the sum of its ledger"
+    if not told_sum:
+        return None, "", ""
+    text = "".join(f"{line[1:]}\n" for line in lines if line.startswith("="))
+    if hashlib.sha256(text.encode()).hexdigest() != told_sum:
+        return None, told_sum, "the ledger on the phone is damaged; restore its apps with another ledger"
+    try:
+        return parse_ledger(text), told_sum, ""
+    except Unreadable as error:
+        return None, told_sum, str(error)

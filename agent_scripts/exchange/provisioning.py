@@ -1,0 +1,63 @@
+"""Provisioning: our folder on the phone, with the phone's id and the random marker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.exchange.composing import composed, quoted
+from agent_scripts.exchange.frame import read_frame
+from agent_scripts.exchange.memory import read_memory
+from agent_scripts.exchange.phone_ledger import MARKER, ledger_text
+from policy.ledger import Ledger
+from policy.names import PhoneId
+
+NOTED_REFUSALS = {
+    "busy": Refusal.BUSY,
+    "changed": Refusal.LEDGER_CHANGED,
+    "write": Refusal.LEDGER_NOT_WRITTEN,
+    "marks": Refusal.LEDGER_NOT_WRITTEN,
+    "folder": Refusal.FOLDER_OPEN,
+}
+"""What ``note refused WORD`` in the functions on the phone means."""
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """What the phone keeps now. With a `problem` it is not provisioned, and the sentence says what to do.
+
+    `marker` is the one the phone had already, if it had one: its old ledger stays valid.
+    """
+
+    phone_id: PhoneId | None = None
+    marker: str = ""
+    problem: str = ""
+
+
+def provision_command(mark: str, phone_id: PhoneId, marker: str) -> str:
+    """Return the shell text that makes our folder, readable by nobody else, and puts id and marker into it.
+
+    A folder that is there already keeps its marker and its ledger; the id becomes `phone_id`.
+    """
+    if not MARKER.fullmatch(marker):
+        raise ValueError("expected a marker of up to 64 hex digits")
+    empty = quoted(ledger_text(Ledger(marker)))
+    return composed(
+        mark, ("folder", "provision"), (), f"framed provision provision {PhoneId(phone_id)} {marker} {empty}"
+    )
+
+
+def parse_provisioning(mark: str, answer: bytes) -> Provisioned:
+    """Return what the phone keeps after `provision_command`, read back from its folder; never raises."""
+    frame = read_frame(mark, "provision", answer)
+    if frame.problem:
+        return Provisioned(problem=frame.problem)
+    for note in frame.notes:
+        refusal = NOTED_REFUSALS.get(note.removeprefix("refused "))
+        return Provisioned(problem=refusal.sentence if refusal else Refusal.UNEXPLAINED.sentence)
+    memory = read_memory(frame.sections.get("folder"))
+    if memory.problem:
+        return Provisioned(problem=memory.problem)
+    if memory.phone_id is None or not memory.marker:
+        return Provisioned(problem=Refusal.LEDGER_NOT_WRITTEN.sentence)
+    return Provisioned(memory.phone_id, memory.marker)

@@ -1,0 +1,145 @@
+"""Reading a phone: one exchange that asks for everything a check needs, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agent_scripts.dialect.device import DeviceFacts, read_device
+from agent_scripts.dialect.errors import Unreadable
+from agent_scripts.dialect.owners import read_owners
+from agent_scripts.dialect.packages import read_package
+from agent_scripts.dialect.users import read_users
+from agent_scripts.exchange.composing import composed
+from agent_scripts.exchange.frame import Frame, read_frame
+from agent_scripts.exchange.memory import PhoneMemory, read_memory
+from policy.names import PackageName, PhoneId, UserNumber
+from policy.observation import Observation, PackageReading, User
+from policy.report import CommandExit
+
+SHELL_APP = PackageName("com.android.shell")
+"""The app whose uid we run under: it is in every user, and its dump names users by number alone."""
+
+UNKNOWN_PHONE = PhoneId("00000000-0000-0000-0000-000000000000")
+"""Stands in an observation of a phone that neither the phone nor the station has a name for."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that one reading exchange brought. `facts` is None if the phone did not even say what it is.
+
+    `answers_sha256` is over the bytes as they came, which the phone itself had cut.
+    """
+
+    facts: DeviceFacts | None
+    memory: PhoneMemory
+    observation: Observation
+    commands: tuple[CommandExit, ...]
+    answers_sha256: str
+
+
+def read_command(mark: str, packages: Sequence[PackageName], owners: Iterable[PackageName]) -> str:
+    """Return the shell text that asks for users, owners, `packages`, properties and our own folder.
+
+    Owners are named by the phone only if they are among `owners`.
+    """
+    listed = " ".join(sorted({PackageName(owner) for owner in owners}))
+    names = " ".join(dict.fromkeys(PackageName(package) for package in packages))
+    return composed(
+        mark, ("folder", "read"), (f"owners='{listed}'",), f"framed read read_phone {names}".rstrip()
+    )
+
+
+def parse_reading(
+    mark: str,
+    answer: bytes,
+    packages: Sequence[PackageName],
+    owners: Iterable[PackageName],
+    phone_id: PhoneId | None,
+) -> Reading:
+    """Return what the answer to `read_command` says; never raises.
+
+    `phone_id` is what the station takes the phone for, None if it does not know it. Whatever is missing,
+    doubled, contradictory or of an unknown form is unreadable with its reason.
+    """
+    frame = read_frame(mark, "read", answer)
+    answers_sha256 = hashlib.sha256(answer).hexdigest()
+    if frame.problem:
+        observation = _unreadable(packages, phone_id, frame.problem)
+        memory = PhoneMemory(problem=frame.problem)
+        return Reading(None, memory, observation, frame.commands, answers_sha256)
+    memory = read_memory(frame.sections.get("folder"))
+    facts, problem = _facts(frame)
+    known_as = memory.phone_id or phone_id
+    if facts is None:
+        observation = _unreadable(packages, known_as, problem)
+    else:
+        observation = _observation(frame, facts, packages, frozenset(owners), known_as)
+    return Reading(facts, memory, observation, frame.commands, answers_sha256)
+
+
+def _facts(frame: Frame) -> tuple[DeviceFacts | None, str]:
+    try:
+        sections = frame.sections
+        return read_device(sections.get("properties"), sections.get("boot-id"), sections.get("clock")), ""
+    except Unreadable as error:
+        return None, str(error)
+
+
+def _observation(
+    frame: Frame,
+    facts: DeviceFacts,
+    packages: Sequence[PackageName],
+    listed: frozenset[PackageName],
+    phone_id: PhoneId | None,
+) -> Observation:
+    try:
+        numbers = _user_numbers(frame)
+        owners = read_owners(frame.sections.get("owners"), listed)
+        users = _users(frame, facts, numbers, listed)
+    except Unreadable as error:
+        return _unreadable(packages, phone_id, str(error), facts.api_level)
+    return Observation(
+        phone_id=phone_id or UNKNOWN_PHONE,
+        api_level=facts.api_level,
+        users=users,
+        packages={
+            name: read_package(name, frame.sections.get(f"package:{name}"), numbers) for name in packages
+        },
+        has_device_owner=owners.has_device_owner,
+        device_owner=owners.device_owner,
+    )
+
+
+def _user_numbers(frame: Frame) -> frozenset[UserNumber]:
+    shell_app = read_package(SHELL_APP, frame.sections.get(f"package:{SHELL_APP}"))
+    if shell_app.unreadable:
+        raise Unreadable(shell_app.unreadable)
+    if not shell_app.states:
+        raise Unreadable("the phone does not know the shell's own app, so its users cannot be counted")
+    return frozenset(shell_app.states)
+
+
+def _users(
+    frame: Frame, facts: DeviceFacts, numbers: frozenset[UserNumber], listed: frozenset[PackageName]
+) -> tuple[User, ...]:
+    return read_users(
+        frame.sections.get("users"),
+        frame.sections.get("user-list"),
+        numbers,
+        read_owners(frame.sections.get("owners"), listed),
+        api_level=facts.api_level,
+        samsung=facts.is_samsung,
+    )
+
+
+def _unreadable(
+    packages: Sequence[PackageName], phone_id: PhoneId | None, reason: str, api_level: int = 0
+) -> Observation:
+    return Observation(
+        phone_id=phone_id or UNKNOWN_PHONE,
+        api_level=api_level,
+        packages={name: PackageReading(name, unreadable=reason) for name in packages},
+        unreadable=(reason,),
+    )

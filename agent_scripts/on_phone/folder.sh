@@ -1,0 +1,93 @@
+# shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
+# Our own folder on the phone: who it is (phone_id), since when (marker), and what was changed (ledger).
+# Expects $folder. Apps may write to files under /data/local/tmp unless a folder is closed to them
+# (COMMANDS.md 13.3), so an open folder is not believed.
+
+# folder_state: prints absent, closed or open.
+folder_state() {
+    if [ -L "$folder" ]; then
+        echo open
+    elif [ ! -e "$folder" ]; then
+        echo absent
+    elif [ "$(stat -c '%u %a %F' "$folder")" = "$(id -u) 700 directory" ]; then
+        echo closed
+    else
+        echo open
+    fi
+}
+
+# sum_of FILE: prints the SHA-256 of a file in our folder, or nothing if it is not there.
+sum_of() {
+    [ -f "$folder/$1" ] || return 0
+    sum_line=$(sha256sum <"$folder/$1")
+    echo "${sum_line%% *}"
+}
+
+# show_folder: what the phone remembers of us.
+show_folder() {
+    show_state=$(folder_state)
+    echo "folder $show_state"
+    [ "$show_state" = closed ] || return 0
+    show_value phone_id
+    show_value marker
+    show_ledger
+}
+
+# show_value NAME: the only line of a small file.
+show_value() {
+    [ -f "$folder/$1" ] || return 0
+    show_line=''
+    read -r show_line <"$folder/$1"
+    printf '%s\n' "$1 $show_line"
+}
+
+# show_ledger: the ledger's lines and its sum.
+show_ledger() {
+    echo "ledger $(sum_of ledger)"
+    [ -f "$folder/ledger" ] || return 0
+    head -c 200000 "$folder/ledger" | sed 's/^/=/'
+}
+
+# cut_folder: lets our own folder through as it is, short of lines that we never wrote.
+cut_folder() {
+    sed -n "/^$mark exit /p
+/^folder [a-z]*\$/p
+/^phone_id [0-9a-f-]\{1,40\}\$/p
+/^marker [0-9a-f]\{1,64\}\$/p
+/^ledger [0-9a-f]*\$/p
+/^=[A-Za-z0-9 ._:+-]*\$/p"
+}
+
+# keep FILE TEXT: puts TEXT into a file of our folder so that a pulled battery leaves the old or the new one.
+keep() {
+    printf '%s' "$2" >"$folder/$1.new" && sync && mv -f "$folder/$1.new" "$folder/$1" && sync
+}
+
+# wait_for_lock: waits up to 20 s until nobody is acting on the phone; reading may go on then in any case.
+wait_for_lock() {
+    [ -f "$folder/lock" ] || return 0
+    (
+        wait_left=20
+        until flock -n 9; do
+            wait_left=$((wait_left - 1))
+            [ "$wait_left" -gt 0 ] || return 0
+            sleep 1
+        done
+    ) 9<"$folder/lock"
+}
+
+# with_lock COMMAND...: runs COMMAND while no other exchange can act.
+with_lock() {
+    (
+        lock_left=20
+        until flock -n 9; do
+            lock_left=$((lock_left - 1))
+            if [ "$lock_left" -le 0 ]; then
+                note refused busy
+                exit
+            fi
+            sleep 1
+        done
+        "$@"
+    ) 9>"$folder/lock"
+}

@@ -1,0 +1,34 @@
+# shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
+# The frame around everything a phone answers. Runs under mksh with toybox (Android 8 to 16), busybox ash and
+# dash. Expects $mark, the random word of this exchange.
+#
+# echo is used only where no backslash can occur: it is built into the phone's shell, printf costs a process.
+
+# note WORD...: a line of the frame itself.
+note() { echo "$mark $*"; }
+
+# section ID CUT COMMAND...: runs COMMAND; lets CUT, a filter, choose the lines that leave the phone; tells the
+# exit code. CUT passes on the exit line, so a section without one was interrupted.
+section() {
+    section_id=$1 section_cut=$2
+    shift 2
+    note open "$section_id"
+    {
+        "$@" 2>&1 </dev/null
+        section_exit=$?
+        echo
+        note exit "$section_id" "$section_exit"
+    } | "$section_cut"
+}
+
+# framed KIND COMMAND...: all lines numbered from 1 and a last line that says so, so that no lost line and no
+# early end goes unnoticed.
+framed() {
+    framed_kind=$1
+    shift
+    {
+        note curfew "$framed_kind" 1
+        "$@"
+        note end
+    } 2>&1 | grep -n ''
+}

@@ -1,0 +1,25 @@
+# shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
+# Reading a phone: every question of one check, in one exchange.
+
+# read_phone PACKAGE...: needs $owners, the owners that may be named.
+read_phone() {
+    wait_for_lock
+    section properties cut_properties getprop
+    section boot-id cut_line cat /proc/sys/kernel/random/boot_id
+    section clock cut_line date +%s
+    section folder cut_folder show_folder
+    section users cut_users dumpsys user
+    section user-list cut_user_list pm list users
+    section owners cut_owners dumpsys device_policy
+    # The shell's own app is in every user: its dump tells the user numbers without anybody's name beside them.
+    read_package com.android.shell
+    for package; do
+        read_package "$package"
+    done
+}
+
+# read_package NAME: the states of one package in every user, open to the shell or not (COMMANDS.md 9).
+read_package() {
+    pattern "$1"
+    section "package:$1" cut_package dumpsys package "$1"
+}
