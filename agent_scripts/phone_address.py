@@ -52,7 +52,7 @@ class PhoneAddress:
             host = host[1:-1]
             valid = ":" in host and _ip(host) is not None
         else:
-            valid = _ip(host) is not None or bool(_HOST_NAME.fullmatch(host))
+            valid = bool(_HOST_NAME.fullmatch(host))
         if not valid or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
             raise InvalidAddress(
                 f"expected tcp:HOST:PORT such as tcp:127.0.0.1:6001, found {text!r}; correct it"
