@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from agent_scripts.virtual_phone.faults import Faults
 from agent_scripts.virtual_phone.keys import AuthorisedKeys
+from agent_scripts.virtual_phone.processes import Processes
 from agent_scripts.virtual_phone.shell_service import run_framed, run_in_pty, run_plain
 from agent_scripts.virtual_phone.sync_service import serve_sync
 from agent_scripts.virtual_phone.userland import Userland
@@ -30,12 +32,15 @@ class Phone(Protocol):
     """What a connection needs to know of the phone behind it."""
 
     userland: Userland
+    processes: Processes
     faults: Faults
     keys: AuthorisedKeys
-    authorise_all: bool
 
     def banner_properties(self) -> dict[str, str]:
         """Return ``ro.product.*`` for the banner."""
+
+    def key_offered(self, line: bytes) -> None:
+        """Show the owner an unknown computer's key."""
 
     def heard(self, command: bytes) -> None:
         """Take note of a shell command."""
@@ -99,8 +104,7 @@ class Connection:
         elif packet.arg0 == AUTH_PUBLIC_KEY:
             # An unknown key meets silence until the owner taps *Allow* (STAND_INS.md).
             self._offered_key = packet.data
-            if self.phone.authorise_all:
-                self.phone.keys.add(packet.data)
+            self.phone.key_offered(packet.data)
             self.look_at_keys_again()
 
     def look_at_keys_again(self) -> None:
@@ -162,6 +166,7 @@ class Stream:
         self._pending = b""
         self._may_send = asyncio.Event()
         self._may_send.set()
+        self._sending = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self, service: bytes) -> bool:
@@ -181,7 +186,7 @@ class Stream:
         self._task = asyncio.ensure_future(self._serve(work))
         return True
 
-    async def _serve(self, work) -> None:  # type: ignore[no-untyped-def]
+    async def _serve(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except ConnectionError:
@@ -203,12 +208,12 @@ class Stream:
         if instead is not None:
             await self.send(instead)
         elif words[0] == b"exec":
-            await run_plain(self, phone.userland, command)
+            await run_plain(self, phone.processes, command)
         elif b"v2" in words:
             terminal = b"pty" in words or (not command and b"raw" not in words)
-            await run_framed(self, phone.userland, command, terminal=terminal)
+            await run_framed(self, phone.processes, command, terminal=terminal)
         else:
-            await run_in_pty(self, phone.userland, command)
+            await run_in_pty(self, phone.processes, command)
 
     async def _reboot(self) -> None:
         self._phone.reboot_requested()
@@ -233,13 +238,16 @@ class Stream:
     async def send(self, data: bytes) -> None:
         """Send, each packet only after the peer's OKAY to the one before."""
         size = self._connection.max_payload
-        for start in range(0, len(data), size):
-            await self._may_send.wait()
-            self._may_send.clear()
-            self._connection.send(Packet(b"WRTE", self.number, self._peer_number, data[start : start + size]))
-            if self._phone.faults.take_death():
-                self._phone.die()
-            await self._connection.drain()
+        async with self._sending:
+            for start in range(0, len(data), size):
+                await self._may_send.wait()
+                self._may_send.clear()
+                self._connection.send(
+                    Packet(b"WRTE", self.number, self._peer_number, data[start : start + size])
+                )
+                if self._phone.faults.take_death():
+                    self._phone.die()
+                await self._connection.drain()
 
     async def read(self) -> bytes:
         """Return what the peer sent next, as a whole or what `read_exactly` left of it."""

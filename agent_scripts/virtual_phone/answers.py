@@ -1,4 +1,7 @@
-"""What a framework command answers: two texts and an exit code; and the Java exceptions that end one (COMMANDS.md 2.3)."""
+"""What a framework command answers: two texts and an exit code; and the Java exceptions that end one.
+
+Source: COMMANDS.md 2.3.
+"""
 
 from __future__ import annotations
 

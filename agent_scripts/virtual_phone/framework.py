@@ -18,6 +18,10 @@ from agent_scripts.virtual_phone.policy_texts import dump_device_policy
 from agent_scripts.virtual_phone.user_texts import dump_users
 
 Verb = Callable[[Call, str], Answer]
+_NO_SERVICE = (
+    "cmd: No service specified; use -l to list all running services."
+    " Use -w to start and wait for polled services.\n"
+)
 _SERVICES = ("SurfaceFlinger", "activity", "device_policy", "notification", "package", "settings", "user")
 _PM_ONLY = frozenset(
     {*package_state.STATES, "hide", "unhide", "clear", "create-user", "remove-user", "get-max-users"}
@@ -73,8 +77,7 @@ def answer(model: AndroidModel, program: str, args: Sequence[str]) -> Answer:
 
 def _cmd(model: AndroidModel, words: list[str]) -> Answer:
     if not words:
-        text = "cmd: No service specified; use -l to list all running services. Use -w to start and wait for polled services.\n"
-        return Answer(err=text, exit_code=20)
+        return Answer(err=_NO_SERVICE, exit_code=20)
     if words[0] == "-l":
         return Answer("Currently running services:\n" + "".join(f"  {name}\n" for name in _SERVICES))
     if words[0] not in _SERVICES:

@@ -23,7 +23,7 @@ FIRST_CHANGE_MS = 1_714_557_600_000  # 2024-05-01 10:00:00 UTC, when the phone w
 
 @dataclass
 class AndroidUser:
-    """One Android user. `state` is the word of ``dumpsys user`` (``-1``: not started); flags are without quiet mode's."""
+    """One Android user. `state` is the word of ``dumpsys user``; ``-1`` stands for not started."""
 
     number: int
     name: str | None
@@ -129,7 +129,7 @@ class AndroidState:
 
 
 class AndroidModel:
-    """A running Android. Made by a personality; driven by shell commands and by the methods here, which are a person's."""
+    """A running Android, made by a personality; driven by shell commands and by a person: the methods here."""
 
     def __init__(self, state: AndroidState, saved: Callable[[str], None] | None = None) -> None:
         self.data = state
@@ -205,7 +205,7 @@ class AndroidModel:
     # What a person does --------------------------------------------------------------------------------------
 
     def install(self, user: int, package: str, **details: Any) -> None:
-        """Install or update an app for a user from the store; its enabled state returns to default (COMMANDS.md 6.3)."""
+        """Install or update an app for a user from the store: its enabled state is default again (COMMANDS.md 6.3)."""
         with self.changing() as data:
             self._need_user(user)
             known = data.packages.get(package)
@@ -249,14 +249,14 @@ class AndroidModel:
             self.note_change(user, package)
 
     def press_enable(self, user: int, package: str) -> None:
-        """Press *Enable* in Settings › Apps: the state becomes enabled, no longer disabled by anybody."""
+        """Press *Enable* in Settings, Apps: the state becomes enabled, no longer disabled by anybody."""
         with self.changing():
             state = self._installed(user, package)
             state.enabled, state.last_disabled_caller = 1, None
             self.note_change(user, package)
 
     def press_disable(self, user: int, package: str) -> None:
-        """Press *Disable* in Settings › Apps: state 3, by the settings app."""
+        """Press *Disable* in Settings, Apps: state 3, by the settings app."""
         with self.changing():
             state = self._installed(user, package)
             state.enabled, state.last_disabled_caller = 3, "com.android.settings"

@@ -224,7 +224,7 @@ def _user_fields(release: Release, package: AndroidPackage, number: int, state: 
         "quarantined": "false",
     }
     fields = []
-    for key in release.user_line:
+    for key in release.user_line.split():
         fields.append(f"{key}={values[key]}")
         if key == "suspended" and state.suspended:
             fields += _inline_suspension(release, state)
@@ -331,7 +331,7 @@ def _factory_copy(package: AndroidPackage) -> AndroidPackage:
 
 
 def code_path(state: AndroidState, package: AndroidPackage) -> str:
-    """Return the folder of the package's APK; from 30 it holds ``==``, which trips naive splitting (COMMANDS.md 4.1)."""
+    """Return the folder of the package's APK; from 30 it holds ``==``, which trips naive splitting (4.1)."""
     if package.system and not package.updated:
         return f"/product/app/{package.name}"
     first, second = _hash(package.name + "a", 22), _hash(package.name + "b", 22)

@@ -1,4 +1,4 @@
-"""The verbs that change what a user has of a package: the enable family, suspend, hide, uninstall … (COMMANDS.md 6-8)."""
+"""The verbs that change what a user has of a package: enabling, suspending, hiding, removing (COMMANDS.md 6-8)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _frame(call: Call) -> str:
 
 
 def run_suspend(call: Call, verb: str) -> Answer:
-    """Answer ``suspend`` and ``unsuspend``: the printed state is a fresh reading, whoever caused it (COMMANDS.md 7.2)."""
+    """Answer ``suspend`` and ``unsuspend``: the printed state is read afresh, whoever caused it (COMMANDS.md 7.2)."""
     user, message = 0, None
     while (option := call.option()) is not None:
         if option == "--user":

@@ -65,7 +65,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Personality:
-    """A ready-made phone: `build()` gives it a fresh Android. The serial number follows from `serial_of` or the name."""
+    """A ready-made phone: `build` gives it a fresh Android. Without a serial number it gets one made from its name."""
 
     name: str
     api: int
@@ -81,7 +81,7 @@ class Personality:
         state = AndroidState(api=self.api, device_owner=self.device_owner)
         for person in self.people:
             _add_person(state, person)
-        for package in _SYSTEM_APPS + (_LAUNCHER, _DIALER):
+        for package in (*_SYSTEM_APPS, _LAUNCHER, _DIALER):
             for person in self.people:
                 _add_app(state, package, person.number, 0, system=True)
         for person in self.people:

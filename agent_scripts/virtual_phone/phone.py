@@ -1,15 +1,14 @@
-"""A phone made of software: the ADB protocol on a loopback port, a real shell, and an Android behind it (DESIGN.md 8)."""
+"""A phone made of software: the ADB protocol on a loopback port, a real shell, an Android behind it (DESIGN.md 8)."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent_scripts.virtual_phone.adbd import Connection
@@ -18,9 +17,10 @@ from agent_scripts.virtual_phone.calls import Counter
 from agent_scripts.virtual_phone.errors import PhoneCannotStart
 from agent_scripts.virtual_phone.faults import Faults
 from agent_scripts.virtual_phone.framework import answer
-from agent_scripts.virtual_phone.keys import AuthorisedKeys
+from agent_scripts.virtual_phone.keys import AuthorisedKeys, public_key
 from agent_scripts.virtual_phone.model import AndroidModel
 from agent_scripts.virtual_phone.personalities import Personality, personality
+from agent_scripts.virtual_phone.processes import Processes
 from agent_scripts.virtual_phone.userland import Userland
 
 log = logging.getLogger(__name__)
@@ -48,9 +48,13 @@ class VirtualPhone:
         known = self._saved.read_text() if self._saved.exists() else None
         self.model = AndroidModel.from_json(known) if known else chosen.build(serial)
         self.userland = Userland(self.folder, self.model.release)
+        self.processes = Processes(self.userland)
         self.faults = Faults()
         self.keys = AuthorisedKeys(self.folder / "adb_keys")
         self.authorise_all = False
+        """Whether the owner taps *Allow* for every computer at once."""
+        self.on_unknown_key: Callable[[str], None] | None = None
+        """Told the key of each computer that asks; called in the phone's thread."""
         self.commands: deque[str] = deque(maxlen=_REMEMBERED)
         """Every shell command as it arrived, oldest first."""
         self.calls: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED)
@@ -122,6 +126,7 @@ class VirtualPhone:
             server.close()
             self.die()
             await asyncio.gather(*self._connections.values(), return_exceptions=True)
+            await self.processes.wait_for_all()
             counter.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -169,7 +174,8 @@ class VirtualPhone:
             self._restart()
             return
         done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (self._restart(), done.set()))
+        self._loop.call_soon_threadsafe(self._restart)
+        self._loop.call_soon_threadsafe(done.set)
         done.wait()
 
     def factory_reset(self) -> None:
@@ -197,6 +203,18 @@ class VirtualPhone:
         known = self.model.data.properties
         return {key: known[key] for key in ("ro.product.name", "ro.product.model", "ro.product.device")}
 
+    def key_offered(self, line: bytes) -> None:
+        """Show the owner an unknown computer's key; who cannot even write one is left waiting."""
+        try:
+            public_key(line)
+        except ValueError as error:
+            log.info("a computer offered no usable key: %s", error)
+            return
+        if self.authorise_all:
+            self.keys.add(line)
+        elif self.on_unknown_key is not None:
+            self.on_unknown_key(line.decode().strip("\0 \n"))
+
     def heard(self, command: bytes) -> None:
         """Take note of a shell command."""
         self.commands.append(command.decode(errors="replace"))
@@ -204,15 +222,10 @@ class VirtualPhone:
 
     def die(self) -> None:
         """Let adbd be killed: everything in its control group dies (COMMANDS.md 14.1), connections end."""
-        self.userland.kill_processes()
+        self.processes.kill()
         for connection in list(self._connections):
             connection.abort()
 
     def reboot_requested(self) -> None:
         """Restart because a computer asked for it."""
         self._restart()
-
-
-def temporary_folder() -> Path:
-    """Return a new folder for a phone that nobody wants to keep."""
-    return Path(tempfile.mkdtemp(prefix="curfew-phone-"))

@@ -35,23 +35,11 @@ class ClosedUserListing(Enum):
     SKIPS = "35, 36"
 
 
-_OLD_LINE = (
-    "ceDataInode",
-    "installed",
-    "hidden",
-    "suspended",
-    "stopped",
-    "notLaunched",
-    "enabled",
-    "instant",
-)
+_OLD_LINE = "ceDataInode installed hidden suspended stopped notLaunched enabled instant"
 _MIDDLE_LINE = (
     "ceDataInode installed hidden suspended distractionFlags stopped notLaunched enabled instant virtual"
-).split()
-_NEW_LINE = (
-    "ceDataInode deDataInode installed hidden suspended distractionFlags stopped notLaunched enabled instant"
-    " virtual quarantined"
-).split()
+)
+_NEW_LINE = f"ceDataInode deDataInode {_MIDDLE_LINE.removeprefix('ceDataInode ')} quarantined"
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,7 @@ class Release:
     api: int
     version: str
     system_user_flags: int  # 3.2
-    user_line: tuple[str, ...]  # 5.3
+    user_line: str  # 5.3, the keys in their order
     suspension: SuspensionLayout  # 5.3
     shell_suspends: ShellSuspends  # 7.3
     closed_listing: ClosedUserListing  # 4.2
@@ -95,7 +83,6 @@ class Release:
     keep_profiles_running_line: bool = False  # 3.5
     posts_notifications: bool = True  # 12.1
     notification_id: int = 2020  # 12.1
-    missing_program: str = "inaccessible or not found"  # 13.2
 
 
 def _until_29(
@@ -126,7 +113,7 @@ def _from_30(api: int, version: str, flags: int, listing: ClosedUserListing, **m
         api=api,
         version=version,
         system_user_flags=flags,
-        user_line=tuple(_NEW_LINE if newest else _MIDDLE_LINE),
+        user_line=_NEW_LINE if newest else _MIDDLE_LINE,
         suspension=SuspensionLayout.PARAMS_WITH_USER if newest else SuspensionLayout.PARAMS,
         shell_suspends=ShellSuspends.ALLOWED,
         closed_listing=listing,
@@ -158,20 +145,20 @@ _ROWS = (
     _until_29(
         26, "8.0.0", SuspensionLayout.NOT_SHOWN, ShellSuspends.NO_PERMISSION,
         user_line=_OLD_LINE, pm_is_a_process=True, last_disabled_caller="shell:2000", create_user_exit=1,
-        posts_notifications=False, missing_program="not found",
+        posts_notifications=False,
     ),
     _until_29(
         27, "8.1.0", SuspensionLayout.NOT_SHOWN, ShellSuspends.NO_PERMISSION,
         user_line=_OLD_LINE, pm_is_a_process=True, last_disabled_caller="shell:2000",
-        posts_notifications=False, missing_program="not found",
+        posts_notifications=False,
     ),
     _until_29(
         28, "9", SuspensionLayout.MESSAGE_INLINE, ShellSuspends.USER_0_ONLY,
-        user_line=(*_OLD_LINE, "virtual"), posts_notifications=False, missing_program="not found",
+        user_line=f"{_OLD_LINE} virtual", posts_notifications=False,
     ),
     _until_29(
         29, "10", SuspensionLayout.INFO_INLINE, ShellSuspends.WITHOUT_OWNER,
-        user_line=(*_OLD_LINE, "virtual"), owner_removes_suspensions=True, notification_id=1138,
+        user_line=f"{_OLD_LINE} virtual", owner_removes_suspensions=True, notification_id=1138,
     ),
     _from_30(30, "11", 0xC13, ClosedUserListing.THROWS),
     _from_30(31, "12", 0xC13, ClosedUserListing.THROWS),

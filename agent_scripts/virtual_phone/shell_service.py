@@ -1,91 +1,72 @@
-"""``shell:``, ``shell,v2,…:`` and ``exec:``: commands in the phone's real shell (STAND_INS.md; COMMANDS.md 14.1, 14.4)."""
+"""``shell:``, ``shell,v2,…:`` and ``exec:``: commands in the phone's real shell (STAND_INS.md; COMMANDS.md 14)."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
-import os
-import pty
-import shutil
-import signal
 import struct
 import termios
-import tty
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from agent_scripts.virtual_phone.userland import Userland
+from agent_scripts.virtual_phone.processes import Process, Processes
 
 _STDIN, _STDOUT, _STDERR, _EXIT, _CLOSE_STDIN, _WINDOW = range(6)
-_PIECE = 32 * 1024
 
 
 class Channel(Protocol):
     """One open ADB stream."""
 
     async def read(self) -> bytes:
-        """Return what the peer sent next; empty when it closed the stream."""
+        """Return what the peer sent next."""
 
     async def send(self, data: bytes) -> None:
         """Send, waiting for the peer's OKAY."""
 
 
-async def run_in_pty(channel: Channel, userland: Userland, command: bytes) -> None:
+async def run_in_pty(channel: Channel, processes: Processes, command: bytes) -> None:
     """Run as the old ``shell:`` does: one raw terminal for everything, no exit code.
 
-    When the command ends or the peer leaves, the terminal hangs up and the kernel sends SIGHUP to its foreground
-    group: jobs left in the background die.
+    When the command ends or the peer leaves, the terminal hangs up: jobs left in the background die.
     """
-    await _PtyCommand(channel, userland, raw=bool(command)).run(command, framed=False)
+    process = processes.start_on_terminal(command, raw=bool(command))
+    await _run(channel, processes, process, framed=False)
 
 
-async def run_framed(channel: Channel, userland: Userland, command: bytes, *, terminal: bool) -> None:
+async def run_framed(channel: Channel, processes: Processes, command: bytes, *, terminal: bool) -> None:
     """Run as ``shell,v2`` does: packets of id, length and data; stderr apart; the exit code last."""
     if terminal:
-        await _PtyCommand(channel, userland, raw=False).run(command, framed=True)
-        return
-    process = await _start(userland, command, asyncio.subprocess.PIPE)
-    feeder = asyncio.ensure_future(_feed_framed(channel, process))
-    try:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        await asyncio.gather(
-            _forward(channel, userland, process.stdout, _STDOUT),
-            _forward(channel, userland, process.stderr, _STDERR),
-        )
-        await channel.send(_frame(_EXIT, bytes([_exit_code(await process.wait())])))
-    finally:
-        feeder.cancel()
-        _hang_up(process)
+        process = processes.start_on_terminal(command, raw=False)
+    else:
+        process = processes.start_on_pipes(command, merged=False)
+    await _run(channel, processes, process, framed=True)
 
 
-async def run_plain(channel: Channel, userland: Userland, command: bytes) -> None:
+async def run_plain(channel: Channel, processes: Processes, command: bytes) -> None:
     """Run as ``exec:`` does: one binary stream, stderr merged, no exit code."""
-    process = await _start(userland, command, asyncio.subprocess.STDOUT)
-    feeder = asyncio.ensure_future(_feed(channel, process))
+    await _run(channel, processes, processes.start_on_pipes(command, merged=True), framed=False)
+
+
+async def _run(channel: Channel, processes: Processes, process: Process, *, framed: bool) -> None:
+    feeder = asyncio.ensure_future(_feed_framed(channel, process) if framed else _feed(channel, process))
+    kinds = (_STDOUT, _STDERR) if framed else (None,)
     try:
-        assert process.stdout is not None
-        await _forward(channel, userland, process.stdout, None)
-        await process.wait()
+        outputs = zip(process.outputs, kinds, strict=False)
+        await asyncio.gather(*(_forward(channel, processes, process, out, kind) for out, kind in outputs))
+        code = await process.exited
+        if framed:
+            await channel.send(_frame(_EXIT, bytes([code])))
     finally:
         feeder.cancel()
-        _hang_up(process)
-
-
-async def _start(userland: Userland, command: bytes, stderr: int) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        userland.shell, "-c", userland.rewrite(command),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
-        cwd=userland.root, env=userland.environment(), start_new_session=True, umask=0,
-    )  # fmt: skip
+        process.tell_child()
+        process.hang_up()
 
 
 async def _forward(
-    channel: Channel, userland: Userland, source: asyncio.StreamReader, kind: int | None
+    channel: Channel, processes: Processes, process: Process, descriptor: int, kind: int | None
 ) -> None:
-    output = userland.answer_filter()
-    while data := await source.read(_PIECE):
+    output = processes.userland.answer_filter()
+    while data := await process.read(descriptor):
         await _say(channel, kind, output.feed(data))
     await _say(channel, kind, output.rest())
 
@@ -95,116 +76,25 @@ async def _say(channel: Channel, kind: int | None, data: bytes) -> None:
         await channel.send(data if kind is None else _frame(kind, data))
 
 
-async def _feed(channel: Channel, process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    while data := await channel.read():
-        process.stdin.write(data)
-    process.stdin.close()
-    _hang_up(process)
+async def _feed(channel: Channel, process: Process) -> None:
+    while True:
+        await process.write(await channel.read())
 
 
-async def _feed_framed(channel: Channel, process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
+async def _feed_framed(channel: Channel, process: Process) -> None:
     async for kind, data in _frames(channel):
         if kind == _STDIN:
-            process.stdin.write(data)
+            await process.write(data)
         elif kind == _CLOSE_STDIN:
-            process.stdin.close()
-    _hang_up(process)
-
-
-def _hang_up(process: asyncio.subprocess.Process) -> None:
-    """Tell the direct child, and only it, that the peer has gone (COMMANDS.md 14.1)."""
-    if process.returncode is None:
-        process.send_signal(signal.SIGHUP)
-
-
-class _PtyCommand:
-    """A command on a terminal of its own."""
-
-    def __init__(self, channel: Channel, userland: Userland, *, raw: bool) -> None:
-        self._channel = channel
-        self._userland = userland
-        self._raw = raw
-
-    async def run(self, command: bytes, *, framed: bool) -> None:
-        self._master, slave = pty.openpty()
-        if self._raw:
-            tty.setraw(slave)
-        os.set_blocking(self._master, False)
-        feeder = None
-        try:
-            # setsid --ctty: the shell leads a session whose terminal this is, so that hanging up reaches it.
-            words = ["-c", self._userland.rewrite(command)] if command else ["-i"]
-            process = await asyncio.create_subprocess_exec(
-                shutil.which("setsid") or "setsid", "--ctty", self._userland.shell, *words,
-                stdin=slave, stdout=slave, stderr=slave,
-                cwd=self._userland.root, env=self._userland.environment(), umask=0,
-            )  # fmt: skip
-            os.close(slave)
-            slave = -1
-            feeder = asyncio.ensure_future(self._feed(framed))
-            await self._forward(_STDOUT if framed else None)
-            code = _exit_code(await process.wait())
-            if framed:
-                await self._channel.send(_frame(_EXIT, bytes([code])))
-        finally:
-            if feeder is not None:
-                feeder.cancel()
-            if slave >= 0:
-                os.close(slave)
-            os.close(self._master)
-
-    async def _forward(self, kind: int | None) -> None:
-        output = self._userland.answer_filter()
-        while data := await self._read():
-            await _say(self._channel, kind, output.feed(data))
-        await _say(self._channel, kind, output.rest())
-
-    async def _read(self) -> bytes:
-        """Return output; empty once every process has closed the terminal (Linux: EIO)."""
-        while True:
-            try:
-                return os.read(self._master, _PIECE)
-            except BlockingIOError:
-                await _ready(self._master)
-            except OSError as error:
-                if error.errno == errno.EIO:
-                    return b""
-                raise
-
-    async def _feed(self, framed: bool) -> None:
-        if not framed:
-            while data := await self._channel.read():
-                os.write(self._master, data)
-            return
-        async for kind, data in _frames(self._channel):
-            if kind == _STDIN:
-                os.write(self._master, data)
-            elif kind == _WINDOW:
-                self._resize(data)
-
-    def _resize(self, data: bytes) -> None:
-        rows, _, columns = data.split(b",")[0].partition(b"x")
-        if rows.isdigit() and columns.isdigit():
-            size = struct.pack("HHHH", int(rows), int(columns), 0, 0)
-            fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
-
-
-async def _ready(descriptor: int) -> None:
-    loop = asyncio.get_running_loop()
-    waiting: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(descriptor, lambda: waiting.done() or waiting.set_result(None))
-    try:
-        await waiting
-    finally:
-        loop.remove_reader(descriptor)
+            process.close_stdin()
+        elif kind == _WINDOW:
+            _resize(process.terminal, data)
 
 
 async def _frames(channel: Channel) -> AsyncIterator[tuple[int, bytes]]:
     pending = b""
-    while data := await channel.read():
-        pending += data
+    while True:
+        pending += await channel.read()
         while len(pending) >= 5:
             kind, length = struct.unpack("<BI", pending[:5])
             if len(pending) < 5 + length:
@@ -213,10 +103,12 @@ async def _frames(channel: Channel) -> AsyncIterator[tuple[int, bytes]]:
             pending = pending[5 + length :]
 
 
+def _resize(terminal: int, data: bytes) -> None:
+    """Obey ``24x80,0x0``: rows and columns."""
+    rows, _, columns = data.split(b",")[0].partition(b"x")
+    if rows.isdigit() and columns.isdigit():
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", int(rows), int(columns), 0, 0))
+
+
 def _frame(kind: int, data: bytes) -> bytes:
     return struct.pack("<BI", kind, len(data)) + data
-
-
-def _exit_code(returned: int) -> int:
-    """Return the code as adbd passes it on: a signal is 128 and its number."""
-    return (0x80 | -returned) & 0xFF if returned < 0 else returned & 0xFF

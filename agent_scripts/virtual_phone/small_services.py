@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, ILLEGAL_STATE, Answer, Call, Thrown
+from agent_scripts.virtual_phone.model import SHELL_PACKAGE
 from agent_scripts.virtual_phone.policy_texts import active_admins, full, list_owners
 from agent_scripts.virtual_phone.users_and_shell import handler_frames, user_option
 
@@ -33,7 +34,13 @@ an <iconspec> is one of
 an <intentspec> is (broadcast|service|activity) <args>
   <args> are as described in `am start`
 """
-_STYLE_WORDS = {"--bigtext": 1, "--picture": 1, "--line": 1, "--conversation": 1, "--message": 1}
+_OPTIONS_WITH_VALUE = frozenset(
+    {"-i", "--icon", "-I", "--large-icon", "-c", "--content-intent", "-S", "--style"}
+    | {"--bigtext", "--picture", "--line", "--conversation", "--message"}
+)
+_PLAIN_NOTIFICATION = (
+    "contentView=null vibrate=null sound=null defaults=0x0 flags=0x0 color=0x00000000 vis=PRIVATE"
+)
 _SETTINGS_USAGE = """Settings provider (settings) commands:
   help
       Print this help text.
@@ -52,9 +59,7 @@ def run_post(call: Call) -> Answer:
             title = call.needed(option)
         elif option in ("-v", "--verbose"):
             verbose = True
-        elif option in ("-i", "--icon", "-I", "--large-icon", "-c", "--content-intent", "-S", "--style"):
-            call.needed(option)
-        elif option in _STYLE_WORDS:
+        elif option in _OPTIONS_WITH_VALUE:
             call.needed(option)
         else:
             call.out.append(NOTIFICATION_USAGE)
@@ -67,11 +72,10 @@ def run_post(call: Call) -> Answer:
         data.notifications[tag] = {"title": title, "text": text}
     channel = "shellcmd" if call.release.api == 29 else "shell_cmd"
     call.say("posting:")
-    call.say(f"  Notification(channel={channel} shortcut=null contentView=null vibrate=null sound=null defaults=0x0 flags=0x0 color=0x00000000 vis=PRIVATE)")  # fmt: skip
+    call.say(f"  Notification(channel={channel} shortcut=null {_PLAIN_NOTIFICATION})")
     if verbose:
-        call.say(
-            f"NotificationRecord(pkg=com.android.shell user=UserHandle{{0}} id={call.release.notification_id} tag={tag})"
-        )
+        place = f"pkg={SHELL_PACKAGE} user=UserHandle{{0}} id={call.release.notification_id} tag={tag}"
+        call.say(f"NotificationRecord({place})")
     return call.finish()
 
 

@@ -11,7 +11,7 @@ MAX_USERS = 4
 
 
 def run_create_user(call: Call) -> Answer:
-    """Answer ``create-user [--profileOf N --managed] [--user-type T] NAME``; on 26 it ends with 1 although it worked."""
+    """Answer ``create-user [--profileOf N --managed] [--user-type T] NAME``; 26 ends with 1 although it worked."""
     parent, kind = None, "full.SECONDARY"
     while (option := call.option()) is not None:
         if option == "--profileOf":

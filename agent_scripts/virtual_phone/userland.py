@@ -31,10 +31,23 @@ _IN_COMMANDS = re.compile(
 )
 
 _NOT_ON_PHONES = frozenset(
-    "arch ascii base32 crc32 factor halt host hexedit httpd killall5 login mix mkpasswd poweroff reboot reset"
-    " sha3sum shred sntp su w wget who".split()
+    {
+        "arch",
+        "ascii",
+        "base32",
+        "crc32",
+        "factor",
+        "halt",
+        "host",
+        "hexedit",
+        "httpd",
+        "killall5",
+        "login",
+        "mix",
+    }
+    | {"mkpasswd", "poweroff", "reboot", "reset", "sha3sum", "shred", "sntp", "su", "w", "wget", "who"}
 )
-_LENT_BY_BUSYBOX = "dd diff expr getopt gzip more modprobe stty tr vi".split()
+_LENT_BY_BUSYBOX = frozenset({"dd", "diff", "expr", "getopt", "gzip", "more", "modprobe", "stty", "tr", "vi"})
 _PHONE_UID = 2000
 
 _CALL = r"""umask 077
@@ -181,7 +194,7 @@ class Userland:
             if applet not in _NOT_ON_PHONES:
                 self._link(applet, toybox)
         if busybox:
-            lent = set(_applets(busybox, "--list")) & set(_LENT_BY_BUSYBOX)
+            lent = _LENT_BY_BUSYBOX & set(_applets(busybox, "--list"))
             for applet in sorted(lent):
                 self._link(applet, busybox)
         awk = shutil.which("original-awk")
@@ -203,7 +216,8 @@ class Userland:
         offset = _quoted(self.folder / "clock_offset")
         self._script("date", shell, _DATE.format(offset=offset, toybox=toybox))
         if os.getuid() != _PHONE_UID:
-            substituted = f"$({toybox} printf %s \"$word\" | {toybox} sed 's/%u/2000/g;s/%g/2000/g;s/%U/shell/g;s/%G/shell/g')"
+            names = "s/%u/2000/g;s/%g/2000/g;s/%U/shell/g;s/%G/shell/g"
+            substituted = f"$({words['put']} \"$word\" | {toybox} sed '{names}')"
             self._script("stat", shell, _STAT.format(toybox=toybox, substituted=substituted))
             groups = (
                 "2000(shell),1004(input),1007(log),1011(adb),1015(sdcard_rw),3003(inet),3006(net_bw_stats)"

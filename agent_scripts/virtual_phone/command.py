@@ -1,0 +1,126 @@
+"""A virtual phone by hand, to train on: it serves until Ctrl-C and obeys its owner, who types at the terminal."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from agent_scripts.virtual_phone.errors import VirtualPhoneError
+from agent_scripts.virtual_phone.phone import VirtualPhone
+
+HELP = """What the phone's owner can do:
+  allow                      tap "Allow" for the computer that asks
+  install USER PACKAGE       install an app from the store
+  remove USER PACKAGE        uninstall it
+  enable USER PACKAGE        press "Enable" in Settings
+  state USER PACKAGE         look at an app
+  reboot                     restart the phone
+  quit                       switch it off
+"""
+
+
+class Owner:
+    """The person who holds the phone: turns typed lines into what a finger would do."""
+
+    def __init__(self, phone: VirtualPhone, out: TextIO) -> None:
+        self._phone = phone
+        self._out = out
+        self._asking: list[str] = []
+        phone.on_unknown_key = self.computer_asks
+
+    def computer_asks(self, key_line: str) -> None:
+        """Show that a computer with an unknown key wants to connect."""
+        if key_line not in self._asking:
+            self._asking.append(key_line)
+            name = key_line.partition(" ")[2] or "a computer"
+            self._say(f'Allow USB debugging for {name}? Type "allow".')
+
+    def obey(self, lines: Iterable[str]) -> bool:
+        """Follow lines until they end (False) or say ``quit`` (True)."""
+        for line in lines:
+            words = line.split()
+            if words == ["quit"]:
+                return True
+            try:
+                self._do(words)
+            except VirtualPhoneError as error:
+                self._say(str(error))
+        return False
+
+    def _do(self, words: list[str]) -> None:
+        match words:
+            case []:
+                return
+            case ["allow"]:
+                self._allow()
+            case ["reboot"]:
+                self._phone.reboot()
+                self._say("restarted")
+            case [verb, user, package] if user.isdigit():
+                self._touch(verb, int(user), package)
+            case _:
+                self._say(HELP.rstrip())
+
+    def _allow(self) -> None:
+        for key_line in self._asking:
+            self._phone.authorise(key_line)
+        self._say("allowed" if self._asking else "no computer asks; connect first, then allow")
+        self._asking.clear()
+
+    def _touch(self, verb: str, user: int, package: str) -> None:
+        model = self._phone.model
+        if verb == "install":
+            model.install(user, package)
+        elif verb == "remove":
+            model.uninstall(user, package)
+        elif verb == "enable":
+            model.press_enable(user, package)
+        elif verb != "state":
+            self._say(HELP.rstrip())
+            return
+        state = model.state(user, package)
+        self._say(f"{package} in user {user}: installed={state.installed} enabled={state.enabled}")
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._out, flush=True)
+
+
+def serve_by_hand(model: str, port: int, folder: Path | None) -> int:
+    """Serve the ready-made phone `model` on 127.0.0.1:`port` until Ctrl-C or ``quit``; return the exit code.
+
+    With a folder the phone is kept there and taken up again the next time; without, it is forgotten.
+    """
+    try:
+        if folder is not None:
+            return _serve(VirtualPhone(model, folder), port)
+        with tempfile.TemporaryDirectory(prefix="curfew-phone-") as forgotten:
+            return _serve(VirtualPhone(model, Path(forgotten)), port)
+    except VirtualPhoneError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _serve(phone: VirtualPhone, port: int) -> int:
+    owner = Owner(phone, sys.stdout)
+    address = f"127.0.0.1:{phone.start(port)}"
+    switched_off = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: switched_off.set())
+    print(f"{phone.name} waits at tcp:{address}. Ctrl-C switches it off.\n{HELP}", flush=True)
+    reading = threading.Thread(target=_read_terminal, args=(owner, switched_off), daemon=True)
+    reading.start()
+    try:
+        switched_off.wait()
+    finally:
+        phone.stop()
+    return 0
+
+
+def _read_terminal(owner: Owner, switched_off: threading.Event) -> None:
+    if owner.obey(sys.stdin):
+        switched_off.set()

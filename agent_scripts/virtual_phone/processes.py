@@ -1,0 +1,167 @@
+"""Commands as processes of one phone, started and watched from its event loop.
+
+asyncio's own subprocesses are not used: they kill what they are forgotten with, and a phone's scripts must be able to
+outlive the connection that started them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import tty
+
+from agent_scripts.virtual_phone.userland import Userland
+
+_PIECE = 32 * 1024
+
+
+class Processes:
+    """Starts a phone's commands and knows which still run."""
+
+    def __init__(self, userland: Userland) -> None:
+        self.userland = userland
+        self._running: set[Process] = set()
+
+    def start_on_terminal(self, command: bytes, *, raw: bool) -> Process:
+        """Start a command (none: an interactive shell) that leads a session on a terminal of its own."""
+        master, slave = pty.openpty()
+        if raw:
+            tty.setraw(slave)
+        words: list[bytes | str] = ["-c", self.userland.rewrite(command)] if command else ["-i"]
+        # setsid --ctty: hanging up reaches the foreground group only if this is the session's terminal.
+        leader = [shutil.which("setsid") or "setsid", "--ctty", self.userland.shell]
+        try:
+            popen = self._popen([*leader, *words], slave, slave, slave, new_session=False)
+        finally:
+            os.close(slave)
+        return self._watch(popen, master, [master])
+
+    def start_on_pipes(self, command: bytes, *, merged: bool) -> Process:
+        """Start a command (none: a shell that reads its stdin) on pipes: stdin, stdout and, unless merged, stderr."""
+        words: list[bytes | str] = [self.userland.shell]
+        words += ["-c", self.userland.rewrite(command)] if command else ["-s"]
+        pipe = subprocess.PIPE
+        popen = self._popen(words, pipe, pipe, subprocess.STDOUT if merged else pipe, new_session=True)
+        assert popen.stdin is not None
+        descriptors = [
+            os.dup(stream.fileno()) for stream in (popen.stdin, popen.stdout, popen.stderr) if stream
+        ]
+        for stream in (popen.stdin, popen.stdout, popen.stderr):
+            if stream is not None:
+                stream.close()
+        return self._watch(popen, descriptors[0], descriptors[1:])
+
+    def _popen(
+        self, words: list[bytes | str], stdin: int, stdout: int, stderr: int, *, new_session: bool
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            words, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0, start_new_session=new_session,
+            cwd=self.userland.root, env=self.userland.environment(), umask=0,
+        )  # fmt: skip
+
+    def _watch(self, popen: subprocess.Popen[bytes], stdin: int, outputs: list[int]) -> Process:
+        process = Process(popen, stdin, outputs)
+        self._running.add(process)
+        process.exited.add_done_callback(lambda _: self._running.discard(process))
+        return process
+
+    def kill(self) -> None:
+        """End every command and whatever it left behind, however well detached (COMMANDS.md 14.1)."""
+        self.userland.kill_processes()
+        for process in self._running:
+            process.kill()
+
+    async def wait_for_all(self) -> None:
+        """Wait until no command runs any more."""
+        await asyncio.gather(*(process.exited for process in self._running))
+
+
+class Process:
+    """One command: what it writes can be read, what it reads can be written, and its end awaited."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], stdin: int, outputs: list[int]) -> None:
+        self._popen = popen
+        self._stdin = stdin
+        self.outputs = outputs
+        self._open = {stdin, *outputs}
+        for descriptor in self._open:
+            os.set_blocking(descriptor, False)
+        loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[int] = loop.create_future()
+        """The exit code as adbd passes it on: for a signal 128 and its number."""
+        self._pidfd = os.pidfd_open(popen.pid)
+        loop.add_reader(self._pidfd, self._reap)
+
+    def _reap(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        code = self._popen.wait()
+        self.exited.set_result((0x80 | -code) & 0xFF if code < 0 else code & 0xFF)
+
+    async def read(self, descriptor: int) -> bytes:
+        """Return output; empty once every process has closed its end (a terminal says EIO then)."""
+        while True:
+            try:
+                return os.read(descriptor, _PIECE)
+            except BlockingIOError:
+                await _ready(descriptor)
+            except OSError:
+                return b""
+
+    async def write(self, data: bytes) -> None:
+        """Pass `data` to the command's stdin; what a command no longer reads is dropped."""
+        while data and self._stdin in self._open:
+            try:
+                data = data[os.write(self._stdin, data) :]
+            except BlockingIOError:
+                await _ready(self._stdin, to_write=True)
+            except OSError:
+                return
+
+    def close_stdin(self) -> None:
+        """Let the command read the end of its input."""
+        self._close(self._stdin)
+
+    @property
+    def terminal(self) -> int:
+        """The descriptor of the terminal's near side."""
+        return self._stdin
+
+    def hang_up(self) -> None:
+        """Close our ends: a terminal then hangs up, and the kernel sends SIGHUP to its foreground group."""
+        for descriptor in list(self._open):
+            self._close(descriptor)
+
+    def tell_child(self) -> None:
+        """Send SIGHUP to the direct child, and only it (COMMANDS.md 14.1)."""
+        if not self.exited.done():
+            self._popen.send_signal(signal.SIGHUP)
+
+    def kill(self) -> None:
+        """End the command itself."""
+        if not self.exited.done():
+            self._popen.kill()
+
+    def _close(self, descriptor: int) -> None:
+        if descriptor in self._open:
+            self._open.discard(descriptor)
+            os.close(descriptor)
+
+
+async def _ready(descriptor: int, *, to_write: bool = False) -> None:
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[None] = loop.create_future()
+
+    def arrived() -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+
+    (loop.add_writer if to_write else loop.add_reader)(descriptor, arrived)
+    try:
+        await waiting
+    finally:
+        (loop.remove_writer if to_write else loop.remove_reader)(descriptor)

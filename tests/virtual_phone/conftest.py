@@ -1,0 +1,70 @@
+"""Phones, a computer's key, and a computer that connects with adb-shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from adb_shell.adb_device import AdbDeviceTcp
+from adb_shell.auth.keygen import keygen
+from adb_shell.auth.sign_cryptography import CryptographySigner
+
+from agent_scripts.virtual_phone import VirtualPhone
+
+PhoneMaker = Callable[..., VirtualPhone]
+
+
+class Computer:
+    """A computer with its own adb key, known to the phones it is given."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "adbkey"
+        keygen(str(self._path))
+        self.key_line = self._path.with_suffix(".pub").read_text()
+        self.signer = CryptographySigner(str(self._path))
+
+    def connect(self, phone: VirtualPhone, *, timeout_s: float = 5) -> AdbDeviceTcp:
+        device = AdbDeviceTcp("127.0.0.1", phone.port, default_transport_timeout_s=timeout_s)
+        device.connect(rsa_keys=[self.signer], auth_timeout_s=timeout_s)
+        return device
+
+
+@pytest.fixture(scope="session")
+def computer(tmp_path_factory: pytest.TempPathFactory) -> Computer:
+    return Computer(tmp_path_factory.mktemp("computer"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Computer:
+    return Computer(tmp_path_factory.mktemp("stranger"))
+
+
+@pytest.fixture
+def make_phone(tmp_path: Path, computer: Computer) -> Iterator[PhoneMaker]:
+    """Start phones that know the computer; they are stopped at the end of the test."""
+    phones: list[VirtualPhone] = []
+
+    def make(kind: str = "pixel-14", *, knows: bool = True) -> VirtualPhone:
+        phone = VirtualPhone(kind, tmp_path / f"phone-{len(phones)}")
+        phones.append(phone)
+        if knows:
+            phone.authorise(computer.key_line)
+        phone.start()
+        return phone
+
+    yield make
+    for phone in phones:
+        phone.stop()
+
+
+@pytest.fixture
+def phone(make_phone: PhoneMaker) -> VirtualPhone:
+    return make_phone()
+
+
+@pytest.fixture
+def device(phone: VirtualPhone, computer: Computer) -> Iterator[AdbDeviceTcp]:
+    connected = computer.connect(phone)
+    yield connected
+    connected.close()
