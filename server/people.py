@@ -104,12 +104,13 @@ def put_person(
         raise Malformed(
             "role_missing", "a person needs a role", f"name one of: {', '.join(r.value for r in Role)}"
         )
+    password_hash = hashed_password(name, password)
     stored = session.scalar(select(PersonTable).where(PersonTable.name == name))
     action = "person changed" if stored else "person added"
     if stored is None:
         stored = PersonTable(name=name, created_at=now)
         session.add(stored)
-    stored.password_hash = hashed_password(name, password)
+    stored.password_hash = password_hash
     stored.password_changed_at = now
     stored.roles = " ".join(sorted(role.value for role in wanted))
     session.flush()

@@ -54,7 +54,9 @@ def guard_pages(app: Flask) -> None:
     # A form stays good as long as its session: a page left open over lunch must still work.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     csrf = CSRFProtect(app)
-    manager = LoginManager(app)
+    manager = LoginManager()
+    # Its context processor would ask the database who is signed in even for the page that says the database fails.
+    manager.init_app(app, add_context_processor=False)
     manager.user_loader(_load)
 
     def refuse_foreign_forms() -> None:

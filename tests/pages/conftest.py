@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.pages.office import Office, make_office
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """A server with nothing in it yet but its tables."""
+    made = make_office(tmp_path)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def staffed(office: Office, tmp_path: Path) -> Office:
+    """A server with a policy in force and one station."""
+    office.publish()
+    office.station("Bench 2", tmp_path / "station.pem")
+    return office
+
+
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium; without one the tests fail rather than look passed."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.fail(
+            "the pages were NOT looked at: no Chromium is installed; run: sudo apt-get install -y chromium"
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
+        yield browser
+        browser.close()

@@ -1,0 +1,44 @@
+"""The audit page: rows for auditors, and a broken chain is said loudly."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from server import audit
+from server.pages.audit import ROWS_PER_PAGE
+from server.people import Role
+from tests.pages.office import Office, now
+
+HERE = "https://localhost"
+
+
+def test_the_chain_is_listed_and_verified(office: Office) -> None:
+    page = office.client(Role.AUDITOR).get("/audit?verify=yes", base_url=HERE).text
+
+    assert "person added" in page
+    assert "The chain is whole: 2 rows" in page
+
+
+def test_a_tampered_row_is_named(office: Office) -> None:
+    client = office.client(Role.AUDITOR)
+    with office.database.writing() as session:
+        session.execute(text("update audit set actor = 'x' where number = 1"))
+
+    page = client.get("/audit?verify=yes", base_url=HERE).text
+
+    assert "The chain is broken:" in page
+    assert "row 1 was altered after it was written" in page
+
+
+def test_a_long_chain_is_shown_in_pages(office: Office) -> None:
+    client = office.client(Role.AUDITOR)
+    with office.database.writing() as session:
+        for number in range(ROWS_PER_PAGE):
+            audit.record(session, "test", "counted", f"subject {number}", {}, now())
+
+    first = client.get("/audit", base_url=HERE).text
+    second = client.get("/audit?before=3", base_url=HERE).text
+
+    assert "/audit?before=3" in first
+    assert "person added" not in first
+    assert "person added" in second

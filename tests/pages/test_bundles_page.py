@@ -1,0 +1,105 @@
+"""The bundles page: versions, signers, expiry, stage, and the deadline in its zone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from policy.document import Policy, Ring
+from policy.verdict import Stage
+from server.pages.bundles import ring_lines, stage_of_first_ring
+from server.people import Role
+from tests.pages.office import Office, policy_in_force
+
+HERE = "https://localhost"
+NOON = datetime(2023, 3, 15, 12, 0, tzinfo=UTC)
+
+
+def policy(**changes: object) -> Policy:
+    return replace(
+        policy_in_force(),
+        deadline=NOON,
+        review_at=NOON + timedelta(days=30),
+        ends_at=NOON + timedelta(days=60),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def bundles(office: Office) -> str:
+    return str(office.client(Role.AUTHOR).get("/bundles", base_url=HERE).text)
+
+
+def test_without_a_bundle_the_page_says_how_to_publish_one(office: Office) -> None:
+    page = bundles(office)
+
+    assert "Nothing is published yet" in page
+    assert "curfew-server publish FOLDER" in page
+
+
+def test_the_current_bundle_shows_stage_signers_and_expiry(office: Office) -> None:
+    office.publish(3)
+
+    page = bundles(office)
+
+    assert "In force: number 3" in page
+    assert ">enforce<" in page
+    assert "a1a1a1a1a1a1a1a1" in page
+    assert "Signatures expire" in page
+    assert "(in 19 days)" in page or "(in 20 days)" in page
+
+
+def test_the_deadline_is_shown_in_its_zone_and_in_utc(office: Office) -> None:
+    office.publish(policy=replace(policy(), ends_at=NOON + timedelta(days=9000), time_zone="Europe/Brussels"))
+
+    page = bundles(office)
+
+    assert "2023-03-15 13:00 Europe/Brussels (UTC+01:00)" in page
+    assert "2023-03-15 12:00 UTC" in page
+
+
+def test_older_versions_stay_listed(office: Office) -> None:
+    office.publish(1)
+    office.publish(2)
+
+    page = bundles(office)
+
+    assert page.count('<th scope="row">') == 2
+    assert page.count(">in force<") == 1
+
+
+@pytest.mark.parametrize(
+    ("time", "changes", "stage"),
+    [
+        (NOON - timedelta(seconds=1), {}, Stage.REMIND),
+        (NOON, {}, Stage.ENFORCE),
+        (NOON + timedelta(days=30), {}, Stage.PAUSED),
+        (NOON + timedelta(days=60), {}, Stage.LIFTED),
+        (NOON, {"lifted": True}, Stage.LIFTED),
+        (NOON, {"rings": (Ring(1.0, NOON + timedelta(days=1)),)}, Stage.REMIND),
+        (NOON, {"rings": (Ring(0.1, NOON), Ring(1.0, NOON + timedelta(days=1)))}, Stage.ENFORCE),
+    ],
+)
+def test_the_stage_follows_from_policy_and_time(
+    time: datetime, changes: dict[str, object], stage: Stage
+) -> None:
+    assert stage_of_first_ring(policy(**changes), time) is stage
+
+
+def test_rings_tell_the_share_they_add_and_never_start_before_the_deadline() -> None:
+    rings = (Ring(0.1, NOON - timedelta(days=1)), Ring(1.0, NOON + timedelta(days=1)))
+
+    first, second = ring_lines(policy(rings=rings), NOON)
+
+    assert (first.from_percent, first.to_percent, first.starts_at, first.started) == (0, 10, NOON, True)
+    assert (second.from_percent, second.to_percent, second.started) == (10, 100, False)
+
+
+def test_a_demo_says_so_on_every_page(office: Office) -> None:
+    office.publish(demo=True)
+
+    client = office.client(Role.AUTHOR)
+
+    for address in ("/", "/bundles", "/account"):
+        assert "Nothing here is in force." in client.get(address, base_url=HERE).text

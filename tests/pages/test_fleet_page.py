@@ -1,0 +1,141 @@
+"""The fleet page: counts, search, filter, paging, and no holder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from policy.report import Consent
+from server.pages.fleet import ROWS_PER_PAGE
+from server.people import Role
+from tests.pages.office import COMPLIANT, UNREADABLE, Office, now, policy_in_force
+
+HERE = "https://localhost"
+
+
+def fleet(office: Office, query: str = "") -> str:
+    return str(office.client(Role.TECHNICIAN).get(f"/{query}", base_url=HERE).text)
+
+
+def test_an_empty_fleet_says_how_phones_get_here(office: Office) -> None:
+    page = fleet(office)
+
+    assert "No phone is known yet" in page
+    assert "curfew-agent provision" in page
+
+
+def test_a_violating_phone_shows_what_was_found_and_what_is_off(staffed: Office) -> None:
+    staffed.report(staffed.phone())
+
+    page = fleet(staffed)
+
+    assert "violating" in page
+    assert "TikTok" in page
+    assert "1 app" in page
+    assert "Bench 2" in page
+    assert "(5 minutes ago)" in page
+
+
+def test_holders_are_not_on_the_fleet_page_and_cannot_be_searched(staffed: Office) -> None:
+    staffed.report(staffed.phone(holder="mailbox-4711"))
+
+    assert "mailbox-4711" not in fleet(staffed)
+    assert "No phone matches" in fleet(staffed, "?search=mailbox-4711")
+
+
+def test_phones_are_found_by_label(staffed: Office) -> None:
+    staffed.phone(label="spare of the front desk")
+    staffed.phone(label="drawer")
+
+    page = fleet(staffed, "?search=FRONT")
+
+    assert "spare of the front desk" in page
+    assert "drawer" not in page
+
+
+def test_the_filter_shows_one_standing(staffed: Office) -> None:
+    staffed.report(staffed.phone(label="the good one"), **COMPLIANT)
+    staffed.report(staffed.phone(label="the dark one"), **UNREADABLE)
+
+    page = fleet(staffed, "?standing=unreadable")
+
+    assert "the dark one" in page
+    assert "the good one" not in page
+    assert '<option value="unreadable" selected>' in page
+
+
+def test_a_silent_phone_is_not_counted_as_compliant(staffed: Office) -> None:
+    overdue = policy_in_force().overdue_limit + timedelta(days=1)
+    staffed.report(staffed.phone(label="long gone"), **COMPLIANT, checked_at=now() - overdue)
+
+    assert "long gone" in fleet(staffed, "?standing=silent")
+    assert "long gone" not in fleet(staffed, "?standing=compliant")
+
+
+def test_a_declined_phone_is_listed(staffed: Office) -> None:
+    staffed.phone(label="no thank you", consent=Consent.DECLINED)
+
+    assert "no thank you" in fleet(staffed, "?standing=declined")
+
+
+def test_phones_that_wait_for_the_lift_are_counted_by_age(staffed: Office) -> None:
+    staffed.report(staffed.phone())
+    staffed.publish(2, policy=replace(policy_in_force(), lifted=True))
+
+    page = fleet(staffed)
+
+    assert "Waiting for the lift" in page
+    assert "checked within the last day" in page
+
+
+@pytest.mark.parametrize(
+    "query", ["?standing=nonsense", "?page=x", "?page=-3", "?page=0", "?search=" + "x" * 5000]
+)
+def test_a_nonsense_address_still_shows_the_table(staffed: Office, query: str) -> None:
+    staffed.phone()
+
+    answer = staffed.client(Role.AUTHOR).get(f"/{query}", base_url=HERE)
+
+    assert answer.status_code == 200
+
+
+def test_a_page_beyond_the_end_leads_back(staffed: Office) -> None:
+    staffed.phone()
+
+    assert "Show all phones" in fleet(staffed, "?page=99999999999999999999")
+
+
+def test_a_large_fleet_is_shown_in_pages(staffed: Office) -> None:
+    for number in range(ROWS_PER_PAGE + 5):
+        staffed.phone(label=f"phone {number:04}")
+
+    first, second = fleet(staffed), fleet(staffed, "?page=2")
+
+    assert 'rel="next" href="/?page=2"' in first
+    assert 'rel="prev"' not in first
+    assert "phone 0104" not in first
+    assert "phone 0104" in second
+    assert 'rel="prev" href="/"' in second
+    assert 'rel="next"' not in second
+
+
+def test_paging_keeps_search_and_filter(staffed: Office) -> None:
+    for number in range(ROWS_PER_PAGE + 1):
+        staffed.phone(label=f"phone {number:04}")
+
+    page = fleet(staffed, "?search=phone&standing=unseen")
+
+    assert "search=phone&amp;standing=unseen&amp;page=2" in page
+
+
+def test_an_alarm_is_shown_above_the_table(staffed: Office) -> None:
+    phone = staffed.phone()
+    report = staffed.report(phone)
+    staffed.send_reports([replace(report, operator="somebody else")])
+
+    page = fleet(staffed)
+
+    assert "Needs a person" in page
+    assert "conflict" in page

@@ -1,0 +1,232 @@
+"""The pages in a real browser over TLS: without scripts, with scripts, by keyboard, on a narrow screen, in the dark.
+
+Screenshots land in the folder that the environment variable SCREENSHOTS names, else in the test's own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from policy.names import PhoneId
+from policy.report import Consent
+from server.people import Role
+from tests.pages.office import COMPLIANT, PASSWORD, UNREADABLE, Office, served
+
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 390, "height": 844}
+
+UNLABELLED = """
+() => [...document.querySelectorAll("input:not([type=hidden]), select")].filter(f => !f.labels.length).length
+"""
+HEADLESS = """
+() => [...document.querySelectorAll("table")].filter(t => !t.querySelector("th[scope=col]")).length
+"""
+CONTRAST = """
+() => {
+  const channel = v => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+  const parse = c => c.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c.length === 3 || c[3] === 1) return c;
+    }
+    return [255, 255, 255];
+  };
+  const low = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (!own || !e.getClientRects().length) continue;
+    const a = light(parse(getComputedStyle(e).color)), b = light(ground(e));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) low.push(`${e.tagName} ${e.className} "${e.textContent.trim().slice(0, 30)}" ${ratio.toFixed(2)}`);
+  }
+  return low;
+}
+"""
+
+
+@dataclass
+class Visit:
+    """An office being served, one phone of it to look at, and a folder for screenshots."""
+
+    office: Office
+    address: str
+    violating: PhoneId
+    unreadable: PhoneId
+    folder: Path
+
+    def sign_in(self, page: Page) -> None:
+        page.goto(f"{self.address}/")
+        page.get_by_label("Name").fill("m.weber")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+
+    def picture(self, page: Page, name: str) -> None:
+        page.screenshot(path=self.folder / f"{name}.png", full_page=True)
+
+
+@pytest.fixture
+def visit(office: Office, tmp_path: Path) -> Iterator[Visit]:
+    office.person("m.weber", Role.TECHNICIAN, Role.AUDITOR)
+    office.publish()
+    office.station("Bench 2, building A", tmp_path / "station.pem")
+    violating, unreadable = office.phone(), office.phone("Galaxy S23", label="spare of the front desk")
+    office.report(violating)
+    office.report(unreadable, **UNREADABLE)
+    office.report(office.phone("Fairphone 5"), **COMPLIANT)
+    office.phone("Pixel 7", consent=Consent.DECLINED)
+    office.phone("Xperia 1")
+    folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    with served(office) as address:
+        yield Visit(office, address, violating, unreadable, folder)
+
+
+@contextmanager
+def opened(browser: Browser, **settings: object) -> Iterator[Page]:
+    context = browser.new_context(ignore_https_errors=True, **{"viewport": WIDE, **settings})  # type: ignore[arg-type]
+    context.set_default_timeout(20_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize("scripts", [False, True], ids=["without scripts", "with scripts"])
+def test_a_technician_goes_from_signing_in_to_a_phone_and_out_again(
+    chromium: Browser, visit: Visit, scripts: bool
+) -> None:
+    with opened(chromium, java_script_enabled=scripts) as page:
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+
+        visit.sign_in(page)
+        expect(page.get_by_role("heading", name="Fleet")).to_be_visible()
+        page.get_by_label("Search").fill("front desk")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_role("link", name="spare of the front desk").click()
+        expect(page.get_by_text("silence is unknown, never compliant")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+
+    assert complaints == []
+
+
+def test_a_wrong_password_is_explained(chromium: Browser, visit: Visit) -> None:
+    with opened(chromium, java_script_enabled=False) as page:
+        page.goto(f"{visit.address}/")
+        visit.picture(page, "sign-in")
+        page.get_by_label("Name").fill("m.weber")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+
+        expect(page.get_by_role("alert")).to_contain_text("Name and password do not match.")
+        visit.picture(page, "sign-in-wrong")
+
+
+def test_a_code_is_made_and_shown_and_a_station_revoked(chromium: Browser, visit: Visit) -> None:
+    with opened(chromium, java_script_enabled=False) as page:
+        visit.sign_in(page)
+        page.get_by_role("link", name="Stations").click()
+        visit.picture(page, "stations")
+        page.get_by_label("Who or what it is for").fill("bench 3")
+        page.get_by_role("button", name="Make a code").click()
+        expect(page.get_by_text("curfew-agent enrol curfew1:")).to_be_visible()
+        expect(page.get_by_role("img", name="QR code")).to_be_visible()
+        visit.picture(page, "enrolment-code")
+
+        page.get_by_role("link", name="Stations", exact=True).click()
+        page.get_by_role("link", name="Revoke Bench 2, building A").click()
+        visit.picture(page, "revoke")
+        page.get_by_role("button", name="Revoke Bench 2, building A").click()
+        expect(page.get_by_text("Bench 2, building A is revoked")).to_be_visible()
+
+
+def test_filters_work_by_link_and_by_form(chromium: Browser, visit: Visit) -> None:
+    with opened(chromium, java_script_enabled=False) as page:
+        visit.sign_in(page)
+        page.get_by_role("list", name="Phones by standing").get_by_role("link", name="unreadable").click()
+        rows = page.get_by_role("table").get_by_role("row")
+        expect(rows).to_have_count(2)
+
+        page.get_by_label("Standing", exact=True).select_option("compliant")
+        page.get_by_role("button", name="Show").click()
+        expect(rows).to_have_count(2)
+        expect(page.get_by_role("link", name="Fairphone 5")).to_be_visible()
+
+
+def test_the_keyboard_reaches_everything_visibly(chromium: Browser, visit: Visit) -> None:
+    with opened(chromium) as page:
+        visit.sign_in(page)
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+        visit.picture(page, "keyboard")
+
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "() => [document.activeElement.closest('main') !== null,"
+            " getComputedStyle(document.activeElement).outlineStyle]"
+        )
+
+    assert focused == [True, "solid"]
+
+
+def addresses(visit: Visit) -> dict[str, str]:
+    return {
+        "fleet": "/",
+        "nothing-found": "/?search=zzz",
+        "phone-violating": f"/phones/{visit.violating}",
+        "phone-unreadable": f"/phones/{visit.unreadable}",
+        "bundles": "/bundles",
+        "stations": "/stations",
+        "account": "/account",
+        "audit": "/audit?verify=yes",
+        "not-there": "/phones/nonsense",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_its_ground(chromium: Browser, visit: Visit, scheme: str) -> None:
+    with opened(chromium, color_scheme=scheme) as page:
+        visit.sign_in(page)
+        for name, address in addresses(visit).items():
+            page.goto(visit.address + address)
+            visit.picture(page, f"{name}-{scheme}")
+
+            assert page.evaluate(CONTRAST) == [], name
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(chromium: Browser, visit: Visit) -> None:
+    with opened(chromium, viewport=NARROW, device_scale_factor=2) as page:
+        visit.sign_in(page)
+        for name, address in addresses(visit).items():
+            page.goto(visit.address + address)
+            visit.picture(page, f"{name}-narrow")
+
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= NARROW["width"], name
+
+
+def test_every_field_has_a_label_and_every_table_its_headers(chromium: Browser, visit: Visit) -> None:
+    with opened(chromium) as page:
+        visit.sign_in(page)
+        for name, address in addresses(visit).items():
+            page.goto(visit.address + address)
+
+            assert page.evaluate(UNLABELLED) == 0, name
+            assert page.evaluate(HEADLESS) == 0, name
+            assert page.locator("h1").count() == 1, name
+
+
+def test_an_injected_script_does_not_run(chromium: Browser, visit: Visit) -> None:
+    visit.office.phone(label="<img src=x onerror=document.title='owned'>")
+    with opened(chromium) as page:
+        visit.sign_in(page)
+
+        assert page.evaluate("() => document.querySelectorAll('main img').length") == 0
+        assert "owned" not in page.title()

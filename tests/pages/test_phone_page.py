@@ -1,0 +1,181 @@
+"""One phone's page: verdict, actions, what was asked, what was not read, and that silence is unknown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from policy.document import Exemption, Fleet
+from policy.names import PhoneId
+from policy.report import Consent
+from server.people import Right, Role, roles_with
+from tests.pages.office import COMPLIANT, OUTLOOK, TIKTOK, UNREADABLE, Office, now
+
+HERE = "https://localhost"
+
+
+def page_of(office: Office, phone_id: str, role: Role = Role.TECHNICIAN) -> str:
+    return str(office.client(role).get(f"/phones/{phone_id}", base_url=HERE).text)
+
+
+def section(page: str, heading: str) -> str:
+    """Return the words under a heading, without their markup."""
+    found = re.search(rf"<h2>{heading}</h2>(.*?)(?=<h2>|</main>)", page, re.DOTALL)
+    assert found, f"no section {heading}"
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[1]))
+
+
+def test_the_page_says_what_was_found_where(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone)
+
+    found = section(page_of(staffed, phone), "Banned apps found")
+
+    assert "TikTok" in found
+    assert TIKTOK in found
+    assert "0 (personal)" in found
+
+
+def test_the_page_says_what_was_done_and_what_reading_back_showed(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone)
+
+    done = section(page_of(staffed, phone), "What was done")
+
+    assert "disable" in done
+    assert OUTLOOK in done
+    assert "Reading back showed the change." in done
+
+
+def test_managed_apps_are_shown_before_and_after(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone)
+
+    managed = section(page_of(staffed, phone), "Managed apps, before and after")
+
+    assert "on (default) off (disabled by user)" in managed
+
+
+def test_the_page_lists_what_was_asked_and_nothing_else(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone)
+
+    asked = section(page_of(staffed, phone), "What was asked")
+
+    assert TIKTOK in asked
+    assert "0 (personal), 10 (work profile)" in asked
+    assert "users exit 0, packages exit 0" in asked
+
+
+def test_what_was_not_read_is_listed(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, **UNREADABLE)
+
+    not_read = section(page_of(staffed, phone), "What was not read")
+
+    assert f"{TIKTOK}: the answer was cut" in not_read
+    assert "command packages did not come to its end" in not_read
+    assert f"state of {OUTLOOK} in user 10" in not_read
+    assert "neither as compliant nor as violating" in not_read
+
+
+def test_an_unreadable_phone_does_not_look_free_of_banned_apps(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, **UNREADABLE)
+
+    assert "says nothing" in section(page_of(staffed, phone), "Banned apps found")
+
+
+def test_a_full_reading_says_that_nothing_was_left_out(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, **COMPLIANT)
+
+    assert "Everything that was asked was answered." in page_of(staffed, phone)
+
+
+def test_the_ledger_is_shown_with_what_restoring_puts_back(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone)
+
+    ledger = section(page_of(staffed, phone), "Ledger")
+
+    assert OUTLOOK in ledger
+    assert "on (default)" in ledger
+    assert "disabled by us" in ledger
+
+
+def test_history_lists_reports_newest_first(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, checked_at=now() - timedelta(days=2))
+    staffed.report(phone, **COMPLIANT)
+
+    history = section(page_of(staffed, phone), "Earlier reports")
+
+    assert history.index("compliant") < history.index("violating")
+
+
+@pytest.mark.parametrize("changes", [COMPLIANT, UNREADABLE, {}])
+def test_silence_is_said_to_be_unknown(staffed: Office, changes: dict[str, object]) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, **changes)
+
+    assert "silence is unknown, never compliant" in page_of(staffed, phone)
+
+
+def test_a_phone_never_checked_says_how_to_check_it(staffed: Office) -> None:
+    page = page_of(staffed, staffed.phone())
+
+    assert "silence is unknown, never compliant" in page
+    assert "curfew-agent check" in page
+    assert "No report has arrived yet." in page
+
+
+def test_a_declined_phone_says_that_nothing_is_asked(staffed: Office) -> None:
+    page = page_of(staffed, staffed.phone(consent=Consent.DECLINED))
+
+    assert "Nothing is asked of this phone" in page
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_holder_is_shown_to_those_whose_task_needs_it_only(staffed: Office, role: Role) -> None:
+    phone = staffed.phone(holder="mailbox-4711")
+
+    shown = "mailbox-4711" in page_of(staffed, phone, role)
+
+    assert shown == (role in roles_with(Right.SEE_HOLDERS))
+
+
+def test_an_exempt_phone_is_marked(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.publish(fleet=Fleet(1, (Exemption(phone, now() + timedelta(days=3), "liaison"),)))
+
+    assert '<span class="tag">exempt</span>' in page_of(staffed, phone)
+
+
+def test_contradicting_ledgers_show_the_commands_to_type(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, contradictions=("pm enable --user 10 com.microsoft.office.outlook",))
+
+    page = page_of(staffed, phone)
+
+    assert "The ledgers contradict each other." in page
+    assert "pm enable --user 10 com.microsoft.office.outlook" in page
+
+
+def test_an_alarm_about_the_phone_is_shown(staffed: Office) -> None:
+    phone = staffed.phone()
+    report = staffed.report(phone)
+    staffed.send_reports([replace(report, operator="somebody else")])
+
+    assert "One report id came twice with different content." in page_of(staffed, phone)
+
+
+@pytest.mark.parametrize("address", [str(PhoneId.random()), "nonsense", "..%2f..", "X" * 3000, "0"])
+def test_an_unknown_phone_is_a_page_with_a_way_on(staffed: Office, address: str) -> None:
+    answer = staffed.client(Role.TECHNICIAN).get(f"/phones/{address}", base_url=HERE)
+
+    assert answer.status_code == 404
+    assert "Go to the fleet" in answer.text
