@@ -122,7 +122,7 @@ def key(file: Path, encrypt: bool) -> None:
 @click.argument("document", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--key", "key_uri", required=True, help=_KEY_HELP)
 @click.option("--yes", is_flag=True, help="Sign without being asked.")
-@click.option("--replace", is_flag=True, help="Throw an open draft away first.")
+@click.option("--replace", is_flag=True, help="Throw an open policy draft away first.")
 def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -> None:
     """Show what DOCUMENT says (a policy, or the fleet's exemptions), ask, and sign those very bytes."""
     data = document.read_bytes()
@@ -136,7 +136,7 @@ def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -
     _confirm(yes, f"Sign this as policy number {number}?")
     signer = _open_key(key_uri, repository.approver_keys(folder))
     if replace:
-        TrustFolder(folder).discard_draft()
+        TrustFolder(folder).discard_policy_draft()
     draft = repository.sign_policy(folder, data, signer, datetime.now(UTC))
     click.echo(f"signed by {', '.join(draft.signed_by)}: {len(draft.signed_by)} of {draft.threshold}")
     click.echo(f"holds until {draft.expires:%Y-%m-%d %H:%M} UTC")

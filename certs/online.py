@@ -109,14 +109,10 @@ def adopt(
     offered = reachable(files)
     if not current and not needs_renewal(offered, now):
         return verify_publication(offered, current, now), offered
-    roots = {name: data for name, data in current.items() if name.endswith(".root.json")}
-    documents = {
-        name: data
-        for name, data in offered.items()
-        if name != TIMESTAMP_FILE and not name.endswith(f".{SNAPSHOT}.json")
-    }
-    fresh = renew({**documents, **roots}, signers, now, after=(files, current))
-    served = reachable({**roots, **documents, **fresh})
+    documents = {name: data for name, data in offered.items() if not _is_online(name)}
+    own = {name: data for name, data in current.items() if _is_online(name) or name.endswith(".root.json")}
+    basis = {**documents, **own}
+    served = reachable({**basis, **renew(basis, signers, now, after=(files,))})
     return verify_publication(served, current, now), served
 
 
@@ -230,11 +226,14 @@ def _refuse_rewritten_names(files: Files, current: Files) -> None:
             f"a publication has no file named {foreign[0]!r}; hand over the files of one folder only"
         )
     for name in sorted(files.keys() & current.keys()):
-        own = name == TIMESTAMP_FILE or name.endswith(f".{SNAPSHOT}.json")
-        if not own and files[name] != current[name]:
+        if not _is_online(name) and files[name] != current[name]:
             raise VersionWentBack(
                 f"{name} was published with another content; publish from the newest folder"
             )
+
+
+def _is_online(name: str) -> bool:
+    return name == TIMESTAMP_FILE or name.endswith(f".{SNAPSHOT}.json")
 
 
 def _refuse_lower_versions(files: Files, current: Files) -> None:

@@ -100,6 +100,8 @@ def create_repository(
         raise RepositoryProblem(
             f"{needed} of {count} approvers cannot sign; name at least {needed} approvers"
         )
+    if approver_keys and len({key.keyid for key in approver_keys.values()}) != count:
+        raise RepositoryProblem("the same approver key is named twice; two signatures need two keys")
     place.keys.mkdir(parents=True, mode=0o700)
     keys: dict[str, tuple[Key, ...]] = {
         role: (new_key(place, role, passphrase if role == ROOT else None),)
@@ -107,8 +109,6 @@ def create_repository(
     }
     new_key(place, FLEET, None)
     keys[TARGETS] = _approver_keys(place, approver_keys, count, passphrase)
-    if len({key.keyid for key in keys[TARGETS]}) != count:
-        raise RepositoryProblem("the same approver key is named twice; two signatures need two keys")
     create_private_file(place.keys / "organisation.key", secrets.token_hex(32).encode() + b"\n")
     # TLS peers judge certificates by their own clocks, so these begin at the real time and not at a story's.
     create_authority(place.tls)

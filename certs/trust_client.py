@@ -95,7 +95,7 @@ class TrustClient:
     def stored(self) -> AcceptedBundle | None:
         """Return the bundle in force, None if none was accepted yet; offline, and without looking at expiry.
 
-        Raises `StoredDamaged` if the file cannot be read any more.
+        Raises `StoredDamaged` if the file cannot be read any more, `RuleUnknown` if an older software cannot.
         """
         state = self._load()
         return state.accepted if state else None

@@ -70,6 +70,12 @@ class TrustFolder:
         for name in sorted(self.drafted(), key=_documents_first, reverse=True):
             (self.path / "draft" / name).unlink(missing_ok=True)
 
+    def discard_policy_draft(self) -> None:
+        """Throw the policy that waits for signatures away; a drafted root or fleet document stays."""
+        for name in sorted(self.drafted(), key=_documents_first, reverse=True):
+            if name.endswith((".targets.json", ".policy.json")):
+                (self.path / "draft" / name).unlink(missing_ok=True)
+
     def local_signers(self, keyids: Collection[str]) -> Iterator[Signer]:
         """Yield the signers of unencrypted key files at hand whose keys are among `keyids`, current ones first."""
         for file in (*sorted(self.keys.glob("*.pem")), *sorted((self.keys / "retired").glob("*.pem"))):

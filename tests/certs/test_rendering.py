@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from certs.rendering import fleet_rows, policy_rows, printable, with_changes
+from policy.document import Exemption, Fleet
+from policy.names import PhoneId
+from policy.ready_made import ready_made_policy
+from tests.certs.simulated_repository import NOW
+
+
+def test_every_package_of_the_policy_is_shown() -> None:
+    policy = ready_made_policy()
+    shown = " ".join(text for _, text in policy_rows(1, policy))
+    for package in policy.named_packages:
+        assert package in shown
+
+
+def test_an_inactive_family_is_shown_as_not_banned() -> None:
+    labels = {label for label, text in policy_rows(1, ready_made_policy()) if "douyin" in text}
+    assert labels == {"listed, not banned"}
+
+
+def test_the_deadline_is_shown_in_its_zone_and_in_utc() -> None:
+    deadline = dict(policy_rows(1, ready_made_policy()))["deadline"]
+    assert "12:00 Europe/Brussels" in deadline
+    assert "11:00 UTC" in deadline
+
+
+def test_a_lift_is_shouted() -> None:
+    assert "LIFTED" in dict(policy_rows(2, replace(ready_made_policy(), lifted=True)))["in force"]
+
+
+def test_changes_are_marked_on_both_sides() -> None:
+    before = [("deadline", "May"), ("name", "same")]
+    after = [("deadline", "June"), ("name", "same")]
+    assert with_changes(after, before) == [
+        ("deadline", "June", "new"),
+        ("name", "same", ""),
+        ("deadline", "May", "gone"),
+    ]
+
+
+def test_texts_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b[2Jb\u202ec") == "a\\x1b[2Jb\\u202ec"
+
+
+def test_exemptions_are_shown_with_phone_time_and_reason() -> None:
+    phone = PhoneId.random()
+    rows = fleet_rows(Fleet(4, (Exemption(phone, NOW, "repair"),)))
+    assert rows[0] == ("fleet document", "number 4, 1 exemptions")
+    assert rows[1] == ("exempt", f"{phone} until 2023-03-01 09:00 UTC: repair")
