@@ -17,6 +17,8 @@ import tty
 from agent_scripts.virtual_phone.userland import Userland
 
 _PIECE = 32 * 1024
+_HANG_UPS = 5
+_HANG_UP_STEP_S = 0.01
 
 
 class Processes:
@@ -38,7 +40,9 @@ class Processes:
             popen = self._popen([*leader, *words], slave, slave, slave, new_session=False)
         finally:
             os.close(slave)
-        return self._watch(popen, master, [master])
+        process = self._watch(popen, master, [master])
+        process.exited.add_done_callback(lambda _: self._hang_up_group(popen.pid, _HANG_UPS))
+        return process
 
     def start_on_pipes(self, command: bytes, *, merged: bool) -> Process:
         """Start a command (none: a shell that reads its stdin) on pipes: stdin, stdout and, unless merged, stderr."""
@@ -54,6 +58,18 @@ class Processes:
             if stream is not None:
                 stream.close()
         return self._watch(popen, descriptors[0], descriptors[1:])
+
+    def _hang_up_group(self, group: int, times: int) -> None:
+        """Make sure that what a command left in its group learns of its end.
+
+        The kernel says it once; a shell that has just forked misses it now and then, on phones too (STAND_INS.md).
+        """
+        try:
+            os.killpg(group, signal.SIGHUP)
+        except ProcessLookupError:
+            return
+        if times:
+            asyncio.get_running_loop().call_later(_HANG_UP_STEP_S, self._hang_up_group, group, times - 1)
 
     def _popen(
         self, words: list[bytes | str], stdin: int, stdout: int, stderr: int, *, new_session: bool
@@ -123,8 +139,9 @@ class Process:
                 return
 
     def close_stdin(self) -> None:
-        """Let the command read the end of its input."""
-        self._close(self._stdin)
+        """Let the command read the end of its input; a terminal cannot be closed one way only."""
+        if self._stdin not in self.outputs:
+            self._close(self._stdin)
 
     @property
     def terminal(self) -> int:
