@@ -23,9 +23,9 @@ def witness(folder: Path, audit_head: str) -> str:
         return ""
     path = folder / _FILE
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    if lines and lines[-1] == audit_head:
-        return ""
     earlier = [kept for kept in map(_number_and_hash, lines) if kept]
+    if earlier and earlier[-1] == found:
+        return ""  # the same head, perhaps signed once more
     write_durably(path, "".join(f"{line}\n" for line in [*lines, audit_head][-_KEPT:]).encode())
     return _contradiction(found, earlier, path)
 

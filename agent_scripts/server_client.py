@@ -169,7 +169,10 @@ class ServerClient:
         path = url.removeprefix(self._link.url)
         if path == url or not path.startswith("/trust/"):
             raise FetchFailed(f"{url} is not a trust file of {self._link.url}; enrol this station anew")
-        return fetch_trust_file(self._link, path, max_length)
+        try:
+            return fetch_trust_file(self._link, path, max_length)
+        except ServerError as error:
+            raise FetchFailed(str(error)) from error
 
     def _ask_signed(self, method: str, path: str, described: Mapping[str, Any] | None) -> Answer:
         """Ask with a signed statement about this very request; once more by the server's time if ours is off."""
@@ -196,11 +199,8 @@ class ServerClient:
 
 
 def fetch_trust_file(link: ServerLink, path: str, max_length: int) -> bytes:
-    """Return the file at `path`; raises `FileMissing` or `FetchFailed`."""
-    try:
-        answer = link.ask("GET", path, max_bytes=min(max_length, ANSWER_MAX_BYTES))
-    except ServerError as error:
-        raise FetchFailed(str(error)) from error
+    """Return the file at `path`; raises `FileMissing` or `FetchFailed` for a refusal, else `ServerError`."""
+    answer = link.ask("GET", path, max_bytes=min(max_length, ANSWER_MAX_BYTES))
     if answer.status == 404:
         raise FileMissing(f"{link.url} has no {path}; its admin publishes it with `curfew-server publish`")
     if answer.status != 200:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -89,9 +89,9 @@ class SmallServer:
         return "curfew1:" + base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
 
 
-def make_tls(folder: Path) -> Path:
+def make_tls(folder: Path, names: Sequence[str] = ("127.0.0.1", "localhost")) -> Path:
     create_authority(folder)
-    issue_server_certificate(folder, ["127.0.0.1", "localhost"])
+    issue_server_certificate(folder, names)
     return folder
 
 
