@@ -41,6 +41,16 @@ from tuf.api.metadata import Metadata, Timestamp
 from certs.durable import create_private_file
 from certs.errors import KeyReadableByOthers, KeyUnusable, PassphraseNeeded
 
+__all__ = [
+    "Signer",
+    "create_key",
+    "key_pem",
+    "load_public_key",
+    "load_signer",
+    "public_key_pem",
+    "refuse_open_permissions",
+]
+
 _PROBE_EXPIRES = datetime(1970, 1, 1, tzinfo=UTC)
 """What is signed to learn whose key a token holds is expired from birth, so it can never serve as metadata."""
 

@@ -19,6 +19,7 @@ from certs.online import (
 )
 from certs.publication import reachable
 from certs.roles import FLEET, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from certs.rotation import rotate
 from certs.trust_client import TrustClient
 from policy.document import Fleet
 from policy.schemas import dump_fleet
@@ -79,6 +80,37 @@ def test_a_server_that_renewed_takes_over_a_folder_that_did_not(
     served.update(taken)
     assert publication.number == 2
     assert station.refresh(NOW + 201 * HOUR).bundle.number == 2
+
+
+@pytest.mark.parametrize("role", [ROOT, SNAPSHOT, TIMESTAMP])
+def test_a_publication_with_a_rotated_key_is_taken_over(
+    published: Path, signers: OnlineSigners, tmp_path: Path, role: str
+) -> None:
+    served = trust.publication_files(published)
+    served.update(renew(served, signers, NOW + 20 * HOUR))
+    station = station_of(served, tmp_path / "station")
+    station.refresh(NOW + 20 * HOUR)
+    rotate(published, role, [load_signer(str(published / "keys" / "root.pem"))], NOW)
+    trust.publish(published, NOW)
+    _, taken = adopt(
+        trust.publication_files(published), served, load_online_signers(published / "keys"), NOW + 21 * HOUR
+    )
+    served.update(taken)
+    assert station.refresh(NOW + 21 * HOUR).bundle.number == 1
+    assert "2.root.json" in served
+
+
+def test_a_server_that_keeps_every_old_file_serves_the_newest(
+    published: Path, signers: OnlineSigners, tmp_path: Path
+) -> None:
+    served: dict[str, bytes] = {}
+    for number in (1, 2, 3):
+        files = trust.publication_files(published) if number == 1 else publish_policy(published, number)
+        served.update(adopt(files, served, signers, NOW)[1])
+        served.update(renew(served, signers, NOW))
+    assert {"1.targets.json", "3.targets.json"} <= set(served)
+    station = station_of(served, tmp_path / "station")
+    assert station.refresh(NOW).bundle.number == 3
 
 
 def test_a_first_publication_is_taken_over_as_it_is(published: Path, signers: OnlineSigners) -> None:
