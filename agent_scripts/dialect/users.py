@@ -109,7 +109,9 @@ def _region(number: UserNumber, part: Sequence[str], command: str) -> _Region:
     if not closings:
         raise Unreadable(f"{command} breaks off in the line of user {number}")
     index, closing = closings[-1]
-    if part[0].startswith("header") and any(part[at].startswith("header") for at, _ in closings[1:]):
+    # In the list only flags and `running` are read, and the flags are compared with the dump's.
+    whole = command == _DUMP and part[0].startswith("header")
+    if whole and any(part[at].startswith("header") for at, _ in closings[1:]):
         raise Unreadable(f"{command} names a user that the packages do not know; check again")
     return _Region(int(closing[1], 16), tuple(closing[2].split()), tuple(part[index + 1 :]))
 

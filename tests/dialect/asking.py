@@ -1,0 +1,59 @@
+"""Short ways to ask a sample phone, for the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from agent_scripts import exchange
+from agent_scripts.exchange import Reading
+from agent_scripts.exchange.composing import composed
+from policy.names import PackageName, PhoneId, UserNumber
+from policy.observation import PackageReading, User
+from tests.phones.fake_phone import FakePhone, Shell
+from tests.phones.samples import OUTLOOK, OWNER, SKYPE, TIKTOK, TIKTOK_LITE, SamplePhone
+
+MARK = "0123456789abcdef" * 2
+PACKAGES = tuple(map(PackageName, (TIKTOK, TIKTOK_LITE, OUTLOOK, SKYPE)))
+OWNERS = frozenset({PackageName(OWNER)})
+PHONE_ID = PhoneId("11111111-2222-4333-8444-555555555555")
+MARKER = "ab" * 16
+
+MakePhone = Callable[[SamplePhone], FakePhone]
+
+
+def answer_of(phone: FakePhone, packages: Sequence[PackageName] = PACKAGES) -> bytes:
+    """Return the framed answer to a reading."""
+    return phone.run(exchange.read_command(MARK, packages, OWNERS))
+
+
+def reading_from(answer: bytes, packages: Sequence[PackageName] = PACKAGES) -> Reading:
+    return exchange.parse_reading(MARK, answer, packages, OWNERS, PHONE_ID)
+
+
+def read(phone: FakePhone, packages: Sequence[PackageName] = PACKAGES) -> Reading:
+    return reading_from(answer_of(phone, packages), packages)
+
+
+def user(reading: Reading, number: int) -> User:
+    assert reading.observation.unreadable == ()
+    found = reading.observation.user(UserNumber(number))
+    assert found is not None
+    return found
+
+
+def package(reading: Reading, name: str) -> PackageReading:
+    assert reading.observation.unreadable == ()
+    return reading.observation.packages[PackageName(name)]
+
+
+def cut(
+    shell: Shell, filter_name: str, text: str, package_name: str = TIKTOK, owners: Iterable[str] = ()
+) -> list[str]:
+    """Return what one filter lets through of a text, as lines without the exit line."""
+    settings = (f"owners='{' '.join(owners)}'",)
+    last = f'pattern {package_name}\nsection it {filter_name} cat "$text"'
+    command = composed(MARK, ("folder",), settings, last)
+    lines = shell.run(command, env={"text": text}).decode().splitlines()
+    assert lines[0] == f"{MARK} open it"
+    assert lines[-1].startswith(f"{MARK} exit it ")
+    return lines[1:-1]

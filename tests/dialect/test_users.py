@@ -1,0 +1,293 @@
+"""Who the users of a phone are: their kinds, whatever their names, and every contradiction as unreadable."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent_scripts.dialect.kinds import UserFacts, kind_of
+from policy.observation import UserKind
+from tests.dialect.asking import MakePhone, read, user
+from tests.phones.samples import (
+    OWNER,
+    TIKTOK,
+    SampleApp,
+    SamplePhone,
+    SampleState,
+    SampleUser,
+    personal_phone,
+)
+
+TYPE = "android.os.usertype."
+
+
+@pytest.mark.parametrize(
+    ("facts", "samsung", "kind"),
+    [
+        (UserFacts(0, 0x4C13, f"{TYPE}full.SYSTEM"), False, UserKind.PERSONAL),
+        (UserFacts(0, 0x813, f"{TYPE}system.HEADLESS"), False, UserKind.PERSONAL),
+        (UserFacts(0, 0x13), False, UserKind.PERSONAL),
+        (UserFacts(10, 0x1030, f"{TYPE}profile.MANAGED", 0, owner_listed=True), False, UserKind.WORK),
+        (UserFacts(22, 0x10B0, f"{TYPE}profile.MANAGED", 0, owner_listed=True), False, UserKind.WORK),
+        (UserFacts(10, 0x1030, f"{TYPE}profile.MANAGED", owner_listed=True), False, UserKind.WORK),
+        (UserFacts(10, 0x30, owner_listed=True), False, UserKind.WORK),
+        (UserFacts(10, 0x30), False, UserKind.PERSONAL),
+        (UserFacts(10, 0x1030, f"{TYPE}profile.MANAGED", 0), False, UserKind.PERSONAL),
+        (UserFacts(12, 0x1030, f"{TYPE}profile.MANAGED", 11, owner_listed=True), False, UserKind.OTHER),
+        (UserFacts(150, 0x10061030, f"{TYPE}profile.MANAGED", 0, closed=True), True, UserKind.SECURE_FOLDER),
+        (UserFacts(151, 0x61010, f"{TYPE}profile.CLONE", 0, closed=True), True, UserKind.SECURE_FOLDER),
+        (UserFacts(150, 0x10061030, f"{TYPE}profile.MANAGED", 0, True, True), True, UserKind.SECURE_FOLDER),
+        (UserFacts(150, 0x1030, f"{TYPE}profile.MANAGED", 0, True, True), True, UserKind.SECURE_FOLDER),
+        (UserFacts(160, 0x1030, f"{TYPE}profile.MANAGED", 0, closed=True), True, UserKind.SECURE_FOLDER),
+        (UserFacts(150, 0x1030, f"{TYPE}profile.MANAGED", 0, True, True), False, UserKind.WORK),
+        (UserFacts(161, 0x10061030, f"{TYPE}profile.MANAGED", 0, closed=True), True, UserKind.SECURE_FOLDER),
+        (UserFacts(150, 0x10061030), True, UserKind.SECURE_FOLDER),
+        (UserFacts(95, 0x20001010, f"{TYPE}profile.CLONE", 0), True, UserKind.CLONE),
+        (UserFacts(95, 0x20001010), True, UserKind.CLONE),
+        (UserFacts(95, 0x1030, f"{TYPE}profile.MANAGED", 0, owner_listed=True), False, UserKind.WORK),
+        (UserFacts(999, 0x30), False, UserKind.CLONE),
+        (UserFacts(998, 0x1030, f"{TYPE}profile.MANAGED", 0), False, UserKind.CLONE),
+        (UserFacts(11, 0x1010, f"{TYPE}profile.CLONE", 0), False, UserKind.CLONE),
+        (UserFacts(11, 0x1010, "com.maker.usertype.profile.DUAL", 0), False, UserKind.CLONE),
+        (UserFacts(11, 0x1090, f"{TYPE}profile.PRIVATE", 0), False, UserKind.PRIVATE),
+        (UserFacts(11, 0x1010, f"{TYPE}profile.COMMUNAL", 0), False, UserKind.OTHER),
+        (UserFacts(11, 0x414, f"{TYPE}full.GUEST"), False, UserKind.OTHER),
+        (UserFacts(11, 0x412, f"{TYPE}full.SECONDARY"), False, UserKind.OTHER),
+        (UserFacts(10, 0x14), False, UserKind.OTHER),
+        (UserFacts(10, 0x11), False, UserKind.OTHER),
+    ],
+)
+def test_a_kind_is_told_by_type_owner_parent_and_makers_marks(
+    facts: UserFacts, samsung: bool, kind: UserKind
+) -> None:
+    assert kind_of(facts, samsung=samsung) is kind
+
+
+def test_a_secure_folder_is_never_a_work_profile(phone: MakePhone) -> None:
+    folder = SampleUser(
+        150,
+        0x10061030,
+        "profile.MANAGED",
+        name="Secure Folder",
+        parent=0,
+        owner="com.samsung.knox",
+        closed=True,
+    )
+
+    reading = read(phone(personal_phone(34, manufacturer="samsung").with_user(folder)))
+
+    assert user(reading, 150).kind is UserKind.SECURE_FOLDER
+    assert not user(reading, 150).open_to_shell
+    assert user(reading, 10).kind is UserKind.WORK
+
+
+@pytest.mark.parametrize("api", [26, 33, 34])
+def test_a_user_under_no_debugging_features_is_closed(phone: MakePhone, api: int) -> None:
+    sample = personal_phone(api)
+    closed = SampleUser(10, sample.users[1].flags, "profile.MANAGED", parent=0, owner=OWNER, closed=True)
+
+    reading = read(phone(sample.with_user(closed)))
+
+    assert not user(reading, 10).open_to_shell
+    assert user(reading, 0).open_to_shell
+
+
+def test_a_restriction_of_guests_closes_nobody(phone: MakePhone) -> None:
+    # The sample's dump ends with `Guest restrictions:` and no_debugging_features under it.
+    assert user(read(phone(personal_phone())), 10).open_to_shell
+
+
+def test_a_user_that_is_not_started_is_not_running(phone: MakePhone) -> None:
+    paused = SampleUser(10, 0x10B0, "profile.MANAGED", parent=0, owner=OWNER, running=False)
+
+    assert not user(read(phone(personal_phone().with_user(paused))), 10).running
+
+
+@pytest.mark.parametrize("api", [26, 30, 36])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "null",
+        " blanks at both ends ",
+        "a:b}c{d",
+        "UserInfo{77:x:1030} running",
+        "x} serialNo=5 isPrimary=true parentId=0",
+        "x:1030} serialNo=99 isPrimary=false parentId=0",
+        "工作资料",
+        "個人\t用",
+        "two\nlines",
+        "three\n\nlines\n",
+        "A:13} running\n\tUserInfo{77:Fake:1030",
+        "A\n\tUserInfo{77:Fake:1030} running\nB",
+        "A\n  UserInfo{77:Fake:1030} serialNo=77 parentId=0\n    Type: android.os.usertype.full.GUEST\nB",
+        "A\n    Type: android.os.usertype.profile.PRIVATE\n    no_debugging_features\nB",
+        "*** SERVICE 'user' DUMP TIMEOUT (10000ms) EXPIRED ***",
+        "java.lang.SecurityException: no",
+    ],
+)
+def test_no_name_breaks_or_fools_the_reading(phone: MakePhone, api: int, name: str) -> None:
+    sample = personal_phone(api)
+    sample = sample.with_user(SampleUser(10, sample.users[1].flags, "profile.MANAGED", name, 0, owner=OWNER))
+
+    reading = read(phone(sample))
+
+    assert [(u.number, u.kind) for u in reading.observation.users] == [
+        (0, UserKind.PERSONAL),
+        (10, UserKind.WORK),
+    ]
+    assert user(reading, 10).open_to_shell
+    assert user(reading, 10).running
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A\n  UserInfo{0:Fake:13} serialNo=0 isPrimary=true\n\tUserInfo{0:Fake:13} running\nB",
+        "A\n  UserInfo{11:Fake:414} serialNo=11 isPrimary=false\n    Type: android.os.usertype.full.GUEST\nB",
+    ],
+)
+def test_a_name_that_imitates_a_user_of_the_phone_is_unreadable_never_believed(
+    phone: MakePhone, name: str
+) -> None:
+    sample = personal_phone()
+    private = SampleUser(11, 0x1090, "profile.PRIVATE", parent=0)
+    sample = sample.with_user(private).with_user(
+        SampleUser(10, 0x1030, "profile.MANAGED", name, 0, owner=OWNER)
+    )
+
+    observation = read(phone(sample)).observation
+
+    assert observation.unreadable != ()
+    assert "twice" in observation.unreadable[0]
+
+
+@pytest.mark.parametrize("tag", [" <partial>", " <pre-created>"])
+def test_users_still_being_made_are_left_out(phone: MakePhone, tag: str) -> None:
+    unfinished = SampleUser(12, 0x410, "full.SECONDARY", tags=tag)
+
+    reading = read(phone(personal_phone().with_user(unfinished)))
+
+    assert [u.number for u in reading.observation.users] == [0, 10]
+    assert user(reading, 10).kind is UserKind.WORK
+
+
+def test_a_user_being_removed_still_counts(phone: MakePhone) -> None:
+    sample = personal_phone()
+    fake = phone(sample.with_user(SampleUser(11, 0x1010, "profile.CLONE", parent=0)))
+    dump = (fake.printed / "dumpsys-user").read_text()
+    fake.print("dumpsys-user", dump.replace("serialNo=11", "serialNo=11 <removing> "))
+
+    assert user(read(fake), 11).kind is UserKind.CLONE
+
+
+def test_a_user_whose_effective_restrictions_are_not_computed_is_told_by_its_own(phone: MakePhone) -> None:
+    closed = SampleUser(10, 0x1030, "profile.MANAGED", parent=0, owner=OWNER, closed=True)
+    fake = phone(personal_phone(34).with_user(closed))
+    dump = (fake.printed / "dumpsys-user").read_text()
+    head, last = dump.rsplit("Effective restrictions:\n", 1)
+    fake.print("dumpsys-user", f"{head}Effective restrictions:\n      null\n{last.split('features', 1)[1]}")
+
+    assert not user(read(fake), 10).open_to_shell
+
+
+def spoilt(
+    phone: MakePhone, name: str, old: str, new: str, sample: SamplePhone | None = None
+) -> tuple[str, ...]:
+    """Return what is unreadable after a text was changed."""
+    fake = phone(sample or personal_phone())
+    text = (fake.printed / name).read_text()
+    assert old in text
+    fake.print(name, text.replace(old, new))
+    return read(fake).observation.unreadable
+
+
+def test_a_user_missing_from_the_dump_is_unreadable(phone: MakePhone) -> None:
+    reasons = spoilt(phone, "dumpsys-user", "  UserInfo{10:", "  Userinfo{10:")
+
+    assert reasons == ("dumpsys user does not name user 10",)
+
+
+def test_a_user_missing_from_the_list_is_unreadable(phone: MakePhone) -> None:
+    reasons = spoilt(phone, "pm-list-users", "\tUserInfo{10:Work profile:1030} running\n", "")
+
+    assert reasons == ("pm list users does not name user 10",)
+
+
+def test_a_user_that_only_the_packages_know_is_unreadable(phone: MakePhone) -> None:
+    fake = phone(personal_phone())
+    shell_app = SampleApp("com.android.shell", {0: SampleState(), 10: SampleState(), 11: SampleState()})
+    three = personal_phone().with_user(SampleUser(11, 0x1010, "profile.CLONE", parent=0))
+    fake.print(
+        "dumpsys-package-com.android.shell", three.with_app(shell_app).dumpsys_package("com.android.shell")
+    )
+
+    assert read(fake).observation.unreadable == ("dumpsys user does not name user 11",)
+
+
+def test_a_user_that_the_packages_do_not_know_is_unreadable(phone: MakePhone) -> None:
+    fake = phone(personal_phone().with_user(SampleUser(11, 0x1010, "profile.CLONE", parent=0)))
+    two = personal_phone()
+    fake.print("dumpsys-package-com.android.shell", two.dumpsys_package("com.android.shell"))
+
+    assert "packages do not know" in read(fake).observation.unreadable[0]
+
+
+def test_flags_that_differ_between_dump_and_list_are_unreadable(phone: MakePhone) -> None:
+    reasons = spoilt(phone, "pm-list-users", ":1030} running", ":1010} running")
+
+    assert reasons == ("dumpsys user and pm list users disagree on the flags of user 10",)
+
+
+def test_a_profile_paused_between_two_commands_is_no_contradiction(phone: MakePhone) -> None:
+    assert spoilt(phone, "pm-list-users", ":1030} running", ":10b0}") == ()
+
+
+def test_a_second_type_is_unreadable(phone: MakePhone) -> None:
+    line = "    Type: android.os.usertype.profile.MANAGED\n"
+
+    assert "2 types" in spoilt(phone, "dumpsys-user", line, line * 2)[0]
+
+
+def test_a_user_without_type_is_unreadable_from_android_11(phone: MakePhone) -> None:
+    line = "    Type: android.os.usertype.profile.MANAGED\n"
+
+    assert "0 types" in spoilt(phone, "dumpsys-user", line, "")[0]
+
+
+def test_a_user_without_effective_restrictions_is_unreadable(phone: MakePhone) -> None:
+    assert "restrictions" in spoilt(phone, "dumpsys-user", "    Effective restrictions:\n", "")[0]
+
+
+def test_an_owner_that_only_one_source_names_is_unreadable(phone: MakePhone) -> None:
+    reasons = spoilt(phone, "dumpsys-user", "Has profile owner: true", "Has profile owner: false")
+
+    assert "disagree on whether user 10 has an owner" in reasons[0]
+
+
+def test_a_profile_owner_of_an_ordinary_tablet_is_no_work_profile(phone: MakePhone) -> None:
+    tablet = SamplePhone(28, (SampleUser(0, 0x13, "", owner="com.maker.parents"),))
+
+    reading = read(phone(tablet))
+
+    assert (user(reading, 0).kind, user(reading, 0).has_owner) == (UserKind.PERSONAL, True)
+
+
+def test_the_banned_app_is_found_in_every_kind_of_user(phone: MakePhone) -> None:
+    numbers = (0, 10, 11, 95, 150)
+    sample = personal_phone(34, manufacturer="samsung")
+    for extra in (
+        SampleUser(11, 0x1090, "profile.PRIVATE", parent=0, running=False),
+        SampleUser(95, 0x20001010, "profile.CLONE", parent=0),
+        SampleUser(150, 0x10061030, "profile.MANAGED", parent=0, closed=True),
+    ):
+        sample = sample.with_user(extra)
+
+    reading = read(phone(sample.with_app(SampleApp(TIKTOK, {number: SampleState() for number in numbers}))))
+
+    states = next(p for p in reading.observation.packages.values() if p.package == TIKTOK).states
+    assert {n: s.installed for n, s in states.items()} == dict.fromkeys(numbers, True)
+    assert [u.kind for u in reading.observation.users][2:] == [
+        UserKind.PRIVATE,
+        UserKind.CLONE,
+        UserKind.SECURE_FOLDER,
+    ]
