@@ -8,23 +8,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from securesystemslib.signer import Key, Signer
 
 from certs import repository
+from certs.cli_tables import plain, print_document, print_overview
 from certs.errors import CertsError, KeyUnusable, PassphraseNeeded
 from certs.keys import create_key, key_pem, load_public_key, load_signer
 from certs.online import OnlineSigners, Publication
-from certs.overview import Overview, RoleRow, overview
-from certs.rendering import fleet_rows, policy_rows, printable, with_changes
+from certs.overview import overview
+from certs.rendering import fleet_rows, policy_rows, with_changes
 from certs.roles import ALL_ROLES, FLEET, SNAPSHOT, TARGETS, TIMESTAMP
 from certs.rotation import root_keys
 from certs.rotation import rotate as rotate_role
@@ -132,7 +128,7 @@ def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -
     number, policy = load_policy_document(data)
     in_force = repository.published_policy(folder)
     before = policy_rows(*in_force) if in_force else []
-    _show_document(with_changes(policy_rows(number, policy), before))
+    print_document(with_changes(policy_rows(number, policy), before))
     _confirm(yes, f"Sign this as policy number {number}?")
     signer = _open_key(key_uri, repository.approver_keys(folder))
     if replace:
@@ -223,27 +219,14 @@ def show(folder: Path, as_json: bool) -> None:
     """Show roles, versions, signers, expiries, the bundle in force and the draft."""
     found = overview(folder)
     if as_json:
-        click.echo(json.dumps(_plain(found), sort_keys=True))
+        click.echo(json.dumps(plain(found), sort_keys=True))
         return
-    now = datetime.now(UTC)
-    table = _table("role", "version", "signed by", "may sign", "needed", "holds until (UTC)")
-    for row in found.roles:
-        table.add_row(*(Text(cell) for cell in _cells(row, now)))
-    console = _console()
-    console.print(table)
-    bundle = found.bundle_number if found.bundle_number is not None else "none yet"
-    console.print(Text(f"bundle in force: {bundle}{'  (demo trust)' if found.demo else ''}"))
-    if found.draft:
-        signed = ", ".join(found.draft.signed_by) or "nobody"
-        needed = f"{len(found.draft.signed_by)} of {found.draft.threshold}"
-        console.print(Text(f"draft: policy number {found.draft.number}, signed by {signed} ({needed})"))
-    elif found.waiting:
-        console.print(Text(f"waits to be published: {', '.join(found.waiting)}"))
+    print_overview(found, datetime.now(UTC))
 
 
 def _sign_fleet(folder: Path, data: bytes, key_uri: str, yes: bool) -> None:
     fleet = load_fleet(data)
-    _show_document(with_changes(fleet_rows(fleet), []))
+    print_document(with_changes(fleet_rows(fleet), []))
     _confirm(yes, f"Sign this as fleet document number {fleet.number}?")
     signer = _open_key(key_uri, repository.approver_keys(folder, FLEET))
     repository.sign_fleet(folder, data, signer, datetime.now(UTC))
@@ -305,48 +288,10 @@ def _confirm(yes: bool, question: str) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def _show_document(rows: list[tuple[str, str, str]]) -> None:
-    table = _table("what", "says", "against the one in force")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    _console().print(table)
-
-
 def _say_published(publication: Publication) -> None:
     signed = ", ".join(publication.signers[TARGETS])
     click.echo(f"bundle {publication.number} is published, approved by {signed}")
     click.echo(f"approval holds until {publication.expires[TARGETS]:%Y-%m-%d %H:%M} UTC")
-
-
-def _cells(row: RoleRow, now: datetime) -> list[str]:
-    expires = f"{row.expires:%Y-%m-%d %H:%M}" if row.expires else "-"
-    if row.expires and row.expires <= now:
-        expires += " EXPIRED"
-    version = str(row.version) if row.version else "-"
-    names = [", ".join(map(printable, names)) or "-" for names in (row.signed_by, row.holders)]
-    return [row.role, version, *names, str(row.threshold), expires]
-
-
-def _plain(found: Overview) -> dict[str, Any]:
-    rows = [{**asdict(row), "expires": row.expires and row.expires.isoformat()} for row in found.roles]
-    draft = found.draft and {
-        "number": found.draft.number,
-        "signed_by": found.draft.signed_by,
-        "threshold": found.draft.threshold,
-    }
-    return {"bundle": found.bundle_number, "demo": found.demo, "roles": rows, "draft": draft}
-
-
-def _table(*headings: str) -> Table:
-    table = Table()
-    for heading in headings:
-        table.add_column(heading, overflow="fold")  # the default cuts long words off
-    return table
-
-
-def _console() -> Console:
-    # A pipe has no width of its own, and 80 columns fold a policy beyond recognition.
-    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def _refused(sentence: str) -> int:

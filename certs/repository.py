@@ -16,6 +16,14 @@ from securesystemslib.signer import Key, Signer
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root, Targets
 
+from certs.draft_rules import (
+    open_draft,
+    published_document,
+    require_delegation,
+    require_newest_base,
+    require_newest_fleet,
+    require_threshold,
+)
 from certs.durable import create_private_file, write_durably
 from certs.errors import (
     KeyExists,
@@ -23,17 +31,14 @@ from certs.errors import (
     NotAnApprover,
     NotNewestBase,
     RepositoryProblem,
-    ThresholdNotReached,
 )
 from certs.keys import create_key, key_pem, load_signer
 from certs.online import OnlineSigners, Publication, renew, signer_names, verify_publication
 from certs.publication import (
-    Files,
     file_name,
     newest_root,
     newest_targets,
     newest_version,
-    parsed,
     reachable,
     target_content,
     target_name,
@@ -132,13 +137,13 @@ def sign_policy(folder: Path, policy_bytes: bytes, signer: Signer, now: datetime
     root = newest_root({**published, **drafted}).signed
     if signer.public_key.keyid not in root.roles[TARGETS].keyids:
         raise NotAnApprover("this key is no approver's under the newest root; sign with an approver's key")
-    _require_newest_base(number, policy_bytes, published)
+    require_newest_base(number, policy_bytes, published)
     expires = min(now + LIFETIMES[TARGETS], policy.ends_at).astimezone(UTC)
     if expires <= now:
         raise RepositoryProblem(f"the policy ended at {policy.ends_at:%Y-%m-%d %H:%M} UTC; set ends_at later")
     version = newest_version(published, TARGETS) + 1
     fresh = new_targets(version, policy_bytes, place.fleet_key(), expires)
-    metadata = _open_draft(drafted, fresh, now) or Metadata(fresh)
+    metadata = open_draft(drafted, fresh, now) or Metadata(fresh)
     sign_metadata(metadata, signer)
     place.write_draft(
         {
@@ -160,7 +165,7 @@ def sign_fleet(folder: Path, fleet_bytes: bytes, signer: Signer, now: datetime) 
     fleet = load_fleet(fleet_bytes)
     if signer.public_key.keyid != place.fleet_key().keyid:
         raise NotAnApprover("this key does not sign exemptions; sign with the fleet key")
-    _require_newest_fleet(fleet, fleet_bytes, published)
+    require_newest_fleet(fleet, fleet_bytes, published)
     version = newest_version(published, FLEET) + 1
     waiting = newest_targets(drafted, FLEET)
     if waiting and target_content(drafted, waiting.signed, FLEET_TARGET) != fleet_bytes and version > 1:
@@ -192,8 +197,8 @@ def publish(folder: Path, now: datetime, signers: OnlineSigners | None = None) -
         )
     _prolong_fleet(place, now)
     files = {**published, **place.drafted()}
-    _require_threshold(files)
-    _require_delegation(files, place.fleet_key())
+    require_threshold(files)
+    require_delegation(files, place.fleet_key())
     renewed = renew(files, signers or place.online_signers(newest_root(files).signed), now.astimezone(UTC))
     served = reachable({**files, **renewed})
     publication = verify_publication(served, published, now)
@@ -221,7 +226,7 @@ def publication_files(folder: Path) -> dict[str, bytes]:
 def published_policy(folder: Path) -> tuple[int, Policy] | None:
     """Return number and policy in force, None before the first publishing."""
     files = TrustFolder(folder).published()
-    data = _published_document(files, TARGETS, POLICY_TARGET)
+    data = published_document(files, TARGETS, POLICY_TARGET)
     return load_policy_document(data) if data else None
 
 
@@ -270,45 +275,6 @@ def sign_metadata(metadata: Metadata[Root] | Metadata[Targets], signer: Signer) 
         raise KeyUnusable(f"the key could not sign ({error}); check the token or key service") from error
 
 
-def _require_newest_base(number: int, policy_bytes: bytes, published: Files) -> None:
-    newest = _published_document(published, TARGETS, POLICY_TARGET)
-    newest_number = load_policy_document(newest)[0] if newest else 0
-    if number != newest_number + 1 and policy_bytes != newest:
-        raise NotNewestBase(
-            f"bundle {newest_number} is the newest, so the next policy has number {newest_number + 1};"
-            f" this one has {number}: rebuild it on the newest"
-        )
-
-
-def _require_newest_fleet(fleet: Fleet, fleet_bytes: bytes, published: Files) -> None:
-    newest = _published_document(published, FLEET, FLEET_TARGET)
-    if newest and fleet.number != load_fleet(newest).number + 1 and fleet_bytes != newest:
-        raise NotNewestBase(
-            f"fleet document {load_fleet(newest).number} is the newest, this one has number {fleet.number};"
-            " rebuild it on the newest with the next number"
-        )
-
-
-def _published_document(files: Files, role: str, path: str) -> bytes | None:
-    metadata = newest_targets(files, role)
-    return target_content(files, metadata.signed, path) if metadata else None
-
-
-def _open_draft(drafted: Files, fresh: Targets, now: datetime) -> Metadata[Targets] | None:
-    """Return the open draft if it says nothing but what this signer would say; it may end earlier, never later."""
-    version = newest_version(drafted, TARGETS)
-    if not version:
-        return None
-    draft = parsed(drafted[file_name(TARGETS, version)], Targets)
-    same = {**draft.signed.to_dict(), "expires": ""} == {**fresh.to_dict(), "expires": ""}
-    if not same or not now < draft.signed.expires <= fresh.expires:
-        raise NotNewestBase(
-            "another draft is open (another policy, base, fleet key or expiry); publish it, or throw it away"
-            " and start anew with: curfew-certs sign --replace"
-        )
-    return draft
-
-
 def _draft(root: Root, metadata: Metadata[Targets], number: int, policy: Policy) -> Draft:
     return Draft(
         number=number,
@@ -329,26 +295,3 @@ def _prolong_fleet(place: TrustFolder, now: datetime) -> None:
     document = target_content(files, fleet.signed, FLEET_TARGET)
     if signer and document:
         sign_fleet(place.path, document, signer, now)
-
-
-def _require_threshold(files: Files) -> None:
-    root, targets = newest_root(files).signed, newest_targets(files)
-    if targets is None:
-        raise ThresholdNotReached(
-            "no policy was signed yet; sign one first: curfew-certs sign FOLDER POLICY.json"
-        )
-    signed_by, needed = signer_names(root, TARGETS, targets), root.roles[TARGETS].threshold
-    if len(signed_by) < needed:
-        raise ThresholdNotReached(
-            f"{len(signed_by)} of {needed} approvers have signed ({', '.join(signed_by) or 'nobody'});"
-            " another approver has to run: curfew-certs sign"
-        )
-
-
-def _require_delegation(files: Files, fleet_key: Key) -> None:
-    targets = newest_targets(files)
-    delegations = targets.signed.delegations if targets else None
-    if not delegations or fleet_key.keyid not in delegations.keys:
-        raise ThresholdNotReached(
-            "the fleet key was rotated, and approvers say whose exemptions count: sign the newest policy again"
-        )
