@@ -13,13 +13,14 @@ T = TypeVar("T")
 
 UNKNOWN = "unknown field"
 _MISSING = "missing"
+_NO_OBJECT = "expected an object, found something else"
 _SCHEMA_KEY = "_schema"
 
 
 class StrictSchema(Schema):
     """A schema that refuses unknown fields and says what it expected."""
 
-    error_messages = {"unknown": UNKNOWN, "type": "expected an object"}  # noqa: RUF012 - marshmallow reads it so
+    error_messages = {"unknown": UNKNOWN, "type": _NO_OBJECT}  # noqa: RUF012 - marshmallow reads it so
 
     class Meta:
         """Refuse what we do not know."""
@@ -66,7 +67,7 @@ class Many(fields.List[Any]):
     default_error_messages = {  # noqa: RUF012
         "required": _MISSING,
         "null": "expected a list, found null",
-        "invalid": "expected a list",
+        "invalid": "expected a list, found something else",
     }
 
     def __init__(
@@ -101,7 +102,7 @@ def part(schema: type[Schema], **options: Any) -> fields.Nested:
     messages: dict[str, Any] = {
         "required": _MISSING,
         "null": "expected an object, found null",
-        "type": "expected an object",
+        "type": _NO_OBJECT,
     }
     return fields.Nested(schema, required=True, error_messages=messages, **options)
 

@@ -25,7 +25,7 @@ from policy.schemas import (
 )
 from tests.policy.documents import fleets, json_values, ledgers, numbers, policies, reports
 
-quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def assert_canonical(data: bytes) -> None:

@@ -25,9 +25,9 @@ from tests.policy.generated import (
     violations,
 )
 
-many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 thousands = settings(
-    max_examples=2500,
+    max_examples=2200,
     deadline=None,
     derandomize=True,
     database=None,

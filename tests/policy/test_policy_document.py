@@ -66,7 +66,7 @@ class TestUnknown:
             load_policy_document(with_rules(geofence=True, lifted="perhaps", families=[]))
 
     def test_every_unknown_rule_is_named(self) -> None:
-        with pytest.raises(UnknownRule, match="rules.alpha, rules.beta"):
+        with pytest.raises(UnknownRule, match=r"rules\.alpha, rules\.beta"):
             load_policy_document(with_rules(alpha=1, beta=2))
 
     def test_an_unknown_descriptive_field_is_kept_and_written_back(self) -> None:
@@ -206,7 +206,7 @@ def test_a_family_of_the_wrong_form_is_refused(family: Any) -> None:
     ids=["not all phones", "twice", "falling", "nobody", "boolean", "above one", "no time"],
 )
 def test_rings_that_do_not_cover_every_phone_once_are_refused(rings: list[Any]) -> None:
-    with pytest.raises(InvalidDocument, match="share|starts_at"):
+    with pytest.raises(InvalidDocument, match=r"share|starts_at"):
         load_policy_document(with_rules(rings=rings))
 
 
@@ -229,7 +229,7 @@ def test_rings_that_do_not_cover_every_phone_once_are_refused(rings: list[Any]) 
     ],
 )
 def test_a_document_of_another_kind_or_form_is_refused(change: Change) -> None:
-    with pytest.raises(InvalidDocument, match="expected .*, found"):
+    with pytest.raises(InvalidDocument, match=r"expected .*, found"):
         load_policy_document(changed(change))
 
 

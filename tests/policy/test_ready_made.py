@@ -66,6 +66,4 @@ def test_its_document_carries_number_1_and_survives_being_written_again() -> Non
 
     assert number == 1
     assert load_policy_document(dump_policy_document(2, loaded)) == (2, loaded)
-    assert json.loads(dump_policy_document(1, loaded)) == json.loads(ready_made_document()) | {
-        "rules": json.loads(dump_policy_document(1, loaded))["rules"]
-    }
+    assert loaded.described == {"description": json.loads(ready_made_document())["description"]}

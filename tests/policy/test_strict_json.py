@@ -22,7 +22,7 @@ from policy.schemas.strict_json import DOCUMENT_MAX_BYTES, canonical_json, parse
     ],
 )
 def test_a_key_written_twice_is_refused_at_any_depth(text: str) -> None:
-    with pytest.raises(InvalidDocument, match="expected each key once, found '[ac]' twice"):
+    with pytest.raises(InvalidDocument, match=r"expected each key once, found '[ac]' twice"):
         parse_object(text.encode(), "a test")
 
 
