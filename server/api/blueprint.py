@@ -5,7 +5,6 @@ flask-smorest brings no types, so it is spoken to in this module only; views use
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -20,6 +19,7 @@ from werkzeug.routing import Rule
 from policy.errors import InvalidDocument
 from policy.schemas.strict_json import parse_object
 from server.api.schemas import BatchSchema, ErrorSchema, ReportAnswerSchema
+from server.errors import Malformed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,7 +53,7 @@ class _StrictParser(FlaskParser):
         try:
             return parse_object(req.get_data(cache=True), "a body")
         except InvalidDocument as error:
-            raise json.JSONDecodeError(str(error), "", 0) from error
+            raise Malformed("bad_json", str(error), "Send one JSON object.") from error
 
 
 class _CurfewApi(Api):  # type: ignore[misc]

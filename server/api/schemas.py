@@ -24,14 +24,13 @@ def _text(longest: int, shortest: int = 0, **options: Any) -> fields.String:
     return fields.String(required=True, validate=check, **options)
 
 
-def _boolean() -> fields.Boolean:
-    # "yes" and 1 are booleans to marshmallow; not to us.
-    return fields.Boolean(required=True, truthy={True}, falsy={False}, validate=_is_boolean)
+class _TrueOrFalse(fields.Boolean):
+    """``true`` or ``false``; "yes" and 1 are booleans to marshmallow, not to us."""
 
-
-def _is_boolean(value: object) -> None:
-    if not isinstance(value, bool):
-        raise ValidationError("expected true or false")
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("expected true or false")
+        return super()._deserialize(value, attr, data, **options)
 
 
 class _StrictSchema(Schema):
@@ -91,7 +90,7 @@ class RegistrationSchema(_StrictSchema):
     holder = _text(200, 1)
     consent = fields.Enum(Consent, by_value=True, required=True)
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
-    virtual = _boolean()
+    virtual = _TrueOrFalse(required=True)
 
     @post_load
     def registration(self, values: dict[str, Any], **_options: Any) -> Registration:

@@ -1,0 +1,132 @@
+"""What the mail side is told: every holder once, the cause, since when."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from policy.document import Bundle, Exemption, Fleet, Ring
+from policy.names import PhoneId
+from policy.report import Consent
+from policy.verdict import Verdict
+from server.blocks import BLOCKING, BlockCause, blocks, cause_of
+from server.phones import Phone
+from server.standing import CheckFacts, Situation
+from tests.server.authority import NOT_ENFORCEABLE, NOW, VIOLATING, Authority, banning_policy
+
+DAY = timedelta(days=1)
+PHONE_ID = PhoneId.random()
+
+
+def phone(consent: Consent = Consent.AGREED, since: datetime = NOW - 10 * DAY) -> Phone:
+    return Phone(PHONE_ID, "Google", "Pixel 7", "", False, consent, since, since)
+
+
+def facts(
+    verdict: Verdict = Verdict.COMPLIANT,
+    enforceable: bool = True,
+    checked_at: datetime = NOW,
+    unchanged_since: datetime = NOW,
+) -> CheckFacts:
+    return CheckFacts(checked_at, verdict, enforceable, 0, unchanged_since)
+
+
+def in_force(now: datetime = NOW, **changes: object) -> Situation:
+    return Situation(now, Bundle(1, banning_policy(**changes)))
+
+
+CLOSED = facts(Verdict.VIOLATING, enforceable=False)
+
+
+@pytest.mark.parametrize(
+    ("found", "latest", "expected"),
+    [
+        (phone(), facts(), BlockCause.COMPLIANT),
+        (phone(), facts(Verdict.VIOLATING), BlockCause.ENFORCED_ON_PHONE),
+        (phone(), CLOSED, BlockCause.NOT_ENFORCEABLE),
+        (phone(Consent.DECLINED), None, BlockCause.DECLINED),
+        (phone(), facts(checked_at=NOW - 3 * DAY), BlockCause.SILENT),
+        (phone(since=NOW - 3 * DAY), None, BlockCause.SILENT),
+        (phone(since=NOW - DAY), None, BlockCause.WITHIN_LIMIT),
+        (phone(), facts(Verdict.UNREADABLE, unchanged_since=NOW - DAY), BlockCause.WITHIN_LIMIT),
+        (phone(), facts(Verdict.UNREADABLE, unchanged_since=NOW - 3 * DAY), BlockCause.UNREADABLE),
+    ],
+)
+def test_each_cause_after_the_deadline(found: Phone, latest: CheckFacts | None, expected: BlockCause) -> None:
+    cause, _ = cause_of(found, latest, in_force())
+
+    assert cause is expected
+
+
+@pytest.mark.parametrize(
+    ("situation", "expected"),
+    [
+        (Situation(NOW), BlockCause.NOT_YET_ENFORCED),
+        (in_force(deadline=NOW + DAY), BlockCause.NOT_YET_ENFORCED),
+        (in_force(rings=(Ring(1, NOW + DAY),)), BlockCause.NOT_YET_ENFORCED),
+        (in_force(lifted=True), BlockCause.LIFTED),
+        (in_force(now=NOW + 61 * DAY), BlockCause.LIFTED),
+    ],
+)
+def test_nobody_is_blocked_before_or_after_the_measure(situation: Situation, expected: BlockCause) -> None:
+    cause, _ = cause_of(phone(), CLOSED, situation)
+
+    assert cause is expected
+    assert cause not in BLOCKING
+
+
+def test_an_exempt_phone_asks_for_no_block() -> None:
+    exemption = Exemption(PHONE_ID, NOW + DAY, "travel")
+    situation = Situation(NOW, Bundle(1, banning_policy(), Fleet(1, (exemption,))))
+
+    assert cause_of(phone(), CLOSED, situation)[0] is BlockCause.EXEMPT
+
+
+def test_a_block_counts_from_the_start_of_enforcement() -> None:
+    since_long_before = facts(Verdict.VIOLATING, False, unchanged_since=NOW - 9 * DAY)
+
+    assert cause_of(phone(), since_long_before, in_force()) == (
+        BlockCause.NOT_ENFORCEABLE,
+        banning_policy().deadline,
+    )
+
+
+def test_a_missed_review_starts_no_new_block_and_keeps_old_ones() -> None:
+    paused = in_force(now=NOW + 21 * DAY)
+    new = facts(Verdict.VIOLATING, False, checked_at=paused.now, unchanged_since=NOW + 20 * DAY)
+    old = facts(Verdict.VIOLATING, False, checked_at=paused.now, unchanged_since=NOW + 19 * DAY)
+
+    assert cause_of(phone(), new, paused)[0] is BlockCause.NOT_YET_ENFORCED
+    assert cause_of(phone(), old, paused)[0] is BlockCause.NOT_ENFORCEABLE
+
+
+def test_every_holder_stands_on_the_list_once_and_the_worst_phone_decides(authority: Authority) -> None:
+    bench = authority.bench()
+    clean, closed = (authority.phone(bench, holder="mailbox-1") for _ in range(2))
+    other = authority.phone(bench, holder="mailbox-2")
+    authority.accept(
+        bench.sign(bench.report(clean)),
+        bench.sign(bench.report(closed, **NOT_ENFORCEABLE)),
+        bench.sign(bench.report(other, **VIOLATING)),
+    )
+
+    with authority.database.reading() as session:
+        found = blocks(session, NOW, authority.config.holder_key)
+
+    assert [(entry.holder, entry.block, entry.cause) for entry in found] == [
+        ("mailbox-1", True, BlockCause.NOT_ENFORCEABLE),
+        ("mailbox-2", False, BlockCause.ENFORCED_ON_PHONE),
+    ]
+
+
+def test_a_phone_that_complies_again_unblocks_its_holder(authority: Authority) -> None:
+    bench = authority.bench()
+    phone_id = authority.phone(bench)
+    authority.accept(bench.sign(bench.report(phone_id, checked_at=NOW - DAY, **NOT_ENFORCEABLE)))
+
+    authority.accept(bench.sign(bench.report(phone_id)))
+
+    with authority.database.reading() as session:
+        [entry] = blocks(session, NOW, authority.config.holder_key)
+    assert (entry.block, entry.since) == (False, NOW)

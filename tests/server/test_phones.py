@@ -1,0 +1,80 @@
+"""Registering phones: known by identity, never twice, holders sealed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+
+from policy.report import Consent
+from server import phones
+from server.errors import ConfigurationRefused, InConflict
+from tests.server.authority import NOW, Authority, Bench, make_registration
+
+
+def register(authority: Authority, bench: Bench, registration: phones.Registration) -> tuple[str, bool]:
+    with authority.database.writing() as session:
+        return phones.register_phone(
+            session, registration, bench.station_id, authority.config.holder_key, NOW + timedelta(days=1)
+        )
+
+
+def test_a_known_identity_keeps_the_id_it_has(authority: Authority) -> None:
+    bench = authority.bench()
+    first = make_registration()
+    register(authority, bench, first)
+
+    phone_id, is_new = register(authority, bench, make_registration(identity=first.identity, model="Pixel 8"))
+
+    assert (phone_id, is_new) == (first.phone_id, False)
+    with authority.database.reading() as session:
+        [stored] = phones.find_phones(session)
+    assert stored.model == "Pixel 8"
+
+
+def test_the_id_of_another_phone_is_refused(authority: Authority) -> None:
+    bench = authority.bench()
+    first = make_registration()
+    register(authority, bench, first)
+
+    with pytest.raises(InConflict) as refused:
+        register(authority, bench, make_registration(phone_id=first.phone_id))
+
+    assert refused.value.code == "phone_id_taken"
+
+
+def test_since_when_an_owner_declines_is_kept(authority: Authority) -> None:
+    bench = authority.bench()
+    first = make_registration()
+    authority.phone(bench, identity=first.identity, phone_id=first.phone_id)
+
+    register(authority, bench, replace(first, consent=Consent.DECLINED))
+
+    with authority.database.reading() as session:
+        [stored] = phones.find_phones(session)
+    assert (stored.consent, stored.consent_since) == (Consent.DECLINED, NOW + timedelta(days=1))
+    assert stored.registered_at == NOW
+
+
+def test_no_holder_stands_readable_in_the_database(authority: Authority) -> None:
+    bench = authority.bench()
+    authority.phone(bench, holder="mailbox-canary-77")
+
+    with authority.database.reading() as session:
+        [sealed] = session.scalars(text("SELECT sealed_holder FROM phone"))
+
+    assert b"canary" not in bytes(sealed)
+
+
+def test_a_changed_holder_key_is_named(authority: Authority) -> None:
+    bench = authority.bench()
+    authority.phone(bench)
+
+    with (
+        authority.database.reading() as session,
+        pytest.raises(ConfigurationRefused, match="CURFEW_HOLDER_KEY"),
+    ):
+        phones.holders(session, Fernet.generate_key().decode())
