@@ -90,6 +90,8 @@ def _cmd(model: AndroidModel, words: list[str]) -> Answer:
 
 def _serve(model: AndroidModel, service: str, words: list[str]) -> Answer:
     """Run one verb of one service, turning Java exceptions into their texts."""
+    if service == "settings" and words[:1] == ["--user"] and len(words) > 2:
+        words = [words[2], *words[:2], *words[3:]]  # settings takes --user before its verb as well
     verb = words[0] if words else ""
     call = Call(model, words[1:])
     run = _find_verb(model, service, verb)
