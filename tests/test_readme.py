@@ -190,24 +190,35 @@ def test_every_make_command_of_the_readme_is_run_by_ci(command: str) -> None:
 
 
 def named_commands(text: str) -> list[str]:
-    """Return what stands between backticks and begins with one of our programs."""
-    return re.findall(r"`((?:curfew-agent|curfew-certs|curfew-server) [^`\n]+)`", text)
+    """Return what stands between backticks and begins with one of our programs; prose may break its line."""
+    found = re.findall(
+        r"`((?:curfew-agent|curfew-certs|curfew-server) [^`]+)`", re.sub(r"\n(?=\S| +\S)", " ", text)
+    )
+    return [re.sub(r" +", " ", command) for command in found]
 
 
 def assert_exists(command: str) -> None:
-    """Fail unless the sub-command, and each option named with it, exists."""
-    program, *words = shlex.split(re.sub(r"\{[^}]*\}", "X", command))
+    """Fail unless the sub-command exists and takes these options and choices; names in capitals stand for values."""
+    program, *words = shlex.split(command)
     known: click.Command = PROGRAMS[program]
-    options = {name for parameter in known.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    for word in words:
-        if isinstance(known, click.Group) and not word.startswith("-") and word in known.commands:
-            known = known.commands[word]
-            options |= {
-                name for parameter in known.params for name in (*parameter.opts, *parameter.secondary_opts)
-            }
-        elif word.startswith("-") and word not in {"--help", "-h", "--version"}:
-            assert word.split("=")[0] in options, f"`{command}`: {known.name} has no option {word}"
-    assert not isinstance(known, click.Group), f"`{command}` names no command that exists"
+    while isinstance(known, click.Group):
+        assert words, f"`{command}` names no command"
+        if words[0].startswith("-"):
+            words = words[2:]  # an option of the program and its value
+            continue
+        assert words[0] in known.commands, f"`{command}`: there is no {words[0]}"
+        known = known.commands[words.pop(0)]
+    try:
+        values, superfluous, _ = known.make_parser(click.Context(known)).parse_args(words)
+    except click.UsageError as error:
+        raise AssertionError(f"`{command}`: {error.message}") from error
+    assert not superfluous, f"`{command}`: nobody takes {superfluous}"
+    for parameter in known.params:
+        value = values.get(parameter.name)
+        if isinstance(parameter.type, click.Choice) and isinstance(value, str) and not value.isupper():
+            assert value in parameter.type.choices, (
+                f"`{command}`: {value} is none of {parameter.type.choices}"
+            )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

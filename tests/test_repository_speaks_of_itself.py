@@ -15,10 +15,11 @@ MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home|Users|opt/pypi[\w-]*)/
 PACKAGE_INDEX = re.compile(r"--(?:extra-)?index-url|--find-links|--trusted-host|(?:extra-)?index-url\s*=")
 HOST = re.compile(r"https?://(?:[^/\s\"'@]*@)?([A-Za-z0-9.-]+)")
 
-# Names that can be no machine of ours: reserved ones, this computer, and where standards and sources are found.
+# Names that can be no machine of ours: reserved ones, this computer, words without a dot.
 RESERVED = re.compile(
-    r"(?:.*\.)?(?:example(?:\.(?:org|com|net))?|test|invalid|localhost)|127(?:\.\d+){3}|0\.0\.0\.0"
+    r"(?:.*\.)?(?:example(?:\.(?:org|com|net))?|test|invalid|localhost)|127(?:\.\d+){3}|0\.0\.0\.0|[A-Za-z-]+"
 )
+# Where standards and sources are found.
 PUBLIC = {"www.w3.org", "github.com", "htmx.org", "json-schema.org"}
 
 
