@@ -1,8 +1,7 @@
 """Phones by the platform's own adb: cables and wireless debugging. The only module that knows adbutils.
 
 adbutils finds or brings the ``adb`` program and speaks to its server; the bytes of an exchange then run over that
-socket on our event loop, with our limits. Commands go by shell v2, whose last packet is the exit status: an
-answer that ends without one was cut (SC/ADB ``shell_protocol.h``).
+socket on our event loop, with our limits (`adb_service_stream`).
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import struct
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,24 +18,19 @@ from pathlib import Path
 import adbutils
 
 from agent_scripts.adb_keys import AdbKeys
+from agent_scripts.adb_service_stream import ServiceStream, read_shell_v2, receive_file, send_file
 from agent_scripts.errors import (
-    AnswerTooLong,
     AnswerTooSlow,
-    PhoneBabbles,
-    PhoneError,
     PhoneRefused,
     PhoneUnauthorised,
     PhoneUnreachable,
     PhoneWentAway,
 )
 from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.phone_connection import CONNECT_TIMEOUT_S, PUSH_MODE, checked_command
+from agent_scripts.phone_connection import CONNECT_TIMEOUT_S, checked_command
 
 _START_TIMEOUT_S = 20.0
 _READ_BYTES = 64 * 1024
-_LARGEST_PACKET = 1024 * 1024
-_CHUNK_BYTES = 64 * 1024  # SYNC.TXT: a chunk never exceeds 64 KiB
-_STDOUT, _STDERR, _EXIT = 1, 2, 3
 _READY = "device"
 _NEXT_STEPS = {
     _READY: "",
@@ -125,68 +118,25 @@ class AdbServerPhone:
     async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
         """Return what the phone's shell printed for `command`, stdout and stderr in the order they came."""
         service = b"shell,v2,raw:" + checked_command(command)
-        answer = bytearray()
         async with self._exchange(service, timeout_s) as stream:
-            while True:
-                kind, length = struct.unpack("<BI", await stream.read(5))
-                if length > _LARGEST_PACKET:
-                    raise PhoneBabbles(
-                        f"{self._address} announced {length} bytes; reconnect it and check again"
-                    )
-                data = await stream.read(length)
-                if kind == _EXIT:
-                    return bytes(answer)
-                if kind in (_STDOUT, _STDERR):
-                    answer += data
-                if len(answer) > max_bytes:
-                    raise AnswerTooLong(
-                        f"{self._address} answered more than {max_bytes} bytes; restart it and check again"
-                    )
+            return await read_shell_v2(stream, max_bytes)
 
     async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:
-        """Write `data` to `path` on the phone (SC/ADB ``SYNC.TXT``, SEND)."""
+        """Write `data` to `path` on the phone."""
         async with self._exchange(b"sync:", timeout_s) as stream:
-            name = f"{path},{PUSH_MODE}".encode()
-            await stream.write(_sync(b"SEND", len(name)) + name)
-            for start in range(0, len(data), _CHUNK_BYTES):
-                chunk = data[start : start + _CHUNK_BYTES]
-                await stream.write(_sync(b"DATA", len(chunk)) + chunk)
-            await stream.write(_sync(b"DONE", 0))
-            word, length = await stream.read_sync()
-            if word != b"OKAY":
-                raise await self._refusal(stream, word, length)
+            await send_file(stream, data, path)
 
     async def pull(self, path: str, max_bytes: int, timeout_s: float = 30.0) -> bytes:
-        """Return the content of `path` on the phone (SC/ADB ``SYNC.TXT``, RECV)."""
-        content = bytearray()
+        """Return the content of `path` on the phone."""
         async with self._exchange(b"sync:", timeout_s) as stream:
-            name = path.encode()
-            await stream.write(_sync(b"RECV", len(name)) + name)
-            while True:
-                word, length = await stream.read_sync()
-                if word == b"DONE":
-                    return bytes(content)
-                if word != b"DATA" or length > _CHUNK_BYTES:
-                    raise await self._refusal(stream, word, length)
-                content += await stream.read(length)
-                if len(content) > max_bytes:
-                    raise AnswerTooLong(
-                        f"{path} on the phone is longer than {max_bytes} bytes; look at it by hand"
-                    )
+            return await receive_file(stream, path, max_bytes)
 
     async def close(self) -> None:
         """End the connection."""
         self._closed = True
 
-    async def _refusal(self, stream: _Stream, word: bytes, length: int) -> PhoneError:
-        if word != b"FAIL" or length > 1024:
-            return PhoneBabbles(f"{self._address} broke the sync protocol; reconnect it and try again")
-        words = (await stream.read(length)).decode("utf-8", "replace")
-        printable = "".join(c for c in words if c.isprintable())[:120]
-        return PhoneRefused(f"{self._address} refuses the file ({printable}); check path and free space")
-
     @asynccontextmanager
-    async def _exchange(self, service: bytes, timeout_s: float) -> AsyncIterator[_Stream]:
+    async def _exchange(self, service: bytes, timeout_s: float) -> AsyncIterator[ServiceStream]:
         """Hold one exchange to its time on a stream of its own; any error closes the connection for good."""
         async with self._one_at_a_time:
             if self._closed:
@@ -211,36 +161,14 @@ class AdbServerPhone:
                 raise
 
 
-@dataclass(frozen=True)
-class _Stream:
-    """One service of one phone, as a socket to the adb server."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    async def read(self, length: int) -> bytes:
-        return await self.reader.readexactly(length)
-
-    async def read_sync(self) -> tuple[bytes, int]:
-        word, length = struct.unpack("<4sI", await self.read(8))
-        return word, length
-
-    async def write(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-    def abandon(self) -> None:
-        self.writer.transport.abort()
-
-
-async def _open_stream(address: PhoneAddress, service: bytes, connect_timeout_s: float) -> _Stream:
+async def _open_stream(address: PhoneAddress, service: bytes, connect_timeout_s: float) -> ServiceStream:
     """Open `service` on the phone through the adb server; raises `PhoneWentAway` or `PhoneRefused`."""
     try:
         connection = await asyncio.to_thread(_transport, address.serial, connect_timeout_s)
     except adbutils.AdbError as error:
         raise PhoneWentAway(f"adb lost {address}; check the cable and run: curfew-agent devices") from error
     connection.conn.setblocking(False)
-    stream = _Stream(*await asyncio.open_connection(sock=connection.conn, limit=_READ_BYTES))
+    stream = ServiceStream(*await asyncio.open_connection(sock=connection.conn, limit=_READ_BYTES))
     try:
         # adbutils would send this with a plain send(), which may take only a part of a long command.
         await stream.write(b"%04x" % len(service) + service)
@@ -300,10 +228,6 @@ def _adb_program() -> str:
     named = os.environ.get("ADBUTILS_ADB_PATH")
     bundled = Path(adbutils.__file__).parent / "binaries" / "adb"
     return named or (str(bundled) if os.access(bundled, os.X_OK) else adbutils.adb_path())
-
-
-def _sync(word: bytes, length: int) -> bytes:
-    return word + struct.pack("<I", length)
 
 
 def _no_server(error: BaseException) -> PhoneUnreachable:

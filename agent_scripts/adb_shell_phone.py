@@ -27,6 +27,7 @@ from adb_shell.hidden_helpers import _AdbTransactionInfo, _FileSyncTransactionIn
 from adb_shell.transport.base_transport_async import BaseTransportAsync
 
 from agent_scripts.adb_keys import AdbKeys
+from agent_scripts.adb_service_stream import printable
 from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,
@@ -322,17 +323,13 @@ def _translated(address: PhoneAddress) -> Iterator[None]:
         raise PhoneBabbles(f"{address} does not speak the ADB protocol; check the address") from error
     except exceptions.PushFailedError as error:
         raise PhoneRefused(
-            f"{address} refuses the file ({_words(error.args[0])}); make room on it"
+            f"{address} refuses the file ({printable(bytes(error.args[0]))}); make room on it"
         ) from error
     except exceptions.AdbCommandFailureException as error:
-        raise PhoneRefused(f"{address} refuses the file ({_words(error.args[0])}); check the path") from error
+        raise PhoneRefused(
+            f"{address} refuses the file ({printable(str(error.args[0]))}); check the path"
+        ) from error
     except _FOREIGN_ERRORS as error:
         raise PhoneBabbles(f"{address} broke the ADB protocol; reconnect it and check again") from error
     except OSError as error:
         raise PhoneWentAway(f"{address} is gone ({error.strerror or error}); reconnect it") from error
-
-
-def _words(text: object) -> str:
-    """Return at most a line of what the phone said, printable and short."""
-    words = bytes(text).decode("utf-8", "replace") if isinstance(text, (bytes, bytearray)) else str(text)
-    return "".join(c for c in words if c.isprintable())[:120]

@@ -21,21 +21,18 @@ import re
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from agent_scripts.adb_keys import AdbKeys, station_adb_key
 from agent_scripts.durable_file import clear_leftovers, held_alone, make_folder, write_durably
 from agent_scripts.errors import FileDamaged, NotEnrolled, PlaceholderSerial, StoryClockRefused
-from certs.keys import load_signer
+from certs.keys import Signer, load_signer
 from policy.errors import PolicyError
 from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.schemas import dump_ledger, load_ledger
-
-if TYPE_CHECKING:
-    from securesystemslib.signer import Signer
 
 _KIND = "curfew-station"
 _ORGANISATION_KEY = re.compile(r"[0-9a-f]{64}")
