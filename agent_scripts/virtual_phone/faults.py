@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from agent_scripts.virtual_phone.answers import Answer
 
 TIMEOUT_LINE = "\n*** SERVICE '{}' DUMP TIMEOUT (10000ms) EXPIRED ***\n\n"
+_AS_CMD = {
+    "pm": ("cmd", "package"),
+    "am": ("cmd", "activity"),
+    "dpm": ("cmd", "device_policy"),
+    "settings": ("cmd", "settings"),
+}
 GARBAGE = b"\x00\xff\xfe<<garbage>>\x1b[31m" * 40
 
 
@@ -64,6 +70,7 @@ class Faults:
     def refuse(self, *words: str, text: str, exit_code: int = 255) -> None:
         """Answer framework calls that contain all `words` with `text` on stderr, doing nothing: a maker's refusal.
 
+        ``pm`` counts as ``cmd package`` and so on, so the words may name either.
         ``refuse("disable-user", "com.example.app", text="\\njava.lang.SecurityException: …\\n")``
         """
         with self._lock:
@@ -72,7 +79,7 @@ class Faults:
     def still_booting(self) -> None:
         """Answer ``cmd`` as shortly after boot or on a patched device (COMMANDS.md 2.2, T:b-008)."""
         text = "cmd: Failure calling service package: Failed transaction (2147483646)\n"
-        self.refuse("package", text=text, exit_code=2147483646 & 0xFF)
+        self.refuse("cmd", "package", text=text, exit_code=2147483646 & 0xFF)
 
     def die_in_mid_command(self) -> None:
         """Let adbd be killed once the next shell command has begun to answer: scripts die, the connection too. Once."""
@@ -115,9 +122,7 @@ class Faults:
 
     def refusal(self, program: str, args: Sequence[str]) -> Answer | None:
         """Return the refusal ordered for a framework call, if there is one."""
-        said = [program, *args]
-        if program == "pm":
-            said.append("package")
+        said = [program, *_AS_CMD.get(program, ()), *args]
         return next((answer for words, answer in self._refusals if all(word in said for word in words)), None)
 
     def cut(self, program: str, args: Sequence[str], answer: Answer) -> Answer:

@@ -16,13 +16,12 @@ from agent_scripts.virtual_phone.releases import Release, SuspensionLayout
 
 CANARY_APP = "com.canary.not.yours"
 _DANGEROUS = (
-    "CAMERA",
-    "READ_CONTACTS",
-    "ACCESS_FINE_LOCATION",
-    "RECORD_AUDIO",
-    "READ_CALENDAR",
-    "GET_ACCOUNTS",
+    "CAMERA READ_CONTACTS ACCESS_FINE_LOCATION RECORD_AUDIO READ_CALENDAR GET_ACCOUNTS READ_PHONE_STATE"
+    " BLUETOOTH_CONNECT POST_NOTIFICATIONS READ_MEDIA_IMAGES READ_MEDIA_VIDEO NEARBY_WIFI_DEVICES"
 )
+_OTHER_APPS = tuple(f"com.example.neighbour{number:02d}.app" for number in range(48))
+"""What else is on a phone: a real dump of one package names dozens of others."""
+_LINK_FILTERS = 40
 _INSTALL = ("INTERNET", "ACCESS_NETWORK_STATE", "WAKE_LOCK", "VIBRATE", "FOREGROUND_SERVICE", "USE_BIOMETRIC")
 
 
@@ -162,7 +161,7 @@ def _package_lines(model: AndroidModel, package: AndroidPackage) -> list[str]:
     )
     lines += [f"signatures={signatures}", "installPermissionsFixed=true", f"pkgFlags=[ {flags} ]"]
     lines.append("requested permissions:")
-    lines += [f"  android.permission.{permission}" for permission in (*_INSTALL, *_DANGEROUS)]
+    lines += [f"  android.permission.{permission}" for permission in (*_INSTALL, *_DANGEROUS.split())]
     lines.append("install permissions:")
     lines += [f"  android.permission.{permission}: granted=true" for permission in _INSTALL]
     return lines
@@ -201,7 +200,7 @@ def _user_lines(model: AndroidModel, package: AndroidPackage, number: int, inden
         lines += [
             f"{deeper}  android.permission.{permission}: granted={'true' if index % 2 else 'false'},"
             " flags=[ USER_SENSITIVE_WHEN_GRANTED|USER_SENSITIVE_WHEN_DENIED]"
-            for index, permission in enumerate(_DANGEROUS)
+            for index, permission in enumerate(_DANGEROUS.split())
         ]
         lines += [f"{deeper}enabledComponents:", f"{deeper}  {package.name}.sync.AlarmReceiver"]
     return lines
@@ -267,19 +266,22 @@ def _queries(model: AndroidModel, package: AndroidPackage | None) -> str:
     lines.append("  queries via package name:")
     for name in names:
         lines += [f"    {name}:", f"      {CANARY_APP}", "      com.android.vending"]
+        lines += [f"      {other}" for other in _OTHER_APPS]
     lines.append("  queries via component:")
-    lines += [line for name in names for line in (f"    {CANARY_APP}:", f"      {name}")]
+    for other in (CANARY_APP, *_OTHER_APPS):
+        lines += [f"    {other}:", *(f"      {name}" for name in names)]
     lines.append("  queryable via interaction:")
     for number in sorted(model.data.users):
         lines.append(f"    User {number}:")
-        lines += [line for name in names for line in (f"      [{name}]:", f"        {CANARY_APP}")]
+        for name in names:
+            lines += [f"      [{name}]:", *(f"        {other}" for other in (CANARY_APP, *_OTHER_APPS))]
     lines += ["  queryable via uses-library:", ""]
     return "\n".join(lines)
 
 
 def _resolver_tables(package: AndroidPackage) -> str:
     name, lines = package.name, ["Activity Resolver Table:", "  Schemes:", "      https:"]
-    for index in range(4):
+    for index in range(_LINK_FILTERS):
         lines.append(
             f"        {_hash(name + str(index), 7)} {name}/.share.LinkActivity filter {_hash(name, 6)}{index}"
         )

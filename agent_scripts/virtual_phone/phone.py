@@ -74,6 +74,7 @@ class VirtualPhone:
         if port in EMULATOR_PORTS:
             # The platform's adb lists such a port a second time as emulator-NNNN (STAND_INS.md).
             raise PhoneCannotStart(f"port {port} is one of the emulator's (5554-5585); choose another")
+        self._stopping = asyncio.Event()
         started = threading.Event()
         failure: list[OSError] = []
         self._thread = threading.Thread(

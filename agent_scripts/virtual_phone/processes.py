@@ -12,6 +12,7 @@ import pty
 import shutil
 import signal
 import subprocess
+import threading
 import tty
 
 from agent_scripts.virtual_phone.userland import Userland
@@ -106,17 +107,16 @@ class Process:
         self._open = {stdin, *outputs}
         for descriptor in self._open:
             os.set_blocking(descriptor, False)
-        loop = asyncio.get_running_loop()
-        self.exited: asyncio.Future[int] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[int] = self._loop.create_future()
         """The exit code as adbd passes it on: for a signal 128 and its number."""
-        self._pidfd = os.pidfd_open(popen.pid)
-        loop.add_reader(self._pidfd, self._reap)
+        # A thread and not a pidfd: containers and sandboxes often refuse the latter.
+        threading.Thread(target=self._reap, name=f"wait-{popen.pid}", daemon=True).start()
 
     def _reap(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._pidfd)
-        os.close(self._pidfd)
         code = self._popen.wait()
-        self.exited.set_result((0x80 | -code) & 0xFF if code < 0 else code & 0xFF)
+        passed_on = (0x80 | -code) & 0xFF if code < 0 else code & 0xFF
+        self._loop.call_soon_threadsafe(self.exited.set_result, passed_on)
 
     async def read(self, descriptor: int) -> bytes:
         """Return output; empty once every process has closed its end (a terminal says EIO then)."""

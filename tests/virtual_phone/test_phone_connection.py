@@ -126,3 +126,18 @@ def test_every_ready_made_phone_names_itself(name: str, make_phone: PhoneMaker, 
     ).splitlines()
     device.close()
     assert (int(api), virtual, model) == (PERSONALITIES[name].api, "1", PERSONALITIES[name].model)
+
+
+def test_a_stopped_phone_starts_again_where_it_was(phone: VirtualPhone, computer: Computer) -> None:
+    port = phone.port
+    phone.model.install(0, "com.example.app")
+    phone.stop()
+    assert phone.start(port) == port
+    device = computer.connect(phone)
+    assert device.shell("pm list packages com.example") == "package:com.example.app\n"
+    device.close()
+
+
+def test_stopping_twice_does_no_harm(phone: VirtualPhone) -> None:
+    phone.stop()
+    phone.stop()
