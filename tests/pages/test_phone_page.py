@@ -112,7 +112,7 @@ def test_history_lists_reports_newest_first(staffed: Office) -> None:
     staffed.report(phone, checked_at=now() - timedelta(days=2))
     staffed.report(phone, **COMPLIANT)
 
-    history = section(page_of(staffed, phone), "Earlier reports")
+    history = section(page_of(staffed, phone), "Reports")
 
     assert history.index("compliant") < history.index("violating")
 
