@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,13 +34,13 @@ class Config:
     Relative paths in a ``server.env`` are taken from the folder it lies in.
     """
 
-    database_url: str
+    database_url: str = field(repr=False)
     """CURFEW_DATABASE_URL: ``sqlite:////path/curfew.sqlite`` or ``postgresql+psycopg://…``."""
 
-    secret_key: str
+    secret_key: str = field(repr=False)
     """CURFEW_SECRET_KEY: signs session cookies and forms."""
 
-    holder_key: str
+    holder_key: str = field(repr=False)
     """CURFEW_HOLDER_KEY: Fernet key under which holders are stored."""
 
     audit_key: Path

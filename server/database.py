@@ -14,14 +14,16 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from server.errors import StorageBusy, StorageFull
 
-_BUSY_TIMEOUT_S = 5.0
+_PATIENCE_S = 5
+"""How long a request waits for a lock or a connection before it is told to come again."""
+
 _WRITES = "curfew_writes"
 
 
@@ -93,16 +95,16 @@ class Database:
 
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 5})
-    engine = create_engine(
-        parsed.update_query_dict({"timeout": str(_BUSY_TIMEOUT_S)})
-        if "timeout" not in parsed.query
-        else parsed
+    if parsed.get_backend_name() == "sqlite":
+        patience = {} if "timeout" in parsed.query else {"timeout": str(_PATIENCE_S)}
+        engine = create_engine(parsed.update_query_dict(patience))
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    patience = {} if "options" in parsed.query else {"options": f"-c lock_timeout={_PATIENCE_S}s"}
+    return create_engine(
+        parsed.update_query_dict(patience), pool_pre_ping=True, connect_args={"connect_timeout": _PATIENCE_S}
     )
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
@@ -125,14 +127,24 @@ def _translated_errors() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise StorageBusy("every connection to the database is in use; try again in a few seconds") from error
-    except (OperationalError, InterfaceError) as error:
-        raise _translated(error) from error
+    except (DatabaseError, InterfaceError) as error:
+        code = _code(error)
+        if code.startswith(_FAILING):
+            raise StorageFull(
+                "the disk below the database is full or failing; free space or mend it, then try again"
+            ) from error
+        if isinstance(error, OperationalError | InterfaceError):
+            raise StorageBusy(
+                "the database is locked or cannot be reached; try again in a few seconds"
+            ) from error
+        raise
 
 
-def _translated(error: DBAPIError) -> StorageBusy | StorageFull:
-    # SQLite says SQLITE_FULL or SQLITE_IOERR (sqlite.org/rescode.html); PostgreSQL class 53 is "insufficient
-    # resources" with 53100 disk_full (PostgreSQL manual, appendix A), class 58 an error of the system.
-    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
-    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR", "53100", "58")):
-        return StorageFull("the disk below the database is full or failing; free space there, then try again")
-    return StorageBusy("the database is locked or cannot be reached; try again in a few seconds")
+# SQLite's names of results (sqlite.org/rescode.html); PostgreSQL's class 58, "error external to PostgreSQL", and
+# 53100 disk_full (PostgreSQL manual, appendix A).
+_FAILING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "53100", "58")
+
+
+def _code(error: DBAPIError) -> str:
+    found = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+    return str(found or "")

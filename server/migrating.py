@@ -27,9 +27,10 @@ def migrate(database: Database) -> None:
     """
     with database.writing() as session:
         if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("SET LOCAL lock_timeout = 0"))
             session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
         try:
-            command.upgrade(_alembic(session), "head")
+            command.upgrade(alembic_config(session), "head")
         except CommandError as error:
             raise ConfigurationRefused(
                 f"the database has a schema this Curfew does not know ({error}); install the newer version again"
@@ -39,10 +40,11 @@ def migrate(database: Database) -> None:
 def schema_is_newest(session: Session) -> bool:
     """Whether every migration has run."""
     found = MigrationContext.configure(session.connection()).get_current_revision()
-    return found == ScriptDirectory.from_config(_alembic(session)).get_current_head()
+    return found == ScriptDirectory.from_config(alembic_config(session)).get_current_head()
 
 
-def _alembic(session: Session) -> AlembicConfig:
+def alembic_config(session: Session) -> AlembicConfig:
+    """Return what alembic needs to work on the connection of `session`."""
     config = AlembicConfig()
     # A path beside the code, so that an installed package migrates like a checkout; % would be interpolation.
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
-from granian.errors import ConfigurationError
 from granian.log import LogLevels
 
 from server.app import create_app
@@ -41,6 +41,7 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
 
 def serve_wsgi(load: Callable[[], WsgiApp], host: str, port: int, workers: int, tls_folder: Path) -> None:
     """Serve what `load` returns in each worker, with the certificate in `tls_folder`."""
+    _require_free(host, port)
     server = Granian(
         "server",
         address=host,
@@ -56,10 +57,18 @@ def serve_wsgi(load: Callable[[], WsgiApp], host: str, port: int, workers: int, 
     )
     # granian copies the environment into the environ of every request (LIMITS.md 2): secrets have no place there.
     os.environ.clear()
+    server.serve(target_loader=load, wrap_loader=False)
+
+
+def _require_free(host: str, port: int) -> None:
+    # granian shares a port silently (SO_REUSEPORT): two servers would each get half of the connections.
     try:
-        server.serve(target_loader=load, wrap_loader=False)
-    except (ConfigurationError, OSError) as error:
-        raise ConfigurationRefused(f"cannot listen on {host} port {port}: {error}") from error
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise ConfigurationRefused(
+            f"cannot listen on {host} port {port}: {error.strerror}; stop what listens there, or give another --port"
+        ) from error
 
 
 def _load(config: Config) -> WsgiApp:

@@ -243,6 +243,13 @@ def make_registration(**changes: Any) -> Registration:
     return Registration(**(facts | {name: value for name, value in changes.items() if name != "now"}))
 
 
+def registration_body(**changes: Any) -> bytes:
+    """Return the body that registers a new phone, with `changes`."""
+    made = make_registration(**changes)
+    fields = {name: getattr(made, name) for name in made.__dataclass_fields__}
+    return json.dumps(fields | {"consent": made.consent.value}).encode()
+
+
 def post_reports(client: FlaskClient, *envelopes: bytes) -> TestResponse:
     """Send one batch over HTTP."""
     body = b'{"reports":[' + b",".join(envelopes) + b"]}"

@@ -11,10 +11,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from certs.envelope import open_envelope
+from server.app import create_app
 from server.audit import AUDIT_HEAD_PAYLOAD_TYPE
 from server.context import context
 from server.people import Role
-from tests.server.authority import NOT_ENFORCEABLE, Authority, Bench, post_reports
+from tests.server.authority import NOT_ENFORCEABLE, Authority, Bench, post_reports, registration_body
 
 MIB = 1024 * 1024
 
@@ -276,11 +277,8 @@ def test_nobody_without_token_gets_the_blocks(client: FlaskClient, headers: dict
 
 
 def test_a_virtual_phone_is_not_registered_under_a_service_root(service_authority: Authority) -> None:
-    from server.app import create_app
-    from tests.server.test_station_requests import described
-
     bench = service_authority.bench()
-    body = described(virtual=True)
+    body = registration_body(virtual=True)
     headers = {
         "Authorization": bench.authorization("POST", "/api/v1/phones", body),
         "Content-Type": "application/json",

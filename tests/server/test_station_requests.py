@@ -14,17 +14,9 @@ from flask.testing import FlaskClient
 from certs.envelope import sign_envelope
 from policy.names import PhoneId
 from server.stations import revoke_station
-from tests.server.authority import NOW, Authority, Bench, disabled_ledger, make_registration
+from tests.server.authority import NOW, Authority, Bench, disabled_ledger, registration_body
 
 PATH = "/api/v1/phones"
-
-
-def described(**changes: Any) -> bytes:
-    made = make_registration(**changes)
-    fields = {name: getattr(made, name) for name in made.__dataclass_fields__} | {
-        "consent": made.consent.value
-    }
-    return json.dumps(fields).encode()
 
 
 def register(client: FlaskClient, body: bytes, authorization: str) -> tuple[int, dict[str, Any]]:
@@ -35,7 +27,7 @@ def register(client: FlaskClient, body: bytes, authorization: str) -> tuple[int,
 
 def test_a_signed_registration_is_stored(client: FlaskClient, bench: Bench) -> None:
     phone_id = PhoneId.random()
-    body = described(phone_id=phone_id)
+    body = registration_body(phone_id=phone_id)
 
     status, answer = register(client, body, bench.authorization("POST", PATH, body))
 
@@ -43,7 +35,7 @@ def test_a_signed_registration_is_stored(client: FlaskClient, bench: Bench) -> N
 
 
 def test_a_known_phone_gets_the_id_it_has(client: FlaskClient, bench: Bench) -> None:
-    first, second = described(identity="a" * 64), described(identity="a" * 64)
+    first, second = registration_body(identity="a" * 64), registration_body(identity="a" * 64)
     _, known = register(client, first, bench.authorization("POST", PATH, first))
 
     status, answer = register(client, second, bench.authorization("POST", PATH, second))
@@ -52,7 +44,7 @@ def test_a_known_phone_gets_the_id_it_has(client: FlaskClient, bench: Bench) -> 
 
 
 def test_a_request_received_before_is_refused(client: FlaskClient, bench: Bench) -> None:
-    body = described()
+    body = registration_body()
     authorization = bench.authorization("POST", PATH, body)
     register(client, body, authorization)
 
@@ -107,7 +99,7 @@ def _ago(minutes: float) -> str:
 def test_a_request_that_proves_nothing_is_refused_by_its_own_code(
     client: FlaskClient, bench: Bench, authorize: Callable[[Bench, bytes], str], code: str
 ) -> None:
-    body = described()
+    body = registration_body()
 
     status, answer = register(client, body, authorize(bench, body))
 
@@ -116,7 +108,7 @@ def test_a_request_that_proves_nothing_is_refused_by_its_own_code(
 
 
 def test_a_clock_four_minutes_off_is_accepted(client: FlaskClient, bench: Bench) -> None:
-    body = described()
+    body = registration_body()
 
     status, _ = register(client, body, bench.authorization("POST", PATH, body, time=_ago(4)))
 
@@ -126,7 +118,7 @@ def test_a_clock_four_minutes_off_is_accepted(client: FlaskClient, bench: Bench)
 def test_a_revoked_station_is_refused(client: FlaskClient, bench: Bench, small_authority: Authority) -> None:
     with small_authority.database.writing() as session:
         revoke_station(session, bench.station_id, NOW)
-    body = described()
+    body = registration_body()
 
     status, answer = register(client, body, bench.authorization("POST", PATH, body))
 
@@ -152,7 +144,7 @@ def test_a_revoked_station_is_refused(client: FlaskClient, bench: Bench, small_a
 def test_a_malformed_registration_is_refused(
     client: FlaskClient, bench: Bench, changes: dict[str, Any]
 ) -> None:
-    body = json.dumps(json.loads(described()) | changes).encode()
+    body = json.dumps(json.loads(registration_body()) | changes).encode()
 
     status, answer = register(client, body, bench.authorization("POST", PATH, body))
 

@@ -1,0 +1,119 @@
+"""A running server: the real program in a process of its own, over HTTPS, stopped by its own handle."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import resource
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+_STARTS_WITHIN_S = 60
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RunningServer:
+    """``curfew-server serve`` for the length of a ``with`` block."""
+
+    def __init__(self, folder: Path, authority_pem: Path, file_limit_bytes: int | None = None) -> None:
+        self.port = free_port()
+        self.log = folder / "log"
+        self._folder = folder
+        self._authority_pem = authority_pem
+        self._limit = file_limit_bytes
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> RunningServer:
+        command = [sys.executable, "-m", "server.cli", "--config", str(self._folder / "server.env"), "serve"]
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self.port)],
+                cwd=ROOT,
+                env={**os.environ, "CURFEW_CANARY": "canary-of-the-environment"},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=self._limit_files if self._limit else None,
+            )
+        self._wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(timeout=30)
+
+    def stop(self) -> int:
+        """Ask the server to stop, as systemd would, and return its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """Take the power away: the program and its workers get no moment to tidy up."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(timeout=30)
+
+    def connect(self) -> http.client.HTTPSConnection:
+        """Return a connection that trusts the organisation's own authority only."""
+        trust = ssl.create_default_context(cafile=str(self._authority_pem))
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=trust)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Return status and JSON of one request."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def post_reports(self, *envelopes: bytes) -> tuple[int, Any]:
+        """Send one batch."""
+        return self.ask("POST", "/api/v1/reports", b'{"reports":[' + b",".join(envelopes) + b"]}")
+
+    def raw(self, head: bytes) -> bytes:
+        """Send the head of a request, nothing more, and return the first line of the answer."""
+        trust = ssl.create_default_context(cafile=str(self._authority_pem))
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain,
+            trust.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+        ):
+            secured.sendall(head)
+            return secured.makefile("rb").readline()
+
+    def _limit_files(self) -> None:
+        assert self._limit is not None
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self._limit, self._limit))
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                connection = self.connect()
+                connection.connect()
+                connection.close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(f"the server did not start: {self.log.read_text()[-2000:]}")

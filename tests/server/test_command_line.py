@@ -1,0 +1,185 @@
+"""``curfew-server``, called as its users do: what it prints, what it leaves, which exit code."""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from server.cli import main
+from server.config import read_config
+from server.database import Database
+from server.people import Role, find_person
+from server.sign_ins import token_person
+from server.stations import stations
+from tests.server.authority import NOW, PASSWORD, Authority, TrustFolder
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def folder(demo_trust: TrustFolder, tmp_path: Path) -> Path:
+    """The folder that `init` makes."""
+    made = tmp_path / "server"
+    assert main(["init", str(made), "--trust", str(demo_trust.path)]) == 0
+    return made
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    def run_with_config(*arguments: str) -> int:
+        return main(["--config", str(folder / "server.env"), *arguments])
+
+    return run_with_config
+
+
+@pytest.fixture
+def database(folder: Path) -> Database:
+    return Database(read_config(folder / "server.env", environ={}).database_url)
+
+
+def test_init_makes_settings_only_the_owner_can_read(folder: Path) -> None:
+    for name in ("server.env", "audit.key"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert read_config(folder / "server.env", environ={}).public_url == "https://127.0.0.1:8443"
+
+
+def test_init_never_replaces_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "server.env").read_text()
+
+    assert main(["init", str(folder)]) == 1
+    assert (folder / "server.env").read_text() == before
+    assert "not overwritten" in capsys.readouterr().err
+
+
+def test_init_prints_no_secret(
+    demo_trust: TrustFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["init", str(tmp_path / "other"), "--trust", str(demo_trust.path)])
+
+    config = read_config(tmp_path / "other" / "server.env", environ={})
+    printed = "".join(capsys.readouterr())
+    assert config.secret_key not in printed
+    assert config.holder_key not in printed
+
+
+def test_publish_says_what_is_in_force(
+    run: Run, demo_trust: TrustFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("publish", str(demo_trust.path)) == 0
+
+    assert "Bundle 1" in capsys.readouterr().out
+
+
+def test_publishing_a_folder_without_trust_is_one_sentence(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("publish", str(tmp_path)) == 1
+
+    assert "curfew-certs init" in capsys.readouterr().err
+
+
+def test_an_enrolment_code_is_the_only_line_on_stdout(
+    run: Run, demo_trust: TrustFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("publish", str(demo_trust.path))
+    capsys.readouterr()
+
+    assert run("enrolment-code", "--for", "bench 1", "--hours", "2") == 0
+
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("curfew1:")
+
+
+def test_there_is_no_code_before_publishing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("enrolment-code") == 1
+
+    assert "curfew-server publish" in capsys.readouterr().err
+
+
+def test_a_person_is_made_with_a_password_from_stdin(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+
+    assert run("person", "M.Weber", "--role", "auditor", "--role", "author") == 0
+
+    with database.reading() as session:
+        person = find_person(session, "m.weber")
+    assert person is not None
+    assert person.roles == {Role.AUDITOR, Role.AUTHOR}
+
+
+def test_a_weak_password_is_one_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+
+    assert run("person", "m.weber", "--role", "auditor") == 1
+
+    assert "12 characters" in capsys.readouterr().err
+
+
+def test_a_token_is_good_for_its_person(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    run("person", "m.weber", "--role", "auditor")
+    capsys.readouterr()
+
+    assert run("token", "m.weber") == 0
+
+    [token] = capsys.readouterr().out.splitlines()
+    with database.reading() as session:
+        person = token_person(session, token)
+    assert person is not None
+    assert person.name == "m.weber"
+
+
+def test_a_token_for_nobody_is_one_sentence(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("token", "nobody") == 1
+
+    assert "curfew-server person" in capsys.readouterr().err
+
+
+def test_a_lost_station_is_revoked(
+    run: Run, folder: Path, demo_trust: TrustFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("migrate")
+    office = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
+    bench = office.bench()
+
+    assert run("revoke", bench.station_id) == 0
+    assert run("revoke", bench.station_id) == 0
+
+    assert "It was revoked before." in capsys.readouterr().out
+    with office.database.reading() as session:
+        [row] = stations(session)
+    assert row.revoked_at is not None
+    assert row.revoked_at >= NOW
+
+
+def test_an_unknown_station_is_one_sentence(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("revoke", "nowhere") == 1
+
+    assert "there is no station" in capsys.readouterr().err
+
+
+def test_the_config_may_stand_behind_the_command(folder: Path) -> None:
+    assert main(["migrate", "--config", str(folder / "server.env")]) == 0
+
+
+def test_a_missing_config_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", str(tmp_path / "nothing.env"), "migrate"]) == 1
+
+    assert "curfew-server init" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["unknown"], ["person", "x", "--role", "king"], ["serve", "--port", "0"]]
+)
+def test_what_is_typed_wrongly_ends_with_2(arguments: list[str]) -> None:
+    assert main(arguments) == 2

@@ -1,0 +1,212 @@
+"""The real program over HTTPS: what only shows with granian, TLS, sockets, processes and a real disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import pytest
+
+from policy.report import Report
+from server.config import read_config
+from tests.server.authority import Authority, Bench, TrustFolder
+from tests.server.running import ROOT, RunningServer, free_port
+
+
+@pytest.fixture
+def office(demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path) -> Iterator[Authority]:
+    """The folder of a server as `curfew-server init` makes it, with a publication."""
+    folder = tmp_path / "office"
+    command = [sys.executable, "-m", "server.cli", "init", str(folder), "--trust", str(demo_trust.path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    shutil.copy(published_sqlite, folder / "curfew.sqlite")
+    made = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
+    yield made
+    made.database.close()
+
+
+def serving(office: Authority, file_limit_bytes: int | None = None) -> RunningServer:
+    authority_pem = office.config.tls_folder / "authority.pem"
+    return RunningServer(office.config.audit_key.parent, authority_pem, file_limit_bytes)
+
+
+def test_the_server_speaks_https_under_the_organisations_authority_and_no_other(office: Authority) -> None:
+    with serving(office) as server:
+        status, told = server.ask("GET", "/api/v1/status")
+        assert (status, told["bundle_number"]) == (200, 1)
+
+        stranger = HTTPSConnection("127.0.0.1", server.port, context=ssl.create_default_context())
+        with pytest.raises(ssl.SSLCertVerificationError):
+            stranger.request("GET", "/api/v1/status")
+        assert server.stop() == 0
+
+
+def test_oversized_encoded_and_endless_bodies_are_refused_by_their_heads(office: Authority) -> None:
+    head = b"POST /api/v1/reports HTTP/1.1\r\nHost: x\r\n"
+    with serving(office) as server:
+        too_large = server.raw(head + b"Content-Length: 1073741824\r\n\r\n")
+        encoded = server.raw(head + b"Content-Length: 100\r\nContent-Encoding: gzip\r\n\r\n")
+        endless = server.raw(head + b"Transfer-Encoding: chunked\r\n\r\n")
+        _, told = server.ask("GET", "/api/v1/status")
+
+    assert (too_large.split()[1], encoded.split()[1], endless.split()[1]) == (b"413", b"415", b"411")
+    assert told["bundle_number"] == 1
+
+
+def test_the_same_report_on_many_connections_at_once_is_stored_once(office: Authority) -> None:
+    bench = office.bench()
+    envelope = bench.sign(bench.report(office.phone(bench)))
+
+    with serving(office) as server, ThreadPoolExecutor(8) as senders:
+        answers = list(senders.map(lambda _: server.post_reports(envelope), range(16)))
+
+    assert {status for status, _ in answers} == {200}
+    statuses = [told["results"][0]["status"] for _, told in answers]
+    assert sorted(statuses) == ["duplicate"] * 15 + ["stored"]
+
+
+def test_what_was_acknowledged_survives_a_kill(office: Authority) -> None:
+    bench = office.bench()
+    envelope = bench.sign(bench.report(office.phone(bench)))
+    with serving(office) as server:
+        _, told = server.post_reports(envelope)
+        assert told["results"][0]["status"] == "stored"
+        server.kill()
+
+    with serving(office) as server:
+        _, told = server.post_reports(envelope)
+
+    assert told["results"][0]["status"] == "duplicate"
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged(office: Authority) -> None:
+    bench = office.bench()
+    phone_id = office.phone(bench)
+    acknowledged, refused = [], 0
+    with serving(office, file_limit_bytes=_size(office) + 200_000) as server:
+        for _ in range(40):
+            envelope = bench.sign(_bulky_report(bench, phone_id))
+            status, told = server.post_reports(envelope)
+            if status == 200:
+                acknowledged.append(envelope)
+            else:
+                refused += 1
+                assert (status, told["error"]["code"]) == (503, "storage_full")
+    assert acknowledged
+    assert refused
+
+    with serving(office) as server:
+        _, told = server.post_reports(*acknowledged)
+    assert {result["status"] for result in told["results"]} == {"duplicate"}
+
+
+def test_an_unforeseen_error_shows_in_the_log_and_not_to_the_client(office: Authority) -> None:
+    bench = office.bench()
+    phone_id = office.phone(bench)
+    path = f"/api/v1/phones/{phone_id}/ledger"
+    with office.database.writing() as session:
+        session.connection().exec_driver_sql("DROP TABLE nonce")
+
+    with serving(office) as server:
+        headers = {"Authorization": bench.authorization("GET", path)}
+        status, told = server.ask("GET", path, headers=headers)
+
+    assert status in (500, 503)
+    assert "nonce" not in str(told)
+    assert "Traceback" not in str(told)
+
+
+def test_no_request_sees_the_environment_of_the_process(demo_trust: TrustFolder, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from server.serving import serve_wsgi\n"
+        "def app(environ, start):\n"
+        "    start('200 OK', []); return [repr(sorted(environ)).encode()]\n"
+        f"serve_wsgi(lambda: app, '127.0.0.1', int(sys.argv[1]), 1, Path({str(demo_trust.path / 'tls')!r}))\n"
+    )
+    server = _StartedProgram(tmp_path, demo_trust.path / "tls" / "authority.pem", program)
+    with server:
+        connection = server.connect()
+        connection.request("GET", "/")
+        seen = connection.getresponse().read().decode()
+
+    assert "REQUEST_METHOD" in seen
+    assert "CURFEW_CANARY" not in seen
+    assert "'PATH'" not in seen
+
+
+def test_a_missing_certificate_is_one_sentence(office: Authority, tmp_path: Path) -> None:
+    environment = {**os.environ, "CURFEW_TLS_FOLDER": str(tmp_path)}
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "server.cli",
+            "--config",
+            str(office.config.audit_key.parent / "server.env"),
+            "serve",
+        ],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "server.pem is missing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_one_sentence(office: Authority) -> None:
+    with serving(office) as server:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "server.cli", "--config"),
+                *(str(office.config.audit_key.parent / "server.env"), "serve", "--port", str(server.port)),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "cannot listen" in done.stderr
+
+
+class _StartedProgram(RunningServer):
+    """A Python program given as text that serves on the port it is told."""
+
+    def __init__(self, folder: Path, authority_pem: Path, program: str) -> None:
+        super().__init__(folder, authority_pem)
+        self._program = program
+
+    def __enter__(self) -> _StartedProgram:
+        self.port = free_port()
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", self._program, str(self.port)],
+                cwd=ROOT,
+                env={**os.environ, "CURFEW_CANARY": "canary-of-the-environment"},
+                stdout=output,
+                stderr=output,
+            )
+        self._wait()
+        return self
+
+
+def _bulky_report(bench: Bench, phone_id: str) -> Report:
+    return bench.report(phone_id, contradictions=("x" * 1900,) * 10)
+
+
+def _size(office: Authority) -> int:
+    return (office.config.audit_key.parent / "curfew.sqlite").stat().st_size

@@ -1,0 +1,272 @@
+"""The database itself: its schema, its transactions, and what happens when it is locked, full, gone or damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, func, insert, select, text
+from sqlalchemy.engine import make_url
+
+from server.app import create_app
+from server.bundles import newest
+from server.config import BODY_LIMIT_BYTES
+from server.context import context
+from server.database import Base, Database
+from server.errors import ConfigurationRefused, StorageBusy, StorageFull
+from server.migrating import alembic_config, migrate, schema_is_newest
+from tests.server.authority import NOW, Authority, Bench, TrustFolder, make_config, post_reports
+
+
+def test_migrations_make_exactly_the_tables_that_the_modules_declare(database_url: str) -> None:
+    database = Database(database_url)
+    migrate(database)
+
+    with database.reading() as session:
+        found = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        assert compare_metadata(found, Base.metadata) == []
+    database.close()
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    database = Database(database_url)
+    migrate(database)
+    migrate(database)
+
+    with database.reading() as session:
+        assert schema_is_newest(session)
+    database.close()
+
+
+def test_every_migration_can_be_undone(database_url: str) -> None:
+    database = Database(database_url)
+    migrate(database)
+
+    with database.writing() as session:
+        command.downgrade(alembic_config(session), "base")
+
+    migrate(database)
+    database.close()
+
+
+def test_a_schema_of_the_future_is_refused(database_url: str) -> None:
+    database = Database(database_url)
+    migrate(database)
+    with database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(ConfigurationRefused, match="install the newer version"):
+        migrate(database)
+    database.close()
+
+
+def test_times_come_back_in_utc_whatever_zone_they_had(authority: Authority) -> None:
+    brussels = timezone(timedelta(hours=1))
+    table = Base.metadata.tables["enrolment_code"]
+    written = {"token_sha256": "0" * 64, "made_for": "", "made_at": NOW}
+    at = datetime(2023, 3, 15, 12, tzinfo=brussels)
+    with authority.database.writing() as session:
+        session.execute(insert(table).values(**written, expires_at=at))
+
+    with authority.database.reading() as session:
+        found = session.scalar(select(table.c.expires_at))
+
+    assert found == datetime(2023, 3, 15, 11, tzinfo=UTC)
+    assert found is not None
+    assert found.utcoffset() == timedelta(0)
+
+
+def test_a_time_without_zone_is_not_stored(small_authority: Authority) -> None:
+    table = Base.metadata.tables["enrolment_code"]
+
+    with (
+        small_authority.database.writing() as session,
+        pytest.raises(Exception, match="without zone"),
+    ):
+        session.execute(
+            insert(table).values(
+                token_sha256="",
+                made_for="",
+                made_at=NOW,
+                expires_at=datetime(2023, 3, 15),  # noqa: DTZ001
+            )
+        )
+
+
+def test_nothing_of_a_failed_block_is_stored(authority: Authority) -> None:
+    table = Base.metadata.tables["trust_file"]
+
+    def write_half() -> None:
+        with authority.database.writing() as session:
+            session.execute(insert(table).values(name="half", body=b""))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+
+    with authority.database.reading() as session:
+        assert session.scalar(select(func.count()).where(table.c.name == "half")) == 0
+
+
+def test_sqlite_writes_ahead_and_syncs_fully(small_authority: Authority) -> None:
+    with small_authority.database.reading() as session:
+        assert session.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert session.scalar(text("PRAGMA synchronous")) == 2  # FULL
+        assert session.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+def impatient(authority: Authority, **query: str) -> Flask:
+    """Return an application that waits for no lock for long."""
+    url = make_url(authority.config.database_url).update_query_dict(query or {"timeout": "0.1"})
+    text_url = url.render_as_string(hide_password=False)
+    return create_app(make_config(authority.folder / "server", authority.trust, text_url))
+
+
+@contextmanager
+def locked(authority: Authority) -> Iterator[None]:
+    """Hold the SQLite file as another program would."""
+    other = sqlite3.connect(str(authority.folder / "curfew.sqlite"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def test_a_locked_database_is_a_clear_503_and_nothing_is_acknowledged(
+    small_authority: Authority, bench: Bench
+) -> None:
+    client = impatient(small_authority).test_client()
+    envelope = bench.sign(bench.report(small_authority.phone(bench)))
+
+    with locked(small_authority):
+        answer = post_reports(client, envelope)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.get_json()["error"]["code"] == "storage_busy"
+    assert "results" not in answer.get_json()
+    assert post_reports(client, envelope).get_json()["results"][0]["status"] == "stored"
+
+
+def test_looking_goes_on_while_another_program_writes(small_authority: Authority) -> None:
+    client = impatient(small_authority).test_client()
+
+    with locked(small_authority):
+        assert client.get("/api/v1/status").status_code == 200
+
+
+def test_a_lock_on_postgresql_is_a_clear_503(
+    request: pytest.FixtureRequest, demo_trust: TrustFolder, tmp_path: Path
+) -> None:
+    postgresql = request.getfixturevalue("postgresql")
+    url = postgresql.create_database(
+        f"locked_{tmp_path.name}", request.getfixturevalue("published_postgresql")
+    )
+    held = Authority(tmp_path, demo_trust, make_config(tmp_path / "server", demo_trust, url))
+    bench = held.bench()
+    envelope = bench.sign(bench.report(held.phone(bench)))
+    client = impatient(held, options="-c lock_timeout=100ms").test_client()
+    parsed = make_url(url)
+
+    with psycopg.connect(
+        host=str(parsed.query["host"]), user=parsed.username, dbname=parsed.database
+    ) as other:
+        other.execute("LOCK TABLE report IN ACCESS EXCLUSIVE MODE")
+        answer = post_reports(client, envelope)
+
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "storage_busy")
+    assert post_reports(client, envelope).get_json()["results"][0]["status"] == "stored"
+    held.database.close()
+
+
+def test_connections_that_postgresql_dropped_are_made_anew(
+    request: pytest.FixtureRequest, demo_trust: TrustFolder, tmp_path: Path
+) -> None:
+    postgresql = request.getfixturevalue("postgresql")
+    url = postgresql.create_database(
+        f"dropped_{tmp_path.name}", request.getfixturevalue("published_postgresql")
+    )
+    database = Database(url)
+    with database.reading() as session:
+        newest(session)
+
+    name = make_url(url).database
+    postgresql.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
+    with database.reading() as session:
+        assert newest(session).number == 1
+    database.close()
+
+
+def test_a_database_that_cannot_be_reached_is_a_clear_503(demo_trust: TrustFolder, tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://curfew@/curfew?host={tmp_path}"
+    client = create_app(make_config(tmp_path / "server", demo_trust, url)).test_client()
+
+    answer = client.get("/api/v1/status")
+
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "storage_busy")
+
+
+def limit_pages(app: Flask, pages: int) -> None:
+    """Let every connection of `app` find the disk full at so many pages."""
+    with app.app_context():
+        engine = context().database.engine
+    engine.dispose()
+    event.listen(
+        engine, "connect", lambda connection, _: connection.execute(f"PRAGMA max_page_count={pages}")
+    )
+
+
+def test_a_full_disk_is_a_clear_503_and_what_was_stored_stays(
+    app: Flask, client: FlaskClient, small_authority: Authority, bench: Bench
+) -> None:
+    phone_id = small_authority.phone(bench)
+    first = bench.report(phone_id)
+    post_reports(client, bench.sign(first))
+    limit_pages(app, 1)
+    batch = [bench.sign(bench.report(phone_id, contradictions=("x" * 2000,) * 20)) for _ in range(10)]
+
+    answer = post_reports(client, *batch)
+
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "storage_full")
+    assert int(answer.headers["Retry-After"]) > 0
+    limit_pages(app, 1_000_000)
+    statuses = [r["status"] for r in post_reports(client, bench.sign(first), *batch).get_json()["results"]]
+    assert statuses == ["duplicate"] + ["stored"] * 10
+
+
+def test_a_damaged_database_is_a_clear_503(demo_trust: TrustFolder, tmp_path: Path) -> None:
+    (tmp_path / "curfew.sqlite").write_bytes(b"not a database at all" * 100)
+    url = f"sqlite:///{tmp_path / 'curfew.sqlite'}"
+    client = create_app(make_config(tmp_path / "server", demo_trust, url)).test_client()
+
+    answer = client.get("/api/v1/status")
+
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "storage_full")
+
+
+def test_errors_are_told_apart_without_http(small_authority: Authority) -> None:
+    url = make_url(small_authority.config.database_url).update_query_dict({"timeout": "0.05"})
+    database = Database(url.render_as_string())
+
+    with locked(small_authority), pytest.raises(StorageBusy), database.writing():
+        pass
+
+    def fill() -> None:
+        with database.writing() as session:
+            session.execute(text("PRAGMA max_page_count=1"))
+            table = Base.metadata.tables["trust_file"]
+            session.execute(insert(table).values(name="big", body=b"x" * BODY_LIMIT_BYTES))
+
+    with pytest.raises(StorageFull):
+        fill()
+    database.close()
