@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agent_scripts.virtual_phone.android_state import AndroidUser
 from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, SECURITY, Answer, Call, Thrown
-from agent_scripts.virtual_phone.model import AndroidUser
 from agent_scripts.virtual_phone.users_and_shell import (
     ALL_USERS,
     CURRENT_USER,

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 
-from agent_scripts.virtual_phone.model import (
+from agent_scripts.virtual_phone.android_state import (
     FIRST_CHANGE_MS,
-    AndroidModel,
     AndroidPackage,
     AndroidState,
     PackageInUser,
 )
+from agent_scripts.virtual_phone.model import AndroidModel
+from agent_scripts.virtual_phone.package_surroundings import (
+    CANARY_APP,
+    dexopt,
+    hexadecimal,
+    key_sets,
+    queries,
+    resolver_tables,
+)
 from agent_scripts.virtual_phone.releases import Release, SuspensionLayout
 
-CANARY_APP = "com.canary.not.yours"
 _DANGEROUS = (
     "CAMERA READ_CONTACTS ACCESS_FINE_LOCATION RECORD_AUDIO READ_CALENDAR GET_ACCOUNTS READ_PHONE_STATE"
     " BLUETOOTH_CONNECT POST_NOTIFICATIONS READ_MEDIA_IMAGES READ_MEDIA_VIDEO NEARBY_WIFI_DEVICES"
 )
-_OTHER_APPS = tuple(f"com.example.neighbour{number:02d}.app" for number in range(48))
-"""What else is on a phone: a real dump of one package names dozens of others."""
-_LINK_FILTERS = 40
 _INSTALL = ("INTERNET", "ACCESS_NETWORK_STATE", "WAKE_LOCK", "VIBRATE", "FOREGROUND_SERVICE", "USE_BIOMETRIC")
 
 
@@ -36,12 +39,12 @@ def dump_package(model: AndroidModel, name: str) -> str:
         package = model.data.packages.get(name)
         if package is None:
             return unknown_package(name)
-        parts = [_resolver_tables(package), _key_sets(package), "Packages:\n", _block(model, package, "    ")]
+        parts = [resolver_tables(package), key_sets(package), "Packages:\n", _block(model, package, "    ")]
         if package.updated:
             parts += ["\nHidden system packages:\n", _block(model, _factory_copy(package), "    ")]
         if model.release.queries_section:
-            parts.append(_queries(model, package))
-        parts.append(_dexopt(package))
+            parts.append(queries(model, package))
+        parts.append(dexopt(package))
         return "".join(parts)
 
 
@@ -55,7 +58,7 @@ def dump_all(model: AndroidModel) -> str:
             parts.append("\nHidden system packages:\n")
             parts += [_block(model, _factory_copy(package), "    ") for package in updated]
         if model.release.queries_section:
-            parts.append(_queries(model, None))
+            parts.append(queries(model, None))
         parts += ["\n", dump_changes(model)]
         return "".join(parts)
 
@@ -113,7 +116,7 @@ def _checkin_user(model: AndroidModel, package: AndroidPackage, number: int) -> 
 
 
 def _block(model: AndroidModel, package: AndroidPackage, indent: str) -> str:
-    lines = [f"  Package [{package.name}] ({_hash(package.name, 7)}):"]
+    lines = [f"  Package [{package.name}] ({hexadecimal(package.name, 7)}):"]
     lines += [indent + line for line in _package_lines(model, package)]
     for number in sorted(model.data.users):
         lines += _user_lines(model, package, number, indent)
@@ -128,7 +131,7 @@ def _package_lines(model: AndroidModel, package: AndroidPackage) -> list[str]:
     flags += " TEST_ONLY" if package.test_only else ""
     lines = [
         f"{release.app_id_word}={package.app_id}",
-        f"pkg=Package{{{_hash(name + 'pkg', 7)} {name}}}",
+        f"pkg=Package{{{hexadecimal(name + 'pkg', 7)} {name}}}",
         f"codePath={path}",
         f"resourcePath={path}",
         f"legacyNativeLibraryDir={path}/lib",
@@ -139,7 +142,7 @@ def _package_lines(model: AndroidModel, package: AndroidPackage) -> list[str]:
         f"versionName={package.version_name or 'null'}",
         f"splits=[{', '.join(_splits(package))}]",
         f"apkSigningVersion={3 if release.api >= 28 else 2}",
-        f"applicationInfo=ApplicationInfo{{{_hash(name + 'info', 7)} {name}}}",
+        f"applicationInfo=ApplicationInfo{{{hexadecimal(name + 'info', 7)} {name}}}",
         f"flags=[ {flags} ]",
         "privateFlags=[ PRIVATE_FLAG_ACTIVITIES_RESIZE_MODE_RESIZEABLE_VIA_SDK_VERSION HAS_DOMAIN_URLS ]",
     ]
@@ -153,11 +156,11 @@ def _package_lines(model: AndroidModel, package: AndroidPackage) -> list[str]:
     if not release.install_times_per_user:
         lines.append(f"firstInstallTime={_time(package.installed_ms)}")
     lines += [f"lastUpdateTime={_time(package.installed_ms)}", *_installer_lines(release, package)]
-    digest = _hash(name + "signature", 7)
+    digest = hexadecimal(name + "signature", 7)
     signatures = (
-        f"PackageSignatures{{{digest} version:3, signatures:[{_hash('certificate', 8)}], past signatures:[]}}"
+        f"PackageSignatures{{{digest} version:3, signatures:[{hexadecimal('certificate', 8)}], past signatures:[]}}"
         if release.api >= 28
-        else f"PackageSignatures{{{digest} [{_hash('certificate', 8)}]}}"
+        else f"PackageSignatures{{{digest} [{hexadecimal('certificate', 8)}]}}"
     )
     lines += [f"signatures={signatures}", "installPermissionsFixed=true", f"pkgFlags=[ {flags} ]"]
     lines.append("requested permissions:")
@@ -207,7 +210,7 @@ def _user_lines(model: AndroidModel, package: AndroidPackage, number: int, inden
 
 
 def _user_fields(release: Release, package: AndroidPackage, number: int, state: PackageInUser) -> str:
-    inode = int(_hash(f"{package.name}{number}", 5), 16) if state.installed else 0
+    inode = int(hexadecimal(f"{package.name}{number}", 5), 16) if state.installed else 0
     values = {
         "ceDataInode": str(inode),
         "deDataInode": str(inode - 7 if inode else 0),
@@ -258,72 +261,6 @@ def _dialog(release: Release, message: str | None) -> str:
     return f'SuspendDialogInfo: {{mDialogMessage = "{message}"{button}}}'
 
 
-def _queries(model: AndroidModel, package: AndroidPackage | None) -> str:
-    """The section about who sees whom: other people's app names, and user lines without ``installed=``."""
-    names = [package.name] if package else sorted(model.data.packages)
-    lines = ["", "Queries:", "  system apps queryable: false", "  queries via forceQueryable:"]
-    lines += ["  forceQueryable:", "    [com.android.providers.media.module,com.android.shell]"]
-    lines.append("  queries via package name:")
-    for name in names:
-        lines += [f"    {name}:", f"      {CANARY_APP}", "      com.android.vending"]
-        lines += [f"      {other}" for other in _OTHER_APPS]
-    lines.append("  queries via component:")
-    for other in (CANARY_APP, *_OTHER_APPS):
-        lines += [f"    {other}:", *(f"      {name}" for name in names)]
-    lines.append("  queryable via interaction:")
-    for number in sorted(model.data.users):
-        lines.append(f"    User {number}:")
-        for name in names:
-            lines += [f"      [{name}]:", *(f"        {other}" for other in (CANARY_APP, *_OTHER_APPS))]
-    lines += ["  queryable via uses-library:", ""]
-    return "\n".join(lines)
-
-
-def _resolver_tables(package: AndroidPackage) -> str:
-    name, lines = package.name, ["Activity Resolver Table:", "  Schemes:", "      https:"]
-    for index in range(_LINK_FILTERS):
-        lines.append(
-            f"        {_hash(name + str(index), 7)} {name}/.share.LinkActivity filter {_hash(name, 6)}{index}"
-        )
-        lines += [
-            '          Action: "android.intent.action.VIEW"',
-            '          Category: "android.intent.category.DEFAULT"',
-        ]
-        lines.append('          Scheme: "https"')
-    lines += ["", "  Non-Data Actions:", "      android.intent.action.MAIN:"]
-    lines.append(f"        {_hash(name + 'main', 7)} {name}/.MainActivity filter {_hash(name + 'filter', 7)}")
-    lines += [
-        "",
-        "Receiver Resolver Table:",
-        "  Non-Data Actions:",
-        "      android.intent.action.BOOT_COMPLETED:",
-    ]
-    lines.append(f"        {_hash(name + 'boot', 7)} {name}/.BootReceiver filter {_hash(name + 'b', 7)}")
-    lines += [
-        "",
-        "Registered ContentProviders:",
-        f"  {name}/.data.Provider:",
-        f"    Provider{{{_hash(name, 7)} {name}/.data.Provider}}",
-        "",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _key_sets(package: AndroidPackage) -> str:
-    return f"Key Set Manager:\n  [{package.name}]\n      Signing KeySets: {package.app_id % 400}\n\n"
-
-
-def _dexopt(package: AndroidPackage) -> str:
-    lines = ["", "Dexopt state:", f"  [{package.name}]", "    path: base.apk"]
-    lines += [
-        "      arm64: [status=speed-profile] [reason=bg-dexopt]",
-        f"    used by other apps: [{CANARY_APP}]",
-    ]
-    lines += ["", "Compiler stats:", f"  [{package.name}]", "    (No recorded stats)", ""]
-    return "\n".join(lines)
-
-
 def _factory_copy(package: AndroidPackage) -> AndroidPackage:
     """The copy of the system image; its user lines do not tell today's state (COMMANDS.md 5.1)."""
     states = {n: PackageInUser(installed=True, first_install_ms=0) for n in package.users}
@@ -336,7 +273,7 @@ def code_path(state: AndroidState, package: AndroidPackage) -> str:
     """Return the folder of the package's APK; from 30 it holds ``==``, which trips naive splitting (4.1)."""
     if package.system and not package.updated:
         return f"/product/app/{package.name}"
-    first, second = _hash(package.name + "a", 22), _hash(package.name + "b", 22)
+    first, second = hexadecimal(package.name + "a", 22), hexadecimal(package.name + "b", 22)
     return (
         f"/data/app/~~{first}==/{package.name}-{second}=="
         if state.api >= 30
@@ -350,10 +287,6 @@ def _splits(package: AndroidPackage) -> tuple[str, ...]:
 
 def _time(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _hash(text: str, digits: int) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
 def _word(value: bool) -> str:

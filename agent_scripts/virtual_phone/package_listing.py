@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent_scripts.virtual_phone.android_state import AndroidPackage
 from agent_scripts.virtual_phone.answers import Answer, Call
-from agent_scripts.virtual_phone.model import AndroidPackage
 from agent_scripts.virtual_phone.package_dump import code_path
 from agent_scripts.virtual_phone.releases import ClosedUserListing
 from agent_scripts.virtual_phone.user_texts import list_users, list_users_verbosely

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agent_scripts.virtual_phone.android_state import SHELL_PACKAGE, AndroidPackage, PackageInUser
 from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, SECURITY, UNSUPPORTED, Answer, Call, Thrown
-from agent_scripts.virtual_phone.model import SHELL_PACKAGE, AndroidPackage, PackageInUser
 from agent_scripts.virtual_phone.releases import ShellSuspends
 from agent_scripts.virtual_phone.users_and_shell import (
     ALL_USERS,

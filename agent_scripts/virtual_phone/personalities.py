@@ -9,17 +9,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent_scripts.virtual_phone.errors import NoSuchPersonality
-from agent_scripts.virtual_phone.model import (
+from agent_scripts.virtual_phone.android_state import (
     FIRST_CHANGE_MS,
     SHELL_PACKAGE,
-    AndroidModel,
     AndroidPackage,
     AndroidState,
     AndroidUser,
     PackageInUser,
 )
-from agent_scripts.virtual_phone.package_dump import CANARY_APP
+from agent_scripts.virtual_phone.errors import NoSuchPersonality
+from agent_scripts.virtual_phone.model import AndroidModel
+from agent_scripts.virtual_phone.package_surroundings import CANARY_APP
 from agent_scripts.virtual_phone.releases import RELEASES
 
 CANARY_PERSON = "Canary Person"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agent_scripts.virtual_phone.android_state import SHELL_PACKAGE
 from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, ILLEGAL_STATE, Answer, Call, Thrown
-from agent_scripts.virtual_phone.model import SHELL_PACKAGE
 from agent_scripts.virtual_phone.policy_texts import active_admins, full, list_owners
 from agent_scripts.virtual_phone.users_and_shell import handler_frames, user_option
 

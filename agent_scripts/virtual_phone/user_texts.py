@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent_scripts.virtual_phone.model import AndroidModel, AndroidUser
+from agent_scripts.virtual_phone.android_state import AndroidUser
+from agent_scripts.virtual_phone.model import AndroidModel
 
 _FLAG_WORDS = {
     0x1: "PRIMARY",

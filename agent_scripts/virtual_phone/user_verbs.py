@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agent_scripts.virtual_phone.android_state import SHELL_PACKAGE, AndroidUser, PackageInUser
 from agent_scripts.virtual_phone.answers import Answer, Call
-from agent_scripts.virtual_phone.model import SHELL_PACKAGE, AndroidUser, PackageInUser
 from agent_scripts.virtual_phone.users_and_shell import user_option
 
 _MANAGED = "profile.MANAGED"

@@ -6,9 +6,10 @@ import shlex
 
 import pytest
 
+from agent_scripts.virtual_phone.android_state import PackageInUser
 from agent_scripts.virtual_phone.answers import Answer
 from agent_scripts.virtual_phone.framework import answer
-from agent_scripts.virtual_phone.model import AndroidModel, PackageInUser
+from agent_scripts.virtual_phone.model import AndroidModel
 from agent_scripts.virtual_phone.personalities import (
     COMPANY_PORTAL,
     LYNC,
