@@ -15,8 +15,8 @@ from policy.verdict import Verdict
 from server import kept_reports, phone_states, phones, stations
 from server.alarms import Alarm, newest_alarms
 from server.bundles import situation
-from server.phones import Phone
-from server.standing import CheckFacts, FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
+from server.phones import Phone, PhoneNames
+from server.standing import FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
 
 _AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))
 # What needs a person comes first on the page.
@@ -51,6 +51,15 @@ class PhoneRow:
 
 
 @dataclass(frozen=True)
+class FleetView:
+    """One page of the fleet: the counts of all phones, the rows asked for, and how many match in all."""
+
+    counts: FleetCounts
+    rows: Sequence[PhoneRow]
+    matching: int
+
+
+@dataclass(frozen=True)
 class ReportLine:
     """One check in a phone's history."""
 
@@ -78,6 +87,37 @@ class PhonePage:
     alarms: tuple[Alarm, ...]
 
 
+def look_at_fleet(
+    session: Session,
+    now: datetime,
+    search: str = "",
+    standing_filter: Standing | None = None,
+    limit: int = 200,
+    offset: int = 0,
+) -> FleetView:
+    """Return counts of all phones and rows of those asked for, by urgency of their standing, then by name.
+
+    `search` looks in id, model, maker and label. One walk over the fleet answers everything.
+    """
+    here = situation(session, now)
+    facts = phone_states.check_facts(session)
+    counts, waiting = no_counts(), dict.fromkeys([*(name for name, _ in _AGES), "longer"], 0)
+    wanted, chosen = search.strip().casefold(), []
+    for phone in phones.phone_names(session):
+        fact = facts.get(phone.phone_id)
+        standing = standing_of(phone.phone_id, phone.consent, fact, here)
+        counts[standing] += 1
+        if standing is Standing.WAITING_FOR_LIFT and fact is not None:
+            waiting[_age(now - fact.checked_at)] += 1
+        if standing_filter in (None, standing) and (not wanted or _matches(phone, wanted)):
+            chosen.append((_URGENCY[standing], phone.label, phone.model, phone.phone_id))
+    chosen.sort()
+    shown = [phone_id for *_, phone_id in chosen[offset : offset + limit]]
+    by_id = {phone.phone_id: phone for phone in phones.find_phones(session, shown)}
+    rows = _rows(session, [by_id[phone_id] for phone_id in shown], here)
+    return FleetView(FleetCounts(sum(counts.values()), counts, waiting), rows, len(chosen))
+
+
 def fleet(
     session: Session,
     now: datetime,
@@ -86,31 +126,13 @@ def fleet(
     limit: int = 200,
     offset: int = 0,
 ) -> Sequence[PhoneRow]:
-    """Return phones by urgency of their standing, then by name; `search` looks in id, model, maker and label."""
-    here = situation(session, now)
-    facts = phone_states.check_facts(session)
-    chosen = [
-        (standing, phone)
-        for phone in phones.find_phones(session)
-        if _matches(phone, search)
-        and (standing := _standing(phone, facts.get(phone.phone_id), here)) in (standing_filter or standing,)
-    ]
-    chosen.sort(key=lambda found: (_URGENCY[found[0]], found[1].label, found[1].model, found[1].phone_id))
-    return _rows(session, [phone for _, phone in chosen[offset : offset + limit]], here)
+    """Return the rows of `look_at_fleet`."""
+    return look_at_fleet(session, now, search, standing_filter, limit, offset).rows
 
 
 def fleet_counts(session: Session, now: datetime) -> FleetCounts:
     """Return how many phones have which standing."""
-    here = situation(session, now)
-    facts = phone_states.check_facts(session)
-    counts, waiting = no_counts(), dict.fromkeys([*(name for name, _ in _AGES), "longer"], 0)
-    for phone in phones.find_phones(session):
-        fact = facts.get(phone.phone_id)
-        standing = _standing(phone, fact, here)
-        counts[standing] += 1
-        if standing is Standing.WAITING_FOR_LIFT and fact is not None:
-            waiting[_age(now - fact.checked_at)] += 1
-    return FleetCounts(sum(counts.values()), counts, waiting)
+    return look_at_fleet(session, now, limit=0).counts
 
 
 def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: str) -> PhonePage | None:
@@ -135,15 +157,9 @@ def alarms(session: Session, limit: int = 50) -> Sequence[Alarm]:
     return newest_alarms(session, limit=limit)
 
 
-def _standing(phone: Phone, facts: CheckFacts | None, here: Situation) -> Standing:
-    return standing_of(phone.phone_id, phone.consent, facts, here)
-
-
-def _matches(phone: Phone, search: str) -> bool:
-    wanted = search.strip().casefold()
-    return not wanted or any(
-        wanted in text.casefold() for text in (phone.phone_id, phone.model, phone.manufacturer, phone.label)
-    )
+def _matches(phone: PhoneNames, wanted: str) -> bool:
+    texts = (phone.phone_id, phone.model, phone.manufacturer, phone.label)
+    return any(wanted in text.casefold() for text in texts)
 
 
 def _age(age: timedelta) -> str:
@@ -165,7 +181,7 @@ def _row(phone: Phone, latest: LatestCheck | None, names: Mapping[str, str], her
         virtual=phone.virtual,
         consent=phone.consent,
         registered_at=phone.registered_at,
-        standing=_standing(phone, latest, here),
+        standing=standing_of(phone.phone_id, phone.consent, latest, here),
         exempt=here.exempts(phone.phone_id),
         station_name=names.get(latest.station_id, "") if latest else "",
         latest=latest,

@@ -84,8 +84,9 @@ def check_facts(session: Session) -> Mapping[str, CheckFacts]:
         _StateTable.open_entries,
         _StateTable.unchanged_since,
     )
+    verdicts = {verdict.value: verdict for verdict in Verdict}
     return {
-        row[0]: CheckFacts(row[1], Verdict(row[2]), row[3], row[4], row[5]) for row in session.execute(query)
+        row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5]) for row in session.execute(query)
     }
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from flask import render_template, request, url_for
 
 from server.context import context
-from server.fleet import alarms, fleet_counts
-from server.fleet import fleet as phones_of_fleet
+from server.fleet import alarms, look_at_fleet
 from server.pages.access import needs
 from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.pages.words import STANDINGS
 from server.people import Right
-from server.standing import FleetCounts, Standing
+from server.standing import Standing
 
 ROWS_PER_PAGE = 100
 _SEARCH_MAX_LENGTH = 100
@@ -50,29 +49,28 @@ def fleet() -> str:
     """Show the counts and one page of the table."""
     selection = _selection()
     with context().database.reading() as session:
-        counts = fleet_counts(session, now())
-        found = phones_of_fleet(
+        view = look_at_fleet(
             session,
             now(),
             selection.search,
             selection.standing,
-            # One more than is shown tells whether a next page exists, without counting all that match.
-            limit=ROWS_PER_PAGE + 1,
+            limit=ROWS_PER_PAGE,
             offset=(selection.page - 1) * ROWS_PER_PAGE,
         )
         raised = alarms(session, limit=_ALARMS_SHOWN)
+    first = (selection.page - 1) * ROWS_PER_PAGE + 1
     return render_template(
         "fleet.html",
         tab="pages.fleet",
-        counts=counts,
+        counts=view.counts,
         standings=STANDINGS,
-        waiting=[(words, counts.waiting_by_age.get(age, 0)) for age, words in _WAITING_WORDS.items()],
+        waiting=[(words, view.counts.waiting_by_age[age]) for age, words in _WAITING_WORDS.items()],
         selection=selection,
-        rows=found[:ROWS_PER_PAGE],
-        first=(selection.page - 1) * ROWS_PER_PAGE + 1,
-        matching=_known_total(selection, counts),
-        per_page=ROWS_PER_PAGE,
-        more=len(found) > ROWS_PER_PAGE,
+        rows=view.rows,
+        matching=view.matching,
+        first=first,
+        last=first + len(view.rows) - 1,
+        last_page=-(-view.matching // ROWS_PER_PAGE),
         alarms=raised,
     )
 
@@ -85,9 +83,3 @@ def _selection() -> Selection:
     page = request.args.get("page", default=1, type=int)
     search = request.args.get("search", "").strip()[:_SEARCH_MAX_LENGTH]
     return Selection(search, standing, min(max(page, 1), _PAGE_MAX))
-
-
-def _known_total(selection: Selection, counts: FleetCounts) -> int | None:
-    if selection.search:
-        return None
-    return counts.total if selection.standing is None else counts.by_standing[selection.standing]
