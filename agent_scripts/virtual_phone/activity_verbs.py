@@ -39,7 +39,7 @@ def _force_stop(call: Call, user: int, name: str) -> None:
         for number in sorted(data.users):
             if package is None or user not in (ALL_USERS, number) or not package.in_user(number).installed:
                 continue
-            if call.release.api >= 30 and name in call.model.owners_of(number):
+            if call.release.api >= 30 and name in call.model.protected_in(number):
                 return  # ends without a word at the first user where the package is protected
             package.writable(number).stopped = True
             data.force_stops.append(f"{number}:{name}")

@@ -48,7 +48,7 @@ def _change_state(call: Call, user: int, name: str, new_state: int) -> int:
                 2  # nothing is stored; reading a user that does not exist gives "disabled" (COMMANDS.md 2.4)
             )
         package, frame = _known(call, user, name), _frame(call)
-        if name in call.model.owners_of(user):
+        if name in call.model.protected_in(user):
             raise Thrown(
                 SECURITY, f"Cannot disable a protected package: {name}", frame, *handler_frames(call)
             )

@@ -244,6 +244,16 @@ def test_rule_4_the_owners_package_is_protected(api: int) -> None:
 
 
 @pytest.mark.parametrize("api", CLAIMED)
+def test_rule_4_what_the_owner_withdrew_from_the_persons_control_is_protected(api: int) -> None:
+    model = android(api)
+    with model.changing() as data:
+        data.user_control_disabled.append(f"10:{OUTLOOK}")
+    refused = ask(model, f"pm disable-user --user 10 {OUTLOOK}")
+    assert f"java.lang.SecurityException: Cannot disable a protected package: {OUTLOOK}\n" in refused.err
+    assert ask(model, f"pm disable-user --user 10 {LYNC}").exit_code == 0
+
+
+@pytest.mark.parametrize("api", CLAIMED)
 @pytest.mark.parametrize("verb", ["disable-user", "enable", "default-state"])
 def test_rule_4_a_restricted_user_is_refused(api: int, verb: str) -> None:
     model = android(api, closed=True)
