@@ -27,6 +27,11 @@ _STYLES = {
     ExitCode.UNREADABLE: "yellow",
     ExitCode.NOT_REACHED: "magenta",
 }
+_HELD_BACK = {
+    ReasonCode.EXEMPT: "this phone is exempt.",
+    ReasonCode.CLOCK_UNTRUSTED: "this station's clock is not trusted; set it, connect to the server, check again.",
+    ReasonCode.BUNDLE_TOO_OLD: "the bundle was not confirmed for too long; connect to the server, check again.",
+}
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,13 @@ def _next_step(record: CheckRecord) -> str:
         return "A person must decide:\n" + "\n".join(record.contradictions)
     if judgement.verdict is Verdict.UNREADABLE:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
-    if judgement.verdict is Verdict.VIOLATING:
+    if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
         closed = [r.detail for r in judgement.reasons if r.code is ReasonCode.PLACE_CLOSED]
         if closed and judgement.stage is Stage.ENFORCE:
             return f"Cannot be enforced here ({'; '.join(closed)}): the mail side must block this phone."
+        held_back = [_HELD_BACK[r.code] for r in judgement.reasons if r.code in _HELD_BACK]
+        if held_back:
+            return "Nothing new was disabled: " + "; ".join(held_back)
         if judgement.stage is Stage.REMIND:
             return "Ask the owner to remove the app before the deadline."
         return "The owner removes the app; the next check puts everything back."

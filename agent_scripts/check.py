@@ -54,12 +54,9 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
     reading = await _read(run, connection, address)
     phone = _which_phone(run.station, reading, address)
     reading = _under_its_id(reading, phone.phone_id)
-    merged = merge_ledgers(
-        reading.memory.marker,
-        reading.memory.ledger,
-        run.station.ledger(phone.phone_id),
-        await _server_ledger(run, phone.phone_id, reading),
-    )
+    on_station = run.station.ledger(phone.phone_id)
+    on_server = await _server_ledger(run, phone.phone_id, reading)
+    merged = merge_ledgers(reading.memory.marker, reading.memory.ledger, on_station, on_server)
     undisputed = ledger_steps.settled(merged.ledger, reading.observation)
     judgement = decide(run, reading, undisputed)
     ledger = ledger_steps.with_disputed(undisputed, reading.memory.ledger)
@@ -71,8 +68,12 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
         ledger=ledger,
         contradictions=merged.contradictions,
     )
-    if _may_act(reading) and (judgement.actions or ledger != reading.memory.ledger):
+    if not _may_act(reading):
+        return replace(record, ledger=on_station or ledger)
+    if judgement.actions or ledger != reading.memory.ledger:
         return await _act(run, connection, record)
+    if ledger != on_station:
+        run.station.keep_ledger(phone.phone_id, ledger)
     return record
 
 
@@ -88,7 +89,7 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> exchange
         if known is None:
             raise
         answer, lost = b"", str(error)
-    reading = exchange.parse_reading(mark, answer, packages, owners, known and known.phone_id)
+    reading = exchange.parse_reading(mark, answer, packages, owners, known.phone_id if known else None)
     if not lost:
         return reading
     # What was lost on the way is a fact about this check, and the reason a person needs to see first.

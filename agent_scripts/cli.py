@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent_scripts import enrolment
 from agent_scripts.adb_server_phone import list_devices
 from agent_scripts.check import check_phone, restore_phone
+from agent_scripts.enrolment import enrol as enrol_station
 from agent_scripts.errors import AgentError, WrongUse
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.phone_address import PhoneAddress
 from agent_scripts.provision import Owner, provision_phone, record_refusal
+from agent_scripts.run import trust_client
 from agent_scripts.server_client import ServerClient
 from agent_scripts.spool import Spool
 from agent_scripts.station import Station
@@ -29,7 +30,6 @@ from agent_scripts.trusted_time import TrustedClock
 from agent_scripts.virtual_phone.command import serve_by_hand
 from agent_scripts.visits import Visitor, connected, say, send_waiting, visit_all, visit_phones
 from certs.errors import CertsError
-from certs.trust_client import TrustClient
 from policy.errors import PolicyError
 
 
@@ -99,7 +99,7 @@ class Settings:
 @click.pass_obj
 def enrol(settings: Settings, code: str, name: str, organisation_key: Path) -> None:
     """Join the server that gave CODE; any mismatch stores nothing."""
-    station = enrolment.enrol(
+    station = enrol_station(
         settings.folder, code, name=name, organisation_key=organisation_key, story_clock=settings.story_clock
     )
     say(f"Enrolled as station {station.station_id} at {station.server_url}. Next: curfew-agent devices")
@@ -214,7 +214,7 @@ def watch(
 
 
 def _pause_s(station: Station) -> float:
-    accepted = _trust(station).stored()
+    accepted = trust_client(station, ServerClient(station)).stored()
     if accepted is None:
         return 900.0
     policy = accepted.bundle.policy
@@ -227,7 +227,10 @@ def _pause_s(station: Station) -> float:
 def status(settings: Settings) -> None:
     """Show what this station is, whom it believes, and what still waits to be sent."""
     station = settings.station()
-    accepted, clock = _trust(station).stored(), TrustedClock(station.folder, station.story_clock).read()
+    accepted, clock = (
+        trust_client(station, ServerClient(station)).stored(),
+        TrustedClock(station.folder, station.story_clock).read(),
+    )
     table = Table(show_header=False)
     table.add_row("Station", station.station_id)
     table.add_row("Server", Text(station.server_url))
@@ -272,10 +275,6 @@ def _addresses(station: Station, addresses: Sequence[str], every: bool) -> list[
     if not chosen:
         raise WrongUse("No phone named: name one such as adb:SERIAL, or use --all for every known phone.")
     return list(dict.fromkeys(str(PhoneAddress.parse(address)) for address in chosen))
-
-
-def _trust(station: Station) -> TrustClient:
-    return TrustClient(station.trust_folder, ServerClient(station).fetch, f"{station.server_url}/trust")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from policy.document import JUDGEMENT_VERSION
 from policy.ledger import Ledger
 from policy.observation import EnabledState, PackageState
 from policy.report import ActionResult, Report, ReportedAction, ReportedApp, ReportedUser
-from policy.verdict import ActionKind, Judgement, ManagedState, Verdict
+from policy.verdict import ActionKind, Judgement, ManagedState, Stage, Verdict
 
 _FINE = (ActionResult.DONE, ActionResult.ALREADY)
 
@@ -48,6 +48,8 @@ class CheckRecord:
             return ExitCode.NOT_DONE
         if self.judgement.verdict is Verdict.UNREADABLE:
             return ExitCode.UNREADABLE
+        if self.judgement.stage is Stage.LIFTED:
+            return ExitCode.COMPLIANT
         if self.judgement.verdict is Verdict.VIOLATING:
             return ExitCode.VIOLATING if self.judgement.enforceable else ExitCode.NOT_DONE
         return ExitCode.COMPLIANT
@@ -74,7 +76,7 @@ def report_of(
 ) -> Report:
     """Return the report of one check. The skew is the phone's clock minus trusted time, in seconds."""
     facts, judgement = record.reading.facts, record.judgement
-    skew = facts and facts.phone_clock and round((facts.phone_clock - time.now).total_seconds())
+    clock = facts.phone_clock if facts else None
     acting = record.acting
     return Report(
         report_id=str(uuid4()),
@@ -97,7 +99,7 @@ def report_of(
         stage=judgement.stage,
         checked_at=time.now,
         time_trusted=time.trusted,
-        phone_skew_s=skew,
+        phone_skew_s=round((clock - time.now).total_seconds()) if clock else None,
         verdict=judgement.verdict,
         enforceable=judgement.enforceable,
         reasons=judgement.reasons,

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from agent_scripts.durable_file import write_durably
 from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.report_writing import CheckRecord, report_of
 from agent_scripts.sender import SendResult, send_spool
 from agent_scripts.server_client import ServerClient
 from agent_scripts.spool import Spool
 from agent_scripts.station import Station
-from agent_scripts.trusted_time import TrustedClock, TrustedMoment
+from agent_scripts.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment
 from certs.envelope import sign_envelope
 from certs.errors import CertsError
 from certs.trust_client import AcceptedBundle, TrustClient
@@ -51,8 +52,12 @@ class Run:
     @property
     def moment(self) -> Moment:
         """The time of this run as the judgement takes it."""
-        age = self.time.now - self.accepted.confirmed_at if self.accepted else timedelta.max
-        return Moment(self.time.now, self.time.trusted, age)
+        if self.accepted is None:
+            return Moment(self.time.now, self.time.trusted, timedelta.max)
+        age = self.time.now - self.accepted.confirmed_at
+        # Answers take different times to arrive: a run right after another may lie a little before it.
+        just_now = -CLOCK_TOLERANCE < age < timedelta(0)
+        return Moment(self.time.now, self.time.trusted, timedelta(0) if just_now else age)
 
     @property
     def message(self) -> Message | None:
@@ -67,7 +72,7 @@ async def begin_run(station: Station, operator: str, language: str, warn: Callab
     Without a server the station goes on with what it has; every such fall-back is told through `warn`.
     """
     client = ServerClient(station)
-    trust = TrustClient(station.trust_folder, client.fetch, f"{station.server_url}/trust")
+    trust = trust_client(station, client)
     clock = TrustedClock(station.folder, station.story_clock)
     accepted = trust.stored()
     try:
@@ -76,9 +81,10 @@ async def begin_run(station: Station, operator: str, language: str, warn: Callab
         if _is_due(accepted, status.bundle_number, clock.read()):
             accepted = await asyncio.to_thread(trust.refresh, clock.read().now)
     except ServerError as error:
-        warn(f"{error} Going on with bundle {accepted.bundle.number if accepted else 'none'}.")
+        going_on = f"bundle {accepted.bundle.number}" if accepted else "no bundle: nothing is judged"
+        warn(f"{error}. Going on with {going_on}.")
     except CertsError as error:
-        warn(f"The newest bundle is refused: {error} Going on with the accepted one.")
+        warn(f"The newest bundle is refused: {error}. Going on with the accepted one.")
 
     async def server_ledger(phone_id: PhoneId) -> Ledger | None:
         try:
@@ -88,6 +94,11 @@ async def begin_run(station: Station, operator: str, language: str, warn: Callab
             return None
 
     return Run(station, operator, clock.read(), accepted, language, server_ledger)
+
+
+def trust_client(station: Station, client: ServerClient) -> TrustClient:
+    """Return the station's trust, which keeps its state as durably as all else here."""
+    return TrustClient(station.trust_folder, client.fetch, f"{station.server_url}/trust", write=write_durably)
 
 
 def _is_due(accepted: AcceptedBundle | None, newest: int, time: TrustedMoment) -> bool:

@@ -101,11 +101,15 @@ async def _send(station: Station) -> ExitCode:
     try:
         result = await send_reports(station)
     except ServerError as error:
-        say(f"{waiting} report(s) stay on this station: {error} `curfew-agent send` sends them later.")
+        say(f"{waiting} report(s) stay on this station: {error}. `curfew-agent send` sends them later.")
         return ExitCode.NOT_SENT
-    for line in result.set_aside:
+    if result.left:
+        say(
+            f"{result.left} report(s) stay on this station: {result.problem}. `curfew-agent send` sends them later."
+        )
+    for line in (*result.set_aside, *result.alarms):
         say(line)
-    return ExitCode.NOT_SENT if result.set_aside else ExitCode.COMPLIANT
+    return ExitCode.NOT_SENT if result.left or result.set_aside else ExitCode.COMPLIANT
 
 
 def _title(run: Run) -> str:

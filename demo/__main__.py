@@ -99,7 +99,7 @@ class Demo:
             key,
             secret=True,
         )
-        self._phones.owners_allow((self._station / "adbkey.pub").read_text())
+        self._phones.owners_allow()
         for member, address in self._phones.addresses.items():
             self._commands.run(
                 *("curfew-agent", "provision", address, "--consent", "agreed"),

@@ -21,10 +21,10 @@ class Phones:
         self.addresses = {member: f"tcp:127.0.0.1:{port}" for member, port in ports.items()}
         self._before = {member: self._enabled_states(member) for member in phones}
 
-    def owners_allow(self, key_line: str) -> None:
-        """Every owner taps Allow for the station's ADB key."""
+    def owners_allow(self) -> None:
+        """Every owner taps Allow when the phone asks about the station's key."""
         for phone in self._phones.values():
-            phone.authorise(key_line)
+            phone.authorise_all = True
 
     def owners_remove_the_app(self) -> list[Member]:
         """The owners who give in remove the banned app; returns their phones."""

@@ -34,8 +34,11 @@ _log = structlog.get_logger()
 
 
 def written(time: datetime) -> str:
-    """Return `time` as the API writes times: UTC, whole seconds, ``Z``."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return `time` as the API writes times: UTC, milliseconds, ``Z``.
+
+    Stations put checks in order by what they are told here: in whole seconds, two checks could change places.
+    """
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def answer_errors(app: Flask) -> None:

@@ -1,6 +1,6 @@
 """curfew-agent as a process that kills itself at a chosen step: ``dying_agent.py WHEN NUMBER ARGUMENTS…``.
 
-WHEN is ``before``, ``after`` or ``never``; steps are durable writes and exchanges with phones, counted in the
+WHEN is ``before``, ``after`` or ``never``; steps are durable changes of files and exchanges with phones, counted in the
 order they happen. Each step is also written to stderr, so that a run with ``never`` tells how many there are.
 """
 
@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import agent_scripts.durable_file
-import certs.durable
 from agent_scripts import adb_shell_phone
+from agent_scripts.durable_file import Step, witnesses
 
 when, chosen = sys.argv[1], int(sys.argv[2])
 steps = 0
@@ -33,20 +32,14 @@ def die_if(moment: str, number: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def counted(write: Callable[..., Any]) -> Callable[..., Any]:
-    def counting(path: Any, *arguments: Any, **options: Any) -> Any:
-        number = step_begins(f"write {getattr(path, 'name', path)}")
-        result = write(path, *arguments, **options)
-        die_if("after", number)
-        return result
-
-    return counting
+def on_durable_change(side: Step, path: Path) -> None:
+    if side is Step.BEFORE:
+        step_begins(f"change {path.name}")
+    else:
+        die_if("after", steps)
 
 
-for module in (agent_scripts.durable_file, certs.durable):
-    # Before anything else imports the name; every durable write of the agent goes through these two doors.
-    module.write_durably = counted(module.write_durably)  # type: ignore[attr-defined]
-
+witnesses.append(on_durable_change)
 exchange_with = adb_shell_phone.AdbShellPhone.run
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ import urllib3
 import agent_scripts.cli
 import certs.cli
 import server.cli
-from agent_scripts.virtual_phone.personalities import PERSONALITIES
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ready_made import ready_made_document
 
@@ -60,7 +59,6 @@ class Bench:
 
     def provision(self, phone: VirtualPhone, label: str = "") -> str:
         """Make `phone` known here and return its address."""
-        phone.authorise((self.folder / "adbkey.pub").read_text())
         address = f"tcp:127.0.0.1:{phone.port}"
         code, _ = self.agent("provision", address, "--consent", "agreed", "--label", label, "--holder", "h-1")
         assert code == 0
@@ -183,9 +181,8 @@ class Office:
     def phone(self, personality: str) -> Iterator[VirtualPhone]:
         """Start a phone with a serial of its own."""
         number = next(_serials)
-        # A phone's serial follows from its name: every test meets a phone nobody has met before.
-        character = replace(PERSONALITIES[personality], name=f"{personality}-{number}")
-        phone = VirtualPhone(character, self.folder / f"phone-{number}")
+        phone = VirtualPhone(personality, self.folder / f"phone-{number}", serial=f"TEST{number:08d}")
+        phone.authorise_all = True
         phone.start()
         try:
             yield phone

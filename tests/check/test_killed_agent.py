@@ -91,12 +91,12 @@ def test_killed_while_disabling_at_any_step_the_second_run_finishes(enforcing: O
                 address = bench.provision(phone)
                 before = enabled(phone)
                 assert die(bench, when, number).returncode == -9
-                bench.check()
-                assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}, (when, number)
+                second = bench.check()
+                assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}, (when, number, str(second))
                 assert_all_agree(bench, address, EntryState.DONE)
                 phone.model.uninstall(0, TIKTOK)
-                bench.check()
-                assert enabled(phone) == before, (when, number)
+                second = bench.check()
+                assert enabled(phone) == before, (when, number, str(second))
 
 
 def test_killed_while_restoring_at_any_step_the_second_run_finishes(enforcing: Office) -> None:
@@ -118,6 +118,6 @@ def test_killed_while_restoring_at_any_step_the_second_run_finishes(enforcing: O
                 assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}
                 phone.model.uninstall(0, TIKTOK)
                 assert die(bench, when, number).returncode == -9
-                bench.check()
-                assert enabled(phone) == before, (when, number)
+                second = bench.check()
+                assert enabled(phone) == before, (when, number, str(second))
                 assert_all_agree(bench, address, EntryState.RESTORED)

@@ -31,7 +31,7 @@ def test_a_second_station_restores_from_the_servers_ledger_when_the_phones_is_go
         first.check()
         address = second.provision(phone)
         phone.model.uninstall(0, TIKTOK)
-        (phone.path_of("/data/local/tmp/curfew/ledger")).unlink()
+        phone.userland.host_path("/data/local/tmp/curfew/ledger").unlink()
         code, _ = second.check(address)
         assert code == 0
         assert [phone.model.state(10, package).enabled for package in (OUTLOOK, LYNC)] == [0, 1]
