@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server import audit
 from server.database import Base, Database, UtcTime
-from server.errors import Malformed, NotSignedIn, NotThere
+from server.errors import Malformed, NotSignedIn, NotThere, StorageBusy
 from server.people import Person, PersonTable, as_person, find_person, hashed_password, password_matches
 
 FAILURES_ALLOWED = 5
@@ -28,6 +29,8 @@ PAUSE = timedelta(minutes=15)
 
 SIGN_IN_LENGTH = timedelta(hours=12)
 """A working day; then the password is asked again."""
+
+_ATTEMPTS = 3
 
 _TOKEN_PREFIX = "curfew_"  # noqa: S105 - a visible mark by which scanners find a leaked token, not a secret
 
@@ -75,10 +78,9 @@ def sign_in(database: Database, secret_key: str, name: str, password: str, now: 
     """
     folded = name.strip().casefold()
     name_hash = hmac.digest(secret_key.encode(), b"sign-in name\0" + folded.encode(), "sha256").hex()
-    with database.writing() as session:
-        _count_attempt(session, name_hash, now)
-        stored = session.scalar(select(PersonTable).where(PersonTable.name == folded))
-        stored_hash = stored.password_hash if stored else None
+    _count_attempt(database, name_hash, now)
+    with database.reading() as session:
+        stored_hash = session.scalar(select(PersonTable.password_hash).where(PersonTable.name == folded))
     if not password_matches(stored_hash, password):
         raise NotSignedIn(
             "wrong_name_or_password", "Name and password do not match.", "Check both and try again."
@@ -161,7 +163,18 @@ def token_person(session: Session, token: str) -> Person | None:
     return as_person(stored) if stored else None
 
 
-def _count_attempt(session: Session, name_hash: str, now: datetime) -> None:
+def _count_attempt(database: Database, name_hash: str, now: datetime) -> None:
+    for _ in range(_ATTEMPTS):
+        try:
+            with database.writing() as session:
+                return _count(session, name_hash, now)
+        except IntegrityError:
+            # Another first failure of this name was stored at this moment; now there is a row to count in.
+            continue
+    raise StorageBusy("the same account is being tried on many connections; try again in a few seconds")
+
+
+def _count(session: Session, name_hash: str, now: datetime) -> None:
     session.execute(delete(_FailuresTable).where(_FailuresTable.last_at <= now - PAUSE))
     counted = session.get(_FailuresTable, name_hash, with_for_update=True)
     if counted is None:

@@ -42,7 +42,7 @@ from server.app import create_app
 from server.bundles import VerifiedBundle, store_publication
 from server.config import Config
 from server.context import Context
-from server.database import Base
+from server.migrating import migrate
 from server.people import Role, put_person
 from server.phones import Registration, register_phone
 from server.reports import accept_reports
@@ -59,12 +59,12 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def make_config(folder: Path) -> Config:
+def make_config(folder: Path, database_url: str = "") -> Config:
     create_authority(folder / "tls")
     issue_server_certificate(folder / "tls", ["127.0.0.1", "localhost"])
     create_key(folder / "audit.pem")
     return Config(
-        database_url=f"sqlite:///{folder / 'curfew.sqlite'}",
+        database_url=database_url or f"sqlite:///{folder / 'curfew.sqlite'}",
         secret_key="not a secret at all, this is a test",
         holder_key=Fernet.generate_key().decode(),
         audit_key=folder / "audit.pem",
@@ -171,11 +171,10 @@ class Office:
         return accept_reports(self.database, envelopes, now())
 
 
-def make_office(folder: Path) -> Office:
-    config = make_config(folder)
-    app = create_app(config)
-    office = Office(app, config)
-    Base.metadata.create_all(office.database.engine)
+def make_office(folder: Path, database_url: str = "") -> Office:
+    config = make_config(folder, database_url)
+    office = Office(create_app(config), config)
+    migrate(office.database)
     return office
 
 
