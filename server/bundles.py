@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import BigInteger, LargeBinary, String, Text, select
+from sqlalchemy import BigInteger, Engine, LargeBinary, String, Text, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.document import Bundle, Policy
@@ -86,26 +87,39 @@ def bundles(session: Session) -> Sequence[BundleRow]:
     return [_as_row(latest[n], first_time[n], n == current) for n in sorted(latest, reverse=True)]
 
 
+# Made once: building a query costs more than running these.
+_NEWEST = (
+    select(_PublicationTable.number, _PublicationTable.demo)
+    .order_by(_PublicationTable.serial.desc())
+    .limit(1)
+)
+_NEWEST_SERIAL = select(func.max(_PublicationTable.serial))
+_DOCUMENTS = select(_PublicationTable.policy_bytes, _PublicationTable.fleet_bytes).where(
+    _PublicationTable.serial == bindparam("serial")
+)
+
+
 def newest(session: Session) -> Newest:
     """Return number and demo mark of the newest publication."""
-    query = (
-        select(_PublicationTable.number, _PublicationTable.demo)
-        .order_by(_PublicationTable.serial.desc())
-        .limit(1)
-    )
-    found = session.execute(query).one_or_none()
+    found = session.execute(_NEWEST).one_or_none()
     return Newest(*found) if found else Newest()
 
 
 def newest_bundle(session: Session) -> Bundle | None:
     """Return the newest published bundle with the newest fleet document, or None before the first publication."""
-    query = (
-        select(_PublicationTable.policy_bytes, _PublicationTable.fleet_bytes)
-        .order_by(_PublicationTable.serial.desc())
-        .limit(1)
-    )
-    found = session.execute(query).one_or_none()
-    return _bundle(found[0], found[1]) if found else None
+    serial = session.scalar(_NEWEST_SERIAL)
+    if serial is None:
+        return None
+    # A publication is never updated, so each database's newest one is read and parsed once.
+    database = session.get_bind().engine
+    known = _read_once.get(database)
+    if known is None or known[0] != serial:
+        policy_bytes, fleet_bytes = session.execute(_DOCUMENTS, {"serial": serial}).one()
+        known = _read_once[database] = (serial, _bundle(policy_bytes, fleet_bytes))
+    return known[1]
+
+
+_read_once: WeakKeyDictionary[Engine, tuple[int, Bundle]] = WeakKeyDictionary()
 
 
 def situation(session: Session, now: datetime) -> Situation:

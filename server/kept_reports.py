@@ -16,9 +16,9 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     and_,
+    bindparam,
     func,
     insert,
-    or_,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -106,37 +106,41 @@ def keep(session: Session, reports: Sequence[KeptReport]) -> None:
         session.execute(insert(_ReportTable), [_columns(kept) for kept in reports])
 
 
+# Made once: on the way of every report, building a query costs more than running it.
+_HASHES = select(_ReportTable.report_id, _ReportTable.payload_sha256).where(
+    _ReportTable.report_id.in_(bindparam("report_ids", expanding=True))
+)
+_COUNTERS = select(_ReportTable.counter).where(
+    _ReportTable.station_id == bindparam("station_id"),
+    _ReportTable.counter.in_(bindparam("counters", expanding=True)),
+)
+_HIGHEST = (
+    select(_ReportTable.station_id, func.max(_ReportTable.counter))
+    .where(_ReportTable.station_id.in_(bindparam("station_ids", expanding=True)))
+    .group_by(_ReportTable.station_id)
+)
+
+
 def payload_hashes(session: Session, report_ids: Collection[str]) -> dict[str, str]:
     """Return the payload hash of those of `report_ids` that are stored."""
-    query = select(_ReportTable.report_id, _ReportTable.payload_sha256).where(
-        _ReportTable.report_id.in_(report_ids)
-    )
-    return dict(session.execute(query).all())
+    return dict(session.execute(_HASHES, {"report_ids": list(report_ids)}).all())
 
 
 def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
     """Return those pairs of station and counter that are used."""
-    if not counters:
-        return set()
     by_station: dict[str, list[int]] = {}
     for station_id, counter in counters:
         by_station.setdefault(station_id, []).append(counter)
-    wanted = [
-        and_(_ReportTable.station_id == station_id, _ReportTable.counter.in_(numbers))
+    return {
+        (station_id, used)
         for station_id, numbers in by_station.items()
-    ]
-    query = select(_ReportTable.station_id, _ReportTable.counter).where(or_(*wanted))
-    return {(station_id, counter) for station_id, counter in session.execute(query)}
+        for used in session.scalars(_COUNTERS, {"station_id": station_id, "counters": numbers})
+    }
 
 
 def highest_counters(session: Session, station_ids: Collection[str]) -> dict[str, int]:
     """Return the highest counter that each of these stations has used."""
-    query = (
-        select(_ReportTable.station_id, func.max(_ReportTable.counter))
-        .where(_ReportTable.station_id.in_(station_ids))
-        .group_by(_ReportTable.station_id)
-    )
-    return dict(session.execute(query).all())
+    return dict(session.execute(_HIGHEST, {"station_ids": list(station_ids)}).all())
 
 
 def activity_by_station(session: Session) -> Mapping[str, StationActivity]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple, cast
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import ForeignKey, LargeBinary, String, select
+from sqlalchemy import ForeignKey, LargeBinary, String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.names import PhoneId
@@ -102,14 +102,18 @@ def register_phone(
     return PhoneId(stored.phone_id), is_new
 
 
+_KNOWN_IDS = (
+    select(_PhoneTable.phone_id)
+    .where(_PhoneTable.phone_id.in_(bindparam("phone_ids", expanding=True)))
+    .order_by(_PhoneTable.phone_id)
+)
+_KNOWN_IDS_LOCKED = _KNOWN_IDS.with_for_update(key_share=True)
+
+
 def known_phone_ids(session: Session, phone_ids: Collection[str], lock: bool = False) -> set[str]:
     """Return those of `phone_ids` that are registered; with `lock`, their states wait for this transaction."""
-    query = (
-        select(_PhoneTable.phone_id).where(_PhoneTable.phone_id.in_(phone_ids)).order_by(_PhoneTable.phone_id)
-    )
-    if lock:
-        query = query.with_for_update(key_share=True)
-    return set(session.scalars(query))
+    query = _KNOWN_IDS_LOCKED if lock else _KNOWN_IDS
+    return set(session.scalars(query, {"phone_ids": list(phone_ids)}))
 
 
 class PhoneNames(NamedTuple):

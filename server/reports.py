@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -41,6 +42,7 @@ BATCH_LIMIT = 100
 """Reports in one request (DESIGN.md 6)."""
 
 _ATTEMPTS = 3
+_log = structlog.get_logger()
 
 
 class ReportStatus(Enum):
@@ -210,7 +212,8 @@ class _Batch:
     def _alarm(self, found: _Verified, kind: AlarmKind, detail: str) -> None:
         report = found.report
         alarm = Alarm(kind, report.station_id, report.phone_id, report.report_id, self._now, detail)
-        raise_alarm(self._session, alarm, found.payload_sha256, found.envelope)
+        if raise_alarm(self._session, alarm, found.payload_sha256, found.envelope):
+            _log.warning("alarm", kind=kind.value, station=report.station_id, report=report.report_id)
 
 
 def _rejected(report_id: str, code: str, message: str) -> ReportResult:
