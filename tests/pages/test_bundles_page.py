@@ -102,4 +102,4 @@ def test_a_demo_says_so_on_every_page(office: Office) -> None:
     client = office.client(Role.AUTHOR)
 
     for address in ("/", "/bundles", "/account"):
-        assert "Nothing here is in force." in client.get(address, base_url=HERE).text
+        assert "for training only" in client.get(address, base_url=HERE).text
