@@ -15,6 +15,7 @@ export PYTHON
 help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
 	@echo 'make test     all tests'
+	@echo 'make demo-sabotage   the demo with one part broken on purpose: it must fail'
 	@echo 'make lint     formatter check, ruff, mypy, shellcheck'
 	@echo 'make format   lets the formatter mend what it can'
 	@echo 'make bench    the measures that the README shows'
@@ -27,12 +28,10 @@ demo:
 	@tools/set-up demo
 	@CURFEW_FOLDER='$(CURFEW_FOLDER)' ONCE='$(ONCE)' $(BIN)/python -m demo
 
-ifneq ($(wildcard tests/sabotage),)
 # The demo with one part broken on purpose must fail: proof that it would notice.
 demo-sabotage:
 	@tools/set-up demo
-	$(BIN)/python -m pytest tests/sabotage
-endif
+	$(BIN)/python -m pytest -n auto tests/sabotage
 
 test:
 	@tools/set-up

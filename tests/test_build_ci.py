@@ -63,11 +63,3 @@ def test_the_summary_of_pytest_is_repeated_at_the_end(checkout: Path) -> None:
 
 def test_the_demo_ends_by_itself(checkout: Path) -> None:
     assert "ran demo with ONCE=1" in ci(checkout).stdout
-
-
-def test_a_checkout_without_sabotaged_demos_skips_them(checkout: Path) -> None:
-    makefile = checkout / "Makefile"
-    makefile.write_text(makefile.read_text().replace("demo demo-sabotage:", "demo:"))
-    run = ci(checkout)
-    assert run.returncode == 0
-    assert "sabotage" not in run.stdout
