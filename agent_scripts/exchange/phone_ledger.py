@@ -43,10 +43,11 @@ def parse_ledger(text: str) -> Ledger:
     head = _HEAD.fullmatch(lines[0])
     if not head or len(lines) < 3 or lines[-1] or lines[-2] != f"end {len(lines) - 3}":
         raise Unreadable("the phone's ledger is cut or of another form")
-    ledger = Ledger(head[1], tuple(_entry(line) for line in lines[1:-2]))
-    if len({(entry.user, entry.package) for entry in ledger.entries}) != len(ledger.entries):
-        raise Unreadable("the phone's ledger has two entries for one app")
-    return ledger
+    entries = tuple(_entry(line) for line in lines[1:-2])
+    try:
+        return Ledger(head[1], entries)
+    except PolicyError as error:
+        raise Unreadable(f"the phone's ledger contradicts itself: {error}") from error
 
 
 def _entry(line: str) -> LedgerEntry:

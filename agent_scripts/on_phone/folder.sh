@@ -60,8 +60,14 @@ cut_folder() {
 
 # keep FILE TEXT: puts TEXT into a file of our folder so that a pulled battery leaves the old or the new one.
 keep() {
-    printf '%s' "$2" >"$folder/$1.new" && sync && mv -f "$folder/$1.new" "$folder/$1" && sync
+    printf '%s' "$2" >"$folder/$1.new" &&
+        to_disk "$folder/$1.new" &&
+        mv -f "$folder/$1.new" "$folder/$1" &&
+        to_disk "$folder"
 }
+
+# to_disk PATH: waits until a file or folder is stored; Android 8 and 9 lack fsync and store everything.
+to_disk() { fsync "$1" 2>/dev/null || sync; }
 
 # wait_for_lock: waits up to 20 s until nobody is acting on the phone; reading may go on then in any case.
 wait_for_lock() {

@@ -22,7 +22,8 @@ section() {
 }
 
 # framed KIND COMMAND...: all lines numbered from 1 and a last line that says so, so that no lost line and no
-# early end goes unnoticed.
+# early end goes unnoticed. What commands complain of is inside their sections; the functions themselves say what
+# went wrong in notes.
 framed() {
     framed_kind=$1
     shift
@@ -30,5 +31,5 @@ framed() {
         note curfew "$framed_kind" 1
         "$@"
         note end
-    } 2>&1 | grep -n ''
+    } 2>/dev/null | grep -n ''
 }

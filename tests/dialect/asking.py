@@ -51,7 +51,7 @@ def cut(
 ) -> list[str]:
     """Return what one filter lets through of a text, as lines without the exit line."""
     settings = (f"owners='{' '.join(owners)}'",)
-    last = f'pattern {package_name}\nsection it {filter_name} cat "$text"'
+    last = f'pattern {package_name}\nsection it {filter_name} printf %s "$text"'
     command = composed(MARK, ("folder",), settings, last)
     lines = shell.run(command, env={"text": text}).decode().splitlines()
     assert lines[0] == f"{MARK} open it"

@@ -110,7 +110,10 @@ def make_shell(name: str, folder: Path) -> Shell:
         return Shell(name, (_found("mksh"),), str(_applets(folder, _found("toybox"), ("toybox",))))
     if name == "ash-busybox":
         busybox = _found("busybox")
-        return Shell(name, (busybox, "ash"), str(_applets(folder, busybox, (busybox, "--list"))))
+        applets = _applets(folder, busybox, (busybox, "--list"))
+        if not (applets / "flock").exists():
+            (applets / "flock").symlink_to(_found("flock"))  # left out of some builds; every Android has it
+        return Shell(name, (busybox, "ash"), str(applets))
     return Shell(name, (_found("dash"),), "/usr/bin:/bin")
 
 

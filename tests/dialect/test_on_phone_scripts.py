@@ -1,0 +1,139 @@
+"""The functions that run on the phone use only what every Android has, and know no verb that could do harm."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from agent_scripts import exchange
+from agent_scripts.exchange.composing import composed
+from policy.document import Message
+from policy.ledger import Ledger
+from policy.names import PackageName, UserNumber
+from policy.observation import EnabledState
+from policy.ready_made import ready_made_policy
+from policy.verdict import Action, ActionKind
+from tests.dialect.asking import MARK, MARKER, PHONE_ID
+
+FOLDER = Path(str(files("agent_scripts.on_phone")))
+SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sh"))
+
+PROGRAMS_OF_ANDROID_8 = {
+    *("cat", "cmd", "date", "dumpsys", "flock", "getprop", "grep", "head", "id", "mkdir", "mv", "pm"),
+    *("printf", "sed", "sha256sum", "sleep", "stat", "sync"),
+}
+"""COMMANDS.md 13.2; fsync is used where it exists. No awk before 9, no bc before 11, no curl and openssl ever."""
+
+FORBIDDEN = (
+    "uninstall",
+    "clear",
+    "hide",
+    "suspend",
+    "force-stop",
+    "install",
+    "remove-user",
+    "settings",
+    "reboot",
+)
+
+
+def code(name: str) -> str:
+    """Return a script without its comments."""
+    lines = (FOLDER / name).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("program", ["awk", "bc", "tr", "curl", "eval", "xargs", "date -d", "grep -P", "<<"])
+def test_no_script_uses_what_some_android_lacks(name: str, program: str) -> None:
+    assert not re.search(rf"(?<![A-Za-z0-9_.-]){re.escape(program)}(?![A-Za-z0-9_-])", code(name))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("verb", FORBIDDEN)
+def test_no_script_knows_a_verb_that_could_do_harm(name: str, verb: str) -> None:
+    words = set(re.findall(r"[a-z][a-z-]*", re.sub(r"suspendingPackage|suspended", "", code(name))))
+
+    assert verb not in words
+
+
+def test_the_only_place_that_changes_a_package_knows_three_verbs() -> None:
+    text = code("act.sh")
+
+    assert re.findall(r"(?:pm|cmd package) \S+", text) == ['pm "$1"', 'cmd package "$1"']
+    assert "disable-user | default-state | enable) ;;" in text
+    assert [code(name).count("cmd package") for name in SCRIPTS if name != "act.sh"] == [0] * (
+        len(SCRIPTS) - 1
+    )
+
+
+def test_a_fourth_verb_is_refused(mksh) -> None:  # type: ignore[no-untyped-def]
+    text = composed(
+        MARK, ("folder", "act"), ("api=34",), 'cmd() { echo ran "$@"; }\nset_state hide 0 a.b; echo $?'
+    )
+
+    assert mksh.run(text).decode().split() == ["1"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_is_clean_for_shellcheck(name: str) -> None:
+    try:
+        done = subprocess.run(["shellcheck", str(FOLDER / name)], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("shellcheck is not installed: apt-get install shellcheck")
+    assert done.stdout == ""
+
+
+def test_programs_missing_from_the_phone_would_be_noticed_here(mksh, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Nothing outside the list of Android 8 is on the PATH, and all three exchanges still come to their end."""
+    few = tmp_path / "few"
+    few.mkdir()
+    for program in PROGRAMS_OF_ANDROID_8:
+        there = Path(mksh.path) / program
+        if there.exists():
+            (few / program).symlink_to(there.resolve())
+    folder = str(tmp_path / "curfew")
+    ledger = Ledger(MARKER)
+
+    for text, parse in (
+        (
+            exchange.provision_command(MARK, PHONE_ID, MARKER),
+            lambda a: exchange.parse_provisioning(MARK, a).problem,
+        ),
+        (
+            exchange.act_command(MARK, (), ledger, "", 34, None),
+            lambda a: exchange.parse_acting(MARK, a, (), ledger).ledger,
+        ),
+    ):
+        answer = mksh.__class__("few", mksh.command, str(few)).run(
+            text.replace(exchange.composing.FOLDER, folder)
+        )
+        assert answer.decode().splitlines()[-1].endswith(f"{MARK} end")
+        assert parse(answer) in ("", ledger)
+
+
+def test_an_exchange_fits_into_one_command() -> None:
+    """60,000 characters pass through adbd (STAND_INS.md); the longest exchange has room to spare."""
+    policy = ready_made_policy()
+    actions = [
+        Action(ActionKind.DISABLE, UserNumber(user), app.package, EnabledState.DEFAULT)
+        for user in range(20)
+        for app in policy.managed
+    ]
+    message = Message(*("x" * 500,) * 3)
+
+    assert len(exchange.read_command(MARK, policy.named_packages, policy.owners)) < 20_000
+    assert len(exchange.act_command(MARK, actions, Ledger(MARKER), "", 34, message)) < 30_000
+
+
+def test_equal_questions_make_equal_texts() -> None:
+    packages = [PackageName("a.b"), PackageName("c.d"), PackageName("a.b")]
+    owners = {PackageName("e.f"), PackageName("g.h")}
+
+    assert exchange.read_command(MARK, packages, owners) == exchange.read_command(
+        MARK, packages[:2], sorted(owners)
+    )

@@ -1,0 +1,90 @@
+"""Who owns phone and profiles: named only if listed, proved complete, never contradicting."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.errors import Unreadable
+from agent_scripts.dialect.owners import Owners, read_owners
+from policy.names import PackageName
+from tests.dialect.asking import OWNERS, cut
+from tests.phones.fake_phone import Shell
+from tests.phones.samples import OWNER, SampleUser, personal_phone
+
+MINE = PackageName(OWNER)
+
+
+def owners(*lines: str) -> Owners:
+    return read_owners(CutAnswer("owners", lines, 0), OWNERS)
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (("admins",), Owners()),
+        (("profile 10", f"name {OWNER}", f"name {OWNER}", "admins", "admins"), Owners(profiles={10: MINE})),
+        (("profile 11", "name -", "admins"), Owners(profiles={11: None})),
+        (("device", f"name {OWNER}", "id 0", "admins"), Owners(True, MINE)),
+        (("device 0", f"name {OWNER}", "id 0", "admins"), Owners(True, MINE)),
+        (("device", f"name {OWNER}", "admins"), Owners(True, MINE)),
+        (("device", "name -", "id 0", "admins"), Owners(True)),
+        (("device", f"name {OWNER}", "id 10", "admins"), Owners(True)),
+        (
+            ("device", f"name {OWNER}", "id 0", "profile 10", f"name {OWNER}", "admins"),
+            Owners(True, MINE, {10: MINE}),
+        ),
+    ],
+)
+def test_owners_are_read_in_every_layout(lines: tuple[str, ...], found: Owners) -> None:
+    assert owners(*lines) == found
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ((), "ends before"),
+        (("profile 10", f"name {OWNER}"), "ends before"),
+        (("profile 10", "admins"), "0 names"),
+        (("profile 10", f"name {OWNER}", "name -", "admins"), "2 names"),
+        (("profile 10", "name -", "profile 10", "name -", "admins"), "twice"),
+        (("device", "name -", "device", "name -", "admins"), "2 device owners"),
+        (("device 0", "name -", "id 10", "admins"), "the users 0 and 10"),
+        (("profile", "name -", "admins"), "twice"),
+        (("profile x", "name -", "admins"), "no number"),
+        (("name -", "admins"), "unknown form"),
+        (("hello", "admins"), "unknown form"),
+        (("admins", "profile 10"), "below"),
+        (("profile 10", "name 7", "admins"), "no package"),
+    ],
+)
+def test_owners_that_cannot_be_believed_are_unreadable(lines: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        owners(*lines)
+
+
+@pytest.mark.parametrize("exit_code", [1, 255, None])
+def test_an_answer_that_failed_is_unreadable(exit_code: int | None) -> None:
+    with pytest.raises(Unreadable):
+        read_owners(CutAnswer("owners", ("admins",), exit_code), OWNERS)
+
+
+@pytest.mark.parametrize("api", [26, 29, 30, 32, 33, 36])
+def test_no_cut_of_a_dump_takes_an_owner_away(any_shell: Shell, api: int) -> None:
+    sample = personal_phone(api, device_owner=OWNER).with_user(SampleUser(0, 0x13, "full.SYSTEM"))
+    dump = sample.dumpsys_device_policy()
+    end = dump.index("Enabled Device Admins")
+
+    for size in range(0, len(dump), 41):
+        lines = tuple(cut(any_shell, "cut_owners", dump[:size], owners=[OWNER]))
+        if size < end:
+            with pytest.raises(Unreadable):
+                owners(*lines)
+        elif "admins" in lines:
+            assert owners(*lines) == Owners(True, MINE, {10: MINE})
+
+
+def test_a_name_that_only_begins_like_a_listed_owner_is_foreign(mksh: Shell) -> None:
+    dump = personal_phone(device_owner=f"{OWNER}.evil").dumpsys_device_policy()
+
+    assert "name -" in cut(mksh, "cut_owners", dump, owners=[OWNER])[1]
