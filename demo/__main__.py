@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -202,6 +203,9 @@ def main() -> int:
     """Tell the story; the exit code is 0 only if every phone ended as it says."""
     once = os.environ.get("ONCE", "") not in ("", "0")
     begun = time.monotonic()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # A closed terminal must stop the server too, as Ctrl-C does.
+        signal.signal(ending, signal.default_int_handler)
     try:
         tell(_fresh(Path(os.environ.get("CURFEW_FOLDER") or ".curfew").resolve()), once=once)
     except StoryBroken as broken:

@@ -97,7 +97,7 @@ STATES: Mapping[EnabledState, Word] = {
     EnabledState.DEFAULT: Word("on (default)", "good"),
     EnabledState.ENABLED: Word("on (enabled)", "good"),
     EnabledState.DISABLED: Word("off (disabled)", "bad"),
-    EnabledState.DISABLED_BY_USER: Word("off (disabled by user)", "bad"),
+    EnabledState.DISABLED_BY_USER: Word("off (disabled-user)", "bad"),
     EnabledState.DISABLED_UNTIL_USED: Word("off until used", "bad"),
 }
 
