@@ -16,9 +16,12 @@ from policy.document import JUDGEMENT_VERSION
 from policy.ledger import Ledger
 from policy.observation import EnabledState, PackageState
 from policy.report import ActionResult, Report, ReportedAction, ReportedApp, ReportedUser
-from policy.verdict import ActionKind, Judgement, ManagedState, Stage, Verdict
+from policy.verdict import ActionKind, Judgement, ManagedState, ReasonCode, Stage, Verdict
 
 _FINE = (ActionResult.DONE, ActionResult.ALREADY)
+HELD_BACK = frozenset((ReasonCode.CLOCK_UNTRUSTED, ReasonCode.BUNDLE_TOO_OLD))
+"""Why the station itself does not do what the stage asks for."""
+_AGENT_VERSION = version("curfew")  # looked up in files: once a process, not once a report
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,24 @@ class CheckRecord:
             return ExitCode.NOT_DONE
         if self.judgement.verdict is Verdict.UNREADABLE:
             return ExitCode.UNREADABLE
+        if self.memory_problem:
+            return ExitCode.NOT_DONE
         if self.judgement.stage is Stage.LIFTED:
             return ExitCode.COMPLIANT
         if self.judgement.verdict is Verdict.VIOLATING:
-            return ExitCode.VIOLATING if self.judgement.enforceable else ExitCode.NOT_DONE
+            held_back = any(reason.code in HELD_BACK for reason in self.judgement.reasons)
+            reached = self.judgement.enforceable and not (held_back and self._still_runs)
+            return ExitCode.VIOLATING if reached else ExitCode.NOT_DONE
         return ExitCode.COMPLIANT
+
+    @property
+    def memory_problem(self) -> str:
+        """Why our folder on a phone that was read well cannot be believed, so that nothing may be done there."""
+        return "" if self.reading.observation.unreadable else self.reading.memory.problem
+
+    @property
+    def _still_runs(self) -> bool:
+        return any(managed.state.enabled.can_run for managed in self.judgement.managed)
 
     @property
     def _left_undone(self) -> bool:
@@ -61,8 +77,20 @@ class CheckRecord:
 
 
 def is_fine(outcome: ActionOutcome) -> bool:
-    """Whether reading back showed what was wanted; a notification that was not shown is no failure."""
-    return outcome.action.kind is ActionKind.NOTIFY or outcome.result in _FINE
+    """Whether reading back showed what was wanted; a notification that was not shown is no failure.
+
+    Nor is an app that its owner enabled before we came to restore it: it can be used, and their word stands.
+    """
+    if outcome.action.kind is ActionKind.NOTIFY or outcome.result in _FINE:
+        return True
+    return outcome.action.kind is ActionKind.RESTORE and was_enabled_before(outcome)
+
+
+def was_enabled_before(outcome: ActionOutcome) -> bool:
+    """Whether somebody else had enabled the app when we came to act on it, so that it was left alone."""
+    if outcome.result is not ActionResult.STATE_CHANGED or outcome.before is None:
+        return False
+    return outcome.before.installed and outcome.before.enabled.can_run
 
 
 def report_of(
@@ -83,7 +111,7 @@ def report_of(
         station_id=station_id,
         counter=counter,
         operator=operator,
-        agent_version=version("curfew"),
+        agent_version=_AGENT_VERSION,
         judgement_version=JUDGEMENT_VERSION,
         transport=PhoneAddress.parse(record.address).transport,
         virtual=bool(facts and facts.virtual),

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.canned_daemon KEY.pub.pem TAPE...
 
-Serves each tape on a port of its own and prints the ports. Every reading is of another phone: the phone's id on
-the tape is replaced by a new one. A daemon is told a command's fate by its tape alone, save one word:
-``vanish`` hangs up half-way, as a phone whose cable is pulled, ``linger`` answers after a while.
+Serves each tape on a port of its own and prints the ports. Where the tape holds an acting exchange, every reading is
+of another phone (a new id in place of the taped one), so that nobody finds it acted upon already. Two commands need
+no tape: ``vanish`` hangs up half-way, as a phone whose cable is pulled; ``linger`` answers after a while.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def _answer(tape: Recording, command: str) -> bytes:
     if mark is None:
         return tape.commands.get(command, "").encode()
     answer = tape.exchanges[kind_of(command)].replace(MARK, mark[1])
-    return answer.replace(tape.phone_id, str(uuid4())).encode()
+    if "act" in tape.exchanges:
+        answer = answer.replace(tape.phone_id, str(uuid4()))
+    return answer.encode()
 
 
 if __name__ == "__main__":

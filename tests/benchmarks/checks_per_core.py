@@ -15,11 +15,12 @@ import json
 import os
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -159,22 +160,26 @@ def platform_adb(home: Path, keys: AdbKeys) -> Iterator[Adb]:
     (home / ".android").mkdir(parents=True)
     shutil.copy(keys.private_path, home / ".android" / "adbkey")
     shutil.copy(keys.public_path, home / ".android" / "adbkey.pub")
-    adb = Adb(program, home, free_port())
+    port = free_port()
+    adb = Adb(program, home, port)
     command = [str(program), "server", "nodaemon"]
     with (home / "log").open("wb") as log:
         adb.server = subprocess.Popen(command, env=adb.environment, stdout=log, stderr=log)
     try:
-        _wait_for(adb)
+        _wait_for(port, adb.server)
         yield adb
     finally:
         adb.server.terminate()
         adb.server.wait(timeout=20)
 
 
-def _wait_for(adb: Adb) -> None:
-    for _ in range(200):
-        if b"daemon still not running" not in adb("devices"):
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    # Not by a client: one that finds no server starts another, whose CPU nobody would count.
+    for _ in range(400):
+        with suppress(ConnectionError), socket.create_connection(("127.0.0.1", port), timeout=5):
             return
+        if server.poll() is not None:
+            break
         time.sleep(0.05)
     raise SystemExit("the adb server did not start")
 

@@ -18,9 +18,13 @@ _SUPERUSER = "curfew"
 
 
 class Postgresql:
-    """One server in a folder of its own; used as a context manager, stopped by its own handle."""
+    """One server in a folder of its own; used as a context manager, stopped by its own handle.
 
-    def __init__(self) -> None:
+    `durable` lets it wait for the disk at every commit, as it would in service; tests have no need of that.
+    """
+
+    def __init__(self, durable: bool = False) -> None:
+        self._fsync = "on" if durable else "off"
         self._programs = find_programs()
         # Short, because a Unix socket's path has about a hundred characters.
         self._folder = Path(tempfile.mkdtemp(prefix="pg"))
@@ -37,7 +41,7 @@ class Postgresql:
         command = self._as_ordinary_user(
             str(self._programs / "postgres"),
             *("-D", str(data), "-k", str(self._folder), "-c", "listen_addresses="),
-            *("-c", "fsync=off", "-c", "max_connections=40"),
+            *("-c", f"fsync={self._fsync}", "-c", "max_connections=40"),
         )
         self._process = subprocess.Popen(
             command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -60,6 +64,12 @@ class Postgresql:
         """Run one statement outside a transaction."""
         with psycopg.connect(self._address, autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
+
+    @property
+    def process_id(self) -> int:
+        """The process whose children do the server's work."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def _address(self) -> str:

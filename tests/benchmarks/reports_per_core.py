@@ -1,0 +1,223 @@
+"""Measures what accepting a signed report costs the server, against a bare Flask route on the same granian.
+
+Both are served as the product serves (`server.serving`: granian, TLS, one worker, 8 threads), each in processes of
+its own; 4 stations keep a connection each. The reports are those of a real check of a virtual phone, signed before
+the clock starts; each is verified, checked against the schema and stored durably (SQLite with synchronous=FULL,
+PostgreSQL with fsync). Counted is the CPU of the whole process tree, PostgreSQL's included; the cases take turns,
+medians of the rounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import multiprocessing
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from flask import Flask
+
+from agent_scripts.report_writing import report_of
+from policy.names import PhoneId
+from policy.report import Report
+from server.migrating import migrate
+from server.serving import serve, serve_wsgi
+from tests.benchmarks.bench_station import folder_for_a_while, make_run, make_station
+from tests.benchmarks.figures import Figure, cpu_of_tree, in_turns, show
+from tests.benchmarks.recording import record
+from tests.server.authority import Authority, Bench, TrustFolder, make_config
+from tests.server.postgresql import Postgresql
+from tests.server.running import free_port
+
+ROUNDS = 5
+_STATIONS = 4
+_PHONES = 100
+_HELLOS = 2000
+_SINGLES = 160
+_BATCHES, _BATCH = 8, 100
+_HOST = "127.0.0.1"
+
+Send = Callable[[http.client.HTTPSConnection], None]
+
+
+def main() -> None:
+    """Print CPU a report, reports a second and core, and what share of a bare Flask route's rate that is."""
+    with folder_for_a_while() as folder, ExitStack() as stack:
+        report = _report(folder)
+        trust = TrustFolder(folder / "trust")
+        postgresql = stack.enter_context(Postgresql(durable=True))
+        urls = {
+            "SQLite": f"sqlite:///{folder / 'curfew.sqlite'}",
+            "PostgreSQL": postgresql.create_database("bench"),
+        }
+        tls = trust.path / "tls"
+        hello = stack.enter_context(_served(tls, [], serve_wsgi, load_hello, _HOST, free_port(), 1, tls))
+        cases = {"hello": lambda: hello.cpu_of(_HELLOS, [_get_hello] * _HELLOS)}
+        for name, url in urls.items():
+            authority = Authority(folder, trust, make_config(folder / f"server-{name}", trust, url))
+            load = _Load(authority, report)
+            also = [postgresql.process_id] if name == "PostgreSQL" else []
+            config = authority.config
+            served = stack.enter_context(_served(tls, also, serve, config, _HOST, free_port(), 1))
+            cases[f"{name}, one by one"] = load.case(served, _SINGLES, 1)
+            cases[f"{name}, batches of {_BATCH}"] = load.case(served, _BATCHES, _BATCH)
+        cpu = in_turns(ROUNDS, cases)
+    show(_figures(cpu))
+
+
+def _figures(cpu: dict[str, float]) -> list[Figure]:
+    hello = cpu.pop("hello")
+    return [
+        Figure("bare Flask route, same granian", f"{hello * 1e6:.0f} us CPU, {1 / hello:.0f}/s and core", "1"),
+        *(
+            Figure(
+                f"reports accepted, {name}",
+                f"{used * 1e6:.0f} us CPU, {1 / used:.0f}/s and core",
+                f"{hello / used:.2f} of the bare route's rate ({used / hello:.1f} x its cost)",
+            )
+            for name, used in cpu.items()
+        ),
+    ]
+
+
+def _report(folder: Path) -> Report:
+    """Return the report of a check of a compliant phone."""
+    run = make_run(make_station(folder / "station"))
+    _, done = asyncio.run(record(run, "pixel-14", folder / "phone"))
+    return report_of(
+        done,
+        station_id=run.station.station_id,
+        counter=1,
+        operator=run.operator,
+        time=run.time,
+        bundle_number=1,
+    )
+
+
+class _Load:
+    """Stations and phones of one server, and the reports they send."""
+
+    def __init__(self, authority: Authority, report: Report) -> None:
+        migrate(authority.database)
+        authority.publish()
+        self._benches = [authority.bench(f"bench {number}") for number in range(_STATIONS)]
+        self._phones = [authority.phone(self._benches[0], virtual=True) for _ in range(_PHONES)]
+        self._report = report
+        authority.database.close()
+
+    def case(self, served: _Served, requests: int, size: int) -> Callable[[], float]:
+        """Return a function that sends new reports and returns the seconds of CPU for one of them."""
+
+        def run() -> float:
+            bodies = [self._body(self._benches[number % _STATIONS], size) for number in range(requests)]
+            return served.cpu_of(requests * size, [_posting(body, size) for body in bodies])
+
+        return run
+
+    def _body(self, bench: Bench, size: int) -> bytes:
+        envelopes = [self._sign(bench, self._phones[number % _PHONES]) for number in range(size)]
+        return b'{"reports":[' + b",".join(envelopes) + b"]}"
+
+    def _sign(self, bench: Bench, phone_id: PhoneId) -> bytes:
+        bench.counter += 1
+        return bench.sign(
+            replace(
+                self._report,
+                report_id=str(uuid4()),
+                station_id=bench.station_id,
+                counter=bench.counter,
+                phone_id=phone_id,
+            )
+        )
+
+
+def _posting(body: bytes, size: int) -> Send:
+    def send(connection: http.client.HTTPSConnection) -> None:
+        connection.request("POST", "/api/v1/reports", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        results = json.loads(answer.read()).get("results", ())
+        if answer.status != 200 or [result["status"] for result in results] != ["stored"] * size:
+            raise SystemExit(f"a batch was not stored: {answer.status} {results[:1]}")
+
+    return send
+
+
+def load_hello() -> Flask:
+    """Return an application with one route that does nothing."""
+    app = Flask("hello")
+    app.add_url_rule("/", view_func=lambda: {"hello": "world"})
+    return app
+
+
+def _get_hello(connection: http.client.HTTPSConnection) -> None:
+    connection.request("GET", "/")
+    connection.getresponse().read()
+
+
+@dataclass(frozen=True)
+class _Served:
+    """A running server: its processes, and open connections to it."""
+
+    processes: Sequence[int]
+    connections: Sequence[http.client.HTTPSConnection]
+
+    def cpu_of(self, count: int, sends: Sequence[Send]) -> float:
+        """Send everything over all connections; returns the server's seconds of CPU divided by `count`."""
+        before = self._cpu()
+        with ThreadPoolExecutor(len(self.connections)) as threads:
+            # Each connection is one station: its own requests go one after the other.
+            shares = [sends[number :: len(self.connections)] for number in range(len(self.connections))]
+            list(threads.map(_send_all, self.connections, shares))
+        return (self._cpu() - before) / count
+
+    def _cpu(self) -> float:
+        return sum(map(cpu_of_tree, self.processes))
+
+
+def _send_all(connection: http.client.HTTPSConnection, sends: Sequence[Send]) -> None:
+    for send in sends:
+        send(connection)
+
+
+@contextmanager
+def _served(
+    tls: Path, also: Sequence[int], target: Callable[..., None], *arguments: object
+) -> Iterator[_Served]:
+    """Run a server in a process of its own; `also` are processes whose CPU counts as its own."""
+    process = multiprocessing.get_context("spawn").Process(target=target, args=arguments)
+    process.start()
+    port = next(value for value in arguments if isinstance(value, int))
+    trust = ssl.create_default_context(cafile=str(tls / "authority.pem"))
+    connections = [
+        http.client.HTTPSConnection(_HOST, port, timeout=60, context=trust) for _ in range(_STATIONS)
+    ]
+    try:
+        for connection in connections:
+            _open(connection)
+        assert process.pid is not None
+        yield _Served((process.pid, *also), connections)
+    finally:
+        for connection in connections:
+            connection.close()
+        process.terminate()
+        process.join(timeout=30)
+
+
+def _open(connection: http.client.HTTPSConnection) -> None:
+    for _ in range(600):
+        with suppress(OSError):
+            connection.connect()
+            return
+        time.sleep(0.05)
+    raise SystemExit("a server did not start")
+
+
+if __name__ == "__main__":
+    main()
