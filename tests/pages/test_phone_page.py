@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 
 from policy.document import Exemption, Fleet
-from policy.names import PhoneId
 from policy.report import Consent
 from server.people import Right, Role, roles_with
 from tests.pages.office import COMPLIANT, OUTLOOK, TIKTOK, UNREADABLE, Office, now
@@ -173,7 +172,9 @@ def test_an_alarm_about_the_phone_is_shown(staffed: Office) -> None:
     assert "One report id came twice with different content." in page_of(staffed, phone)
 
 
-@pytest.mark.parametrize("address", [str(PhoneId.random()), "nonsense", "..%2f..", "X" * 3000, "0"])
+@pytest.mark.parametrize(
+    "address", ["00000000-0000-4000-8000-000000000000", "nonsense", "..%2f..", "X" * 3000, "0"]
+)
 def test_an_unknown_phone_is_a_page_with_a_way_on(staffed: Office, address: str) -> None:
     answer = staffed.client(Role.TECHNICIAN).get(f"/phones/{address}", base_url=HERE)
 
