@@ -55,7 +55,7 @@ def test_managed_apps_are_shown_before_and_after(staffed: Office) -> None:
 
     managed = section(page_of(staffed, phone), "Managed apps, before and after")
 
-    assert "on (default) off (disabled by user)" in managed
+    assert "on (default) off (disabled-user)" in managed
 
 
 def test_the_page_lists_what_was_asked_and_nothing_else(staffed: Office) -> None:
