@@ -37,6 +37,13 @@ class UserFacts:
     closed: bool = False
     owner_listed: bool = False
 
+    @property
+    def is_managed(self) -> bool:
+        """Whether it is a managed profile, be it the organisation's or Samsung's Secure Folder."""
+        if self.type:
+            return self.type == f"{_TYPE_PREFIX}profile.MANAGED"
+        return bool(self.flags & _MANAGED_PROFILE)
+
 
 def kind_of(user: UserFacts, *, samsung: bool) -> UserKind:
     """Return the kind of a user.
@@ -52,7 +59,7 @@ def kind_of(user: UserFacts, *, samsung: bool) -> UserKind:
         return UserKind.CLONE
     if user.parent:
         return UserKind.OTHER  # a profile of a second person
-    if _is_managed(user):
+    if user.is_managed:
         return UserKind.WORK if user.owner_listed else UserKind.PERSONAL
     return _kind_by_type(user)
 
@@ -73,16 +80,10 @@ def _is_secure_folder(user: UserFacts, samsung: bool) -> bool:
     return knox and user.closed and not user.owner_listed and user.number not in _DUAL_MESSENGERS
 
 
-def _is_managed(user: UserFacts) -> bool:
-    if user.type:
-        return user.type == f"{_TYPE_PREFIX}profile.MANAGED"
-    return bool(user.flags & _MANAGED_PROFILE)
-
-
 def _kind_by_type(user: UserFacts) -> UserKind:
     known = _KINDS_BY_TYPE.get(user.type.removeprefix(_TYPE_PREFIX))
     if known is not None:
         return known
     # Makers give their app twins types of their own; a profile of the same person is never a guest.
-    profile = "profile." in user.type or (not user.type and user.flags & _PROFILE)
+    profile = "profile." in user.type or user.flags & _PROFILE
     return UserKind.CLONE if profile else UserKind.OTHER

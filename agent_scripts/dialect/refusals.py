@@ -105,7 +105,7 @@ _SENTENCES = {
     Refusal.UNEXPLAINED: "The phone refused in words not known here; report model, release and the report id.",
 }
 
-_EXCEPTION = r"(?:java\.lang\.|android\.)[A-Za-z0-9_.$]*Exception"
+_EXCEPTION = r"(?:java\.lang\.|android\.)[A-Za-z0-9_.$]{0,120}Exception"
 _PATTERNS = tuple(
     (re.compile(pattern, re.ASCII), refusal)
     for pattern, refusal in (

@@ -16,7 +16,7 @@ from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.kinds import UserFacts, kind_of
 from agent_scripts.dialect.owners import Owners
 from policy.names import UserNumber
-from policy.observation import User
+from policy.observation import User, UserKind
 
 _DUMP = "dumpsys user"
 _LIST = "pm list users"
@@ -63,12 +63,8 @@ def read_users(
 def _user(
     number: UserNumber, region: _Region, running: bool, owners: Owners, api_level: int, samsung: bool
 ) -> User:
-    has_owner = number in owners.profiles
-    owned = [line for line in region.details if line.startswith("owned ")]
-    if len(owned) > 1 or (owned and (owned[0] == "owned true") != has_owner):
-        raise Unreadable(f"{_DUMP} and dumpsys device_policy disagree on whether user {number} has an owner")
-    owner = owners.profiles.get(number)
     closed = _is_closed(number, region.details)
+    owner = owners.profiles.get(number)
     facts = UserFacts(
         number,
         region.flags,
@@ -78,7 +74,18 @@ def _user(
         owner_listed=owner is not None,
     )
     kind = kind_of(facts, samsung=samsung)
+    may_be_work = facts.is_managed and kind in (UserKind.WORK, UserKind.PERSONAL)
+    has_owner = _has_owner(number, region.details, owners, may_be_work=may_be_work)
     return User(number, kind, has_owner, owner, open_to_shell=not closed, running=running)
+
+
+def _has_owner(number: UserNumber, details: Sequence[str], owners: Owners, *, may_be_work: bool) -> bool:
+    """Whether the user has a profile owner; a lost one would make a place of ours look like none."""
+    said = {line == "owned true" for line in details if line.startswith("owned ")}
+    found = number in owners.profiles
+    if may_be_work and said - {found}:
+        raise Unreadable(f"{_DUMP} and dumpsys device_policy disagree on whether user {number} has an owner")
+    return found or True in said
 
 
 def _regions(lines: Sequence[str], numbers: frozenset[UserNumber], command: str) -> dict[UserNumber, _Region]:

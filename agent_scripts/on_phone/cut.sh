@@ -27,7 +27,7 @@ d
 /^[a-z][A-Za-z0-9_.]*\.[A-Za-z0-9_\$]*Exception\$/b error
 /^[a-z][A-Za-z0-9_.]*\.[A-Za-z0-9_\$]*Error: /b error
 /inaccessible or not found\$/b error
-/: not found\$/b error
+/sh: .*: not found\$/b error
 "
 cut_error='
 b
@@ -71,7 +71,9 @@ s/^[[:blank:]]*UserInfo{\([0-9]\{1,9\}\):.*/open ~\1/
 t tags
 s/^.*:\([0-9a-fA-F]\{1,8\}\)} serialNo=[0-9]\{1,9\}\([^}]*\)\$/tail ~\1\2/
 t tags
-s/^[[:blank:]]*Type: \([a-z.]\{1,60\}\.[A-Z_]\{1,40\}\)[[:space:]]*\$/type \1/p
+s/^[[:blank:]]*Type: \([a-z.]\{0,60\}usertype\.[a-z]\{1,20\}\.[A-Z_]\{1,40\}\)[[:space:]]*\$/type \1/p
+t
+s/^[[:blank:]]*Type: .*/type other/p
 s/^[[:blank:]]*Has profile owner: \(true\)[[:space:]]*\$/owned \1/p
 s/^[[:blank:]]*Has profile owner: \(false\)[[:space:]]*\$/owned \1/p
 s/^[[:blank:]]*Restrictions:[[:space:]]*\$/restrictions own/p

@@ -264,6 +264,23 @@ def test_an_owner_that_only_one_source_names_is_unreadable(phone: MakePhone) -> 
     assert "disagree on whether user 10 has an owner" in reasons[0]
 
 
+def test_owners_of_a_clone_may_be_told_by_one_source_alone(phone: MakePhone) -> None:
+    """Makers handle the owners of their own spaces as they like; no place of ours depends on it."""
+    fake = phone(
+        personal_phone().with_user(SampleUser(95, 0x20001010, "profile.CLONE", parent=0, owner="com.a"))
+    )
+    fake.print("dumpsys-device_policy", personal_phone().dumpsys_device_policy())
+
+    assert user(read(fake), 95).has_owner
+
+
+@pytest.mark.parametrize(("flags", "kind"), [(0x1010, UserKind.CLONE), (0x410, UserKind.OTHER)])
+def test_a_type_of_the_maker_is_told_by_its_flags(phone: MakePhone, flags: int, kind: UserKind) -> None:
+    fake = phone(personal_phone().with_user(SampleUser(11, flags, "odd", parent=0)))
+
+    assert user(read(fake), 11).kind is kind
+
+
 def test_a_profile_owner_of_an_ordinary_tablet_is_no_work_profile(phone: MakePhone) -> None:
     tablet = SamplePhone(28, (SampleUser(0, 0x13, "", owner="com.maker.parents"),))
 
