@@ -94,6 +94,8 @@ class AndroidState:
     """Everything an Android remembers; plain data, saved as JSON."""
 
     api: int
+    maker: str = ""
+    """Whose build it is, a key of `MAKERS`."""
     users: dict[int, AndroidUser] = field(default_factory=dict)
     packages: dict[str, AndroidPackage] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
@@ -104,6 +106,12 @@ class AndroidState:
     """``USER:PACKAGE`` of force-installed apps."""
     user_control_disabled: list[str] = field(default_factory=list)
     """``USER:PACKAGE`` that the owner withdrew from the person's control (30+)."""
+    enabled_by_owner: dict[str, int] = field(default_factory=dict)
+    """``USER:PACKAGE`` of apps that their owner's client keeps switching on, to the state it gives them."""
+    owner_is_quick: bool = False
+    """Whether that client acts at once, and not only when it looks again."""
+    security_settings_on: bool = False
+    """Whether "USB debugging (Security settings)" is on; only some makers ask for it."""
     special_apps: dict[str, str] = field(default_factory=dict)
     """Role (launcher, dialer, installer, …) to the package that holds it; these cannot be suspended."""
     current_user: int = 0

@@ -5,6 +5,7 @@ Source: COMMANDS.md 2.3.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from agent_scripts.virtual_phone.model import AndroidModel
@@ -13,6 +14,8 @@ from agent_scripts.virtual_phone.releases import Release
 SECURITY = "java.lang.SecurityException"
 ILLEGAL_ARGUMENT = "java.lang.IllegalArgumentException"
 ILLEGAL_STATE = "java.lang.IllegalStateException"
+_SERVER_FRAME = re.compile(r"(com\.android\.server\.[^(]*)\([^:]*:([0-9]*)\)")
+_DIGEST = "qb/109720563 86dbee7f0847772a18215ace02f34f8f317c628dcab7868dbafa1f16e984e4a3"
 UNSUPPORTED = "java.lang.UnsupportedOperationException"
 
 
@@ -39,9 +42,15 @@ class Thrown(Exception):
         """The exception as Java's ``toString`` prints it."""
         return f"{self.java_class}: {self.message}"
 
-    def trace(self) -> str:
+    def trace(self, *, obfuscated: bool = False) -> str:
         """The exception with its stack, each frame after a tab."""
-        return "".join([self.text, "\n", *(f"\tat {frame}\n" for frame in self.frames)])
+        frames = [_obfuscated(frame) if obfuscated else frame for frame in self.frames]
+        return "".join([self.text, "\n", *(f"\tat {frame}\n" for frame in frames)])
+
+
+def _obfuscated(frame: str) -> str:
+    """Return a frame of the server as T:d-002 shows it: a digest instead of the file's name."""
+    return _SERVER_FRAME.sub(rf"\1({_DIGEST}:\2)", frame)
 
 
 @dataclass
@@ -90,11 +99,12 @@ class Call:
 
 def thrown_answer(call: Call, verb: str, thrown: Thrown) -> Answer:
     """Return how an exception of `verb` reaches the caller in this release (COMMANDS.md 2.3)."""
+    trace = thrown.trace(obfuscated=call.model.maker.obfuscated_frames)
     if call.release.exceptions_name_the_verb:
         head = f"\nException occurred while executing '{verb}':\n"
     elif thrown.java_class == SECURITY:
-        text = f"Security exception: {thrown.message}\n\n{thrown.trace()}"
+        text = f"Security exception: {thrown.message}\n\n{trace}"
         return Answer("".join(call.out), "".join(call.err) + text, 255)
     else:
         head = "\nException occurred while executing:\n"
-    return Answer("".join(call.out), "".join(call.err) + head + thrown.trace(), 255)
+    return Answer("".join(call.out), "".join(call.err) + head + trace, 255)

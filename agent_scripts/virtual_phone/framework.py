@@ -27,6 +27,16 @@ _PM_ONLY = frozenset(
     {*package_state.STATES, "hide", "unhide", "clear", "create-user", "remove-user", "get-max-users"}
 )
 _PM_LACKS = frozenset({"suspend", "unsuspend", "install-existing"})
+_PM_USAGE = """\
+NOTE: 'pm list' commands have moved! Run 'adb shell cmd package'
+  to display the new commands.
+
+pm path: print the path to the .apk of the given PACKAGE.
+
+pm dump: print system state associated with the given PACKAGE.
+
+pm install: install a single legacy package
+"""  # T:b-012
 _FORWARDED_BY_PM = frozenset({"list", "uninstall"})
 
 PACKAGE_VERBS: dict[str, Verb] = {
@@ -125,13 +135,12 @@ def _pm_process(model: AndroidModel, words: list[str]) -> Answer:
     """Answer as the Java process that ``pm`` is on 26 and 27 (COMMANDS.md 2.1)."""
     verb = words[0] if words else ""
     if verb in _PM_LACKS or verb not in PACKAGE_VERBS:
-        usage = "usage: pm [subcommand]\n\n'pm list' and 'pm uninstall' moved to 'cmd package'\n"
-        return Answer(err=f"Error: unknown command '{verb}'\n{usage}", exit_code=1)
+        return Answer(err=f"Error: unknown command '{verb}'\n{_PM_USAGE}", exit_code=1)
     if verb in _FORWARDED_BY_PM:
         forwarded = _serve(model, "package", words)
         return Answer(forwarded.out, forwarded.err, 0)
-    if words[1:2] == ["--user"] and not words[2:3]:
-        return Answer(err="Error: no USER_ID specified\nusage: pm [subcommand]\n", exit_code=1)
+    if words[1:2] == ["--user"] and not "".join(words[2:3]).isdigit():
+        return Answer(err=f"Error: no USER_ID specified\n{_PM_USAGE}", exit_code=1)
     try:
         return PACKAGE_VERBS[verb](Call(model, words[1:]), verb)
     except Thrown as thrown:

@@ -23,6 +23,7 @@ from agent_scripts.virtual_phone.android_state import (
     state_from,
 )
 from agent_scripts.virtual_phone.errors import NoSuchState
+from agent_scripts.virtual_phone.makers import MAKERS, Maker
 from agent_scripts.virtual_phone.releases import RELEASES, Release
 
 
@@ -39,6 +40,11 @@ class AndroidModel:
     def release(self) -> Release:
         """The row of `RELEASES` this phone follows."""
         return RELEASES[self.data.api]
+
+    @property
+    def maker(self) -> Maker:
+        """The row of `MAKERS` this phone follows."""
+        return MAKERS[self.data.maker]
 
     def save_to(self, saved: Callable[[str], None]) -> None:
         """Hand the JSON to `saved` now and after each change."""
@@ -172,6 +178,22 @@ class AndroidModel:
             found = self._installed(user, package)
             found.enabled, found.last_disabled_caller = state, caller
             self.note_change(user, package)
+
+    def keep_enabling(self, user: int, package: str, state: int = 1, *, at_once: bool = False) -> None:
+        """Let the owner's client switch a disabled app on again: before each next command, or at once."""
+        with self.changing() as data:
+            self._installed(user, package)
+            data.enabled_by_owner[f"{user}:{package}"] = state
+            data.owner_is_quick = at_once
+
+    def owners_client_looks(self) -> None:
+        """Let the owner's client do what `keep_enabling` ordered."""
+        with self.lock:
+            for spot, state in self.data.enabled_by_owner.items():
+                number, _, package = spot.partition(":")
+                known = self.data.packages.get(package)
+                if known is not None and known.in_user(int(number)).enabled in (2, 3, 4):
+                    self.set_enabled(int(number), package, state)
 
     def set_hidden(self, user: int, package: str, hidden: bool) -> None:
         """Hide or show an app as the owner of the user would."""

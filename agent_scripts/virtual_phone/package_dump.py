@@ -45,7 +45,7 @@ def dump_package(model: AndroidModel, name: str) -> str:
         if model.release.queries_section:
             parts.append(queries(model, package))
         parts.append(dexopt(package))
-        return "".join(parts)
+        return _indented(model, "".join(parts))
 
 
 def dump_all(model: AndroidModel) -> str:
@@ -60,7 +60,12 @@ def dump_all(model: AndroidModel) -> str:
         if model.release.queries_section:
             parts.append(queries(model, None))
         parts += ["\n", dump_changes(model)]
-        return "".join(parts)
+        return _indented(model, "".join(parts))
+
+
+def _indented(model: AndroidModel, text: str) -> str:
+    blanks = model.maker.dump_indent
+    return "".join(blanks + line if line.strip() else line for line in text.splitlines(True))
 
 
 def dump_changes(model: AndroidModel) -> str:
@@ -184,7 +189,7 @@ def _installer_lines(release: Release, package: AndroidPackage) -> list[str]:
 
 def _user_lines(model: AndroidModel, package: AndroidPackage, number: int, indent: str) -> list[str]:
     release, state = model.release, package.in_user(number)
-    lines = [f"{indent}User {number}: {_user_fields(release, package, number, state)}"]
+    lines = [f"{indent}User {number}: {_user_fields(model, package, number, state)}"]
     lines += _suspension_lines(release, number, state, indent)
     deeper = indent + "  "
     if release.install_times_per_user:
@@ -209,7 +214,8 @@ def _user_lines(model: AndroidModel, package: AndroidPackage, number: int, inden
     return lines
 
 
-def _user_fields(release: Release, package: AndroidPackage, number: int, state: PackageInUser) -> str:
+def _user_fields(model: AndroidModel, package: AndroidPackage, number: int, state: PackageInUser) -> str:
+    release, further = model.release, model.maker.further_keys
     inode = int(hexadecimal(f"{package.name}{number}", 5), 16) if state.installed else 0
     values = {
         "ceDataInode": str(inode),
@@ -230,6 +236,8 @@ def _user_fields(release: Release, package: AndroidPackage, number: int, state: 
         fields.append(f"{key}={values[key]}")
         if key == "suspended" and state.suspended:
             fields += _inline_suspension(release, state)
+        if key in further:
+            fields.append(further[key])
     return " ".join(fields)
 
 

@@ -33,6 +33,9 @@ def run_set_enabled(call: Call, verb: str) -> Answer:
         return call.finish(1)
     user = translate(call, user, "runSetEnabledSetting")
     name, _, class_name = target.partition("/")
+    if name in call.model.maker.kept_packages:
+        call.complain(f"Failed to change state of package: {name}")
+        return call.finish(1)
     if class_name:
         _change_component(call, user, name, class_name, STATES[verb])
     shown = _change_state(call, user, name, STATES[verb])
@@ -48,6 +51,10 @@ def _change_state(call: Call, user: int, name: str, new_state: int) -> int:
                 2  # nothing is stored; reading a user that does not exist gives "disabled" (COMMANDS.md 2.4)
             )
         package, frame = _known(call, user, name), _frame(call)
+        maker = call.model.maker
+        if package.system and new_state > 1 and maker.system_disable_refusal:
+            refusal = maker.system_disable_refusal.format(package=name)
+            raise Thrown(SECURITY, refusal, maker.system_disable_frame, frame, *handler_frames(call))
         if name in call.model.protected_in(user):
             raise Thrown(
                 SECURITY, f"Cannot disable a protected package: {name}", frame, *handler_frames(call)
@@ -62,6 +69,8 @@ def _change_state(call: Call, user: int, name: str, new_state: int) -> int:
             state.enabled = new_state
             state.last_disabled_caller = call.release.last_disabled_caller if new_state > 1 else None
             call.model.note_change(user, name)
+            if call.model.data.owner_is_quick:
+                call.model.owners_client_looks()
         return new_state
 
 
@@ -246,6 +255,8 @@ def _uninstall(call: Call, user: int, name: str) -> str | None:
                 return "DELETE_FAILED_OWNER_BLOCKED"
             if {"no_uninstall_apps", "no_control_apps"} & set(found.effective_restrictions):
                 return "DELETE_FAILED_USER_RESTRICTED"
+        if package.system and call.model.maker.system_uninstall_failure:
+            return call.model.maker.system_uninstall_failure
         if package.system and user == ALL_USERS and not package.updated:
             return "DELETE_FAILED_INTERNAL_ERROR"
         for number in numbers:

@@ -60,6 +60,8 @@ class Release:
     lists_all_users_by_default: bool = False  # 2.4
     several_suspend_targets: bool = False  # 7.1
     user_types: bool = True  # 3.3, 3.4
+    full_flag: int = 0x400  # 3.2
+    profile_flag: int = 0x1000  # 3.2
     parent_in_user_dump: bool = False  # 3.4
     verbose_user_list: bool = False  # 3.1: type= and owner words
     visible_users: bool = False  # 3.1
@@ -99,6 +101,8 @@ def _until_29(
         exceptions_name_the_verb=False,
         translates_users=False,
         user_types=False,
+        full_flag=0,
+        profile_flag=0,
         queries_section=False,
         component_text_names_package=True,
         create_user_explains=False,
@@ -170,4 +174,23 @@ _ROWS = (
 )  # fmt: skip
 
 RELEASES: Mapping[int, Release] = {row.api: row for row in _ROWS}
-"""Every API level that a virtual phone can have. 30-36 are complete; 26-29 are rows without a personality yet."""
+"""Every API level that a virtual phone can have."""
+
+PROGRAM_SINCE: Mapping[str, int] = {
+    "awk": 28,
+    "egrep": 29,
+    "fsync": 29,
+    "getconf": 29,
+    "nc": 29,
+    "netcat": 29,
+    "uuidgen": 29,
+    "watch": 29,
+    "bc": 30,
+    "[": 31,
+    "test": 31,
+    "logger": 34,
+}
+"""Programs of the phone's shell that came later than 26, and the API level of the first with them (13.2).
+
+``fsync`` stands in no table: the README of 8 and 9 does not list it, and the scripts must do without.
+"""

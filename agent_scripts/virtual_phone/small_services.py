@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from agent_scripts.virtual_phone.android_state import SHELL_PACKAGE
-from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, ILLEGAL_STATE, Answer, Call, Thrown
+from agent_scripts.virtual_phone.answers import (
+    ILLEGAL_ARGUMENT,
+    ILLEGAL_STATE,
+    SECURITY,
+    Answer,
+    Call,
+    Thrown,
+)
 from agent_scripts.virtual_phone.policy_texts import active_admins, full, list_owners
 from agent_scripts.virtual_phone.users_and_shell import handler_frames, user_option
 
@@ -102,6 +109,11 @@ def run_settings(call: Call, verb: str) -> Answer:
 
 
 def _settings_of(call: Call, verb: str, place: str, key: str) -> Answer:
+    if verb in ("put", "delete") and _withheld(call):
+        right = "android.permission.WRITE_SECURE_SETTINGS"
+        newer = f"Permission denial, must have one of: [{right}]"  # T:f-004
+        older = f"Permission denial: writing to settings requires:{right}"  # T:f-003
+        raise Thrown(SECURITY, newer if call.release.api >= 34 else older, *handler_frames(call))
     with call.model.changing() as data:
         found = data.settings.setdefault(place, {})
         if verb == "get":
@@ -139,11 +151,18 @@ def run_set_owner(call: Call, verb: str) -> Answer:
         elif option == "--name":
             call.needed(option)
     component = call.needed(verb)
+    if _withheld(call):
+        raise Thrown(SECURITY, "Calling identity is not authorized", *handler_frames(call))  # T:e-010
     if call.model.package(component.partition("/")[0]) is None:
         raise Thrown(
             ILLEGAL_ARGUMENT, f"Unknown admin: ComponentInfo{{{full(component)}}}", *handler_frames(call)
         )
     raise Thrown(ILLEGAL_STATE, _why_not(call, verb, user), *handler_frames(call))
+
+
+def _withheld(call: Call) -> bool:
+    """Whether the maker keeps this right from the shell until its own switch is on."""
+    return call.model.maker.withholds_settings and not call.model.data.security_settings_on
 
 
 def _why_not(call: Call, verb: str, user: int) -> str:

@@ -72,7 +72,7 @@ def dump_users(model: AndroidModel, only: int | None = None) -> str:
 
 def _user_lines(model: AndroidModel, user: AndroidUser) -> list[str]:
     release = model.release
-    first = f"  {_user_info(user)} serialNo={user.number}"
+    first = f"  {_user_info(user, model.maker.masked_name)} serialNo={user.number}"
     if release.user_types:
         first += f" isPrimary={'true' if user.flags & 1 else 'false'}"
     if release.parent_in_user_dump and user.parent is not None:
@@ -127,8 +127,8 @@ def flag_words(flags: int) -> str:
     return "|".join(sorted(word for bit, word in _FLAG_WORDS.items() if flags & bit))
 
 
-def _user_info(user: AndroidUser) -> str:
-    return f"UserInfo{{{user.number}:{_name(user)}:{user.flags:x}}}"
+def _user_info(user: AndroidUser, masked: str = "") -> str:
+    return f"UserInfo{{{user.number}:{masked or _name(user)}:{user.flags:x}}}"
 
 
 def _name(user: AndroidUser) -> str:

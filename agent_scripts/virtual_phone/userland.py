@@ -19,7 +19,7 @@ import uuid
 from pathlib import Path
 
 from agent_scripts.virtual_phone.errors import PhoneCannotStart
-from agent_scripts.virtual_phone.releases import Release
+from agent_scripts.virtual_phone.releases import PROGRAM_SINCE, Release
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,9 @@ _NOT_ON_PHONES = frozenset(
     }
     | {"mkpasswd", "poweroff", "reboot", "reset", "sha3sum", "shred", "sntp", "su", "w", "wget", "who"}
 )
-_LENT_BY_BUSYBOX = frozenset({"dd", "diff", "expr", "getopt", "gzip", "more", "modprobe", "stty", "tr", "vi"})
+_LENT_BY_BUSYBOX = frozenset(
+    {"bc", "dd", "diff", "expr", "getopt", "gzip", "more", "modprobe", "stty", "tr", "vi"}
+)
 _PHONE_UID = 2000
 
 _CALL = r"""umask 077
@@ -173,7 +175,7 @@ class Userland:
             old.unlink()
         mksh, toybox, busybox = (shutil.which(name) for name in ("mksh", "toybox", "busybox"))
         if mksh and toybox:
-            self._link_toybox(mksh, toybox, busybox, release)
+            self._link_toybox(mksh, toybox, busybox)
         elif busybox:
             log.warning("mksh and toybox are missing: this phone's shell is busybox, which is no Android shell;"
                         " install the packages mksh, toybox and original-awk")  # fmt: skip
@@ -185,9 +187,11 @@ class Userland:
         else:
             raise PhoneCannotStart("no shell for the phone: expected mksh and toybox; install the packages mksh,"
                                    " toybox, original-awk and busybox")  # fmt: skip
+        for late in [name for name, since in PROGRAM_SINCE.items() if since > release.api]:
+            (self.programs / late).unlink(missing_ok=True)
         self._write_scripts(mksh, toybox)
 
-    def _link_toybox(self, mksh: str, toybox: str, busybox: str | None, release: Release) -> None:
+    def _link_toybox(self, mksh: str, toybox: str, busybox: str | None) -> None:
         self._link("sh", mksh)
         self._link("toybox", toybox)
         for applet in _applets(toybox):
@@ -198,7 +202,7 @@ class Userland:
             for applet in sorted(lent):
                 self._link(applet, busybox)
         awk = shutil.which("original-awk")
-        if awk and release.api >= 28:
+        if awk:
             self._link("awk", awk)
 
     def _write_scripts(self, shell: str, toybox: str) -> None:

@@ -58,7 +58,7 @@ def translate(call: Call, user: int, verb_method: str, *, allow_all: bool = Fals
 def closed(model: AndroidModel, user: int) -> bool:
     """Whether the user refuses the shell; a user that does not exist does not."""
     found = model.user(user)
-    return found is not None and found.closed_to_shell
+    return found is not None and found.closed_to_shell and user not in model.maker.never_closed
 
 
 def refuse_closed(call: Call, user: int, *frames: str) -> None:
