@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, select
+from sqlalchemy import BigInteger, ForeignKey, String, Text, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.report import Report
@@ -40,23 +40,35 @@ class _StateTable(Base):
     reasons: Mapped[str] = mapped_column(Text)
 
 
-def record_check(session: Session, kept: KeptReport) -> None:
-    """Let a report that was just stored become the phone's state if it is the newest by its trusted time.
+_STATES = select(_StateTable).where(_StateTable.phone_id.in_(bindparam("phone_ids", expanding=True)))
+
+
+def record_checks(session: Session, checks: Sequence[KeptReport]) -> None:
+    """Let each report that was just stored become its phone's state if it is the newest by its trusted time.
 
     An older one that arrives late changes nothing but, possibly, since when the state has been as it is.
     """
+    phone_ids = {kept.report.phone_id for kept in checks}
+    # One look and one writing for the whole batch: by the row they cost as much as all else about a report.
+    rows = {row.phone_id: row for row in session.scalars(_STATES, {"phone_ids": list(phone_ids)})}
+    for kept in checks:
+        stored = rows.get(kept.report.phone_id)
+        if stored is None:
+            stored = _StateTable(
+                phone_id=kept.report.phone_id, unchanged_since=kept.effective_at, **_columns(kept)
+            )
+            rows[stored.phone_id] = stored
+            session.add(stored)
+        elif _is_newer(kept, stored):
+            _replace(stored, kept)
+        else:
+            since = run_start(session, kept.report.phone_id, Verdict(stored.verdict), stored.enforceable)
+            stored.unchanged_since = since or stored.effective_at
+    session.flush()
+
+
+def _replace(stored: _StateTable, kept: KeptReport) -> None:
     report = kept.report
-    stored = session.get(_StateTable, report.phone_id)
-    if stored is None:
-        session.add(
-            _StateTable(phone_id=report.phone_id, unchanged_since=kept.effective_at, **_columns(kept))
-        )
-        session.flush()
-        return
-    if not _is_newer(kept, stored):
-        since = run_start(session, report.phone_id, Verdict(stored.verdict), stored.enforceable)
-        stored.unchanged_since = since or stored.effective_at
-        return
     columns = _columns(kept)
     if not report.ledger.marker:
         # This check did not know the phone's ledger: what was open stays open.
@@ -65,7 +77,6 @@ def record_check(session: Session, kept: KeptReport) -> None:
         stored.unchanged_since = kept.effective_at
     for name, value in columns.items():
         setattr(stored, name, value)
-    session.flush()
 
 
 def latest_checks(session: Session, phone_ids: Collection[str]) -> Mapping[str, LatestCheck]:

@@ -144,8 +144,7 @@ class _Batch:
             found if isinstance(found, ReportResult) else self._decide(found) for found in self._opened
         ]
         kept_reports.keep(self._session, self._kept)
-        for kept in self._kept:
-            phone_states.record_check(self._session, kept)
+        phone_states.record_checks(self._session, self._kept)
         return results
 
     def _decide(self, found: _Verified) -> ReportResult:
