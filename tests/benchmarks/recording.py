@@ -101,7 +101,11 @@ def _one_by_one(run: Run, done: CheckRecord) -> list[str]:
     ]
     if done.judgement.actions:
         keep = f"echo entry > {FOLDER}/ledger.new && sync && mv {FOLDER}/ledger.new {FOLDER}/ledger"
-        commands += [keep, *(c for action in done.judgement.actions for c in _acting(action)), f"{keep} # done"]
+        commands += [
+            keep,
+            *(c for action in done.judgement.actions for c in _acting(action)),
+            f"{keep} # done",
+        ]
     return commands
 
 

@@ -75,7 +75,9 @@ def main() -> None:
 def _figures(cpu: dict[str, float]) -> list[Figure]:
     hello = cpu.pop("hello")
     return [
-        Figure("bare Flask route, same granian", f"{hello * 1e6:.0f} us CPU, {1 / hello:.0f}/s and core", "1"),
+        Figure(
+            "bare Flask route, same granian", f"{hello * 1e6:.0f} us CPU, {1 / hello:.0f}/s and core", "1"
+        ),
         *(
             Figure(
                 f"reports accepted, {name}",
