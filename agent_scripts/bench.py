@@ -16,7 +16,7 @@ from rich.text import Text
 
 from agent_scripts.exchange import ActionOutcome
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.report_writing import CheckRecord, is_fine
+from agent_scripts.report_writing import CheckRecord, is_fine, was_enabled_before
 from policy.report import ActionResult
 from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict
 
@@ -79,6 +79,8 @@ def _done(outcome: ActionOutcome) -> str:
     if action.kind is ActionKind.NOTIFY:
         return "owner told" if outcome.result is ActionResult.DONE else ""
     word = {ActionKind.DISABLE: "disabled", ActionKind.RESTORE: "restored"}[action.kind]
+    if action.kind is ActionKind.RESTORE and was_enabled_before(outcome):
+        return f"left {action.package} in user {action.user} as somebody had enabled it already"
     if is_fine(outcome):
         return f"{word} {action.package} in user {action.user}"
     why = outcome.refusal.sentence if outcome.refusal else outcome.result.value.replace("_", " ")
@@ -91,6 +93,8 @@ def _next_step(record: CheckRecord) -> str:
         return record.lost
     if record.contradictions:
         return "A person must decide:\n" + "\n".join(record.contradictions)
+    if record.memory_problem:
+        return f"Nothing was changed: {record.memory_problem}."
     if judgement.verdict is Verdict.UNREADABLE:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
@@ -102,8 +106,16 @@ def _next_step(record: CheckRecord) -> str:
             return "Nothing new was disabled: " + "; ".join(held_back)
         if judgement.stage is Stage.REMIND:
             return "Ask the owner to remove the app before the deadline."
+        if any(outcome.action.kind is ActionKind.RESTORE for outcome in record.outcomes):
+            return "Restored by order; the next check disables again while the app is on the phone."
         return "The owner removes the app; the next check puts everything back."
     return ""
+
+
+def _event(row: Row) -> str:
+    """Return what a log keeps of a finished phone: one line, whatever the phone or a person wrote in it."""
+    parts = (f"{row.address}: {row.verdict}", row.found, row.done, row.next_step)
+    return ". ".join("; ".join(part.splitlines()) for part in parts if part)
 
 
 @dataclass
@@ -136,7 +148,7 @@ class Bench:
         elif self._live is not None:
             self._live.update(self.table())
         else:
-            print(f"{row.address}: {row.verdict}. {row.next_step}".strip(), file=sys.stderr, flush=True)
+            print(_event(row), file=sys.stderr, flush=True)
 
     def table(self) -> Table:
         """Return the table as it stands, phones in the order they were named."""

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agent_scripts import exchange, ledger_steps
-from agent_scripts.errors import PhoneError, PhoneNotProvisioned
+from agent_scripts.errors import OwnerDeclined, PhoneError, PhoneNotProvisioned
 from agent_scripts.phone_connection import PhoneConnection
 from agent_scripts.report_writing import CheckRecord
 from agent_scripts.run import Run
 from agent_scripts.station import KnownPhone, Station
 from policy.judgement import judge
 from policy.ledger import Ledger
-from policy.ledger_merge import merge_ledgers
+from policy.ledger_merge import MergedLedger, merge_ledgers
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.verdict import Action, ActionKind, Judgement, Reason, ReasonCode, Stage, Verdict
@@ -33,16 +33,21 @@ ANSWER_MAX_BYTES = 1 << 20
 async def check_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
     """Check one phone and return the record of it; nothing due is left undone without being in the record.
 
-    Raises `PhoneNotProvisioned` when neither the phone nor the station knows which phone it is, and
-    `PhoneError` when it could not be read and is not known, so that no report can be written about it.
+    Raises `PhoneNotProvisioned` when neither the phone nor the station knows which phone it is, `OwnerDeclined`
+    before anything is asked, and `PhoneError` when the phone could not be read and is not known, so that no
+    report can be written about it.
     """
+    known = run.station.phone_at(address)
+    if known is not None and known.consent is Consent.DECLINED:
+        raise OwnerDeclined(address)
     return await _visit(run, connection, address, _judged)
 
 
 async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
     """Put back everything that any ledger remembers for this phone, whatever the policy says.
 
-    Needs neither server nor valid trust (DESIGN.md 4 rule 9). Raises as `check_phone` does.
+    Needs neither server nor valid trust (DESIGN.md 4 rule 9), nor consent: it takes back what we did. Raises
+    as `check_phone` does otherwise.
     """
     return await _visit(run, connection, address, _judged_for_restoring)
 
@@ -54,12 +59,12 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
     reading = await _read(run, connection, address)
     phone = _which_phone(run.station, reading, address)
     reading = _under_its_id(reading, phone.phone_id)
-    on_station = run.station.ledger(phone.phone_id)
+    on_phone, on_station = reading.memory.ledger, run.station.ledger(phone.phone_id)
     on_server = await _server_ledger(run, phone.phone_id, reading)
-    merged = merge_ledgers(reading.memory.marker, reading.memory.ledger, on_station, on_server)
+    merged = _merged(reading, on_phone, on_station, on_server)
     undisputed = ledger_steps.settled(merged.ledger, reading.observation)
     judgement = decide(run, reading, undisputed)
-    ledger = ledger_steps.with_disputed(undisputed, reading.memory.ledger)
+    ledger = ledger_steps.with_entries(undisputed, ledger_steps.disputed(on_phone, merged.ledger))
     record = CheckRecord(
         address=address,
         phone=phone,
@@ -70,11 +75,30 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
     )
     if not _may_act(reading):
         return replace(record, ledger=on_station or ledger)
-    if judgement.actions or ledger != reading.memory.ledger:
-        return await _act(run, connection, record)
-    if ledger != on_station:
-        run.station.keep_ledger(phone.phone_id, ledger)
+    if merged.contradictions and on_phone is None:
+        # A ledger written now, here or there, would hide the contradiction from the next visit.
+        as_it_was = ledger_steps.with_entries(ledger, ledger_steps.disputed(on_server, merged.ledger))
+        return replace(record, ledger=as_it_was)
+    own_word = ledger_steps.disputed(on_station, merged.ledger)
+
+    def keep(ledger: Ledger) -> None:
+        run.station.keep_ledger(phone.phone_id, ledger_steps.with_entries(ledger, own_word))
+
+    if judgement.actions or ledger != on_phone:
+        return await _act(run, connection, record, keep)
+    if ledger_steps.with_entries(ledger, own_word) != on_station:
+        keep(ledger)
     return record
+
+
+def _merged(reading: exchange.Reading, *memories: Ledger | None) -> MergedLedger:
+    """Return the ledger to act on, after disputes that a person has settled on the phone are closed."""
+    merged = merge_ledgers(reading.memory.marker, *memories)
+    if not merged.contradictions:
+        return merged
+    seen = reading.observation
+    settled = (ledger_steps.without_ended_disputes(memory, merged.ledger, seen) for memory in memories)
+    return merge_ledgers(reading.memory.marker, *settled)
 
 
 async def _read(run: Run, connection: PhoneConnection, address: str) -> exchange.Reading:
@@ -139,11 +163,13 @@ def _may_act(reading: exchange.Reading) -> bool:
     return bool(reading.memory.marker) and not reading.memory.problem and reading.facts is not None
 
 
-async def _act(run: Run, connection: PhoneConnection, record: CheckRecord) -> CheckRecord:
+async def _act(
+    run: Run, connection: PhoneConnection, record: CheckRecord, keep: Callable[[Ledger], None]
+) -> CheckRecord:
     actions = record.judgement.actions
     number = run.bundle.number if run.bundle else 0
     ledger = ledger_steps.planned(record.ledger, actions, number, run.time.now)
-    run.station.keep_ledger(record.phone.phone_id, ledger)
+    keep(ledger)
     assert record.reading.facts is not None
     mark = exchange.new_mark()
     command = exchange.act_command(
@@ -163,5 +189,5 @@ async def _act(run: Run, connection: PhoneConnection, record: CheckRecord) -> Ch
         )
     acting = exchange.parse_acting(mark, answer, actions, ledger)
     ledger = acting.ledger or ledger
-    run.station.keep_ledger(record.phone.phone_id, ledger)
+    keep(ledger)
     return replace(record, ledger=ledger, acting=acting)

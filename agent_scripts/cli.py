@@ -31,6 +31,7 @@ from agent_scripts.virtual_phone.command import serve_by_hand
 from agent_scripts.visits import Visitor, connected, say, send_waiting, visit_all, visit_phones
 from certs.errors import CertsError
 from policy.errors import PolicyError
+from policy.report import Consent
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -270,7 +271,8 @@ def virtual_phone(model: str, port: int, folder: Path | None) -> int:
 
 
 def _addresses(station: Station, addresses: Sequence[str], every: bool) -> list[str]:
-    known = [phone.address for phone in station.phones() if phone.address]
+    agreed = (phone for phone in station.phones() if phone.consent is Consent.AGREED)
+    known = [phone.address for phone in agreed if phone.address]
     chosen = [*addresses, *(known if every else ())]
     if not chosen:
         raise WrongUse("No phone named: name one such as adb:SERIAL, or use --all for every known phone.")

@@ -13,6 +13,7 @@ AgentError
 │   ├── AnswerTooSlow          no complete answer within the time allowed
 │   ├── CommandTooLong         a command that no phone would accept
 │   ├── PhoneNotProvisioned    the phone does not carry our mark
+│   ├── OwnerDeclined          the owner does not agree, so nothing is asked
 │   └── ProvisioningFailed     the phone could not be made known
 ├── WrongUse                   the command line does not say enough
 ├── StationError               this computer's own files
@@ -92,6 +93,17 @@ class PhoneNotProvisioned(PhoneError):
     def __init__(self, address: str) -> None:
         """Say which command makes the phone known."""
         super().__init__(f"{address} is not provisioned; run `curfew-agent provision {address}`")
+
+
+class OwnerDeclined(PhoneError):
+    """The owner declined: the phone is not asked anything, only restored if somebody orders that."""
+
+    def __init__(self, address: str) -> None:
+        """Say what happens instead, and the way back."""
+        super().__init__(
+            f"the owner of {address} declined, so nothing is asked and the mail side decides; if they agree now, run"
+            f" `curfew-agent provision {address}`"
+        )
 
 
 class ProvisioningFailed(PhoneError):

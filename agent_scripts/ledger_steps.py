@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from policy.ledger import EntryState, Ledger, LedgerEntry
-from policy.observation import EnabledState, Observation
+from policy.observation import EnabledState, Observation, PackageState
 from policy.verdict import Action, ActionKind
 
 
@@ -23,9 +23,8 @@ def settled(ledger: Ledger, observation: Observation) -> Ledger:
 
 
 def _settle(entry: LedgerEntry, observation: Observation) -> LedgerEntry:
-    reading = observation.packages.get(entry.package)
-    state = reading.states.get(entry.user) if reading and not reading.unreadable else None
-    if observation.unreadable or state is None:
+    state = _state_of(entry, observation)
+    if state is None:
         return entry
     disabled_by_us = state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell
     if entry.state in (EntryState.INTENDED, EntryState.RESTORING) and disabled_by_us:
@@ -35,14 +34,41 @@ def _settle(entry: LedgerEntry, observation: Observation) -> LedgerEntry:
     return entry
 
 
-def with_disputed(ledger: Ledger, remembered: Ledger | None) -> Ledger:
-    """Return the ledger to store: entries on which memories contradict each other stay as the phone has them.
+def _state_of(entry: LedgerEntry, observation: Observation) -> PackageState | None:
+    reading = observation.packages.get(entry.package)
+    if observation.unreadable or reading is None or reading.unreadable:
+        return None
+    return reading.states.get(entry.user)
 
-    The judgement must not use them, yet a person needs them to settle the dispute.
+
+def disputed(remembered: Ledger | None, agreed: Ledger) -> tuple[LedgerEntry, ...]:
+    """Return what one memory holds of entries that `agreed`, the merged ledger, had to leave out."""
+    if remembered is None or remembered.marker != agreed.marker:
+        return ()
+    return tuple(e for e in remembered.entries if agreed.entry(e.user, e.package) is None)
+
+
+def without_ended_disputes(
+    remembered: Ledger | None, agreed: Ledger, observation: Observation
+) -> Ledger | None:
+    """Return a memory in which a dispute about an app that can run is closed: nothing is left to put back.
+
+    That is how a person settles a dispute: by the command that was listed for it.
     """
-    for entry in remembered.entries if remembered and remembered.marker == ledger.marker else ():
-        if ledger.entry(entry.user, entry.package) is None:
-            ledger = ledger.with_entry(entry)
+    for entry in disputed(remembered, agreed):
+        state = _state_of(entry, observation)
+        if remembered is not None and state is not None and state.enabled.can_run:
+            remembered = remembered.with_entry(replace(entry, state=EntryState.RESTORED))
+    return remembered
+
+
+def with_entries(ledger: Ledger, entries: Iterable[LedgerEntry]) -> Ledger:
+    """Return the ledger one memory is to keep: on disputed entries each keeps its own word.
+
+    The judgement must not use them, yet a person needs all of them until the dispute is settled.
+    """
+    for entry in entries:
+        ledger = ledger.with_entry(entry)
     return ledger
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_scripts import exchange
 from agent_scripts.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, READ_TIMEOUT_S
@@ -83,23 +83,26 @@ async def _leave_mark(connection: PhoneConnection, address: str, phone_id: Phone
 def record_refusal(station: Station, client: ServerClient, owner: Owner) -> PhoneId:
     """Record that an owner declined and return the id under which the mail side finds the phone.
 
-    The phone is not asked anything, not even its serial: the label alone identifies it.
+    The phone is not asked anything, not even its serial: the label alone identifies it. A phone that was
+    provisioned under that label before is the same one: its owner withdraws what they agreed to.
     """
     if not owner.label:
         raise ProvisioningFailed(
             "A declined phone is known by its label alone: add --label with the asset tag."
         )
-    identity = station.phone_identity("", "", "", owner.label)
+    before = next((phone for phone in station.phones() if phone.label == owner.label), None)
+    identity = before.identity if before else station.phone_identity("", "", "", owner.label)
     phone_id = client.register_phone(
         identity=identity,
         phone_id=station.id_of_identity(identity) or PhoneId.random(),
         manufacturer="",
-        model="",
+        model=before.model if before else "",
         label=owner.label,
         holder=owner.holder,
         consent=Consent.DECLINED,
         api_level=0,
         virtual=False,
     )
-    station.remember(KnownPhone(phone_id, identity=identity, consent=Consent.DECLINED, label=owner.label))
+    known = before or KnownPhone(phone_id, identity=identity, label=owner.label)
+    station.remember(replace(known, phone_id=phone_id, consent=Consent.DECLINED))
     return phone_id

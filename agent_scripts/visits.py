@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 
 from agent_scripts.bench import Bench, row_of, row_of_error
-from agent_scripts.errors import PhoneError, ServerError
+from agent_scripts.errors import PhoneError, ServerError, StationError
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.phone_address import PhoneAddress
 from agent_scripts.phone_connection import PhoneConnection, open_connection
@@ -57,7 +57,8 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
             async with connected(visitor.station, address, visitor.plain_tcp) as connection:
                 record = await visit(run, connection, address)
             row = row_of(record, keep_report(run, record))
-        except PhoneError as error:
+        except (PhoneError, StationError) as error:
+            # A file of one phone that cannot be read or written must not cost the others their check.
             known = visitor.station.phone_at(address)
             row = row_of_error(address, known.label if known else "", error)
         bench.add(row)

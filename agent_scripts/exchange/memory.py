@@ -14,6 +14,10 @@ from policy.errors import InvalidName
 from policy.ledger import Ledger
 from policy.names import PhoneId
 
+_WITHOUT_IT = (
+    f"remove it (adb shell rm {FOLDER}/ledger) and check again: the station's ledger and"
+    " the server's are used then"
+)
 _SUM = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
 
 
@@ -78,8 +82,8 @@ def _ledger(lines: tuple[str, ...], told_sum: str) -> tuple[Ledger | None, str, 
         return None, "", ""
     text = "".join(f"{line[1:]}\n" for line in lines if line.startswith("="))
     if hashlib.sha256(text.encode()).hexdigest() != told_sum:
-        return None, told_sum, "the ledger on the phone is damaged; restore its apps with another ledger"
+        return None, told_sum, f"the ledger on the phone is damaged; {_WITHOUT_IT}"
     try:
         return parse_ledger(text), told_sum, ""
     except Unreadable as error:
-        return None, told_sum, str(error)
+        return None, told_sum, f"{error}; {_WITHOUT_IT}"

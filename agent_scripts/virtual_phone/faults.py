@@ -34,6 +34,7 @@ class Faults:
             self._dies = False
             self._cut: tuple[int, bool] | None = None
             self._refusals: list[tuple[tuple[str, ...], Answer]] = []
+            self._misreports: list[tuple[tuple[str, ...], Answer]] = []
 
     # Orders --------------------------------------------------------------------------------------------------
 
@@ -75,6 +76,11 @@ class Faults:
         """
         with self._lock:
             self._refusals.append((words, Answer(err=text, exit_code=exit_code)))
+
+    def misreport(self, *words: str, text: str, exit_code: int) -> None:
+        """Carry out framework calls that contain all `words`, yet answer with `text` on stderr, as after a failure."""
+        with self._lock:
+            self._misreports.append((words, Answer(err=text, exit_code=exit_code)))
 
     def still_booting(self) -> None:
         """Answer ``cmd`` as shortly after boot or on a patched device (COMMANDS.md 2.2, T:b-008)."""
@@ -122,8 +128,11 @@ class Faults:
 
     def refusal(self, program: str, args: Sequence[str]) -> Answer | None:
         """Return the refusal ordered for a framework call, if there is one."""
-        said = [program, *_AS_CMD.get(program, ()), *args]
-        return next((answer for words, answer in self._refusals if all(word in said for word in words)), None)
+        return _ordered(self._refusals, program, args)
+
+    def misreported(self, program: str, args: Sequence[str]) -> Answer | None:
+        """Return what to say of a framework call that was carried out, if that was ordered."""
+        return _ordered(self._misreports, program, args)
 
     def cut(self, program: str, args: Sequence[str], answer: Answer) -> Answer:
         """Return a dump as far as it may go."""
@@ -133,3 +142,10 @@ class Faults:
         service = next((word for word in args if not word.startswith("-")), "")
         end = TIMEOUT_LINE.format(service) if with_line else ""
         return Answer(answer.out[:count] + end, answer.err, answer.exit_code)
+
+
+def _ordered(
+    orders: Sequence[tuple[tuple[str, ...], Answer]], program: str, args: Sequence[str]
+) -> Answer | None:
+    said = [program, *_AS_CMD.get(program, ()), *args]
+    return next((answer for words, answer in orders if all(word in said for word in words)), None)

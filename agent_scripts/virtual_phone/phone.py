@@ -149,7 +149,10 @@ class VirtualPhone:
     async def _answer(self, program: str, args: Sequence[str]) -> Answer:
         self.calls.append((program, *args))
         refusal = self.faults.refusal(program, args)
-        return refusal or self.faults.cut(program, args, answer(self.model, program, args))
+        if refusal is not None:
+            return refusal
+        said = answer(self.model, program, args)
+        return self.faults.misreported(program, args) or self.faults.cut(program, args, said)
 
     def _save(self, text: str) -> None:
         beside = self._saved.with_name("model.json.new")
@@ -217,7 +220,8 @@ class VirtualPhone:
             self.on_unknown_key(line.decode().strip("\0 \n"))
 
     def heard(self, command: bytes) -> None:
-        """Take note of a shell command."""
+        """Take note of a shell command; whoever else is busy on the phone has acted by then."""
+        self.model.owners_client_looks()
         self.commands.append(command.decode(errors="replace"))
         self.userland.set_uptime(time.monotonic() - self._booted)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.check.office import Office
+from tests.check.office import Bench, Office
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +14,17 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """One trust and one server for the whole run; each test takes stations and phones of its own."""
     with Office.opened(tmp_path_factory.mktemp("office")) as office:
         yield office
+
+
+@pytest.fixture
+def enforcing(office: Office) -> Office:
+    """The office an hour after the deadline."""
+    office.at(hours=3)
+    return office
+
+
+@pytest.fixture(scope="module")
+def bench(office: Office) -> Bench:
+    """One station for a whole file; each test brings phones of its own and names them."""
+    office.at(hours=3)
+    return office.new_bench()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import itertools
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,12 +19,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import urllib3
 
 import agent_scripts.cli
 import certs.cli
 import server.cli
+from agent_scripts.station import Station
+from agent_scripts.virtual_phone.personalities import Personality
 from agent_scripts.virtual_phone.phone import VirtualPhone
+from certs.tls import create_authority
 from policy.ready_made import ready_made_document
 
 OUTLOOK = "com.microsoft.office.outlook"
@@ -40,17 +46,64 @@ class Bench:
     office: Office
     folder: Path
     phones: dict[str, VirtualPhone] = field(default_factory=dict)
+    said: str = ""
+    """What the last command told the technician beside its results (stderr)."""
+    clock: Path | None = None
+    """This station's own story clock, where it goes another way than the office's."""
 
     def agent(self, *arguments: str) -> tuple[int, str]:
         """Run curfew-agent here; returns its exit code and what it printed on stdout."""
-        output = io.StringIO()
-        with contextlib.redirect_stdout(output):
+        output, said = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(said):
             code = agent_scripts.cli.main(self.command_line(*arguments))
+        self.said = said.getvalue()
+        print(self.said, end="", file=sys.stderr)
         return code, output.getvalue()
 
     def command_line(self, *arguments: str) -> list[str]:
         """Return the arguments with this station's own options in front."""
-        return ["--station", str(self.folder), "--story-clock", str(self.office.story_clock), *arguments]
+        clock = self.clock or self.office.story_clock
+        return ["--station", str(self.folder), "--story-clock", str(clock), *arguments]
+
+    def row(self, address: str) -> tuple[int, dict[str, Any]]:
+        """Check one phone; returns exit code and its row."""
+        code, rows = self.check(address)
+        assert len(rows) == 1, rows
+        return code, rows[0]
+
+    def station(self) -> Station:
+        """Open this station's folder."""
+        return Station.open(self.folder, story_clock=self.office.story_clock)
+
+    def last_report(self) -> dict[str, Any]:
+        """Return the newest report this station sent, as the server stored it."""
+        station_id = self.station().station_id
+        with contextlib.closing(sqlite3.connect(self.office.config.parent / "curfew.sqlite")) as database:
+            query = "SELECT envelope FROM report WHERE station_id = ? ORDER BY counter DESC LIMIT 1"
+            (envelope,) = database.execute(query, (station_id,)).fetchone()
+        report: dict[str, Any] = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
+        return report
+
+    def off_by(self, *, hours: float = 0, minutes: float = 0) -> None:
+        """Put this station's clock beside the office's."""
+        self.clock = self.folder.with_name(f"{self.folder.name}-clock")
+        now = int(self.office.story_clock.read_text())
+        self.clock.write_text(f"{int(now + hours * 3600 + minutes * 60)}\n")
+
+    @contextmanager
+    def without_server(self) -> Iterator[None]:
+        """Let the station find nobody it believes at the server's address, at once and without tries."""
+        pinned = self.folder / "authority.pem"
+        kept = pinned.read_bytes()
+        other = self.office.folder / "other-authority"
+        if not other.exists():
+            other.mkdir()
+            create_authority(other)
+        pinned.write_bytes((other / "authority.pem").read_bytes())
+        try:
+            yield
+        finally:
+            pinned.write_bytes(kept)
 
     def check(self, *addresses: str) -> tuple[int, list[dict[str, Any]]]:
         """Check phones (all of them if none is named); returns exit code and the rows of `--json`."""
@@ -59,11 +112,18 @@ class Bench:
 
     def provision(self, phone: VirtualPhone, label: str = "") -> str:
         """Make `phone` known here and return its address."""
-        address = f"tcp:127.0.0.1:{phone.port}"
-        code, _ = self.agent("provision", address, "--consent", "agreed", "--label", label, "--holder", "h-1")
-        assert code == 0
-        self.phones[address] = phone
+        (address,) = self.provision_all(phone, label=label)
         return address
+
+    def provision_all(self, *phones: VirtualPhone, label: str = "") -> list[str]:
+        """Make all these phones known in one command and return their addresses."""
+        addresses = [f"tcp:127.0.0.1:{phone.port}" for phone in phones]
+        code, _ = self.agent(
+            "provision", *addresses, "--consent", "agreed", "--label", label, "--holder", "h-1"
+        )
+        assert code == 0
+        self.phones |= dict(zip(addresses, phones, strict=True))
+        return addresses
 
 
 class Office:
@@ -100,11 +160,12 @@ class Office:
         finally:
             office.stop()
 
-    def server(self, *arguments: str, configured: bool = False) -> str:
-        """Run curfew-server's command line and return what it printed."""
+    def server(self, *arguments: str, configured: bool = False, typed: str = "") -> str:
+        """Run curfew-server's command line, with `typed` on its stdin, and return what it printed."""
         output = io.StringIO()
         options = ["--config", str(self.config)] if configured else []
-        with contextlib.redirect_stdout(output):
+        with contextlib.redirect_stdout(output), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdin", io.StringIO(typed))
             assert server.cli.main([*options, *arguments]) == 0
         return output.getvalue()
 
@@ -116,8 +177,8 @@ class Office:
         document["rules"] |= {
             "deadline": (self.begun + timedelta(hours=2)).replace(tzinfo=None).isoformat(),
             "time_zone": "UTC",
-            "review_at": _utc(self.begun + timedelta(days=30)),
-            "ends_at": _utc(self.begun + timedelta(days=34)),
+            "review_at": self.utc(days=30),
+            "ends_at": self.utc(days=34),
             **rules,
         }
         path = self.folder / "policy.json"
@@ -130,6 +191,10 @@ class Office:
         """Publish a new bundle to the running server."""
         self.publish_files(**rules)
         self.server("publish", str(self.trust), configured=True)
+
+    def utc(self, days: float) -> str:
+        """Return the moment that many days after the beginning, as a policy document writes it."""
+        return _utc(self.begun + timedelta(days=days))
 
     def at(self, hours: float) -> None:
         """Move the story clock of server and stations to `hours` after the beginning."""
@@ -178,7 +243,7 @@ class Office:
         return bench
 
     @contextmanager
-    def phone(self, personality: str) -> Iterator[VirtualPhone]:
+    def phone(self, personality: str | Personality) -> Iterator[VirtualPhone]:
         """Start a phone with a serial of its own."""
         number = next(_serials)
         phone = VirtualPhone(personality, self.folder / f"phone-{number}", serial=f"TEST{number:08d}")

@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from agent_scripts import exchange
 from agent_scripts.phone_address import PhoneAddress
 from agent_scripts.phone_connection import open_connection
@@ -69,12 +67,6 @@ def assert_all_agree(bench: Bench, address: str, state: EntryState) -> None:
     phone_side, station_side, server_side = (entries(ledger) for ledger in ledgers(bench, address))
     assert {entry[3] for entry in phone_side} == {state}
     assert phone_side == station_side == server_side
-
-
-@pytest.fixture
-def enforcing(office: Office) -> Office:
-    office.at(hours=3)
-    return office
 
 
 def test_killed_while_disabling_at_any_step_the_second_run_finishes(enforcing: Office) -> None:

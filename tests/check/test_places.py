@@ -1,0 +1,140 @@
+"""Rule 4: managed apps in the policy's places, nothing else, by a closed set of commands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.virtual_phone.personalities import PERSONALITIES, Person
+from agent_scripts.virtual_phone.phone import VirtualPhone
+from policy.ready_made import ready_made_policy
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+
+_ISLAND = Person(
+    11,
+    "Island",
+    "profile.MANAGED",
+    0x1030,
+    {OUTLOOK: 0, LYNC: 0},
+    0,
+    "com.oasisfeng.island/.IslandDeviceAdminReceiver",
+)
+_PIXEL = PERSONALITIES["tiktok-personal"]
+WITH_ISLAND = replace(_PIXEL, people=(*_PIXEL.people, _ISLAND))
+PRIVATE = replace(_PIXEL, people=(replace(_PIXEL.people[0], apps={TIKTOK: 0, OUTLOOK: 0, LYNC: 1}),))
+NAMED = "|".join(re.escape(package) for package in ready_made_policy().named_packages)
+QUESTIONS = re.compile(
+    rf"getprop|dumpsys user|pm list users|dumpsys device_policy|dumpsys package (?:com\.android\.shell|{NAMED})"
+)
+VERBS = re.compile(
+    rf"cmd package (?:disable-user|default-state|enable) --user 10 (?:{OUTLOOK}|{LYNC})"
+    r"|cmd notification post -t Curfew curfew .+",
+    re.DOTALL,
+)
+
+
+def test_outlook_in_an_island_profile_is_never_touched(enforcing: Office, bench: Bench) -> None:
+    with enforcing.phone(WITH_ISLAND) as phone:
+        address = bench.provision(phone)
+
+        bench.row(address)
+
+        assert [_states(phone, 10), _states(phone, 11)] == [[3, 3], [0, 0]]
+        assert not [call for call in phone.calls if "--user" in call and "11" in call]
+
+
+def test_outlook_in_user_0_of_a_private_phone_is_never_touched(enforcing: Office, bench: Bench) -> None:
+    with enforcing.phone(PRIVATE) as phone:
+        address = bench.provision(phone)
+
+        code, row = bench.row(address)
+
+        assert (code, row["verdict"]) == (ExitCode.COMPLIANT, "compliant")
+        assert _states(phone, 0) == [0, 1]
+
+
+def test_a_managed_device_is_a_place_of_its_own(enforcing: Office, bench: Bench) -> None:
+    with enforcing.phone("fully-managed") as phone:
+        address = bench.provision(phone)
+
+        bench.row(address)
+
+        assert _states(phone, 0) == [3, 3]
+
+
+def test_a_place_closed_to_the_shell_is_not_enforceable_and_says_who_must_act(
+    enforcing: Office, bench: Bench
+) -> None:
+    with enforcing.phone("closed-work-profile") as phone:
+        address = bench.provision(phone)
+
+        code, row = bench.row(address)
+
+        assert (code, row["verdict"]) == (ExitCode.NOT_DONE, "violating")
+        assert "the mail side must block" in row["next_step"]
+        assert _states(phone, 10) == [0, 0]
+
+
+@pytest.mark.parametrize("state", [2, 3, 4])
+def test_a_state_that_is_not_ours_is_never_touched_and_is_reported(
+    state: int, enforcing: Office, bench: Bench
+) -> None:
+    with enforcing.phone("tiktok-personal") as phone:
+        caller = "com.android.settings" if state == 3 else None
+        phone.model.set_enabled(10, OUTLOOK, state, caller)
+        address = bench.provision(phone)
+
+        bench.row(address)
+        assert _states(phone, 10) == [state, 3]
+        assert f"{OUTLOOK} in user 10 is in state {state}" in str(bench.last_report()["reasons"])
+
+        phone.model.uninstall(0, TIKTOK)
+        bench.row(address)
+        assert _states(phone, 10) == [state, 1]
+
+
+def test_all_that_a_phone_is_ever_asked_or_told_is_a_closed_list_about_named_packages(
+    enforcing: Office, bench: Bench
+) -> None:
+    with enforcing.phone("tiktok-personal") as phone:
+        address = bench.provision(phone)
+        assert not [call for call in map(" ".join, phone.calls) if TIKTOK in call or OUTLOOK in call]
+        bench.row(address)
+        phone.model.press_enable(10, OUTLOOK)
+        bench.row(address)
+        bench.agent("restore", "--yes", address)
+        phone.model.uninstall(0, TIKTOK)
+        bench.row(address)
+
+        asked = {" ".join(call) for call in phone.calls}
+
+        assert {
+            call for call in asked if not QUESTIONS.fullmatch(call) and not VERBS.fullmatch(call)
+        } == set()
+        shell_app_and_others = 5
+        named = len(ready_made_policy().named_packages)
+        assert len([call for call in asked if QUESTIONS.fullmatch(call)]) == named + shell_app_and_others
+        assert {call.split()[2] for call in asked if call.startswith("cmd package")} == {
+            "disable-user",
+            "default-state",
+            "enable",
+        }
+
+
+def test_a_check_costs_one_exchange_and_with_work_to_do_two(enforcing: Office, bench: Bench) -> None:
+    with enforcing.phone("tiktok-personal") as phone:
+        address = bench.provision(phone)
+        counts = []
+        for _ in range(2):
+            phone.commands.clear()
+            bench.row(address)
+            counts.append(len(phone.commands))
+
+        assert counts == [2, 1]
+
+
+def _states(phone: VirtualPhone, user: int) -> list[int]:
+    return [phone.model.state(user, package).enabled for package in (OUTLOOK, LYNC)]

@@ -1,0 +1,51 @@
+"""Rule 9 and the spool: without a server work goes on; what a server refuses is put where a person sees it."""
+
+from __future__ import annotations
+
+from agent_scripts.exit_codes import ExitCode
+from tests.check.office import TIKTOK, Office
+
+
+def test_reports_made_while_the_server_is_away_are_kept_and_sent_by_send(enforcing: Office) -> None:
+    bench = enforcing.new_bench()
+    with enforcing.phone("tiktok-personal") as phone:
+        address = bench.provision(phone)
+        bench.row(address)
+        phone.model.uninstall(0, TIKTOK)
+        with bench.without_server():
+            code, row = bench.row(address)
+            assert (code, row["verdict"]) == (ExitCode.NOT_SENT, "compliant")
+            assert "`curfew-agent send` sends them later" in bench.said
+            assert bench.agent("send")[0] == ExitCode.NOT_SENT
+
+        assert bench.agent("send")[0] == ExitCode.COMPLIANT
+
+        assert not list(bench.station().spool_folder.iterdir())
+        assert bench.last_report()["report_id"] == row["report_id"]
+
+
+def test_a_station_that_never_had_a_bundle_judges_nothing_and_says_so(enforcing: Office) -> None:
+    bench = enforcing.new_bench()
+    with enforcing.phone("tiktok-personal") as phone:
+        address = bench.provision(phone)
+        with bench.without_server():
+            code, row = bench.row(address)
+
+        assert (code, row["verdict"]) == (ExitCode.UNREADABLE, "unreadable")
+        assert "no accepted bundle" in row["next_step"]
+        assert phone.model.state(10, "com.microsoft.office.outlook").enabled == 0
+
+
+def test_the_reports_of_a_revoked_station_are_set_aside_loudly(enforcing: Office) -> None:
+    bench = enforcing.new_bench()
+    with enforcing.phone("clean") as phone:
+        address = bench.provision(phone)
+        enforcing.server("revoke", bench.station().station_id, configured=True)
+
+        code, _ = bench.row(address)
+
+        assert code == ExitCode.NOT_SENT
+        assert "was set aside" in bench.said
+        assert "revoked" in bench.said
+        aside = sorted(path.suffix for path in (bench.folder / "aside").iterdir())
+        assert aside == [".json", ".txt"]
