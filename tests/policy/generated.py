@@ -193,8 +193,13 @@ def spoil(phone: Observation, fault: Fault) -> Observation:
         case Fault.BANNED_UNASKED:
             readings = {package: reading for package, reading in phone.packages.items() if package != banned}
         case Fault.BANNED_LINE_MISSING:
-            states = {user.number: PackageState(False) for user in phone.users if user.number != last}
-            readings = {**phone.packages, banned: PackageReading(banned, states)}
+            answered = phone.packages[banned]
+            states = {
+                user.number: answered.states.get(user.number, PackageState(False))
+                for user in phone.users
+                if user.number != last
+            }
+            readings = {**phone.packages, banned: PackageReading(banned, states, system=answered.system)}
         case Fault.MANAGED_UNREADABLE:
             readings = {**phone.packages, managed: PackageReading(managed, unreadable="timeout")}
     return replace(phone, packages=readings)

@@ -88,6 +88,18 @@ def test_before_the_deadline_the_owner_is_reminded_and_nothing_is_disabled() -> 
     assert judgement.actions == (Action(ActionKind.NOTIFY, U0, TIKTOK),)
 
 
+@pytest.mark.parametrize("at", [REVIEW, END])
+def test_nobody_is_reminded_once_the_measure_is_paused_or_over(at: datetime) -> None:
+    assert judged(VIOLATING, at=at).actions == ()
+
+
+def test_a_phone_that_complies_by_giving_up_its_managed_apps_is_left_in_peace() -> None:
+    seen = phone(PERSONAL, WORK, packages={TIKTOK: {U0: HERE}})
+
+    assert judged(seen).actions == ()
+    assert judged(seen, at=BEFORE).actions == ()
+
+
 def test_a_compliant_phone_is_not_reminded() -> None:
     assert judged(phone(PERSONAL, WORK, packages={OUTLOOK: {U10: HERE}}), at=BEFORE).actions == ()
 

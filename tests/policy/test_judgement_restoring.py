@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from policy.document import Policy
+from policy.document import PlaceKind, Policy
 from policy.ledger import EntryState, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState
@@ -19,6 +19,7 @@ from tests.policy.bench import (
     END,
     GONE,
     HERE,
+    INTUNE,
     LATER,
     LYNC,
     MANAGED,
@@ -37,6 +38,7 @@ from tests.policy.bench import (
     exempting,
     judged,
     ledger,
+    managed_in,
     phone,
     policy,
     restored,
@@ -135,7 +137,26 @@ def test_whatever_may_still_be_in_force_is_restored(state: EntryState) -> None:
 
 
 def test_what_is_restored_is_not_restored_again() -> None:
-    assert judged(COMPLIANT, holding=ledger(entry(state=EntryState.RESTORED))).actions == ()
+    seen = phone(PERSONAL, WORK, packages={OUTLOOK: {U10: HERE}})
+
+    assert judged(seen, holding=ledger(entry(state=EntryState.RESTORED))).actions == ()
+
+
+def test_an_app_off_again_after_it_was_restored_is_not_ours() -> None:
+    judgement = judged(COMPLIANT, holding=ledger(entry(state=EntryState.RESTORED)))
+
+    assert judgement.actions == ()
+    assert f"{OUTLOOK} in user 10 is in state 3" in [reason.detail for reason in judgement.reasons]
+
+
+def test_a_state_in_a_refused_reading_does_not_stop_a_lift() -> None:
+    foreign = PackageReading(
+        OUTLOOK, {U0: GONE, U10: PackageState(True, enabled=EnabledState.DISABLED)}, unreadable="timeout"
+    )
+
+    judgement = judged(phone(PERSONAL, WORK, packages={OUTLOOK: foreign}), at=END, holding=ledger(entry()))
+
+    assert restored(judgement) == [(10, OUTLOOK)]
 
 
 def test_what_the_ledger_does_not_hold_is_never_restored() -> None:
@@ -198,6 +219,17 @@ class TestNoLongerManaged:
 
         assert judgement.verdict is Verdict.VIOLATING
         assert restored(judgement) == [(10, LYNC)]
+
+    def test_an_app_in_a_kind_of_place_that_the_policy_has_dropped_is_given_back_at_once(self) -> None:
+        packages = {OUTLOOK: {U0: HERE, U10: OURS}, TIKTOK: {U0: HERE}}
+        seen = phone(PERSONAL, WORK, packages=packages, has_device_owner=True, device_owner=INTUNE)
+
+        judgement = judged(
+            seen, policy(managed=managed_in(PlaceKind.MANAGED_DEVICE)), holding=ledger(entry())
+        )
+
+        assert judgement.verdict is Verdict.VIOLATING
+        assert restored(judgement) == [(10, OUTLOOK)]
 
     def test_a_place_whose_owner_the_policy_has_dropped_is_given_back_at_once(self) -> None:
         seen = phone(

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from policy.document import PlaceKind
+from policy.document import Family, PlaceKind
+from policy.judgement import judge
 from policy.observation import EnabledState, PackageReading, PackageState, User, UserKind
 from policy.verdict import ReasonCode, Verdict
 from tests.policy.bench import (
@@ -16,6 +17,7 @@ from tests.policy.bench import (
     HERE,
     INTUNE,
     ISLAND,
+    LATER,
     LITE,
     LYNC,
     OURS,
@@ -89,6 +91,14 @@ def test_a_family_switched_off_bans_nothing_and_need_not_be_read() -> None:
     seen = phone(PERSONAL, WORK, packages={**OUTLOOK_AT_WORK, DOUYIN: {U0: HERE}})
 
     assert judged(seen).verdict is Verdict.COMPLIANT
+
+
+def test_a_package_of_two_families_is_found_for_the_active_one_alone() -> None:
+    shared = policy(families=(Family("on", (TIKTOK,)), Family("off", (TIKTOK, DOUYIN), active=False)))
+
+    judgement = judged(phone(PERSONAL, WORK, packages={**OUTLOOK_AT_WORK, TIKTOK: {U0: HERE}}), shared)
+
+    assert [finding.family for finding in judgement.findings] == ["on"]
 
 
 @pytest.mark.parametrize(
@@ -261,6 +271,19 @@ class TestUnreadable:
             judged(phone(PERSONAL, WORK, packages={**OUTLOOK_AT_WORK, TIKTOK: extra})).verdict
             is Verdict.COMPLIANT
         )
+
+    def test_garbage_is_unreadable_and_says_that_the_judgement_failed(self) -> None:
+        judgement = judge(None, None, None, None)  # type: ignore[arg-type]
+
+        assert judgement.verdict is Verdict.UNREADABLE
+        assert codes(judgement) == {ReasonCode.JUDGEMENT_FAILED}
+        assert judgement.actions == ()
+        assert not judgement.enforceable
+
+    def test_a_time_without_zone_is_garbage_too(self) -> None:
+        judgement = judged(phone(PERSONAL, WORK), at=LATER.replace(tzinfo=None))
+
+        assert codes(judgement) == {ReasonCode.JUDGEMENT_FAILED}
 
     def test_reasons_keep_the_phones_words_short(self) -> None:
         judgement = judged(phone(PERSONAL, unreadable=("x" * 10_000,)))

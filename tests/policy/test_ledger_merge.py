@@ -17,7 +17,7 @@ OTHER_MARKER = "a94e11"
 
 def test_what_the_phone_remembers_comes_first_then_the_station_then_the_server() -> None:
     phone, station, server = (
-        ledger(entry(state=state)) for state in (EntryState.DONE, *[EntryState.INTENDED] * 2)
+        ledger(entry(state=state)) for state in (EntryState.DONE, EntryState.INTENDED, EntryState.RESTORED)
     )
 
     assert merge_ledgers(MARKER, phone, station, server).ledger == phone
@@ -97,7 +97,7 @@ def test_a_void_source_contradicts_nobody() -> None:
 def test_a_restored_entry_on_the_phone_ends_the_matter() -> None:
     done = ledger(entry(prior=DEFAULT, state=EntryState.RESTORED))
 
-    merged = merge_ledgers(MARKER, done, ledger(entry(prior=ENABLED)), None)
+    merged = merge_ledgers(MARKER, done, ledger(entry(prior=ENABLED)), ledger(entry(prior=DEFAULT)))
 
     assert merged == MergedLedger(done)
 
