@@ -1,0 +1,29 @@
+"""All measures, one after the other, as the rows of one table; or those that are named.
+
+python -m tests.benchmarks [exchanges | checks_per_core | reports_per_core | sizes | demo_seconds | standstill]...
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.server.running import ROOT
+
+_MEASURES = ("exchanges", "checks_per_core", "reports_per_core", "sizes", "demo_seconds", "standstill")
+
+
+def main() -> None:
+    """Run each measure in a process of its own, so that none is slowed by what another left behind."""
+    named = sys.argv[1:] or _MEASURES
+    if unknown := set(named) - set(_MEASURES):
+        raise SystemExit(f"expected {', '.join(_MEASURES)}, found {', '.join(sorted(unknown))}")
+    print("| measure | figure | ratio |\n| --- | --- | --- |", flush=True)
+    for name in named:
+        ran = subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], cwd=ROOT, check=False)
+        if ran.returncode:
+            raise SystemExit(f"the measure {name} failed")
+
+
+if __name__ == "__main__":
+    main()
