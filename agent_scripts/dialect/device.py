@@ -10,7 +10,7 @@ from agent_scripts.dialect.answers import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
 
 _API_LEVEL = re.compile(r"[0-9]{1,3}", re.ASCII)
-_SECONDS = re.compile(r"[0-9]{1,11}", re.ASCII)
+_CLOCK = re.compile(r"(?P<s>[0-9]{1,11}):(?P<local>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8})", re.ASCII)
 _BOOT_ID = re.compile(r"[0-9a-f-]{8,64}", re.ASCII)
 
 
@@ -29,6 +29,8 @@ class DeviceFacts:
     boot_id: str
     phone_clock: datetime | None
     virtual: bool
+    local_clock: datetime | None = None
+    """The same moment in the phone's own zone, in which its dumps print times."""
 
     @property
     def is_samsung(self) -> bool:
@@ -52,6 +54,7 @@ def read_device(
     api_level = values.get("ro.build.version.sdk", "")
     if not _API_LEVEL.fullmatch(api_level):
         raise Unreadable("getprop does not tell the API level (ro.build.version.sdk)")
+    phone_clock, local_clock = _clocks(_single(clock, "date", _CLOCK))
     return DeviceFacts(
         manufacturer=_printable(values.get("ro.product.manufacturer", "")),
         model=_printable(values.get("ro.product.model", "")),
@@ -62,8 +65,9 @@ def read_device(
         patch_level=_printable(values.get("ro.build.version.security_patch", "")),
         boot_state=_printable(values.get("ro.boot.verifiedbootstate", "")),
         boot_id=_single(boot_id, "boot id", _BOOT_ID),
-        phone_clock=_time(_single(clock, "date", _SECONDS)),
+        phone_clock=phone_clock,
         virtual=values.get("ro.curfew.virtual") == "1",
+        local_clock=local_clock,
     )
 
 
@@ -76,8 +80,19 @@ def _single(answer: CutAnswer | None, command: str, form: re.Pattern[str]) -> st
     return value if form.fullmatch(value) else ""
 
 
-def _time(seconds: str) -> datetime | None:
-    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+def _clocks(text: str) -> tuple[datetime | None, datetime | None]:
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        return None, None
+    return datetime.fromtimestamp(int(found["s"]), UTC), local_time(found["local"])
+
+
+def local_time(text: str) -> datetime | None:
+    """Return a time as a phone prints it in its own zone; None for what is no time."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _printable(value: str) -> str:

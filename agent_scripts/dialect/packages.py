@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.device import local_time
 from agent_scripts.dialect.errors import Unreadable
 from policy.errors import InvalidName
 from policy.names import PackageName, UserNumber
@@ -27,6 +29,8 @@ class _Block:
     last: UserNumber | None = None
     open_line: dict[str, str] | None = None
     callers: set[UserNumber] = field(default_factory=set)
+    installed: list[datetime] = field(default_factory=list)
+    installed_for: dict[UserNumber, list[datetime]] = field(default_factory=dict)
     system: dict[str, bool] = field(default_factory=dict)
     message: bool = False
     hidden_copy: bool = False
@@ -35,21 +39,27 @@ class _Block:
 
 
 def read_package(
-    package: PackageName, answer: CutAnswer | None, users: frozenset[UserNumber] | None = None
+    package: PackageName,
+    answer: CutAnswer | None,
+    users: frozenset[UserNumber] | None = None,
+    clock: datetime | None = None,
 ) -> PackageReading:
     """Return the states of `package`, or a reading whose ``unreadable`` says why there are none.
 
     With `users`, the numbers of all users of the phone, a dump that does not name each of them is unreadable:
-    Android prints a line for every user (COMMANDS.md 5.1).
+    Android prints a line for every user (COMMANDS.md 5.1). `clock` is the phone's local time at the reading.
     """
     try:
-        return _read(package, sound_lines(answer, f"dumpsys package {package}"), users)
+        return _read(package, sound_lines(answer, f"dumpsys package {package}"), users, clock)
     except Unreadable as error:
         return PackageReading(package, unreadable=str(error))
 
 
 def _read(
-    package: PackageName, lines: tuple[str, ...], users: frozenset[UserNumber] | None
+    package: PackageName,
+    lines: tuple[str, ...],
+    users: frozenset[UserNumber] | None,
+    clock: datetime | None,
 ) -> PackageReading:
     block = _Block()
     for line in lines:
@@ -69,7 +79,16 @@ def _read(
     found = frozenset(block.states)
     if users is not None and found != users:
         raise Unreadable(_difference(package, found, users))
-    return PackageReading(package, block.states, system=_came_with_phone(package, block))
+    states = {number: _dated(block, number, state, clock) for number, state in block.states.items()}
+    return PackageReading(package, states, system=_came_with_phone(package, block))
+
+
+def _dated(block: _Block, number: UserNumber, state: PackageState, clock: datetime | None) -> PackageState:
+    """Return the state with the age of its installation: package-wide up to 32, per user from 33 (COMMANDS.md 5.1)."""
+    times = [*block.installed, *block.installed_for.get(number, ())]
+    if clock is None or not times or not state.installed:
+        return state
+    return replace(state, installed_ago=clock - max(times))
 
 
 def _take(block: _Block, word: str, rest: str) -> None:
@@ -98,6 +117,8 @@ def _take(block: _Block, word: str, rest: str) -> None:
                 _take_user(block, rest)
         case "archived" | "caller" if block.in_package and block.last is not None:
             _take_detail(block, block.last, word, rest)
+        case "installed":
+            _take_time(block, rest)
         case "flags" | "pkgFlags" | "archived" | "caller" | "continued":
             pass  # of another package, or an imitation in somebody's message
         case _:
@@ -124,6 +145,16 @@ def _take_user(block: _Block, rest: str) -> None:
         return
     block.open_line = None
     block.states[number] = _state(number, values)
+
+
+def _take_time(block: _Block, rest: str) -> None:
+    time = local_time(rest)
+    if time is None or time.tzinfo is not None or not block.in_package:
+        return  # what is told of times never spoils a reading: nothing is judged by them alone
+    if block.last is None:
+        block.installed.append(time)
+    else:
+        block.installed_for.setdefault(block.last, []).append(time)
 
 
 def _take_continuation(block: _Block, number: UserNumber, enabled: str) -> None:

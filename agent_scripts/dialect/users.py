@@ -2,14 +2,16 @@
 
 A user's name is free text with colons, braces and even line breaks, so each text arrives as the beginnings and
 ends of user lines: ``header`` is a whole line, ``open`` one that ends inside a name, ``tail`` the end of a name.
-Which beginnings are real is told by the user numbers of a package dump, where no name can stand.
+Which beginnings are real is told by the user numbers of a package dump, where no name can stand, and by Android
+naming its users in rising order. Where a name imitates users so well that two readings are left, neither is believed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from agent_scripts.dialect.answers import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
@@ -21,10 +23,12 @@ from policy.observation import User, UserKind
 _DUMP = "dumpsys user"
 _LIST = "pm list users"
 _FIRST_WITH_TYPES = 30
-_OPENING = re.compile(r"(?:header|open) ([0-9]{1,9})(?: |$)", re.ASCII)
 _CLOSING = re.compile(r"(?:header [0-9]{1,9}|tail) ([0-9a-fA-F]{1,8})((?: [a-z0-9~-]+)*)", re.ASCII)
 _VOLATILE_FLAGS = 0x10 | 0x40 | 0x80
 """INITIALIZED, DISABLED and QUIET_MODE may change between two commands; the other bits may not."""
+
+_MOST_READINGS = 64
+"""Names that leave more ways than this to read a text are hostile, and time is limited."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,7 @@ def read_users(
     `numbers` are the users that the dump of the shell's own app names.
     """
     dumped = _regions(sound_lines(dump, _DUMP), numbers, _DUMP)
-    listed = _regions(sound_lines(listing, _LIST), numbers, _LIST)
-    for number, region in dumped.items():
-        if (region.flags ^ listed[number].flags) & ~_VOLATILE_FLAGS:
-            raise Unreadable(f"{_DUMP} and {_LIST} disagree on the flags of user {number}")
+    listed = _regions(sound_lines(listing, _LIST), numbers, _LIST, dumped)
     return tuple(
         _user(number, dumped[number], "running" in listed[number].words, owners, api_level, samsung)
         for number in sorted(numbers)
@@ -88,38 +89,92 @@ def _has_owner(number: UserNumber, details: Sequence[str], owners: Owners, *, ma
     return found or True in said
 
 
-def _regions(lines: Sequence[str], numbers: frozenset[UserNumber], command: str) -> dict[UserNumber, _Region]:
-    """Return the lines that belong to each user; users still being made are left out, as Android does."""
-    parts: dict[UserNumber, list[str]] = {}
-    current: list[str] = []
-    for line in lines:
-        opening = _OPENING.match(line)
-        number = int(opening[1]) if opening else None
-        if opening and number in numbers:
-            user = UserNumber(int(opening[1]))
-            if user in parts:
-                raise Unreadable(f"{command} names user {user} twice; a user's name may imitate another user")
-            current = parts[user] = [line]
-        elif opening and _is_unfinished(line):
-            current = []
-        else:
-            current.append(line)
-    missing = sorted(numbers - parts.keys())
+_Regions = dict[UserNumber, _Region]
+
+
+def _regions(
+    lines: Sequence[str], numbers: frozenset[UserNumber], command: str, like: _Regions | None = None
+) -> _Regions:
+    """Return the lines that belong to each user; with `like`, only a reading whose flags agree with it."""
+    rising = sorted(numbers)
+    beginnings = {number: _beginnings(lines, number) for number in rising}
+    missing = [number for number in rising if not beginnings[number]]
     if missing:
         raise Unreadable(f"{command} does not name user {', '.join(map(str, missing))}")
-    return {number: _region(number, part, command) for number, part in parts.items()}
+    reasons: list[str] = []
+    found: list[_Regions] = []
+    for chain in islice(_chains([beginnings[number] for number in rising]), _MOST_READINGS):
+        try:
+            regions = _regions_at(lines, rising, chain, command)
+            _compare(regions, like)
+        except Unreadable as error:
+            reasons.append(str(error))
+        else:
+            found.append(regions)
+    if not found:
+        raise Unreadable(reasons[0] if reasons else f"{command} does not name its users in rising order")
+    if len(found) + len(reasons) == _MOST_READINGS or any(other != found[0] for other in found):
+        raise Unreadable(f"{command} can be read in several ways; a user's name imitates other users")
+    return found[0]
+
+
+def _beginnings(lines: Sequence[str], number: UserNumber) -> list[int]:
+    starts = (f"header {number} ", f"open {number} ")
+    return [at for at, line in enumerate(lines) if f"{line} ".startswith(starts)]
+
+
+def _chains(places: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
+    """Yield every way to choose one place for each user so that they rise; one, unless a name imitates users."""
+    possible: list[list[int]] = []
+    end = max((place for row in places for place in row), default=0) + 1
+    for row in reversed(places):
+        # Whatever is chosen from these, the users after it still find their places: no way leads nowhere.
+        possible.insert(0, [place for place in row if place < end])
+        end = max(possible[0], default=-1)
+    return _rising(possible, -1)
+
+
+def _rising(places: Sequence[Sequence[int]], after: int) -> Iterator[tuple[int, ...]]:
+    if not places:
+        yield ()
+        return
+    for place in places[0]:
+        if place > after:
+            for rest in _rising(places[1:], place):
+                yield (place, *rest)
+
+
+def _regions_at(
+    lines: Sequence[str], rising: Sequence[UserNumber], chain: Sequence[int], command: str
+) -> _Regions:
+    ends = (*chain[1:], len(lines))
+    parts = (lines[start:end] for start, end in zip(chain, ends, strict=True))
+    return {number: _region(number, part, command) for number, part in zip(rising, parts, strict=True)}
+
+
+def _compare(regions: _Regions, like: _Regions | None) -> None:
+    for number, region in regions.items():
+        if like and (region.flags ^ like[number].flags) & ~_VOLATILE_FLAGS:
+            raise Unreadable(f"{_DUMP} and {_LIST} disagree on the flags of user {number}")
 
 
 def _region(number: UserNumber, part: Sequence[str], command: str) -> _Region:
-    """Find where the user's name ends: the last end of a line in its part is the real one."""
+    """Find where the user's name ends: the last end of a line in its part is the real one.
+
+    Users still being made stand in the dump only and belong to nobody's part.
+    """
+    unfinished = [at for at, line in enumerate(part) if line.startswith("header ") and _is_unfinished(line)]
+    part = part[: unfinished[0]] if unfinished else part
     closings = [(index, match) for index, line in enumerate(part) if (match := _CLOSING.fullmatch(line))]
     if not closings:
         raise Unreadable(f"{command} breaks off in the line of user {number}")
     index, closing = closings[-1]
+    if any(line.startswith("open ") for line in part[index + 1 :]):
+        raise Unreadable(f"{command} names a user below user {number} and breaks off in its line")
     # In the list only flags and `running` are read, and the flags are compared with the dump's.
     whole = command == _DUMP and part[0].startswith("header")
     if whole and any(part[at].startswith("header") for at, _ in closings[1:]):
-        raise Unreadable(f"{command} names a user that the packages do not know; check again")
+        raise Unreadable(f"{command} names a user that the packages do not know, or one twice; check again")
     return _Region(int(closing[1], 16), tuple(closing[2].split()), tuple(part[index + 1 :]))
 
 

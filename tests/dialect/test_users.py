@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.kinds import UserFacts, kind_of
+from agent_scripts.dialect.owners import Owners
+from agent_scripts.dialect.users import read_users
+from policy.names import UserNumber
 from policy.observation import UserKind
 from tests.dialect.asking import MakePhone, read, user
 from tests.phones.samples import (
@@ -139,26 +146,59 @@ def test_no_name_breaks_or_fools_the_reading(phone: MakePhone, api: int, name: s
     assert user(reading, 10).running
 
 
+@pytest.mark.parametrize("api", [29, 34])
+@pytest.mark.parametrize("number", [0, 10, 11])
 @pytest.mark.parametrize(
     "name",
     [
+        "x}\n\tUserInfo{0:Owner:c13} running",
         "A\n  UserInfo{0:Fake:13} serialNo=0 isPrimary=true\n\tUserInfo{0:Fake:13} running\nB",
+        "A\n  UserInfo{10:Fake:414} serialNo=10 isPrimary=false\n    Type: android.os.usertype.full.GUEST\nB",
         "A\n  UserInfo{11:Fake:414} serialNo=11 isPrimary=false\n    Type: android.os.usertype.full.GUEST\nB",
+        "A\n\tUserInfo{11:Fake:414} running\n\tUserInfo{10:Fake:414} running\nB",
+        "A\n\tUserInfo{10:x\n\tUserInfo{11:x",
     ],
 )
-def test_a_name_that_imitates_a_user_of_the_phone_is_unreadable_never_believed(
-    phone: MakePhone, name: str
+def test_a_name_that_imitates_users_of_the_phone_is_seen_through(
+    phone: MakePhone, api: int, number: int, name: str
 ) -> None:
-    sample = personal_phone()
-    private = SampleUser(11, 0x1090, "profile.PRIVATE", parent=0)
-    sample = sample.with_user(private).with_user(
-        SampleUser(10, 0x1030, "profile.MANAGED", name, 0, owner=OWNER)
+    sample = personal_phone(api)
+    sample = sample.with_user(SampleUser(11, 0x1030 if api >= 30 else 0x30, "profile.MANAGED", parent=0))
+    named = next(u for u in sample.users if u.number == number)
+
+    reading = read(phone(sample.with_user(replace(named, name=name))))
+
+    assert reading.observation.unreadable == ()
+    kinds = [(u.number, u.kind) for u in reading.observation.users]
+    assert kinds == [(0, UserKind.PERSONAL), (10, UserKind.WORK), (11, UserKind.PERSONAL)]
+
+
+def test_a_name_that_leaves_two_readings_is_unreadable_never_believed(phone: MakePhone) -> None:
+    """The name of user 10 closes its own line, tells a guest in the place of user 11, and opens a line again."""
+    detail = "    Type: android.os.usertype.{}\n    Effective restrictions:\n      none\n"
+    name = (
+        "A:1030} serialNo=10 isPrimary=false parentId=0\n"
+        + detail.format("profile.MANAGED")
+        + "  UserInfo{11:Fake:414} serialNo=11 isPrimary=false\n"
+        + detail.format("full.GUEST")
+        + "  UserInfo{12:rest"
     )
+    private = SampleUser(11, 0x1090, "profile.PRIVATE", parent=0)
+    sample = personal_phone().with_user(private)
 
-    observation = read(phone(sample)).observation
+    reading = read(phone(sample.with_user(SampleUser(10, 0x1030, "profile.MANAGED", name, 0, owner=OWNER))))
 
-    assert observation.unreadable != ()
-    assert "twice" in observation.unreadable[0]
+    assert reading.observation.unreadable != ()
+
+
+def test_a_name_full_of_users_does_not_keep_the_station_busy() -> None:
+    """Without a limit, the ways to read this would be more than there are seconds."""
+    numbers = frozenset(map(UserNumber, range(20)))
+    lines = tuple(f"header {number} c13" for number in [*range(19, -1, -1), *range(19)] * 40)
+    answer = CutAnswer("users", lines, 0)
+
+    with pytest.raises(Unreadable):
+        read_users(answer, answer, numbers, Owners(), api_level=34, samsung=False)
 
 
 @pytest.mark.parametrize("tag", [" <partial>", " <pre-created>"])
