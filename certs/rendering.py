@@ -46,6 +46,10 @@ def policy_rows(number: int, policy: Policy) -> list[Row]:
             "preinstalled, disabled",
             "counts as gone" if policy.preinstalled_disabled_counts else "counts as present",
         ),
+        (
+            "checks on the phone",
+            "the phone checks and enforces by itself between visits" if policy.on_phone else "no",
+        ),
         ("judgement", f"version {policy.minimum_judgement} or newer"),
         *(
             (f"message {language}", f"{text.remind} / {text.disabled} / {text.restored}")

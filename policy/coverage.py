@@ -99,7 +99,8 @@ def _spoiling(observation: Observation) -> Iterator[Reason]:
         yield Reason(ReasonCode.PHONE_UNREADABLE, "the phone names a device owner and has none")
 
 
-def _counts(policy: Policy, user: User, places: Mapping[UserNumber, PlaceKind]) -> bool:
+def counts(policy: Policy, user: User, places: Mapping[UserNumber, PlaceKind]) -> bool:
+    """Return whether a banned app in that user is a violation."""
     if user.kind is UserKind.WORK and user.number not in places:
         # A foreign profile is personal (rule 4), so it is looked at even where work profiles are not.
         return bool({UserKind.PERSONAL, UserKind.WORK} & policy.kinds)
@@ -136,7 +137,7 @@ def _unlisted(package: PackageName, user: UserNumber) -> Reason:
 def _banned_apps(
     policy: Policy, observation: Observation, places: Mapping[UserNumber, PlaceKind]
 ) -> tuple[tuple[Finding, ...], tuple[Reason, ...], tuple[Reason, ...]]:
-    counting = [user.number for user in observation.users if _counts(policy, user, places)]
+    counting = [user.number for user in observation.users if counts(policy, user, places)]
     present: set[tuple[PackageName, UserNumber]] = set()
     gaps: list[Reason] = []
     set_aside: list[Reason] = []

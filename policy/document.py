@@ -91,6 +91,8 @@ class Policy:
     preinstalled_disabled_counts: bool = True
     minimum_judgement: int = 1
     lifted: bool = False
+    on_phone: bool = False
+    """Whether a phone may check and enforce by itself between visits."""
     described: Mapping[str, Any] = field(default_factory=dict)
     """Descriptive fields that this version does not know; kept so that nothing signed is lost."""
 

@@ -5,7 +5,8 @@ PolicyError
 ├── InvalidTime        a time without zone, or out of order
 └── InvalidDocument    a document does not have the agreed form
     ├── UnknownRule        a signed rule that this version does not know: refusing is safer than skipping
-    └── JudgementTooOld    the policy asks for a newer judgement than this one
+    ├── JudgementTooOld    the policy asks for a newer judgement than this one
+    └── PlanImpossible     no plan for a phone can be made of this, or its text is damaged
 """
 
 
@@ -31,3 +32,7 @@ class UnknownRule(InvalidDocument):
 
 class JudgementTooOld(InvalidDocument):
     """A policy asks for a newer version of the judgement than this one; Curfew has to be updated first."""
+
+
+class PlanImpossible(InvalidDocument):
+    """A phone's own script could not act on this plan, or the plan's text is not one that was made here."""

@@ -87,6 +87,8 @@ class _RulesSchema(StrictSchema):
     preinstalled_disabled_counts = Value(boolean, as_is)
     minimum_judgement = Value(integer(1, NUMBER_MAX), as_is)
     lifted = Value(boolean, as_is)
+    # Came later: documents signed before it have not opted in.
+    on_phone = Value(boolean, as_is, load_default=False)
 
 
 class _MessageSchema(StrictSchema):

@@ -126,6 +126,7 @@ def policies(draw: st.DrawFn) -> Policy:
         preinstalled_disabled_counts=draw(st.booleans()),
         minimum_judgement=1,
         lifted=draw(st.booleans()),
+        on_phone=draw(st.booleans()),
         described=draw(described_fields(languages)),
     )
 

@@ -97,7 +97,7 @@ REQUIRED = [
     ("name",),
     ("rules",),
     ("messages",),
-    *(("rules", rule) for rule in json.loads(ready_made_document())["rules"]),
+    *(("rules", rule) for rule in json.loads(ready_made_document())["rules"] if rule != "on_phone"),
     ("messages", "en", "remind"),
     ("messages", "en", "disabled"),
     ("messages", "en", "restored"),
@@ -108,6 +108,10 @@ REQUIRED = [
 def test_a_missing_field_is_refused_by_name(path: tuple[str, ...]) -> None:
     with pytest.raises(InvalidDocument, match=f"{path[-1]}: missing"):
         load_policy_document(without(*path))
+
+
+def test_a_document_signed_before_phones_could_check_has_not_opted_in() -> None:
+    assert load_policy_document(without("rules", "on_phone"))[1].on_phone is False
 
 
 @pytest.mark.parametrize("path", [path for path in REQUIRED if len(path) < 3], ids=".".join)
@@ -127,6 +131,7 @@ def test_null_is_no_value(path: tuple[str, ...]) -> None:
         ("lifted", "yes"),
         ("lifted", 1),
         ("preinstalled_disabled_counts", "true"),
+        ("on_phone", 1),
         ("offline_limit_hours", "9"),
         ("offline_limit_hours", 9.0),
         ("offline_limit_hours", True),
