@@ -18,6 +18,7 @@ from agent_scripts.exchange import ActionOutcome
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.report_writing import CheckRecord, is_fine, was_enabled_before
 from policy.report import ActionResult
+from policy.undo import ROUNDS_LIMIT
 from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict
 
 _STYLES = {
@@ -31,6 +32,12 @@ _HELD_BACK = {
     ReasonCode.EXEMPT: "this phone is exempt.",
     ReasonCode.CLOCK_UNTRUSTED: "this station's clock is not trusted; set it, connect to the server, check again.",
     ReasonCode.BUNDLE_TOO_OLD: "the bundle was not confirmed for too long; connect to the server, check again.",
+}
+
+_NOTICED = {
+    ReasonCode.ENABLED_AGAIN: "was enabled again by the phone's user or somebody else",
+    ReasonCode.RESET_BY_UPDATE: "runs again because it was updated or installed anew",
+    ReasonCode.OWNER_ENABLES_AGAIN: f"was enabled again after each of {ROUNDS_LIMIT} rounds, so it is left on",
 }
 
 
@@ -58,7 +65,7 @@ def row_of(record: CheckRecord, report_id: str) -> Row:
         model=model,
         verdict=record.judgement.verdict.value,
         found="\n".join(_found(finding) for finding in record.judgement.findings),
-        done="\n".join(filter(None, (_done(outcome) for outcome in record.outcomes))),
+        done="\n".join(filter(None, (*_noticed(record), *(_done(outcome) for outcome in record.outcomes)))),
         next_step=_next_step(record),
         exit_code=record.exit_code,
         report_id=report_id,
@@ -72,6 +79,13 @@ def row_of_error(address: str, label: str, error: Exception) -> Row:
 
 def _found(finding: Finding) -> str:
     return f"{finding.package} in user {finding.user}"
+
+
+def _noticed(record: CheckRecord) -> list[str]:
+    reasons = record.judgement.reasons
+    return [
+        f"noticed: {reason.detail} {_NOTICED[reason.code]}" for reason in reasons if reason.code in _NOTICED
+    ]
 
 
 def _done(outcome: ActionOutcome) -> str:
@@ -101,6 +115,12 @@ def _next_step(record: CheckRecord) -> str:
         closed = [r.detail for r in judgement.reasons if r.code is ReasonCode.PLACE_CLOSED]
         if closed and judgement.stage is Stage.ENFORCE:
             return f"Cannot be enforced here ({'; '.join(closed)}): the mail side must block this phone."
+        given_up = [r.detail for r in judgement.reasons if r.code is ReasonCode.OWNER_ENABLES_AGAIN]
+        if given_up:
+            return (
+                f"Cannot be kept off here ({'; '.join(given_up)}): the mail side must block this phone. Ask whether"
+                " the device management or the owner enables it; the next bundle tries again."
+            )
         held_back = [_HELD_BACK[r.code] for r in judgement.reasons if r.code in _HELD_BACK]
         if held_back:
             return "Nothing new was disabled: " + "; ".join(held_back)

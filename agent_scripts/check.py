@@ -64,6 +64,9 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
     merged = _merged(reading, on_phone, on_station, on_server)
     undisputed = ledger_steps.settled(merged.ledger, reading.observation)
     judgement = decide(run, reading, undisputed)
+    if run.bundle is not None and ReasonCode.OWNER_ENABLES_AGAIN in {r.code for r in judgement.reasons}:
+        seen, number = reading.observation, run.bundle.number
+        undisputed = ledger_steps.given_up(undisputed, seen, number, run.time.now)
     ledger = ledger_steps.with_entries(undisputed, ledger_steps.disputed(on_phone, merged.ledger))
     record = CheckRecord(
         address=address,
@@ -106,7 +109,8 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> exchange
     owners = run.bundle.policy.owners if run.bundle else frozenset()
     known = run.station.phone_at(address)
     mark = exchange.new_mark()
-    command = exchange.read_command(mark, packages, owners)
+    managed = [app.package for app in run.bundle.policy.managed] if run.bundle else []
+    command = exchange.read_command(mark, packages, owners, dated=managed)
     try:
         answer, lost = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES), ""
     except PhoneError as error:
@@ -168,7 +172,8 @@ async def _act(
 ) -> CheckRecord:
     actions = record.judgement.actions
     number = run.bundle.number if run.bundle else 0
-    ledger = ledger_steps.planned(record.ledger, actions, number, run.time.now)
+    seen = record.reading.observation
+    ledger = ledger_steps.planned(record.ledger, actions, seen, number, run.time.now)
     keep(ledger)
     assert record.reading.facts is not None
     mark = exchange.new_mark()

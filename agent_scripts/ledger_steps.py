@@ -8,6 +8,7 @@ from datetime import datetime
 
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.observation import EnabledState, Observation, PackageState
+from policy.undo import Undo, is_given_up, next_round, undo_of
 from policy.verdict import Action, ActionKind
 
 
@@ -72,25 +73,48 @@ def with_entries(ledger: Ledger, entries: Iterable[LedgerEntry]) -> Ledger:
     return ledger
 
 
-def planned(ledger: Ledger, actions: Iterable[Action], bundle_number: int, now: datetime) -> Ledger:
+def given_up(ledger: Ledger, observation: Observation, bundle_number: int, now: datetime) -> Ledger:
+    """Return the ledger that remembers what is no longer disabled under this bundle, whatever updates it."""
+    for entry in ledger.open_entries:
+        undo = _undo(entry, observation, now)
+        if is_given_up(entry, undo, bundle_number):
+            ledger = ledger.with_entry(replace(entry, rounds=next_round(entry, undo, bundle_number)))
+    return ledger
+
+
+def _undo(entry: LedgerEntry, observation: Observation, now: datetime) -> Undo | None:
+    state = _state_of(entry, observation)
+    return undo_of(entry, state, now) if state is not None else None
+
+
+def planned(
+    ledger: Ledger, actions: Iterable[Action], observation: Observation, bundle_number: int, now: datetime
+) -> Ledger:
     """Return the ledger as it must be on disk before `actions` are carried out.
 
-    A DISABLE opens an entry, or counts another round on the open one and keeps its prior state: what somebody
-    set in between is not what the phone was before us. A RESTORE turns its entry to `restoring`.
+    A DISABLE opens an entry, or counts another round on the open one if somebody undid it, and keeps its prior
+    state: what somebody set in between is not what the phone was before us. A RESTORE turns its entry to
+    `restoring`.
     """
     for action in actions:
         entry = ledger.entry(action.user, action.package)
         if action.kind is ActionKind.DISABLE and action.prior is not None:
-            ledger = ledger.with_entry(_intended(action, action.prior, entry, bundle_number, now))
+            undo = _undo(entry, observation, now) if entry is not None else None
+            ledger = ledger.with_entry(_intended(action, action.prior, entry, undo, bundle_number, now))
         elif action.kind is ActionKind.RESTORE and entry is not None:
             ledger = ledger.with_entry(replace(entry, state=EntryState.RESTORING, at=now))
     return ledger
 
 
 def _intended(
-    action: Action, prior: EnabledState, entry: LedgerEntry | None, bundle_number: int, now: datetime
+    action: Action,
+    prior: EnabledState,
+    entry: LedgerEntry | None,
+    undo: Undo | None,
+    bundle_number: int,
+    now: datetime,
 ) -> LedgerEntry:
     if entry is not None and entry.is_open:
-        rounds = entry.rounds + (entry.state is EntryState.DONE)
+        rounds = next_round(entry, undo, bundle_number)
         return replace(entry, state=EntryState.INTENDED, bundle_number=bundle_number, at=now, rounds=rounds)
     return LedgerEntry(action.user, action.package, prior, EntryState.INTENDED, bundle_number, now)

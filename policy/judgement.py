@@ -11,10 +11,11 @@ from datetime import timedelta
 
 from policy.coverage import Coverage, cover, managed_spots, state_of
 from policy.document import Bundle
-from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.ledger import Ledger, LedgerEntry
 from policy.names import UserNumber
 from policy.observation import EnabledState, Observation, PackageState
 from policy.stage import stage_of
+from policy.undo import Undo, is_given_up, undo_of
 from policy.verdict import (
     Action,
     ActionKind,
@@ -27,6 +28,10 @@ from policy.verdict import (
     Verdict,
 )
 
+_UNDONE = {
+    Undo.BY_SOMEBODY: ReasonCode.ENABLED_AGAIN,
+    Undo.BY_UPDATE: ReasonCode.RESET_BY_UPDATE,
+}
 # Notifications land in user 0 whoever they are for (COMMANDS.md 12.1).
 _NOTIFIED_USER = UserNumber(0)
 
@@ -46,6 +51,14 @@ class _Case:
     def open_entry(self, app: ManagedState) -> LedgerEntry | None:
         entry = self.ledger.entry(app.user, app.package)
         return entry if entry is not None and entry.is_open else None
+
+    def undo(self, app: ManagedState) -> Undo | None:
+        entry = self.open_entry(app)
+        return undo_of(entry, app.state, self.time.now) if entry is not None else None
+
+    def is_given_up(self, app: ManagedState) -> bool:
+        entry = self.open_entry(app)
+        return entry is not None and is_given_up(entry, self.undo(app), self.bundle.number)
 
     def is_closed(self, number: UserNumber) -> bool:
         user = self.observation.user(number)
@@ -76,7 +89,7 @@ def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Momen
         coverage=cover(bundle.policy, observation),
     )
     verdict, reasons = _verdict(case)
-    out_of_reach = _out_of_reach(case)
+    out_of_reach = (*_out_of_reach(case), *_given_up(case, verdict))
     restore = _must_restore(case, verdict)
     disable, restraints = _may_disable(case, verdict)
     reminded = case.stage is Stage.REMIND and verdict is Verdict.VIOLATING and not case.exempt
@@ -123,6 +136,17 @@ def _out_of_reach(case: _Case) -> tuple[Reason, ...]:
             for number in sorted(shut)
         ),
         *case.coverage.managed_gaps,
+    )
+
+
+def _given_up(case: _Case, verdict: Verdict) -> tuple[Reason, ...]:
+    """Return what is no longer disabled because somebody enabled it again after each of our rounds."""
+    if verdict is not Verdict.VIOLATING or case.stage not in (Stage.ENFORCE, Stage.PAUSED) or case.exempt:
+        return ()
+    return tuple(
+        Reason(ReasonCode.OWNER_ENABLES_AGAIN, f"{app.package} in user {app.user}")
+        for app in case.coverage.managed
+        if case.is_given_up(app)
     )
 
 
@@ -185,13 +209,14 @@ def _may_disable(case: _Case, verdict: Verdict) -> tuple[tuple[Action, ...], tup
         restraints.append(Reason(ReasonCode.BUNDLE_TOO_OLD, f"not confirmed for {case.time.bundle_age}"))
     running = [app for app in case.coverage.managed if app.state.enabled.can_run]
     again = tuple(
-        Reason(ReasonCode.ENABLED_AGAIN, f"{app.package} in user {app.user}")
+        Reason(_UNDONE[undo], f"{app.package} in user {app.user}")
         for app in running
-        if (entry := case.open_entry(app)) is not None and entry.state is EntryState.DONE
+        if (undo := case.undo(app)) is not None and not case.is_given_up(app)
     )
     if restraints:
         return (), (*restraints, *again)
-    return tuple(_disabling(case, app) for app in running if not case.is_closed(app.user)), again
+    due = [app for app in running if not case.is_closed(app.user) and not case.is_given_up(app)]
+    return tuple(_disabling(case, app) for app in due), again
 
 
 def _disabling(case: _Case, app: ManagedState) -> Action:

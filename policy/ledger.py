@@ -25,7 +25,8 @@ class LedgerEntry:
     """One package of one user that we disabled or were about to, and the state to put back.
 
     ``prior`` is DEFAULT or ENABLED: other states are never touched, so never remembered.
-    ``rounds`` counts how often it was disabled again after somebody enabled it.
+    ``rounds`` counts how often it was disabled under its bundle: 1, and one more each time after somebody had
+    enabled it again; one above the limit tells that we gave up (`policy.undo`).
     """
 
     user: UserNumber

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum, IntEnum
 
 from policy.names import PackageName, PhoneId, UserNumber
@@ -56,6 +57,8 @@ class PackageState:
     """What ``dumpsys package PKG`` says of one package for one user.
 
     ``disabled_by_shell`` is True when ``lastDisabledCaller`` names the shell; every adb user leaves that mark.
+    ``installed_ago`` is how long before the reading, by the phone's own clock, the app was last installed or
+    updated; None where the phone was not asked or does not tell.
     """
 
     installed: bool
@@ -64,6 +67,7 @@ class PackageState:
     suspended: bool = False
     enabled: EnabledState = EnabledState.DEFAULT
     disabled_by_shell: bool = False
+    installed_ago: timedelta | None = None
 
 
 @dataclass(frozen=True)

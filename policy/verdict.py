@@ -41,6 +41,8 @@ class ReasonCode(Enum):
     CLOCK_UNTRUSTED = "clock_untrusted"
     BUNDLE_TOO_OLD = "bundle_too_old"
     ENABLED_AGAIN = "enabled_again"
+    RESET_BY_UPDATE = "reset_by_update"
+    OWNER_ENABLES_AGAIN = "owner_enables_again"
     NOT_OURS = "not_ours"
     JUDGEMENT_FAILED = "judgement_failed"
 

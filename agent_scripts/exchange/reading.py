@@ -39,16 +39,22 @@ class Reading:
     answers_sha256: str
 
 
-def read_command(mark: str, packages: Sequence[PackageName], owners: Iterable[PackageName]) -> str:
+def read_command(
+    mark: str,
+    packages: Sequence[PackageName],
+    owners: Iterable[PackageName],
+    dated: Iterable[PackageName] = (),
+) -> str:
     """Return the shell text that asks for users, owners, `packages`, properties and our own folder.
 
-    Owners are named by the phone only if they are among `owners`.
+    Owners are named by the phone only if they are among `owners`; when an app was installed is told only of
+    those in `dated`.
     """
     listed = " ".join(sorted({PackageName(owner) for owner in owners}))
     names = " ".join(dict.fromkeys(PackageName(package) for package in packages))
-    return composed(
-        mark, ("folder", "read"), (f"owners='{listed}'",), f"framed read read_phone {names}".rstrip()
-    )
+    with_times = " ".join(sorted({PackageName(package) for package in dated}))
+    values = (f"owners='{listed}'", f"dated='{with_times}'")
+    return composed(mark, ("folder", "read"), values, f"framed read read_phone {names}".rstrip())
 
 
 def parse_reading(
@@ -105,7 +111,8 @@ def _observation(
         api_level=facts.api_level,
         users=users,
         packages={
-            name: read_package(name, frame.sections.get(f"package:{name}"), numbers) for name in packages
+            name: read_package(name, frame.sections.get(f"package:{name}"), numbers, facts.local_clock)
+            for name in packages
         },
         has_device_owner=owners.has_device_owner,
         device_owner=owners.device_owner,

@@ -165,8 +165,20 @@ pattern() {
     done
 }
 
+# times_of NAME: sets $package_times to what lets an app's times of installing through, if it is one of $dated:
+# they are needed of managed apps only.
+times_of() {
+    package_times=''
+    case " $dated " in
+        *" $1 "*) package_times='
+s/^[[:blank:]]*lastUpdateTime=\([0-9-]\{10\}\) \([0-9:]\{8\}\)[[:space:]]*$/installed \1T\2/p
+s/^[[:blank:]]*firstInstallTime=\([0-9-]\{10\}\) \([0-9:]\{8\}\)[[:space:]]*$/installed \1T\2/p' ;;
+    esac
+}
+
 # cut_package: dumpsys package NAME, for the name in $pattern: the state words per user, whether the app came
-# with the phone, and whether a message of third parties stands there, which could imitate other lines.
+# with the phone, whether a message of third parties stands there, which could imitate other lines, and what
+# $package_times asks for.
 cut_package() {
     sed -n "$cut_common
 s/^[[:blank:]]*Unable to find package: ${pattern}[[:space:]]*\$/unknown/p
@@ -188,6 +200,7 @@ s/^.* stopped=[a-z]* notLaunched=[a-z]* enabled=\([0-9]*\) .*/continued \1/p
 s/^[[:blank:]]*archiveTime=.*/archived/p
 s/^[[:blank:]]*lastDisabledCaller: shell:[0-9]*[[:space:]]*\$/caller shell/p
 s/^[[:blank:]]*lastDisabledCaller: .*/caller other/p
+$package_times
 b
 : flags
 s/^[[:blank:]]*\([A-Za-z]*\)=\[.* SYSTEM .*/\1 system/p

@@ -1,12 +1,13 @@
 # shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
 # Reading a phone: every question of one check, in one exchange.
 
-# read_phone PACKAGE...: needs $owners, the owners that may be named.
+# read_phone PACKAGE...: needs $owners, the owners that may be named, and $dated, the packages whose times of
+# installing are read. The clock is told in UTC and as the phone's own zone shows it, in which dumps print times.
 read_phone() {
     wait_for_lock
     section properties cut_properties getprop
     section boot-id cut_line cat /proc/sys/kernel/random/boot_id
-    section clock cut_line date +%s
+    section clock cut_line date +%s:%Y-%m-%dT%H:%M:%S
     section folder cut_folder show_folder
     section users cut_users dumpsys user
     section user-list cut_user_list pm list users
@@ -21,5 +22,6 @@ read_phone() {
 # read_package NAME: the states of one package in every user, open to the shell or not (COMMANDS.md 9).
 read_package() {
     pattern "$1"
+    times_of "$1"
     section "package:$1" cut_package dumpsys package "$1"
 }

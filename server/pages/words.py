@@ -62,7 +62,17 @@ REASONS: Mapping[ReasonCode, Word] = {
         "bundle too old", "unsure", "The station was offline too long, so nothing new was disabled."
     ),
     ReasonCode.ENABLED_AGAIN: Word(
-        "enabled again", "unsure", "Somebody enabled an app again that had been disabled."
+        "enabled again",
+        "unsure",
+        "The phone's user, or somebody else, enabled an app again that had been disabled.",
+    ),
+    ReasonCode.RESET_BY_UPDATE: Word(
+        "reset by update", "", "An update or a new installation of a disabled app made it run again."
+    ),
+    ReasonCode.OWNER_ENABLES_AGAIN: Word(
+        "enabled every time",
+        "bad",
+        "An app was enabled again after each of three rounds, so it is left on; the mail side must block.",
     ),
     ReasonCode.NOT_OURS: Word("not ours", "", "An app was disabled by somebody else; it is left as it is."),
     ReasonCode.JUDGEMENT_FAILED: Word(
@@ -138,7 +148,7 @@ STANDINGS: Mapping[Standing, Word] = {
     Standing.NOT_ENFORCEABLE: Word(
         "not enforceable",
         "bad",
-        "A banned app is present and the managed apps are out of the shell's reach: block this holder's mail.",
+        "A banned app is present and the managed apps cannot be kept off on the phone: block this holder's mail.",
     ),
     Standing.UNREADABLE: Word(
         "unreadable",
