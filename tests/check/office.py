@@ -77,12 +77,15 @@ class Bench:
 
     def last_report(self) -> dict[str, Any]:
         """Return the newest report this station sent, as the server stored it."""
+        return self.last_reports(1)[0]
+
+    def last_reports(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest reports this station sent, as the server stored them."""
         station_id = self.station().station_id
         with contextlib.closing(sqlite3.connect(self.office.config.parent / "curfew.sqlite")) as database:
-            query = "SELECT envelope FROM report WHERE station_id = ? ORDER BY counter DESC LIMIT 1"
-            (envelope,) = database.execute(query, (station_id,)).fetchone()
-        report: dict[str, Any] = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
-        return report
+            query = "SELECT envelope FROM report WHERE station_id = ? ORDER BY counter DESC LIMIT ?"
+            found = database.execute(query, (station_id, count)).fetchall()
+        return [json.loads(base64.b64decode(json.loads(envelope)["payload"])) for (envelope,) in found]
 
     def off_by(self, *, hours: float = 0, minutes: float = 0) -> None:
         """Put this station's clock beside the office's."""

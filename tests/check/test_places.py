@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from dataclasses import replace
-
-import pytest
 
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.personalities import PERSONALITIES, Person
@@ -78,22 +77,22 @@ def test_a_place_closed_to_the_shell_is_not_enforceable_and_says_who_must_act(
         assert _states(phone, 10) == [0, 0]
 
 
-@pytest.mark.parametrize("state", [2, 3, 4])
-def test_a_state_that_is_not_ours_is_never_touched_and_is_reported(
-    state: int, enforcing: Office, bench: Bench
-) -> None:
-    with enforcing.phone("tiktok-personal") as phone:
-        caller = "com.android.settings" if state == 3 else None
-        phone.model.set_enabled(10, OUTLOOK, state, caller)
-        address = bench.provision(phone)
+def test_states_that_are_not_ours_are_never_touched_and_are_reported(enforcing: Office, bench: Bench) -> None:
+    with ExitStack() as stack:
+        phones = {state: stack.enter_context(enforcing.phone("tiktok-personal")) for state in (2, 3, 4)}
+        for state, phone in phones.items():
+            phone.model.set_enabled(10, OUTLOOK, state, "com.android.settings" if state == 3 else None)
+        addresses = bench.provision_all(*phones.values())
 
-        bench.row(address)
-        assert _states(phone, 10) == [state, 3]
-        assert f"{OUTLOOK} in user 10 is in state {state}" in str(bench.last_report()["reasons"])
+        bench.check(*addresses)
+        assert [_states(phone, 10) for phone in phones.values()] == [[2, 3], [3, 3], [4, 3]]
+        said = "".join(str(report["reasons"]) for report in bench.last_reports(3))
+        assert all(f"{OUTLOOK} in user 10 is in state {state}" in said for state in phones)
 
-        phone.model.uninstall(0, TIKTOK)
-        bench.row(address)
-        assert _states(phone, 10) == [state, 1]
+        for phone in phones.values():
+            phone.model.uninstall(0, TIKTOK)
+        bench.check(*addresses)
+        assert [_states(phone, 10) for phone in phones.values()] == [[2, 1], [3, 1], [4, 1]]
 
 
 def test_all_that_a_phone_is_ever_asked_or_told_is_a_closed_list_about_named_packages(
