@@ -1,0 +1,49 @@
+"""What the whole run says at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many generated phones there were per release and maker, and how many were unreadable.
+
+    The figures come with the tests' own reports, so that they also arrive from other processes.
+    """
+    counted: Counter[tuple[int, str, str]] = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, "when", "") != "call":
+            continue
+        for name, value in report.user_properties:
+            if name == "fleet":
+                api, maker, what, count = value
+                counted[api, maker, what] += count
+    if counted:
+        _print_fleet(terminalreporter, counted)
+
+
+def _print_fleet(out: Any, counted: Counter[tuple[int, str, str]]) -> None:
+    makers = sorted({maker for _, maker, _ in counted})
+    out.write_sep("-", "generated phones: cases of which unreadable; +cases that were cut, refused or forged")
+    out.write_line("API " + "".join(f"{maker:>14}" for maker in makers))
+    for api in sorted({api for api, _, _ in counted}):
+        out.write_line(f"{api:3} " + "".join(f"{_cell(counted, api, maker):>14}" for maker in makers))
+    totals = Counter[str]()
+    for (_, _, what), count in counted.items():
+        totals[what] += count
+    out.write_line(
+        f"{totals['sound']} sound, {totals['unreadable sound']} of them unreadable;"
+        f" {totals['spoilt']} spoilt, {totals['unreadable spoilt']} of them unreadable;"
+        f" compliant {totals['compliant']}, violating {totals['violating']}, ended exactly as before:"
+        f" {totals['restored']}"
+    )
+
+
+def _cell(counted: Counter[tuple[int, str, str]], api: int, maker: str) -> str:
+    sound, unread, spoilt, unread_too = (
+        counted[api, maker, what] for what in ("sound", "unreadable sound", "spoilt", "unreadable spoilt")
+    )
+    return f"{sound}/{unread} +{spoilt}/{unread_too}" if sound or spoilt else "."
