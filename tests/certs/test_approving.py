@@ -88,10 +88,10 @@ def test_numbers_that_cannot_work_are_refused(tmp_path: Path, approvers: int, th
 
 
 def test_approvers_may_bring_their_own_keys(tmp_path: Path) -> None:
-    keys = {name: spare_key(name).public_key for name in ("ada", "grace")}
+    keys = {name: spare_key(name).public_key for name in ("first", "second")}
     trust.create_repository(tmp_path / "t", NOW, approver_keys=keys)
-    trust.sign_policy(tmp_path / "t", policy_document(1), spare_key("ada"), NOW)
-    assert approve_with(tmp_path / "t", "grace").signed_by == ("ada", "grace")
+    trust.sign_policy(tmp_path / "t", policy_document(1), spare_key("first"), NOW)
+    assert approve_with(tmp_path / "t", "second").signed_by == ("first", "second")
     assert not list((tmp_path / "t/keys").glob("approver-*"))
 
 
@@ -100,9 +100,9 @@ def approve_with(folder: Path, name: str) -> trust.Draft:
 
 
 def test_one_key_under_two_names_is_one_approver(tmp_path: Path) -> None:
-    key = spare_key("ada").public_key
+    key = spare_key("first").public_key
     with pytest.raises(errors.RepositoryProblem, match="two keys"):
-        trust.create_repository(tmp_path / "t", NOW, approver_keys={"ada": key, "grace": key})
+        trust.create_repository(tmp_path / "t", NOW, approver_keys={"first": key, "second": key})
     assert not (tmp_path / "t").exists()
 
 

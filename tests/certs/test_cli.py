@@ -126,15 +126,17 @@ def test_exemptions_are_signed_by_the_same_command(
 def test_keys_made_elsewhere_and_encrypted(
     tmp_path: Path, policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("ada", "grace"):
+    for name in ("first", "second"):
         answers(monkeypatch, "secret\nsecret\n")
         assert main(["key", str(tmp_path / f"{name}.pem"), "--encrypt"]) == 0
     public = [
-        option for name in ("ada", "grace") for option in ("--approver-key", str(tmp_path / f"{name}.pub"))
+        option for name in ("first", "second") for option in ("--approver-key", str(tmp_path / f"{name}.pub"))
     ]
     assert main(["init", str(tmp_path / "t"), *public]) == 0
     answers(monkeypatch, "secret\n")
-    assert main(["sign", str(tmp_path / "t"), str(policy), "--key", str(tmp_path / "ada.pem"), "--yes"]) == 0
+    assert (
+        main(["sign", str(tmp_path / "t"), str(policy), "--key", str(tmp_path / "first.pem"), "--yes"]) == 0
+    )
 
 
 def test_a_wrong_passphrase_is_one_sentence(
