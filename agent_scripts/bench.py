@@ -31,12 +31,14 @@ _STYLES = {
 _HELD_BACK = {
     ReasonCode.EXEMPT: "this phone is exempt.",
     ReasonCode.CLOCK_UNTRUSTED: "this station's clock is not trusted; set it, connect to the server, check again.",
+    ReasonCode.LEDGER_MISSING: "the phone lost our ledger; connect to the server for its copy, check again.",
     ReasonCode.BUNDLE_TOO_OLD: "the bundle was not confirmed for too long; connect to the server, check again.",
 }
 
 _NOTICED = {
     ReasonCode.ENABLED_AGAIN: "was enabled again by the phone's user or somebody else",
     ReasonCode.RESET_BY_UPDATE: "runs again because it was updated or installed anew",
+    ReasonCode.USER_GONE: "is gone with its user, and with it what we had changed",
     ReasonCode.OWNER_ENABLES_AGAIN: f"was enabled again after each of {ROUNDS_LIMIT} rounds, so it is left on",
 }
 

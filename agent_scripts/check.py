@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from agent_scripts import exchange, ledger_steps
-from agent_scripts.errors import OwnerDeclined, PhoneError, PhoneNotProvisioned
+from agent_scripts import exchange, ledger_steps, lost_memory
+from agent_scripts.errors import AgentError, OwnerDeclined, PhoneError, PhoneNotProvisioned
 from agent_scripts.phone_connection import PhoneConnection
 from agent_scripts.report_writing import CheckRecord
 from agent_scripts.run import Run
 from agent_scripts.station import KnownPhone, Station
+from policy.coverage import has_vanished
 from policy.judgement import judge
 from policy.ledger import Ledger
 from policy.ledger_merge import MergedLedger, merge_ledgers
@@ -60,10 +61,13 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
     phone = _which_phone(run.station, reading, address)
     reading = _under_its_id(reading, phone.phone_id)
     on_phone, on_station = reading.memory.ledger, run.station.ledger(phone.phone_id)
-    on_server = await _server_ledger(run, phone.phone_id, reading)
+    on_server, server_asked = await _server_ledger(run, phone.phone_id, reading)
     merged = _merged(reading, on_phone, on_station, on_server)
     undisputed = ledger_steps.settled(merged.ledger, reading.observation)
     judgement = decide(run, reading, undisputed)
+    if not server_asked:
+        judgement = lost_memory.without_new_disabling(judgement)
+    undisputed = ledger_steps.without_vanished_users(undisputed, reading.observation)
     if run.bundle is not None and ReasonCode.OWNER_ENABLES_AGAIN in {r.code for r in judgement.reasons}:
         seen, number = reading.observation, run.bundle.number
         undisputed = ledger_steps.given_up(undisputed, seen, number, run.time.now)
@@ -74,7 +78,10 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
         reading=reading,
         judgement=judgement,
         ledger=ledger,
-        contradictions=merged.contradictions,
+        contradictions=(
+            *merged.contradictions,
+            *_forgotten(judgement, reading, (on_phone, on_station, on_server), server_asked),
+        ),
     )
     if not _may_act(reading):
         return replace(record, ledger=on_station or ledger)
@@ -82,6 +89,9 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
         # A ledger written now, here or there, would hide the contradiction from the next visit.
         as_it_was = ledger_steps.with_entries(ledger, ledger_steps.disputed(on_server, merged.ledger))
         return replace(record, ledger=as_it_was)
+    if not server_asked and not judgement.actions:
+        # Neither here nor in a report may what the server knows be overwritten by what this station happens to.
+        return replace(record, ledger=Ledger())
     own_word = ledger_steps.disputed(on_station, merged.ledger)
 
     def keep(ledger: Ledger) -> None:
@@ -92,6 +102,21 @@ async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Ju
     if ledger_steps.with_entries(ledger, own_word) != on_station:
         keep(ledger)
     return record
+
+
+def _forgotten(
+    judgement: Judgement, reading: exchange.Reading, memories: tuple[Ledger | None, ...], server_asked: bool
+) -> tuple[str, ...]:
+    """Return what a person has to decide because no ledger knows it; a damaged ledger may know, and is mended first."""
+    if reading.memory.problem:
+        return ()
+    return lost_memory.for_a_person(
+        judgement,
+        memories,
+        marker=reading.memory.marker,
+        api_level=reading.observation.api_level,
+        server_asked=server_asked,
+    )
 
 
 def _merged(reading: exchange.Reading, *memories: Ledger | None) -> MergedLedger:
@@ -141,11 +166,19 @@ def _under_its_id(reading: exchange.Reading, phone_id: PhoneId) -> exchange.Read
     return replace(reading, observation=replace(reading.observation, phone_id=phone_id))
 
 
-async def _server_ledger(run: Run, phone_id: PhoneId, reading: exchange.Reading) -> Ledger | None:
-    """Ask the server only when the phone itself remembers nothing: the straight path costs no request."""
+async def _server_ledger(
+    run: Run, phone_id: PhoneId, reading: exchange.Reading
+) -> tuple[Ledger | None, bool]:
+    """Return the server's ledger, and False where it was needed and could not be asked for.
+
+    It is needed only when the phone itself remembers nothing: the straight path costs no request.
+    """
     if reading.memory.ledger is not None or not reading.memory.marker:
-        return None
-    return await run.server_ledger(phone_id)
+        return None, True
+    try:
+        return await run.server_ledger(phone_id), True
+    except AgentError:
+        return None, False
 
 
 def _judged(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
@@ -155,7 +188,11 @@ def _judged(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
 
 
 def _judged_for_restoring(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
-    actions = tuple(Action(ActionKind.RESTORE, e.user, e.package, e.prior) for e in ledger.open_entries)
+    actions = tuple(
+        Action(ActionKind.RESTORE, e.user, e.package, e.prior)
+        for e in ledger.open_entries
+        if not has_vanished(reading.observation, e.user, e.package)
+    )
     if run.bundle is not None:
         return replace(judge(run.bundle, reading.observation, ledger, run.moment), actions=actions)
     reason = Reason(ReasonCode.PHONE_UNREADABLE, "no accepted bundle on this station: nothing was judged")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from policy.coverage import has_vanished
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.observation import EnabledState, Observation, PackageState
 from policy.undo import Undo, is_given_up, next_round, undo_of
@@ -54,12 +55,15 @@ def without_ended_disputes(
 ) -> Ledger | None:
     """Return a memory in which a dispute about an app that can run is closed: nothing is left to put back.
 
-    That is how a person settles a dispute: by the command that was listed for it.
+    That is how a person settles a dispute: by the command that was listed for it. A dispute about a user that
+    is gone has settled itself.
     """
     for entry in disputed(remembered, agreed):
         state = _state_of(entry, observation)
         if remembered is not None and state is not None and state.enabled.can_run:
             remembered = remembered.with_entry(replace(entry, state=EntryState.RESTORED))
+        elif remembered is not None and has_vanished(observation, entry.user, entry.package):
+            remembered = remembered.with_entry(replace(entry, state=EntryState.GONE))
     return remembered
 
 
@@ -70,6 +74,14 @@ def with_entries(ledger: Ledger, entries: Iterable[LedgerEntry]) -> Ledger:
     """
     for entry in entries:
         ledger = ledger.with_entry(entry)
+    return ledger
+
+
+def without_vanished_users(ledger: Ledger, observation: Observation) -> Ledger:
+    """Return the ledger with what was in users that the phone no longer has closed as gone."""
+    for entry in ledger.open_entries:
+        if has_vanished(observation, entry.user, entry.package):
+            ledger = ledger.with_entry(replace(entry, state=EntryState.GONE))
     return ledger
 
 

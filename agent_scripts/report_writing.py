@@ -19,7 +19,7 @@ from policy.report import ActionResult, Report, ReportedAction, ReportedApp, Rep
 from policy.verdict import ActionKind, Judgement, ManagedState, ReasonCode, Stage, Verdict
 
 _FINE = (ActionResult.DONE, ActionResult.ALREADY)
-HELD_BACK = frozenset((ReasonCode.CLOCK_UNTRUSTED, ReasonCode.BUNDLE_TOO_OLD))
+HELD_BACK = frozenset((ReasonCode.CLOCK_UNTRUSTED, ReasonCode.BUNDLE_TOO_OLD, ReasonCode.LEDGER_MISSING))
 """Why the station itself does not do what the stage asks for."""
 _AGENT_VERSION = version("curfew")  # looked up in files: once a process, not once a report
 

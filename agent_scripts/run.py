@@ -33,8 +33,8 @@ _REFRESH_BEFORE = timedelta(hours=6)
 class Run:
     """What one run of the agent knows before it meets a phone; the clock is read once, here.
 
-    ``server_ledger`` asks the server for a phone's last reported ledger and returns None when there is none
-    or the server is away.
+    ``server_ledger`` asks the server for a phone's last reported ledger and returns None when there is none; it
+    raises `AgentError` when the server cannot be asked.
     """
 
     station: Station
@@ -91,7 +91,7 @@ async def begin_run(station: Station, operator: str, language: str, warn: Callab
             return await asyncio.to_thread(client.ledger, phone_id)
         except AgentError as error:
             warn(f"The server's ledger of this phone could not be had: {error}")
-            return None
+            raise
 
     return Run(station, operator, clock.read(), accepted, language, server_ledger)
 

@@ -84,6 +84,17 @@ def state_of(observation: Observation, user: UserNumber, package: PackageName) -
     return reading.states.get(user)
 
 
+def has_vanished(observation: Observation, user: UserNumber, package: PackageName) -> bool:
+    """Whether the phone positively has no such user any more; Android gives its number to nobody else.
+
+    A number comes back after a factory reset only (COMMANDS.md 3.1), and that takes our marker away as well.
+    """
+    if observation.user(user) is not None or any(_spoiling(observation)):
+        return False
+    reading = observation.packages.get(package)
+    return reading is None or (not _fault(package, reading) and user not in reading.states)
+
+
 def _spoiling(observation: Observation) -> Iterator[Reason]:
     for text in observation.unreadable:
         yield Reason(ReasonCode.PHONE_UNREADABLE, text[:_DETAIL_MAX_LENGTH])

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from policy.coverage import Coverage, cover, managed_spots, state_of
+from policy.coverage import Coverage, cover, has_vanished, managed_spots, state_of
 from policy.document import Bundle
 from policy.ledger import Ledger, LedgerEntry
-from policy.names import UserNumber
+from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageState
 from policy.stage import stage_of
 from policy.undo import Undo, is_given_up, undo_of
@@ -98,7 +98,7 @@ def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Momen
         stage=case.stage,
         verdict=verdict,
         enforceable=verdict is not Verdict.UNREADABLE and not out_of_reach,
-        reasons=(*reasons, *out_of_reach, *_foreign_states(case), *restraints),
+        reasons=(*reasons, *out_of_reach, *_foreign_states(case), *_vanished(case), *restraints),
         findings=case.coverage.findings,
         managed=case.coverage.managed,
         actions=(*restore, *disable, *notify),
@@ -158,9 +158,32 @@ def _foreign_states(case: _Case) -> tuple[Reason, ...]:
         if state is not None:
             spots[entry.user, entry.package] = state
     return tuple(
-        Reason(ReasonCode.NOT_OURS, f"{package} in user {user} is in state {int(state.enabled)}")
+        Reason(
+            ReasonCode.NO_MEMORY
+            if is_unremembered(state, case.ledger, user, package)
+            else ReasonCode.NOT_OURS,
+            f"{package} in user {user} is in state {int(state.enabled)}",
+        )
         for (user, package), state in sorted(spots.items(), key=lambda item: item[0])
         if _is_foreign(state, case.ledger.entry(user, package))
+    )
+
+
+def is_unremembered(state: PackageState, ledger: Ledger, user: UserNumber, package: PackageName) -> bool:
+    """Whether the shell switched an app off and no entry tells whether that was us: a person has to decide.
+
+    Every adb user leaves the mark that we leave (COMMANDS.md 6.3), so it proves nothing.
+    """
+    off = state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell
+    return off and ledger.entry(user, package) is None
+
+
+def _vanished(case: _Case) -> tuple[Reason, ...]:
+    """Return what was lost with a user that is no longer on the phone: nothing is left to put back there."""
+    return tuple(
+        Reason(ReasonCode.USER_GONE, f"{entry.package} in user {entry.user}")
+        for entry in case.ledger.open_entries
+        if has_vanished(case.observation, entry.user, entry.package)
     )
 
 
@@ -191,6 +214,8 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
     for entry in sorted(case.ledger.open_entries, key=lambda entry: (entry.user, entry.package)):
         seen = _state_seen(case, entry)
         if seen is not None and _is_foreign(seen, entry):
+            continue
+        if has_vanished(case.observation, entry.user, entry.package):
             continue
         unmanaged = (entry.user, entry.package) not in spots and case.observation.user(entry.user) is not None
         if all_of_it or unmanaged:

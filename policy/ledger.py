@@ -18,6 +18,8 @@ class EntryState(Enum):
     DONE = "done"
     RESTORING = "restoring"
     RESTORED = "restored"
+    GONE = "gone"
+    """The user was removed from the phone, and what we had changed went with it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class LedgerEntry:
     @property
     def is_open(self) -> bool:
         """Whether something of ours may still be in force on the phone."""
-        return self.state is not EntryState.RESTORED
+        return self.state not in (EntryState.RESTORED, EntryState.GONE)
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,13 @@ class MergedLedger:
 def merge_ledgers(
     marker: str, phone: Ledger | None, station: Ledger | None, server: Ledger | None
 ) -> MergedLedger:
-    """Return one ledger: per entry the first source that has it, in the order phone, station, server.
+    """Return one ledger: per entry the phone's word, else the newer one of station and server.
 
     `marker` is the mark found on the phone now. A source with another one dates from before a factory reset
-    and is void; without a mark every source is. Only what is open can contradict: of an entry that the
-    leading source calls restored, and of restored entries elsewhere, there is nothing left to put back.
+    and is void; without a mark every source is. Where the phone forgot an entry, another station may have been
+    there after this one, so the later entry is believed, the station's if they are equally old. Only what is
+    open can contradict: of an entry that the leading source calls restored, and of restored entries elsewhere,
+    there is nothing left to put back.
     """
     sources = [
         (name, ledger)
@@ -41,7 +43,7 @@ def merge_ledgers(
     contradictions: list[str] = []
     for spot in spots:
         told = [(name, entry) for name, ledger in sources if (entry := ledger.entry(*spot)) is not None]
-        leading = told[0][1]
+        leading = told[0][1] if told[0][0] == "phone" else max((e for _, e in told), key=lambda e: e.at)
         still_open = [(name, entry) for name, entry in told if entry.is_open]
         if leading.is_open and len({entry.prior for _, entry in still_open}) > 1:
             contradictions.append(_contradiction(*spot, still_open))

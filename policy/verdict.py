@@ -44,6 +44,9 @@ class ReasonCode(Enum):
     RESET_BY_UPDATE = "reset_by_update"
     OWNER_ENABLES_AGAIN = "owner_enables_again"
     NOT_OURS = "not_ours"
+    NO_MEMORY = "no_memory"
+    LEDGER_MISSING = "ledger_missing"
+    USER_GONE = "user_gone"
     JUDGEMENT_FAILED = "judgement_failed"
 
 

@@ -75,6 +75,19 @@ REASONS: Mapping[ReasonCode, Word] = {
         "An app was enabled again after each of three rounds, so it is left on; the mail side must block.",
     ),
     ReasonCode.NOT_OURS: Word("not ours", "", "An app was disabled by somebody else; it is left as it is."),
+    ReasonCode.NO_MEMORY: Word(
+        "no memory",
+        "unsure",
+        "An app was switched off over adb and no ledger tells whether that was us; a person has to decide.",
+    ),
+    ReasonCode.LEDGER_MISSING: Word(
+        "ledger missing",
+        "unsure",
+        "The phone lost its ledger and the station could not ask the server, so nothing new was disabled.",
+    ),
+    ReasonCode.USER_GONE: Word(
+        "user gone", "", "A user was removed from the phone, and what we had changed there went with it."
+    ),
     ReasonCode.JUDGEMENT_FAILED: Word(
         "judgement failed", "unsure", "Judging failed inside Curfew; send the report id to its makers."
     ),
@@ -125,6 +138,7 @@ ENTRY_STATES: Mapping[EntryState, Word] = {
         "restoring", "unsure", "Written down before restoring; a check will finish it."
     ),
     EntryState.RESTORED: Word("put back", "good"),
+    EntryState.GONE: Word("gone with its user"),
 }
 
 ALARMS: Mapping[AlarmKind, Word] = {

@@ -10,8 +10,8 @@ import pytest
 from policy.document import PlaceKind, Policy
 from policy.ledger import EntryState, LedgerEntry
 from policy.names import PackageName, UserNumber
-from policy.observation import EnabledState, Observation, PackageReading, PackageState
-from policy.verdict import Action, ActionKind, ReasonCode, Stage, Verdict
+from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
+from policy.verdict import Action, ActionKind, Reason, ReasonCode, Stage, Verdict
 from tests.policy.bench import (
     BEFORE,
     DEFAULT,
@@ -41,6 +41,7 @@ from tests.policy.bench import (
     managed_in,
     phone,
     policy,
+    reading,
     restored,
 )
 
@@ -49,6 +50,7 @@ VIOLATING = phone(PERSONAL, WORK, packages={OUTLOOK: {U10: OURS}, LYNC: {U10: OU
 UNREADABLE = replace(VIOLATING, unreadable=("timeout",))
 HELD = ledger(entry(), entry(package=LYNC, prior=ENABLED))
 BOTH = [(10, LYNC), (10, OUTLOOK)]
+USER_77 = User(UserNumber(77), UserKind.OTHER)
 
 
 def test_a_compliant_phone_gets_every_app_back_in_exactly_its_former_state() -> None:
@@ -163,7 +165,7 @@ def test_what_the_ledger_does_not_hold_is_never_restored() -> None:
     judgement = judged(COMPLIANT)
 
     assert judgement.actions == ()
-    assert ReasonCode.NOT_OURS in codes(judgement)
+    assert ReasonCode.NO_MEMORY in codes(judgement)
 
 
 @pytest.mark.parametrize(
@@ -255,10 +257,42 @@ class TestNoLongerManaged:
 
         assert restored(judged(VIOLATING, holding=ledger(stranger))) == []
 
-    def test_a_user_that_is_no_more_is_closed_once_the_phone_complies(self) -> None:
+    @pytest.mark.parametrize("seen", [COMPLIANT, VIOLATING], ids=["compliant", "violating"])
+    def test_what_was_in_a_user_that_is_no_more_is_said_and_not_restored(self, seen: Observation) -> None:
         stranger = LedgerEntry(UserNumber(77), OUTLOOK, DEFAULT, EntryState.DONE, 1, BEFORE)
 
-        assert restored(judged(COMPLIANT, holding=ledger(stranger))) == [(77, OUTLOOK)]
+        judgement = judged(seen, holding=ledger(stranger))
+
+        assert restored(judgement) == []
+        assert Reason(ReasonCode.USER_GONE, f"{OUTLOOK} in user 77") in judgement.reasons
+
+    def test_a_user_is_not_taken_for_gone_while_its_app_is_still_named(self) -> None:
+        stranger = LedgerEntry(UserNumber(77), OUTLOOK, DEFAULT, EntryState.DONE, 1, BEFORE)
+        seen = phone(PERSONAL, WORK, packages={OUTLOOK: reading(OUTLOOK, [PERSONAL, WORK, USER_77], {})})
+
+        assert restored(judged(seen, at=END, holding=ledger(stranger))) == [(77, OUTLOOK)]
+
+    def test_a_user_is_not_taken_for_gone_on_an_unreadable_phone(self) -> None:
+        stranger = LedgerEntry(UserNumber(77), OUTLOOK, DEFAULT, EntryState.DONE, 1, BEFORE)
+
+        assert restored(judged(UNREADABLE, at=END, holding=ledger(stranger))) == [(77, OUTLOOK)]
+
+
+class TestNoMemory:
+    def test_an_app_that_the_shell_switched_off_without_any_ledger_is_left_to_a_person(self) -> None:
+        judgement = judged(phone(PERSONAL, WORK, packages={OUTLOOK: {U10: OURS}}))
+
+        assert judgement.actions == ()
+        assert Reason(ReasonCode.NO_MEMORY, f"{OUTLOOK} in user 10 is in state 3") in judgement.reasons
+
+    def test_an_app_that_we_put_back_and_another_adb_user_switched_off_is_not_ours(self) -> None:
+        seen = phone(PERSONAL, WORK, packages={OUTLOOK: {U10: OURS}})
+
+        judgement = judged(seen, holding=ledger(entry(state=EntryState.RESTORED)))
+
+        assert judgement.actions == ()
+        assert ReasonCode.NOT_OURS in codes(judgement)
+        assert ReasonCode.NO_MEMORY not in codes(judgement)
 
 
 def test_restoring_comes_before_anything_else_is_done() -> None:

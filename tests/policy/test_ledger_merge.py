@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from policy.errors import InvalidDocument
 from policy.ledger import EntryState, Ledger
 from policy.ledger_merge import MergedLedger, merge_ledgers
 from policy.observation import EnabledState
-from tests.policy.bench import DEFAULT, ENABLED, LYNC, MARKER, OUTLOOK, U0, U10, entry, ledger
+from tests.policy.bench import DEADLINE, DEFAULT, ENABLED, LYNC, MARKER, OUTLOOK, U0, U10, entry, ledger
 
 OTHER_MARKER = "a94e11"
 
@@ -114,6 +115,26 @@ def test_different_progress_is_no_contradiction() -> None:
     merged = merge_ledgers(MARKER, ledger(entry(state=EntryState.INTENDED)), ledger(entry()), ledger(entry()))
 
     assert merged == MergedLedger(ledger(entry(state=EntryState.INTENDED)))
+
+
+class TestWhereThePhoneForgot:
+    OLDER = replace(entry(state=EntryState.RESTORED), at=DEADLINE)
+    NEWER = replace(entry(), at=DEADLINE + timedelta(days=1))
+
+    def test_another_station_may_have_been_there_later(self) -> None:
+        merged = merge_ledgers(MARKER, None, ledger(self.OLDER), ledger(self.NEWER))
+
+        assert merged == MergedLedger(ledger(self.NEWER))
+
+    def test_this_station_may_have_been_there_later(self) -> None:
+        merged = merge_ledgers(MARKER, None, ledger(self.NEWER), ledger(self.OLDER))
+
+        assert merged == MergedLedger(ledger(self.NEWER))
+
+    def test_what_the_phone_remembers_is_believed_whatever_its_time(self) -> None:
+        merged = merge_ledgers(MARKER, ledger(self.OLDER), ledger(self.NEWER), ledger(self.NEWER))
+
+        assert merged == MergedLedger(ledger(self.OLDER))
 
 
 class TestLedger:
