@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,6 @@ from dataclasses import asdict
 from typing import Any
 
 from agent_scripts.virtual_phone.android_state import (
-    FIRST_CHANGE_MS,
     AndroidPackage,
     AndroidState,
     AndroidUser,
@@ -122,13 +122,14 @@ class AndroidModel:
             if known is None:
                 known = AndroidPackage(package, app_id=self._free_app_id())
                 data.packages[package] = known
+            known.installed_ms = self._clock_ms()
             for name, value in details.items():
                 setattr(known, name, value)
             known.users[user] = PackageInUser(
                 installed=True,
                 enabled=0,
                 suspenders=known.in_user(user).suspenders,
-                first_install_ms=known.in_user(user).first_install_ms or FIRST_CHANGE_MS,
+                first_install_ms=known.in_user(user).first_install_ms or self._clock_ms(),
             )
             self.note_change(user, package)
 
@@ -286,6 +287,10 @@ class AndroidModel:
         if known is None or user not in known.users:
             raise NoSuchState(f"user {user} has no {package}; install it first")
         return known.users[user]
+
+    def _clock_ms(self) -> int:
+        """Return what the phone's own clock shows, in milliseconds since 1970."""
+        return int((time.time() + self.data.clock_offset_s) * 1000)
 
     def _free_app_id(self) -> int:
         return max((package.app_id for package in self.data.packages.values()), default=10_100) + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from agent_scripts.virtual_phone import VirtualPhone
@@ -122,6 +124,17 @@ def test_in_a_car_the_current_user_is_not_0() -> None:
     assert ask(model, "dumpsys user").out.startswith("Current user: 10\n")
     assert ask(model, "am get-current-user").out == "10\n"
     assert "    Type: android.os.usertype.system.HEADLESS\n" in ask(model, "dumpsys user").out
+
+
+def test_an_update_is_dated_by_the_phones_own_clock() -> None:
+    model = made("pixel-14")
+    model.set_clock(-10 * 365 * 24 * 3600)
+    before = ask(model, "dumpsys package " + OUTLOOK).out
+    model.update(10, OUTLOOK)
+    after = ask(model, "dumpsys package " + OUTLOOK).out
+    year = datetime.now(UTC).year - 10
+    assert "    lastUpdateTime=2024-" in before
+    assert f"    lastUpdateTime={year}-" in after or f"    lastUpdateTime={year + 1}-" in after
 
 
 # Layouts of users --------------------------------------------------------------------------------------------
