@@ -55,6 +55,8 @@ class CheckRecord:
             return ExitCode.NOT_DONE
         if self.judgement.stage is Stage.LIFTED:
             return ExitCode.COMPLIANT
+        if self.judgement.verdict is Verdict.VIOLATING and self.judgement.stage is not Stage.ENFORCE:
+            return ExitCode.VIOLATING
         if self.judgement.verdict is Verdict.VIOLATING:
             held_back = any(reason.code in HELD_BACK for reason in self.judgement.reasons)
             reached = self.judgement.enforceable and not (held_back and self._still_runs)

@@ -56,7 +56,8 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
         try:
             async with connected(visitor.station, address, visitor.plain_tcp) as connection:
                 record = await visit(run, connection, address)
-            row = row_of(record, keep_report(run, record))
+            # In a thread: one phone's slow disk must not hold up the exchanges of the others.
+            row = row_of(record, await asyncio.to_thread(keep_report, run, record))
         except (PhoneError, StationError) as error:
             # A file of one phone that cannot be read or written must not cost the others their check.
             known = visitor.station.phone_at(address)
