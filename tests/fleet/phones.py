@@ -5,7 +5,7 @@ A case is named by its seed, so that one that failed can be run again alone: ``C
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from random import Random
@@ -60,6 +60,15 @@ _FORGED_NAMES = (
 """Names of people that imitate what the phone prints of its users."""
 
 
+_CLOCKS_S = (0, 0, 0, -3 * 365 * 86_400, 2 * 365 * 86_400, 4_000)
+_REFUSALS = (
+    "Failed to change state of package: x\n",
+    "cmd: Failure calling service package: Failed transaction (2147483646)\n",
+    "\nException occurred while executing 'disable-user':\njava.lang.SecurityException: No.\n\tat a.b(C.java:1)\n",
+    "",
+)
+
+
 class Mishap(Enum):
     """What spoils the reading of a phone."""
 
@@ -71,6 +80,8 @@ class Mishap(Enum):
     OWNERS = "the owners cannot be dumped"
     BANNED = "one banned app cannot be dumped"
     MANAGED = "one managed app cannot be dumped"
+    VERB = "disabling is refused"
+    MISREPORTED = "disabling works and is reported as failed"
     NAME = "a user's name imitates other lines"
     FORGED = "a message beside a banned app imitates its state"
 
@@ -101,13 +112,12 @@ class Case:
     policy: Policy
     mishap: Mishap = Mishap.NONE
     cut_at: int = 0
+    refusal: str = ""
     spoilt: str = ""
     """The package a mishap is about."""
     later: Later = Later.NOTHING
     checked_between: bool = False
     """Whether a check comes between what happens later and the end of the measure."""
-    forged_user: int = 0
-    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def drawn(cls, api: int, number: int) -> Case:
@@ -127,6 +137,10 @@ class Case:
             faults.refuse("dumpsys", "device_policy", text=missing.format("device_policy"), exit_code=0)
         elif self.mishap in (Mishap.BANNED, Mishap.MANAGED):
             faults.refuse("dumpsys", "package", self.spoilt, text=missing.format("package"), exit_code=0)
+        elif self.mishap is Mishap.VERB:
+            faults.refuse("disable-user", text=self.refusal, exit_code=255)
+        elif self.mishap is Mishap.MISREPORTED:
+            faults.misreport("disable-user", text=self.refusal, exit_code=255)
 
 
 class _Drawing:
@@ -152,9 +166,10 @@ class _Drawing:
             current_user=10 if layout == "car" else 0,
         )  # fmt: skip
         case = Case(self._name, self._api, self._maker, layout, phone.build(), self._policy())
+        case.model.data.clock_offset_s = self._dice.choice(_CLOCKS_S)
         self._touch_apps(case)
         self._spoil(case)
-        if case.mishap is Mishap.NONE:
+        if case.mishap in (Mishap.NONE, Mishap.MISREPORTED):
             case.later = self._dice.choice(list(Later)) if self._often(0.6) else Later.NOTHING
             case.checked_between = case.later in (Later.ENABLED, Later.UPDATED) and self._often(0.5)
         return case
@@ -235,7 +250,7 @@ class _Drawing:
 
     def _person(self, number: int, kind: str) -> Person:
         apps = {CANARY_APP: 0} if number == 0 else {}
-        apps |= {package: 0 for package in BANNED if self._often(0.2)}
+        apps |= {package: 0 for package in BANNED if self._often(0.25)}
         managed = kind in ("profile.MANAGED", "full.SYSTEM")
         apps |= {package: 0 for package in MANAGED if self._often(0.8 if managed else 0.2)}
         return Person(number, self._dice.choice(_NAMES), kind, flags_of(self._api, kind), apps)
@@ -307,6 +322,7 @@ class _Drawing:
             return
         case.mishap = self._dice.choice(list(Mishap))
         case.cut_at = self._dice.randrange(0, 30_000)
+        case.refusal = self._dice.choice(_REFUSALS)
         case.spoilt = self._dice.choice(MANAGED if case.mishap is Mishap.MANAGED else BANNED)
         if case.mishap is Mishap.FORGED:
             self._forge(case)

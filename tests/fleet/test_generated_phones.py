@@ -70,7 +70,7 @@ class Life:
         if self.case.mishap in _MAY_BE_UNREAD:
             return self._spoilt()
         first = self._checked("first check")
-        if self.case.mishap is Mishap.NONE and self.truth.disabled:
+        if self.truth.disabled:
             self._happen()
             self._ended_both_ways()
         return first

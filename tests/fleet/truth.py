@@ -47,7 +47,7 @@ class Truth:
         """The verdict, if everything that was not spoilt is read rightly."""
         if self.mishap in _GLOBAL:
             return UNREADABLE
-        if self.policy.managed and not self._in_use() and self.mishap is not Mishap.MANAGED:
+        if self.policy.managed and not self._in_use() and not self._unread_spots():
             return COMPLIANT
         spoilt = self.spoilt if self.mishap is Mishap.BANNED else ""
         if any(self._present(number, p) for p in BANNED if p != spoilt for number in self._counting()):
@@ -57,7 +57,7 @@ class Truth:
     @property
     def enforceable(self) -> bool:
         """Whether disabling could reach every managed app in use."""
-        if self.verdict == UNREADABLE or (self.mishap is Mishap.MANAGED and self._spots()):
+        if self.verdict == UNREADABLE or self._unread_spots():
             return False
         return not any(
             self._closed(number)
@@ -107,10 +107,14 @@ class Truth:
             (n, app.package) for app in self.policy.managed for n in sorted(places) if places[n] in app.places
         ]
 
+    def _unread_spots(self) -> list[Spot]:
+        """Where the managed app lives that cannot be dumped."""
+        return [spot for spot in self._spots() if self.mishap is Mishap.MANAGED and spot[1] == self.spoilt]
+
     def _in_use(self) -> list[Spot]:
-        """Managed apps in their places that their person can see; an unread one is left to the caller."""
-        unread = self.spoilt if self.mishap is Mishap.MANAGED else ""
-        states = [(spot, self._state(*spot)) for spot in self._spots() if spot[1] != unread]
+        """Managed apps in their places that were read and that their person can see."""
+        unread = self._unread_spots()
+        states = [(spot, self._state(*spot)) for spot in self._spots() if spot not in unread]
         return [spot for spot, s in states if s.installed and not s.hidden and not s.archived]
 
     def _state(self, number: int, package: str) -> PackageInUser:
@@ -123,6 +127,8 @@ class Truth:
     def _refused(self, number: int, package: str) -> bool:
         """Whether Android or the maker keeps this app on whatever the shell says (COMMANDS.md 6.2)."""
         data = self.model.data
+        if self.mishap is Mishap.VERB:
+            return True
         withdrawn = data.api >= 30 and f"{number}:{package}" in data.user_control_disabled
         return withdrawn or (data.packages[package].system and data.maker in ("xiaomi", "vivo"))
 
