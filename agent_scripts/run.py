@@ -11,7 +11,7 @@ from agent_scripts.durable_file import write_durably
 from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.report_writing import CheckRecord, report_of
 from agent_scripts.sender import SendResult, send_spool
-from agent_scripts.server_client import ServerClient
+from agent_scripts.server_client import ServerClient, ServerStatus
 from agent_scripts.spool import Spool
 from agent_scripts.station import Station
 from agent_scripts.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment
@@ -78,7 +78,7 @@ async def begin_run(station: Station, operator: str, language: str, warn: Callab
     try:
         status = await asyncio.to_thread(client.status)
         clock.confirm(status.server_time)
-        if _is_due(accepted, status.bundle_number, clock.read()):
+        if _is_due(accepted, status, clock.read()):
             accepted = await asyncio.to_thread(trust.refresh, clock.read().now)
     except ServerError as error:
         going_on = f"bundle {accepted.bundle.number}" if accepted else "no bundle: nothing is judged"
@@ -101,10 +101,11 @@ def trust_client(station: Station, client: ServerClient) -> TrustClient:
     return TrustClient(station.trust_folder, client.fetch, f"{station.server_url}/trust", write=write_durably)
 
 
-def _is_due(accepted: AcceptedBundle | None, newest: int, time: TrustedMoment) -> bool:
+def _is_due(accepted: AcceptedBundle | None, newest: ServerStatus, time: TrustedMoment) -> bool:
     return (
         accepted is None
-        or newest != accepted.bundle.number
+        or newest.bundle_number != accepted.bundle.number
+        or newest.fleet_number != accepted.bundle.fleet.number
         or time.now > accepted.timestamp_expires - _REFRESH_BEFORE
     )
 

@@ -74,6 +74,7 @@ class ServerStatus:
 
     server_time: datetime
     bundle_number: int
+    fleet_number: int
     next_contact_s: int
     demo: bool
 
@@ -88,11 +89,12 @@ class ServerClient:
         self._link = ServerLink(station.server_url, station.authority_pem, pause)
 
     def status(self) -> ServerStatus:
-        """Return the server's time and its newest bundle number."""
+        """Return the server's time and the numbers of its newest bundle and exemptions."""
         told = _understood(self._link.ask("GET", f"{_API}/status"))
         return ServerStatus(
             server_time=_time(told),
             bundle_number=_field(told, "bundle_number", int),
+            fleet_number=_field(told, "fleet_number", int),
             next_contact_s=_field(told, "next_contact_s", int),
             demo=_field(told, "demo", bool),
         )

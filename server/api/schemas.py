@@ -60,6 +60,7 @@ class StatusSchema(Schema):
 
     server_time = fields.String(required=True, metadata={"format": "date-time"})
     bundle_number = fields.Integer(required=True, metadata={"description": "0 before the first publication"})
+    fleet_number = fields.Integer(required=True, metadata={"description": "of the newest exemptions"})
     next_contact_s = fields.Integer(required=True)
     demo = fields.Boolean(required=True)
 

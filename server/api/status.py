@@ -32,6 +32,7 @@ def status_now(session: Session, now: datetime) -> dict[str, Any]:
     return {
         "server_time": written(now),
         "bundle_number": newest.number,
+        "fleet_number": bundle.fleet.number if bundle else 0,
         "next_contact_s": int(interval.total_seconds()),
         "demo": newest.demo,
     }

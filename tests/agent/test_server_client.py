@@ -33,7 +33,7 @@ from tests.agent.small_server import (
 )
 
 PHONE = PhoneId("6d1b4c8e-2d5e-4f0a-9d3c-0f1e2d3c4b5a")
-STATUS: dict[str, Any] = {"bundle_number": 3, "next_contact_s": 900, "demo": True}
+STATUS: dict[str, Any] = {"bundle_number": 3, "fleet_number": 2, "next_contact_s": 900, "demo": True}
 
 
 def client_of(station: Station, pauses: list[float] | None = None) -> ServerClient:

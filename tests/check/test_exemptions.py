@@ -1,0 +1,34 @@
+"""An exemption reaches a phone at its next check, without a new policy."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import certs.cli
+from agent_scripts.station import Station
+from tests.check.office import LYNC, OUTLOOK, Office
+
+
+def test_an_exempt_phone_gets_its_apps_back_at_the_next_check(office: Office) -> None:
+    office.at(hours=3)
+    with office.phone("tiktok-personal") as phone:
+        bench = office.new_bench()
+        address = bench.provision(phone)
+        bench.check()
+        assert [phone.model.state(10, package).enabled for package in (OUTLOOK, LYNC)] == [3, 3]
+        known = Station.open(bench.folder, office.story_clock).phone_at(address)
+        assert known is not None
+        until = office.begun + timedelta(days=1)
+        fleet = office.folder / "fleet.json"
+        exemption = {"phone_id": known.phone_id, "until": f"{until:%Y-%m-%dT%H:%M:%SZ}", "reason": "on_duty"}
+        fleet.write_text(json.dumps({"kind": "curfew-fleet", "number": 1, "exemptions": [exemption]}))
+        key = str(office.trust / "keys" / "fleet.pem")
+        assert certs.cli.main(["sign", str(office.trust), str(fleet), "--key", key, "--yes"]) == 0
+        assert certs.cli.main(["publish", str(office.trust)]) == 0
+        office.server("publish", str(office.trust), configured=True)
+
+        _, rows = bench.check()
+
+        assert [phone.model.state(10, package).enabled for package in (OUTLOOK, LYNC)] == [0, 1]
+        assert "exempt" in rows[0]["next_step"]
