@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from agent_scripts.virtual_phone import (
     activity_verbs,
+    package_enabling,
     package_listing,
     package_state,
     small_services,
@@ -13,7 +14,8 @@ from agent_scripts.virtual_phone import (
 )
 from agent_scripts.virtual_phone.answers import Answer, Call, Thrown, thrown_answer
 from agent_scripts.virtual_phone.model import AndroidModel
-from agent_scripts.virtual_phone.package_dump import dump_all, dump_changes, dump_checkin, dump_package
+from agent_scripts.virtual_phone.package_dump import dump_all, dump_package
+from agent_scripts.virtual_phone.package_short_dumps import dump_changes, dump_checkin
 from agent_scripts.virtual_phone.policy_texts import dump_device_policy
 from agent_scripts.virtual_phone.user_texts import dump_users
 
@@ -24,7 +26,7 @@ _NO_SERVICE = (
 )
 _SERVICES = ("SurfaceFlinger", "activity", "device_policy", "notification", "package", "settings", "user")
 _PM_ONLY = frozenset(
-    {*package_state.STATES, "hide", "unhide", "clear", "create-user", "remove-user", "get-max-users"}
+    {*package_enabling.STATES, "hide", "unhide", "clear", "create-user", "remove-user", "get-max-users"}
 )
 _PM_LACKS = frozenset({"suspend", "unsuspend", "install-existing"})
 _PM_USAGE = """\
@@ -40,7 +42,7 @@ pm install: install a single legacy package
 _FORWARDED_BY_PM = frozenset({"list", "uninstall"})
 
 PACKAGE_VERBS: dict[str, Verb] = {
-    **dict.fromkeys(package_state.STATES, package_state.run_set_enabled),
+    **dict.fromkeys(package_enabling.STATES, package_enabling.run_set_enabled),
     **dict.fromkeys(("suspend", "unsuspend"), package_state.run_suspend),
     **dict.fromkeys(("hide", "unhide"), lambda call, _: package_state.run_hide(call)),
     "list": lambda call, _: package_listing.run_list(call),

@@ -1,4 +1,4 @@
-"""The text of ``dumpsys package`` (COMMANDS.md 5): for one package, for all, ``--checkin`` and ``changes``."""
+"""The text of ``dumpsys package``, for one package and for all (COMMANDS.md 5)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from agent_scripts.virtual_phone.android_state import (
     PackageInUser,
 )
 from agent_scripts.virtual_phone.model import AndroidModel
+from agent_scripts.virtual_phone.package_short_dumps import dump_changes, unknown_package
 from agent_scripts.virtual_phone.package_surroundings import (
     CANARY_APP,
     dexopt,
@@ -26,11 +27,6 @@ _DANGEROUS = (
     " BLUETOOTH_CONNECT POST_NOTIFICATIONS READ_MEDIA_IMAGES READ_MEDIA_VIDEO NEARBY_WIFI_DEVICES"
 )
 _INSTALL = ("INTERNET", "ACCESS_NETWORK_STATE", "WAKE_LOCK", "VIBRATE", "FOREGROUND_SERVICE", "USE_BIOMETRIC")
-
-
-def unknown_package(name: str) -> str:
-    """Return the dump of a package that the device does not know."""
-    return f"Unable to find package: {name}\n"
 
 
 def dump_package(model: AndroidModel, name: str) -> str:
@@ -66,58 +62,6 @@ def dump_all(model: AndroidModel) -> str:
 def _indented(model: AndroidModel, text: str) -> str:
     blanks = model.maker.dump_indent
     return "".join(blanks + line if line.strip() else line for line in text.splitlines(True))
-
-
-def dump_changes(model: AndroidModel) -> str:
-    """Return ``dumpsys package changes`` (COMMANDS.md 15)."""
-    with model.lock:
-        lines = ["Package Changes:\n", f"  Sequence number={model.data.change_number}\n"]
-        for user in sorted(model.data.changes):
-            lines.append(f"  User {user}:\n")
-            lines += [f"    seq={number}, package={name}\n" for number, name in model.data.changes[user]]
-        return "".join(lines)
-
-
-def dump_checkin(model: AndroidModel, name: str) -> str:
-    """Return ``dumpsys package --checkin NAME`` (COMMANDS.md 5.4; the form of 35 and 36 is taken from 34)."""
-    with model.lock:
-        package = model.data.packages.get(name)
-        if package is None:
-            return f"vers,1\n{unknown_package(name)}"
-        release = model.release
-        fields = [name, str(package.app_id), str(package.version_code)]
-        if not release.install_times_per_user:
-            fields.append(str(package.installed_ms))
-        fields += [str(package.installed_ms), package.installer or "?"]
-        if release.install_times_per_user:
-            fields.append("0")
-        lines = ["vers,1", "pkg," + ",".join(fields), f"pkg-splt,{_splits(package)[0]},0"]
-        lines += [_checkin_user(model, package, number) for number in sorted(model.data.users)]
-        return "\n".join(lines) + "\n"
-
-
-def _checkin_user(model: AndroidModel, package: AndroidPackage, number: int) -> str:
-    state = package.in_user(number)
-    letters = "".join(
-        yes if value else no
-        for yes, no, value in (
-            ("I", "i", state.installed),
-            ("B", "b", state.hidden),
-            ("SU", "su", state.suspended),
-            ("S", "s", state.stopped),
-            ("L", "l", not state.not_launched),
-            ("IA", "ia", False),
-        )
-    )
-    release = model.release
-    if release.api >= 28:
-        letters += "vpiha"
-    line = f"pkg-usr,{number},{letters},{state.enabled},{state.last_disabled_caller or '?'}"
-    if release.api >= 28:
-        line += ","
-    if release.install_times_per_user:
-        line += f"{state.first_install_ms},"
-    return line
 
 
 def _block(model: AndroidModel, package: AndroidPackage, indent: str) -> str:
