@@ -17,6 +17,7 @@ import pytest
 
 from agent_scripts.adb_keys import AdbKeys
 from agent_scripts.virtual_phone.releases import RELEASES
+from tests.fleet.drawing import drawn
 from tests.fleet.phones import BANNED, Case, Later, Mishap
 from tests.fleet.station import Checked, TestBench
 from tests.fleet.truth import UNREADABLE, Truth, managed_states, snapshot
@@ -33,7 +34,7 @@ def test_verdict_enforceability_and_end_state_are_the_truth(
     failures = []
     with TestBench.opened(api, tmp_path / "phone", adb_keys) as bench:
         for number in range(CASES):
-            case = Case.drawn(api, number)
+            case = drawn(api, number)
             try:
                 life = Life(bench, case)
                 verdict = life.lived()
