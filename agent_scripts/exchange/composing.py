@@ -20,7 +20,7 @@ def composed(mark: str, parts: Iterable[str], values: Iterable[str], last: str) 
     A file set up by the exchange is nobody else's (umask), and bytes are bytes in every filter (LC_ALL).
     """
     head = ("umask 077", "LC_ALL=C", "export LC_ALL", f"mark={checked_mark(mark)}", f"folder={FOLDER}")
-    return "\n".join((*head, *values, *(_functions(part) for part in ("frame", "cut", *parts)), last)) + "\n"
+    return "\n".join((*head, *values, *(functions(part) for part in ("frame", "cut", *parts)), last)) + "\n"
 
 
 def quoted(text: str) -> str:
@@ -30,8 +30,8 @@ def quoted(text: str) -> str:
 
 
 @cache
-def _functions(part: str) -> str:
-    """Return a file without its comments: they would travel to every phone at every check."""
+def functions(part: str) -> str:
+    """Return the functions of one file in `on_phone` without comments: they would travel to every phone at every check."""
     text = files("agent_scripts.on_phone").joinpath(f"{part}.sh").read_text("utf-8")
     lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     return "\n".join(line.removeprefix("    ") for line in lines)

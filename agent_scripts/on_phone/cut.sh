@@ -119,6 +119,8 @@ s/^[[:blank:]]*Profile Owner (User \([0-9]\{1,9\}\)):[[:space:]]*\$/profile \1/p
 s/^[[:blank:]]*admin=ComponentInfo{\([A-Za-z0-9._]\{1,250\}\)\/.*/name \1/p
 s/^[[:blank:]]*package=\([A-Za-z0-9._]\{1,250\}\)[[:space:]]*\$/name \1/p
 s/^[[:blank:]]*User ID: \([0-9]\{1,9\}\)[[:space:]]*\$/id \1/p
+s/^[[:blank:]]*isOrganizationOwnedDevice=\(true\)[[:space:]]*\$/company \1/p
+s/^[[:blank:]]*isOrganizationOwnedDevice=\(false\)[[:space:]]*\$/company \1/p
 s/^[[:blank:]]*Enabled Device Admins (User .*/admins/p
 s/^[[:space:]]*\$/blank/p
 b
@@ -141,7 +143,7 @@ cut_foreign_owners() {
         esac
         case $owner_word in
             blank) ;;
-            name | id) [ -z "$owner_open" ] || echo "$owner_word $owner_rest" ;;
+            name | id | company) [ -z "$owner_open" ] || echo "$owner_word $owner_rest" ;;
             error) printf '%s\n' "$owner_word $owner_rest" ;;
             *) echo "$owner_word${owner_rest:+ $owner_rest}" ;;
         esac
