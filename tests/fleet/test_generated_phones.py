@@ -18,12 +18,14 @@ import pytest
 from agent_scripts.adb_keys import AdbKeys
 from agent_scripts.virtual_phone.releases import RELEASES
 from tests.fleet.drawing import drawn
-from tests.fleet.phones import BANNED, Case, Later, Mishap
+from tests.fleet.phones import BANNED, MANAGED, Case, Later, Mishap
 from tests.fleet.station import Checked, TestBench
 from tests.fleet.truth import UNREADABLE, Truth, managed_states, snapshot
 
 CASES = int(os.environ.get("CURFEW_FLEET_CASES", "20"))
 _MAY_BE_UNREAD = (Mishap.CUT, Mishap.TIMEOUT, Mishap.FORGED, Mishap.NAME)
+
+_SPOIL_READING = (*_MAY_BE_UNREAD, Mishap.USERS, Mishap.LIST, Mishap.OWNERS, Mishap.BANNED, Mishap.MANAGED)
 
 
 @pytest.mark.parametrize("api", list(RELEASES))
@@ -89,9 +91,14 @@ class Life:
 
     def _checked(self, when: str) -> str:
         verdict, enforceable = self.truth.verdict, self.truth.enforceable
+        users = self.truth.users()
+        states = {package: self.truth.states(package) for package in (*BANNED, *MANAGED)}
         wanted = self.truth.after_enforcing()
         checked = self.bench.check(self.case.policy)
         judged = checked.judgement
+        if self.case.mishap not in _SPOIL_READING:
+            assert _users_read(checked) == users, f"{when}: read {_users_read(checked)}"
+            assert _states_read(checked) == states, f"{when}: read {_states_read(checked)}"
         why = f"{when}: {[f'{r.code.value} {r.detail}' for r in judged.reasons]}"
         assert judged.verdict.value == verdict, f"said {judged.verdict.value}, is {verdict}; {why}"
         assert judged.enforceable == enforceable, f"said enforceable={judged.enforceable}; {why}"
@@ -153,3 +160,18 @@ class Life:
             model.pause(number)
         if self.case.checked_between:
             self._checked(f"after {later.value}")
+
+
+def _users_read(checked: Checked) -> dict[int, tuple[object, ...]]:
+    users = checked.reading.observation.users
+    return {user.number: (user.kind, user.has_owner, user.open_to_shell, user.running) for user in users}
+
+
+def _states_read(checked: Checked) -> dict[str, dict[int, tuple[object, ...]]]:
+    return {
+        package: {
+            number: (s.installed, s.hidden, s.archived, s.suspended, s.enabled, s.disabled_by_shell)
+            for number, s in reading.states.items()
+        }
+        for package, reading in checked.reading.observation.packages.items()
+    }

@@ -65,6 +65,29 @@ class Truth:
             for number, p in self._in_use()
         )
 
+    def users(self) -> dict[int, tuple[UserKind, bool, bool, bool]]:
+        """Return the kind of each user, whether it has an owner, is open to the shell, and is running."""
+        return {
+            user.number: (
+                self._kind(user), user.owner is not None, not self._closed(user.number),
+                user.state in ("RUNNING_UNLOCKED", "RUNNING_LOCKED"),
+            )
+            for user in self.model.users()
+        }  # fmt: skip
+
+    def states(self, package: str) -> dict[int, tuple[bool | int, ...]]:
+        """Return what each user has of a package, in the words of an observation; nothing if it is unknown."""
+        known = self.model.package(package)
+        if known is None:
+            return {}
+        return {
+            user.number: (
+                (state := known.in_user(user.number)).installed, state.hidden, state.archived, state.suspended,
+                state.enabled, (state.last_disabled_caller or "").startswith("shell:"),
+            )
+            for user in self.model.users()
+        }  # fmt: skip
+
     def _present(self, number: int, package: str) -> bool:
         state = self._state(number, package)
         if not state.installed or state.hidden or state.archived:
