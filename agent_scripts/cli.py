@@ -20,8 +20,9 @@ from agent_scripts.enrolment import enrol as enrol_station
 from agent_scripts.errors import AgentError, WrongUse
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.phone_address import PhoneAddress
+from agent_scripts.probe_visit import probe_phones, show_probe
 from agent_scripts.provision import Owner, provision_phone, record_refusal
-from agent_scripts.run import trust_client
+from agent_scripts.run import begin_run, trust_client
 from agent_scripts.server_client import ServerClient
 from agent_scripts.spool import Spool
 from agent_scripts.station import Station
@@ -29,6 +30,7 @@ from agent_scripts.trusted_time import TrustedClock
 from agent_scripts.visits import Visitor, connected, say, send_waiting, visit_all, visit_phones
 from certs.errors import CertsError
 from policy.errors import PolicyError
+from policy.probe import Probe
 from policy.report import Consent
 
 
@@ -141,10 +143,16 @@ def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder
     if not addresses:
         raise WrongUse("No phone named. Run `curfew-agent devices` and name one, such as adb:SERIAL.")
 
+    run = asyncio.run(begin_run(station, settings.operator, "en", say))
+    policy = run.bundle.policy if run.bundle else None
+
     async def visit(address: str) -> ExitCode:
+        def show(probed: Probe) -> None:
+            show_probe(address, probed, as_json=False, err=True)
+
         try:
             async with connected(station, address, settings.plain_tcp) as connection:
-                phone = await provision_phone(station, client, connection, address, owner)
+                phone = await provision_phone(station, client, connection, address, owner, policy, show)
         except AgentError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED
@@ -152,6 +160,20 @@ def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder
         return ExitCode.COMPLIANT
 
     return most_urgent(asyncio.run(visit_all(addresses, visit)))
+
+
+@curfew_agent.command("probe")
+@click.argument("addresses", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every phone this station knows an address of.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per phone.")
+@click.pass_obj
+def probe_phones_command(
+    settings: Settings, addresses: tuple[str, ...], every: bool, as_json: bool
+) -> ExitCode:
+    """Show what can be read, enforced and restored on phones, and what would change that; changes nothing."""
+    station = settings.station()
+    visitor = settings.visitor(station, as_json, "en")
+    return probe_phones(visitor, _addresses(station, addresses, every))
 
 
 def _options_of_a_visit(command: Callable[..., int]) -> Callable[..., int]:

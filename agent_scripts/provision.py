@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent_scripts import exchange
 from agent_scripts.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, READ_TIMEOUT_S
 from agent_scripts.errors import ProvisioningFailed
 from agent_scripts.phone_connection import PhoneConnection
+from agent_scripts.probe import probe
 from agent_scripts.server_client import ServerClient
 from agent_scripts.station import KnownPhone, Station
+from policy.document import Policy
 from policy.names import PhoneId
+from policy.probe import Probe
 from policy.report import Consent
 
 
@@ -25,23 +29,33 @@ class Owner:
 
 
 async def provision_phone(
-    station: Station, client: ServerClient, connection: PhoneConnection, address: str, owner: Owner
+    station: Station,
+    client: ServerClient,
+    connection: PhoneConnection,
+    address: str,
+    owner: Owner,
+    policy: Policy | None,
+    show: Callable[[Probe], None],
 ) -> KnownPhone:
     """Make a phone known to server, station and itself, and return what the station now knows of it.
 
-    The phone is asked for its make, serial and our own folder, for no app at all. Provisioning again is
+    The phone is asked for its make, serial, users, owners and our own folder, for no app at all. From that it is
+    probed under `policy`: the probe is shown first and goes to the server with the phone. Provisioning again is
     harmless: the phone keeps its id and, unless it was reset, its mark. Raises `ProvisioningFailed` with the
     next step, `PhoneError` and `ServerError`; nothing is remembered then.
     """
     mark = exchange.new_mark()
-    answer = await connection.run(exchange.read_command(mark, (), ()), READ_TIMEOUT_S, ANSWER_MAX_BYTES)
-    reading = exchange.parse_reading(mark, answer, (), (), None)
+    owners = policy.owners if policy else frozenset()
+    answer = await connection.run(exchange.read_command(mark, (), owners), READ_TIMEOUT_S, ANSWER_MAX_BYTES)
+    reading = exchange.parse_reading(mark, answer, (), owners, None)
     if reading.facts is None:
         reasons = "; ".join(reading.observation.unreadable) or "no reason given"
         raise ProvisioningFailed(
             f"{address} could not say what it is ({reasons}). Reconnect it and try again."
         )
     facts, memory = reading.facts, reading.memory
+    probed = probe(reading, policy)
+    show(probed)
     identity = station.phone_identity(facts.manufacturer, facts.device, facts.serial, owner.label)
     proposed = memory.phone_id or station.id_of_identity(identity) or PhoneId.random()
     phone_id = await asyncio.to_thread(
@@ -55,6 +69,7 @@ async def provision_phone(
         consent=Consent.AGREED,
         api_level=facts.api_level,
         virtual=facts.virtual,
+        probe=probed,
     )
     same_phone = memory.phone_id == phone_id and memory.marker
     await _leave_mark(connection, address, phone_id, memory.marker if same_phone else secrets.token_hex(16))

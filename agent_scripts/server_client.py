@@ -22,8 +22,9 @@ from certs.errors import FetchFailed, FileMissing
 from policy.errors import PolicyError
 from policy.ledger import Ledger
 from policy.names import PhoneId
+from policy.probe import Probe
 from policy.report import Consent
-from policy.schemas import load_ledger
+from policy.schemas import dump_probe, load_ledger
 
 REQUEST_PAYLOAD_TYPE = "application/vnd.curfew.request+json"
 """The DSSE payload type: a signed request can never pass for a report."""
@@ -111,9 +112,10 @@ class ServerClient:
         consent: Consent,
         api_level: int,
         virtual: bool,
+        probe: Probe | None = None,
     ) -> PhoneId:
         """Make a phone known and return its id: the proposed one, or that of an earlier registration."""
-        described = {
+        described: dict[str, Any] = {
             "identity": identity,
             "phone_id": phone_id,
             "manufacturer": manufacturer,
@@ -124,6 +126,8 @@ class ServerClient:
             "api_level": api_level,
             "virtual": virtual,
         }
+        if probe is not None:
+            described["probe"] = json.loads(dump_probe(probe))
         told = _understood(self._ask_signed("POST", f"{_API}/phones", described))
         try:
             return PhoneId(_field(told, "phone_id", str))

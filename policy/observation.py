@@ -90,6 +90,7 @@ class Observation:
     """One phone at one moment.
 
     ``device_owner`` is named only when it is one of the policy's ``owners`` (``has_device_owner`` tells of any).
+    ``company_owned`` is what a work profile says of the phone it is on; None where none says so (COMMANDS.md 10.5).
     ``unreadable`` lists what spoils the whole observation (a cut answer, users that contradict each other);
     what concerns one package stands in its reading.
     """
@@ -100,6 +101,7 @@ class Observation:
     packages: Mapping[PackageName, PackageReading] = field(default_factory=dict)
     has_device_owner: bool = False
     device_owner: PackageName | None = None
+    company_owned: bool | None = None
     unreadable: tuple[str, ...] = ()
 
     def user(self, number: UserNumber) -> User | None:

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from policy.ledger import Ledger
 from policy.names import PhoneId
+from policy.probe import Reach
 from policy.report import Consent, Report
 from policy.verdict import Verdict
 from server import kept_reports, phone_states, phones, stations
 from server.alarms import Alarm, newest_alarms
 from server.bundles import situation
-from server.phones import Phone, PhoneNames
+from server.phones import KeptProbe, Phone, PhoneNames
 from server.standing import FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
 
 _AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))
@@ -85,6 +86,7 @@ class PhonePage:
     ledger: Ledger | None
     history: tuple[ReportLine, ...]
     alarms: tuple[Alarm, ...]
+    probe: KeptProbe | None
 
 
 def look_at_fleet(
@@ -102,11 +104,14 @@ def look_at_fleet(
     here = situation(session, now)
     facts = phone_states.check_facts(session)
     counts, waiting = no_counts(), dict.fromkeys([*(name for name, _ in _AGES), "longer"], 0)
+    reaches = dict.fromkeys(Reach, 0)
     wanted, chosen = search.strip().casefold(), []
     for phone in phones.phone_names(session):
         fact = facts.get(phone.phone_id)
         standing = standing_of(phone.phone_id, phone.consent, fact, here)
         counts[standing] += 1
+        if phone.consent is Consent.AGREED:
+            reaches[phone.reach] += 1
         if standing is Standing.WAITING_FOR_LIFT and fact is not None:
             waiting[_age(now - fact.checked_at)] += 1
         if standing_filter in (None, standing) and (not wanted or _matches(phone, wanted)):
@@ -115,7 +120,7 @@ def look_at_fleet(
     shown = [phone_id for *_, phone_id in chosen[offset : offset + limit]]
     by_id = {phone.phone_id: phone for phone in phones.find_phones(session, shown)}
     rows = _rows(session, [by_id[phone_id] for phone_id in shown], here)
-    return FleetView(FleetCounts(sum(counts.values()), counts, waiting), rows, len(chosen))
+    return FleetView(FleetCounts(sum(counts.values()), counts, waiting, reaches), rows, len(chosen))
 
 
 def fleet(
@@ -149,6 +154,7 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         ledger=kept_reports.newest_ledger(session, phone_id),
         history=tuple(_line(check, names) for check in kept_reports.history(session, phone_id)),
         alarms=tuple(newest_alarms(session, phone_id)),
+        probe=phones.kept_probe(session, phone_id),
     )
 
 

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import NamedTuple, cast
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import ForeignKey, LargeBinary, String, bindparam, select
+from sqlalchemy import ForeignKey, LargeBinary, String, Text, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.names import PhoneId
+from policy.probe import Probe, Reach
 from policy.report import Consent
+from policy.schemas import dump_probe, load_probe
 from server.database import Base, UtcTime
 from server.errors import ConfigurationRefused, InConflict
 
@@ -32,6 +34,9 @@ class _PhoneTable(Base):
     virtual: Mapped[bool]
     registered_at: Mapped[datetime] = mapped_column(UtcTime)
     station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"))
+    probe: Mapped[str | None] = mapped_column(Text)
+    reach: Mapped[str | None] = mapped_column(String(10))
+    probed_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Registration:
     """What a station tells when it provisions a phone.
 
     ``identity`` is the HMAC over manufacturer, device and serial under a key the server never has (DESIGN.md 6).
+    ``probe`` is None where nothing was asked of the phone: what an earlier one found is kept then.
     """
 
     identity: str
@@ -50,6 +56,7 @@ class Registration:
     consent: Consent
     api_level: int
     virtual: bool
+    probe: Probe | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,9 @@ def register_phone(
     stored.label, stored.api_level = registration.label, registration.api_level
     stored.virtual, stored.station_id = registration.virtual, station_id
     stored.sealed_holder = Fernet(holder_key).encrypt(registration.holder.encode())
+    if registration.probe is not None:
+        stored.probe = dump_probe(registration.probe).decode()
+        stored.reach, stored.probed_at = registration.probe.reach.value, now
     session.flush()
     return PhoneId(stored.phone_id), is_new
 
@@ -124,6 +134,7 @@ class PhoneNames(NamedTuple):
     label: str
     model: str
     manufacturer: str
+    reach: Reach
 
 
 def phone_names(session: Session) -> Iterator[PhoneNames]:
@@ -134,11 +145,20 @@ def phone_names(session: Session) -> Iterator[PhoneNames]:
         _PhoneTable.label,
         _PhoneTable.model,
         _PhoneTable.manufacturer,
+        _PhoneTable.reach,
     )
     consents = {consent.value: consent for consent in Consent}
-    for phone_id, consent, label, model, manufacturer in session.execute(query):
+    reaches: dict[str | None, Reach] = {reach.value: reach for reach in Reach}
+    for phone_id, consent, label, model, manufacturer, reach in session.execute(query):
         # Checked when it was registered; checking 32,000 ids again would cost a quarter of the page.
-        yield PhoneNames(cast(PhoneId, phone_id), consents[consent], label, model, manufacturer)
+        yield PhoneNames(
+            cast(PhoneId, phone_id),
+            consents[consent],
+            label,
+            model,
+            manufacturer,
+            reaches.get(reach, Reach.UNKNOWN),
+        )
 
 
 def find_phones(session: Session, phone_ids: Collection[str] | None = None) -> Sequence[Phone]:
@@ -160,6 +180,23 @@ def find_phones(session: Session, phone_ids: Collection[str] | None = None) -> S
         Phone(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), row[6], row[7])
         for row in session.execute(query)
     ]
+
+
+@dataclass(frozen=True)
+class KeptProbe:
+    """What a station found that can be promised on a phone, and when."""
+
+    probe: Probe
+    probed_at: datetime
+
+
+def kept_probe(session: Session, phone_id: PhoneId) -> KeptProbe | None:
+    """Return the newest probe of a phone, or None if it was never probed."""
+    query = select(_PhoneTable.probe, _PhoneTable.probed_at).where(_PhoneTable.phone_id == phone_id)
+    for text, probed_at in session.execute(query):
+        if text is not None and probed_at is not None:
+            return KeptProbe(load_probe(text.encode()), probed_at)
+    return None
 
 
 def holders(session: Session, holder_key: str, phone_ids: Collection[str] | None = None) -> dict[str, str]:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from policy.document import Bundle
 from policy.names import PhoneId
+from policy.probe import Reach
 from policy.report import Consent
 from policy.verdict import Reason, Stage, Verdict
 
@@ -132,3 +133,5 @@ class FleetCounts:
     by_standing: Mapping[Standing, int]
     waiting_by_age: Mapping[str, int]
     """How many wait for the lift, by the age of their latest check: ``day``, ``week``, ``month``, ``longer``."""
+    by_reach: Mapping[Reach, int]
+    """How many of the phones whose owners agreed can be enforced on, as probed when they were provisioned."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent_scripts.dialect.answers import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
@@ -20,12 +20,14 @@ _SYSTEM_USER = 0
 class Owners:
     """The owners of a phone; None as a name means an owner that is none of the policy's.
 
-    `profiles` has an entry for every user with a profile owner.
+    `profiles` has an entry for every user with a profile owner. `company_owned` is True if a profile owner says
+    that the phone belongs to the organisation, None if none says anything of it.
     """
 
     has_device_owner: bool = False
     device_owner: PackageName | None = None
     profiles: Mapping[int, PackageName | None] = field(default_factory=dict)
+    company_owned: bool | None = None
 
 
 @dataclass
@@ -44,6 +46,7 @@ def read_owners(answer: CutAnswer | None, listed: frozenset[PackageName]) -> Own
     lists proves that no owner was cut off.
     """
     headings: list[_Heading] = []
+    company: set[bool] = set()
     ended = False
     for line in sound_lines(answer, _COMMAND):
         word, _, rest = line.partition(" ")
@@ -55,13 +58,15 @@ def read_owners(answer: CutAnswer | None, listed: frozenset[PackageName]) -> Own
                 raise Unreadable(f"{_COMMAND} names an owner below the administrators")
         elif word in ("device", "profile"):
             headings.append(_Heading(word == "device", _number(rest) if rest else None))
+        elif word == "company" and headings:
+            company.add(rest == "true")
         elif word in ("name", "id") and headings:
             _take(headings[-1], word, rest)
         else:
             raise Unreadable(f"{_COMMAND} has a line of an unknown form")
     if not ended:
         raise Unreadable(f"{_COMMAND} ends before its list of administrators")
-    return _owners(headings, listed)
+    return replace(_owners(headings, listed), company_owned=any(company) if company else None)
 
 
 def _take(heading: _Heading, word: str, rest: str) -> None:

@@ -116,6 +116,7 @@ def _observation(
         },
         has_device_owner=owners.has_device_owner,
         device_owner=owners.device_owner,
+        company_owned=owners.company_owned,
     )
 
 

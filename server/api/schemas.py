@@ -9,6 +9,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from policy.errors import InvalidName
 from policy.names import PhoneId
 from policy.report import Consent
+from policy.schemas.probe_document import ProbeSchema
 from server.phones import Registration
 from server.reports import BATCH_LIMIT, ReportStatus
 from server.texts import storable
@@ -92,6 +93,7 @@ class RegistrationSchema(_StrictSchema):
     consent = fields.Enum(Consent, by_value=True, required=True)
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
     virtual = _TrueOrFalse(required=True)
+    probe = fields.Nested(ProbeSchema, load_default=None)
 
     @post_load
     def registration(self, values: dict[str, Any], **_options: Any) -> Registration:

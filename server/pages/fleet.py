@@ -11,7 +11,7 @@ from server.fleet import alarms, look_at_fleet
 from server.pages.access import needs
 from server.pages.blueprint import pages
 from server.pages.moment import now
-from server.pages.words import STANDINGS
+from server.pages.words import REACHES, STANDINGS
 from server.people import Right
 from server.standing import Standing
 
@@ -64,6 +64,7 @@ def fleet() -> str:
         tab="pages.fleet",
         counts=view.counts,
         standings=STANDINGS,
+        reaches=REACHES,
         waiting=[(words, view.counts.waiting_by_age[age]) for age, words in _WAITING_WORDS.items()],
         selection=selection,
         rows=view.rows,

@@ -48,6 +48,7 @@ def phone(phone_id: str) -> str:
         ledger=found.ledger,
         history=found.history,
         alarms=found.alarms,
+        probe=found.probe,
         kinds={user.user: user.kind for user in found.report.users} if found.report else {},
         asked=asked,
         not_read=what_was_not_read(found.report) if found.report else (),

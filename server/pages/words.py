@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from policy.document import PlaceKind
 from policy.ledger import EntryState
 from policy.observation import EnabledState, UserKind
+from policy.probe import Owner, Reach
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from server.alarms import AlarmKind
@@ -186,6 +188,32 @@ STANDINGS: Mapping[Standing, Word] = {
 }
 """In the order in which pages list them."""
 
+REACHES: Mapping[Reach, Word] = {
+    Reach.OPEN: Word(
+        "places open", "good", "The managed apps can be switched off and put back on the phone."
+    ),
+    Reach.CLOSED: Word(
+        "place closed", "bad", "Adb may not act where the managed apps are; the mail side must."
+    ),
+    Reach.NONE: Word(
+        "no place", "", "The phone has no place of the policy: there is nothing to enforce on it."
+    ),
+    Reach.UNKNOWN: Word("not known", "unsure", "It was not probed, or could not be read when it was."),
+}
+"""In the order in which pages list them."""
+
+PLACES: Mapping[PlaceKind, Word] = {
+    PlaceKind.WORK_PROFILE: Word("work profile"),
+    PlaceKind.MANAGED_DEVICE: Word("managed device"),
+    PlaceKind.USER_0: Word("user 0"),
+}
+
+OWNERS: Mapping[Owner, Word] = {
+    Owner.NONE: Word("no owner"),
+    Owner.POLICY: Word("an owner of the policy"),
+    Owner.OTHER: Word("another owner"),
+}
+
 _ALL: tuple[Mapping[Enum, Word], ...] = (
     VERDICTS,
     STAGES,
@@ -198,6 +226,9 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     ENTRY_STATES,
     ALARMS,
     STANDINGS,
+    REACHES,
+    PLACES,
+    OWNERS,
 )  # type: ignore[assignment]
 
 

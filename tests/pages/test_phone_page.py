@@ -160,7 +160,7 @@ def test_contradicting_ledgers_show_the_commands_to_type(staffed: Office) -> Non
 
     page = page_of(staffed, phone)
 
-    assert "The ledgers contradict each other." in page
+    assert "What an app was before us is not certain." in page
     assert "pm enable --user 10 com.microsoft.office.outlook" in page
 
 

@@ -1,0 +1,129 @@
+"""Probing phones at the bench: one reading each, shown as a table or as a line of JSON; nothing is changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent_scripts import exchange
+from agent_scripts.check import ANSWER_MAX_BYTES, READ_TIMEOUT_S
+from agent_scripts.errors import OwnerDeclined, PhoneError
+from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.phone_connection import PhoneConnection
+from agent_scripts.probe import probe
+from agent_scripts.run import begin_run
+from agent_scripts.station import Station
+from agent_scripts.visits import Visitor, connected, say, visit_all
+from policy.document import Policy
+from policy.probe import Limit, Owner, Probe, Reach
+from policy.report import Consent
+from policy.schemas import dump_probe
+
+_WIDTH = 120
+_REACH = {
+    Reach.OPEN: "enforcing and restoring can be promised as far as noted below",
+    Reach.CLOSED: "cannot be enforced on the phone: the mail side would have to act",
+    Reach.NONE: "no place of the policy: nothing to enforce",
+    Reach.UNKNOWN: "unknown: see below",
+}
+_OWNERS = {Owner.NONE: "none", Owner.POLICY: "one of the policy's", Owner.OTHER: "another"}
+
+
+def probe_phones(visitor: Visitor, addresses: list[str]) -> ExitCode:
+    """Probe all phones in parallel, show each, and return 0 unless one could not be reached or read."""
+    return asyncio.run(_probe_all(visitor, addresses))
+
+
+async def _probe_all(visitor: Visitor, addresses: list[str]) -> ExitCode:
+    run = await begin_run(visitor.station, visitor.operator, visitor.language, say)
+    policy = run.bundle.policy if run.bundle else None
+
+    async def one(address: str) -> ExitCode:
+        try:
+            async with connected(visitor.station, address, visitor.plain_tcp) as connection:
+                probed = await _probe_one(visitor.station, connection, address, policy)
+        except PhoneError as error:
+            say(f"{address}: {error}")
+            return ExitCode.NOT_REACHED
+        show_probe(address, probed, as_json=visitor.as_json)
+        return ExitCode.UNREADABLE if probed.reach is Reach.UNKNOWN else ExitCode.COMPLIANT
+
+    return most_urgent(await visit_all(addresses, one))
+
+
+async def _probe_one(
+    station: Station, connection: PhoneConnection, address: str, policy: Policy | None
+) -> Probe:
+    """Ask one phone; about apps only if its owner agreed to that (DESIGN.md 4 rule 11)."""
+    known = station.phone_at(address)
+    if known is not None and known.consent is Consent.DECLINED:
+        raise OwnerDeclined(address)
+    packages = policy.named_packages if policy is not None and known is not None else ()
+    owners = policy.owners if policy is not None else frozenset()
+    mark = exchange.new_mark()
+    command = exchange.read_command(mark, packages, owners)
+    answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
+    phone_id = known.phone_id if known is not None else None
+    return probe(exchange.parse_reading(mark, answer, packages, owners, phone_id), policy)
+
+
+def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False) -> None:
+    """Print one probe, as a line of JSON or as a table; `err` sends it beside a command's results."""
+    if as_json:
+        click.echo(
+            json.dumps({"address": address, **json.loads(dump_probe(probed))}, sort_keys=True), err=err
+        )
+        return
+    Console(stderr=err, width=_WIDTH).print(_table(address, probed))
+
+
+def _table(address: str, probed: Probe) -> Table:
+    table = Table(title=Text(f"{address}: {_REACH[probed.reach]}"), title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    release = f"Android {probed.release or 'not told'} (API {probed.api_level or 'not told'})"
+    # Text, not markup: a phone's model name must not be able to paint the table.
+    table.add_row("Phone", Text(f"{probed.manufacturer} {probed.model}, {release}"))
+    table.add_row("Users", Text("\n".join(_users(probed)) or "not read"))
+    table.add_row("Owner of the phone", Text(_device_owner(probed)))
+    table.add_row("Places", Text("\n".join(_places(probed)) or "none"))
+    for limit in probed.limits:
+        table.add_row("Not promised" if limit.hinders else "To know", Text(_limit(limit)))
+    return table
+
+
+def _users(probed: Probe) -> list[str]:
+    return [
+        f"{user.user}: {user.kind.value.replace('_', ' ')}, {'running' if user.running else 'not running'},"
+        f" {'open' if user.open_to_shell else 'closed'} to adb, profile owner {_OWNERS[user.owner]}"
+        for user in probed.users
+    ]
+
+
+def _device_owner(probed: Probe) -> str:
+    if probed.company_owned is None:
+        return _OWNERS[probed.device_owner]
+    whose = "company-owned" if probed.company_owned else "personally owned"
+    return f"{_OWNERS[probed.device_owner]}; {whose} with a work profile"
+
+
+def _places(probed: Probe) -> list[str]:
+    return [
+        f"user {place.user} ({place.kind.value.replace('_', ' ')}): {'open' if place.open_to_shell else 'closed'};"
+        f" enforcing {_promised(place.enforce)}, restoring {_promised(place.restore)}"
+        for place in probed.places
+    ]
+
+
+def _promised(promised: bool) -> str:
+    return "can be promised" if promised else "cannot be promised"
+
+
+def _limit(limit: Limit) -> str:
+    change = f" What would change it: {limit.change}." if limit.change else ""
+    return f"{limit.sentence}{change} [{limit.source}]"
