@@ -25,6 +25,9 @@ class Maker:
     """Whether stack frames of the server hide file and line (T:d-002)."""
     dump_indent: str = ""
     """Blanks in front of every line of ``dumpsys package`` (T:c-005)."""
+    device_owner_heading: str = "Device Owner: "
+    """How ``dumpsys device_policy`` heads the device owner (T:e-012)."""
+    device_owner_indent: str = "  "
     further_keys: Mapping[str, str] = field(default_factory=dict)
     """Keys of the user line that stand behind a known key (T:c-002)."""
     never_closed: range = range(0)
@@ -59,6 +62,7 @@ _ROWS = (
         obfuscated_frames=True,
         never_closed=range(95, 100),
     ),
+    Maker("hannspree", device_owner_heading="Device Owner (User 0):", device_owner_indent=""),
     Maker(
         "grapheneos",
         dump_indent="  ",

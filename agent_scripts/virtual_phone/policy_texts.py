@@ -11,13 +11,11 @@ def dump_device_policy(model: AndroidModel) -> str:
     with model.lock:
         release, lines = model.release, ["Current Device Policy Manager state:"]
         if model.data.device_owner:
-            lines += ["  Device Owner: ", *_admin(model, model.data.device_owner), "    User ID: 0", ""]
+            lines += _device_owner(model, model.data.device_owner)
         for user in model.users():
             if user.owner is None:
                 continue
             lines += [f"  Profile Owner (User {user.number}): ", *_admin(model, user.owner)]
-            if release.api == 29:
-                lines.append("    canAccessDeviceIds=true")
             if release.api >= 30:
                 lines.append(
                     f"    isOrganizationOwnedDevice={'true' if user.organization_owned else 'false'}"
@@ -79,12 +77,19 @@ def _enabled_admins(model: AndroidModel, user: AndroidUser) -> list[str]:
     return [*lines, ""]
 
 
+def _device_owner(model: AndroidModel, component: str) -> list[str]:
+    maker, blanks = model.maker, model.maker.device_owner_indent
+    lines = ["  " + maker.device_owner_heading, *_admin(model, component), "    User ID: 0"]
+    return [*(blanks + line.removeprefix("  ") for line in lines), ""]
+
+
 def _admin(model: AndroidModel, component: str) -> list[str]:
     package = component.partition("/")[0]
     lines = [f"    admin=ComponentInfo{{{full(component)}}}"]
     if model.release.owner_name_line:
         lines.append("    name=")
-    return [*lines, f"    package={package}"]
+    lines.append(f"    package={package}")
+    return [*lines, "    canAccessDeviceIds=true"] if model.release.api == 29 else lines
 
 
 def full(component: str) -> str:

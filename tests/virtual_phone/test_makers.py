@@ -119,6 +119,14 @@ def test_a_fire_tablet_has_a_profile_owner_on_user_0() -> None:
     assert "  Profile Owner (User 0): \n" in ask(model, "dumpsys device_policy").out
 
 
+def test_a_makers_heading_names_the_user_of_the_device_owner() -> None:
+    model = made("cope-9")
+    model.data.maker = "hannspree"
+    dumped = ask(model, "dumpsys device_policy").out
+    assert "\nDevice Owner (User 0):\n  admin=ComponentInfo{com.microsoft." in dumped
+    assert "\n  User ID: 0\n\n  Profile Owner (User 10): \n    admin=" in dumped
+
+
 def test_in_a_car_the_current_user_is_not_0() -> None:
     model = made("automotive")
     assert ask(model, "dumpsys user").out.startswith("Current user: 10\n")
