@@ -32,6 +32,7 @@ MAKERS = {
     "vivo": ("vivo", "vivo", 26, 36),
     "grapheneos": ("grapheneos", "Google", 33, 36),
     "amazon": ("", "Amazon", 26, 30),
+    "hannspree": ("hannspree", "Hannspree", 28, 30),
     "car": ("", "Google", 29, 36),
 }
 """Maker to the build's quirks, the manufacturer it names, and the first and last release it is drawn for."""
@@ -102,6 +103,7 @@ class _Drawing:
             return "car", self._car(), None
         layouts = ["work"] * 6 + ["work paused", "work locked", "work stopped", "work closed", "work closed"]
         layouts += ["cope", "managed", "managed by another", "island", "alone"]
+        layouts += ["cope", "managed"] * 6 if self._maker == "hannspree" else []
         layout = self._dice.choice(layouts)
         owner = AMAZON if self._maker == "amazon" and self._often(0.7) else None
         people = [replace(self._person(0, "full.SYSTEM"), owner=owner)]
@@ -164,6 +166,10 @@ class _Drawing:
         if self._maker == "samsung" and self._often(0.3):
             twin = self._person(95, "profile.CLONE" if self._api >= 31 else "full.SECONDARY")
             found.append(replace(twin, flags=0x20001010 if new else 0x20000010, parent=0))
+        if self._maker == "xiaomi" and self._often(0.2):
+            second = self._person(next(self._numbers), "full.SECONDARY")
+            shut = ("no_debugging_features",) if self._often(0.5) else ()
+            found.append(replace(second, flags=second.flags | 1, restrictions=shut))
         if self._maker in ("xiaomi", "vivo") and self._often(0.4):
             twin = self._person(999, "profile.CLONE" if self._api >= 31 else "full.SECONDARY")
             found.append(replace(twin, parent=0 if self._api >= 31 else None))
