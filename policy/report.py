@@ -10,6 +10,7 @@ from policy.ledger import Ledger
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState, UserKind
 from policy.verdict import ActionKind, Finding, Reason, Stage, Verdict
+from policy.watched import Watched
 
 REPORT_PAYLOAD_TYPE = "application/vnd.curfew.report+json"
 """The DSSE payload type: binds the kind of document into what is signed."""
@@ -75,7 +76,8 @@ class Report:
     """Everything one check leaves behind. Times are UTC; ``phone_skew_s`` is the phone's clock minus trusted time.
 
     ``ledger`` is the phone's ledger after the check, whole, so that any later station can restore from it.
-    ``contradictions`` are lines for a person, with the exact commands to type.
+    ``contradictions`` are lines for a person, with the exact commands to type. ``watched`` is what the phone's own
+    script told, None where the policy has none.
     """
 
     report_id: str
@@ -110,3 +112,4 @@ class Report:
     answers_sha256: str = ""
     ledger: Ledger = Ledger()
     contradictions: tuple[str, ...] = ()
+    watched: Watched | None = None

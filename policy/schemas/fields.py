@@ -107,6 +107,12 @@ def part(schema: type[Schema], **options: Any) -> fields.Nested:
     return fields.Nested(schema, required=True, error_messages=messages, **options)
 
 
+def optional_part(schema: type[Schema]) -> fields.Nested:
+    """Return a field that holds one object of `schema`, or is not there and becomes None; null is refused."""
+    messages: dict[str, Any] = {"null": "expected an object, found null", "type": _NO_OBJECT}
+    return fields.Nested(schema, load_default=None, allow_none=False, error_messages=messages)
+
+
 def build(make: Callable[..., T], values: Mapping[str, Any]) -> T:
     """Return the domain's value, its own refusal turned into one of the schema."""
     try:

@@ -1,4 +1,8 @@
-"""The JSON form of a report: the fields of `policy.report.Report` under their own names, all of them required."""
+"""The JSON form of a report: the fields of `policy.report.Report` under their own names.
+
+All of them are required but `watched`, which stands only in reports of phones that have a script of their own:
+reports from before there was one, and of policies without, are what they were.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from policy.report import (
     ReportedApp,
     ReportedUser,
 )
-from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, part
+from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, optional_part, part
 from policy.schemas.fleet_document import document_kind
 from policy.schemas.ledger_document import NUMBER_MAX, LedgerSchema, package_name, user_number
 from policy.schemas.strict_json import canonical_json, parse_object
@@ -35,6 +39,7 @@ from policy.schemas.values import (
     word,
     write_utc_time,
 )
+from policy.schemas.watched_document import WatchedSchema
 from policy.verdict import ActionKind, Finding, Reason, ReasonCode, Stage, Verdict
 
 REPORT_KIND = "curfew-report"
@@ -151,6 +156,7 @@ class _ReportSchema(StrictSchema):
     answers_sha256 = Value(sha256_hex_or_empty, as_is)
     ledger = part(LedgerSchema)
     contradictions = Many(_line(2000), _ELEMENTS_MAX)
+    watched = optional_part(WatchedSchema)
 
     @post_load
     def report(self, values: Mapping[str, Any], **_options: Any) -> Report:
@@ -168,4 +174,7 @@ def load_report(data: bytes) -> Report:
 
 def dump_report(report: Report) -> bytes:
     """Return `report` as canonical JSON."""
-    return canonical_json({**_SCHEMA.dump(report), "kind": REPORT_KIND})
+    document = {**_SCHEMA.dump(report), "kind": REPORT_KIND}
+    if report.watched is None:
+        del document["watched"]
+    return canonical_json(document)

@@ -1,0 +1,96 @@
+"""What a phone's own script told travels in a report, and reports without it are what they were."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from policy.errors import InvalidDocument
+from policy.names import PackageName, UserNumber
+from policy.report import Report
+from policy.schemas import dump_report, load_report
+from policy.verdict import ActionKind, Stage, Verdict
+from policy.watched import (
+    ScriptState,
+    SpanEnd,
+    Watched,
+    WatchedAction,
+    WatchedResult,
+    WatchedSpan,
+    WatchedVerdict,
+)
+from tests.policy.test_other_documents import REPORT
+
+SINCE, UNTIL = datetime(2023, 3, 15, 12, 0, tzinfo=UTC), datetime(2023, 3, 15, 18, 30, tzinfo=UTC)
+WATCHED = Watched(
+    ScriptState.STARTED,
+    first_line=3,
+    last_line=17,
+    spans=(WatchedSpan(SINCE, UNTIL, SpanEnd.DIED, 6, time_trusted=False),),
+    verdicts=(WatchedVerdict(UNTIL, Verdict.VIOLATING, True, Stage.ENFORCE, "ok"),),
+    actions=(
+        WatchedAction(
+            UNTIL,
+            ActionKind.DISABLE,
+            UserNumber(10),
+            PackageName("com.microsoft.office.outlook"),
+            WatchedResult.DONE,
+        ),
+    ),
+    dropped=4,
+    damage=("line 9 is not what the script wrote",),
+    problem="",
+)
+
+
+def changed(**fields: Any) -> bytes:
+    document = json.loads(dump_report(replace(REPORT, watched=WATCHED)))
+    document["watched"] |= fields
+    return json.dumps(document).encode()
+
+
+def test_what_was_watched_survives_the_way_into_a_report_and_back() -> None:
+    report: Report = replace(REPORT, watched=WATCHED)
+
+    assert load_report(dump_report(report)) == report
+
+
+def test_a_report_without_a_script_has_the_same_bytes_as_before_there_were_scripts() -> None:
+    assert "watched" not in json.loads(dump_report(REPORT))
+    assert load_report(dump_report(REPORT)).watched is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"script": "sleeping"},
+        {"first_line": -1},
+        {"dropped": True},
+        {"damage": ["x"] * 21},
+        {"damage": ["two\nlines"]},
+        {"spans": [{}]},
+        {"spans": None},
+        {"battery": 3},
+        {"problem": "x" * 301},
+        {
+            "verdicts": [
+                {"at": "now", "verdict": "violating", "enforceable": True, "stage": None, "detail": ""}
+            ]
+        },
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_a_wrong_field_of_what_was_watched_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidDocument, match="watched"):
+        load_report(changed(**fields))
+
+
+def test_null_for_what_was_watched_is_refused() -> None:
+    document = json.loads(dump_report(REPORT)) | {"watched": None}
+
+    with pytest.raises(InvalidDocument, match="watched"):
+        load_report(json.dumps(document).encode())
