@@ -31,7 +31,7 @@ def quoted(text: str) -> str:
 
 @cache
 def functions(part: str) -> str:
-    """Return the functions of one file in `on_phone` without comments: they would travel to every phone at every check."""
+    """Return one file of `on_phone` without comments: they would travel to every phone at every check."""
     text = files("agent_scripts.on_phone").joinpath(f"{part}.sh").read_text("utf-8")
     lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     return "\n".join(line.removeprefix("    ") for line in lines)

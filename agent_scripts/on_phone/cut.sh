@@ -5,9 +5,15 @@
 #
 # Texts come from COMMANDS.md 2.2, 2.3 (errors), 3 (users), 5 (packages), 10 (owners), 12.4 (properties).
 
-# Every filter begins with these lines: the frame's own line, a dump that ran out of time, an error cut to its
-# class and the first line of its message.
+# No group here may stay unmatched, as in \(x\)\{0,1\}: the sed of Android 8.0 gives up on it (toybox 0.7.3,
+# "no s//\1/").
+
+# Every filter begins with these lines: a carriage return that some relay added, the frame's own line, a dump that
+# ran out of time, an error cut to its class and the first line of its message.
 cut_common="
+s/[[:cntrl:]]\$//
+t begin
+: begin
 /^$mark exit /{
 p
 d
@@ -65,11 +71,11 @@ $cut_error"
 # told by its end as well: "header" is whole, "open" ends inside a name, "tail" ends a name.
 cut_users() {
     sed -n "$cut_common
-s/^[[:blank:]]*UserInfo{\([0-9]\{1,9\}\):.*:\([0-9a-fA-F]\{1,8\}\)} serialNo=[0-9]\{1,9\}\([^}]*\)\$/header ~\1 ~\2\3/
+s/^[[:blank:]]*UserInfo{\([0-9]\{1,9\}\):.*:\([0-9a-fA-F]\{1,8\}\)} serialNo=[0-9]\{1,9\}\(.*\)\$/header ~\1 ~\2\3/
 t tags
 s/^[[:blank:]]*UserInfo{\([0-9]\{1,9\}\):.*/open ~\1/
 t tags
-s/^.*:\([0-9a-fA-F]\{1,8\}\)} serialNo=[0-9]\{1,9\}\([^}]*\)\$/tail ~\1\2/
+s/^.*:\([0-9a-fA-F]\{1,8\}\)} serialNo=[0-9]\{1,9\}\(.*\)\$/tail ~\1\2/
 t tags
 s/^[[:blank:]]*Type: \([a-z.]\{0,60\}usertype\.[a-z]\{1,20\}\.[A-Z_]\{1,40\}\)[[:space:]]*\$/type \1/p
 t
@@ -87,8 +93,9 @@ s/ parentId=\([0-9]\{1,9\}\)/ parent~\1/
 s/ <partial>/ partial~/
 s/ <pre-created>/ pre-created~/
 : word
-s/ [^ ~]*\( .*\)\{0,1\}\$/\1/
+s/ [^ ~]* / /
 t word
+s/ [^ ~]*\$//
 s/ ~/ /g
 /^[a-z]* [ 0-9a-fA-Fpartnielcd~-]*\$/p
 $cut_error"
@@ -97,14 +104,17 @@ $cut_error"
 # cut_user_list: pm list users without names.
 cut_user_list() {
     sed -n "$cut_common
-s/^[[:blank:]]*UserInfo{\([0-9]\{1,9\}\):.*:\([0-9a-fA-F]\{1,8\}\)}\( running\)\{0,1\}[ a-z()]*[[:space:]]*\$/header \1 \2\3/
+s/^[[:blank:]]*UserInfo{\([0-9]\{1,9\}\):.*:\([0-9a-fA-F]\{1,8\}\)}\([ a-z()]*\)\$/header \1 \2~\3/
 t whole
 s/^[[:blank:]]*UserInfo{\([0-9]\{1,9\}\):.*/open \1/
 t whole
-s/^.*:\([0-9a-fA-F]\{1,8\}\)}\( running\)\{0,1\}[ a-z()]*[[:space:]]*\$/tail \1\2/
+s/^.*:\([0-9a-fA-F]\{1,8\}\)}\([ a-z()]*\)\$/tail \1~\2/
 t whole
 b
 : whole
+s/~ running\$/ running/
+s/~ running .*/ running/
+s/~.*//
 /^[a-z]* [0-9a-fA-F ]*\$/p
 /^[a-z]* [0-9a-fA-F ]* running\$/p
 $cut_error"
@@ -179,13 +189,18 @@ s/^[[:blank:]]*firstInstallTime=\([0-9-]\{10\}\) \([0-9:]\{8\}\)[[:space:]]*$/in
 }
 
 # cut_package: dumpsys package NAME, for the name in $pattern: the state words per user, whether the app came
-# with the phone, whether a message of third parties stands there, which could imitate other lines, and what
-# $package_times asks for.
+# with the phone, and what $package_times asks for. Texts of third parties stand between these lines, such as the
+# message of whoever suspended the app or the app's own version name; what could imitate headings is told as well:
+# a message, an app below `Hidden system packages:` that did not come with the phone, our app's folder elsewhere.
 cut_package() {
     sed -n "$cut_common
 s/^[[:blank:]]*Unable to find package: ${pattern}[[:space:]]*\$/unknown/p
 t
 /^[[:blank:]]*Hidden system packages:[[:space:]]*\$/,\${
+s/^[[:blank:]]*Hidden system packages:[[:space:]]*\$/hidden/p
+/^[[:blank:]]*[pkg]*[Ff]lags=\[/{
+/ SYSTEM /!s/.*/hidden-flags user/p
+}
 s/^[[:blank:]]*Package \[$pattern\] (.*/hidden-package/p
 s/^[[:blank:]]*User \([0-9]\{1,9\}\):.* installed=.*/hidden-user \1/p
 b
@@ -198,6 +213,7 @@ t
 /^[[:blank:]]*pkgFlags=\[/b flags
 /^[[:blank:]]*User [0-9]\{1,9\}:.* installed=/b user
 /^[[:blank:]]*suspendingPackage=/b suspender
+s/^[[:blank:]]*dataDir=\/.*\/$pattern[[:space:]]*\$/folder/p
 s/^.* stopped=[a-z]* notLaunched=[a-z]* enabled=\([0-9]*\) .*/continued \1/p
 s/^[[:blank:]]*archiveTime=.*/archived/p
 s/^[[:blank:]]*lastDisabledCaller: shell:[0-9]*[[:space:]]*\$/caller shell/p
@@ -233,8 +249,9 @@ s/ hidden=/ hidden~/g
 s/ suspended=/ suspended~/g
 s/ enabled=/ enabled~/g
 : token
-s/ [^ ~]*\( .*\)\{0,1\}\$/\1/
+s/ [^ ~]* / /
 t token
+s/ [^ ~]*\$//
 s/~/ /
 s/~/:/g
 p

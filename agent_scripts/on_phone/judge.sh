@@ -74,21 +74,21 @@ planned() {
 # state_of PACKAGE USER: sets $state to the word behind them in f_states, empty if there is none.
 state_of() {
     state=''
-    case $f_states in
-        *" $1/$2/"*)
-            state=${f_states#*" $1/$2/"}
-            state=${state%% *}
-            ;;
-    esac
+    for j_word in $f_states; do
+        case $j_word in
+            "$1/$2/"*) state=${j_word#"$1/$2/"} ;;
+        esac
+    done
 }
 
-# reading_of PACKAGE: sets $reading to user, system, unknown or unreadable.
+# reading_of PACKAGE: sets $reading to user, system, unknown, unreadable or unasked.
 reading_of() {
     case $f_readings in
         *" $1=user "*) reading=user ;;
         *" $1=system "*) reading=system ;;
         *" $1=unknown "*) reading=unknown ;;
-        *) reading=unreadable ;;
+        *" $1="*) reading=unreadable ;;
+        *) reading=unasked ;;
     esac
 }
 
@@ -105,13 +105,14 @@ judge_banned() {
     for j_package in $p_banned; do
         reading_of "$j_package"
         case $reading in
-            unreadable) j_gaps=1 ;;
-            user | system)
+            unknown) ;;
+            unreadable | unasked) j_gaps=1 ;;
+            *)
                 for j_number in $f_users; do
                     planned "$j_number"
                     state_of "$j_package" "$j_number"
                     case $planned/$p_new_users/$state in
-                        *:other:*) ;;
+                        *:other:* | /0/) ;;
                         */) j_gaps=1 ;;
                         *:counts:* | /1/*) is_gone || judge_finds "$j_package" ;;
                         *) is_gone || j_gaps=1 ;;
@@ -147,8 +148,8 @@ judge_managed() {
             fi
             in_place "$j_number" "$j_app" || continue
             case $reading/$state in
-                unreadable/* | user/ | system/) j_managed_gaps=1 ;;
                 unknown/*) ;;
+                un* | user/ | system/) j_managed_gaps=1 ;;
                 */true,false,false,*) j_managed="$j_managed $j_number/$j_package" ;;
             esac
         done
@@ -187,17 +188,18 @@ judge_verdict() {
 # there is none or nothing of it is in force.
 entry_of() {
     e_state=''
-    case $l_entries in
-        *" $1/$2/"*)
-            e_rest=${l_entries#*" $1/$2/"}
-            e_rest=${e_rest%% *}
-            e_prior=${e_rest%%/*} e_rest=${e_rest#*/}
-            e_state=${e_rest%%/*} e_rest=${e_rest#*/}
-            e_bundle=${e_rest%%/*} e_rest=${e_rest#*/}
-            e_at=${e_rest%%/*} e_rounds=${e_rest#*/}
-            [ "$e_state" != restored ] || e_state=''
-            ;;
-    esac
+    for j_word in $l_entries; do
+        case $j_word in
+            "$1/$2/"*/restored/* | "$1/$2/"*/gone/*) ;;
+            "$1/$2/"*)
+                e_rest=${j_word#"$1/$2/"}
+                e_prior=${e_rest%%/*} e_rest=${e_rest#*/}
+                e_state=${e_rest%%/*} e_rest=${e_rest#*/}
+                e_bundle=${e_rest%%/*} e_rest=${e_rest#*/}
+                e_at=${e_rest%%/*} e_rounds=${e_rest#*/}
+                ;;
+        esac
+    done
 }
 
 # undo_of: sets $undo to how the entry was undone whose app is in $state: update, somebody, or empty
@@ -264,10 +266,20 @@ judge_restoring() {
             user/*,*,*,3,shell,* | system/*,*,*,3,shell,*) ;;
             user/*,*,*,3,* | system/*,*,*,3,*) continue ;;
         esac
+        ! has_vanished "$j_number" "$j_package" || continue
         if [ -n "$j_all" ] || is_dropped; then
             j_restore="$j_restore $j_number/$j_package/$e_prior"
         fi
     done
+}
+
+# has_vanished USER PACKAGE: whether the phone has no such user any more; Android gives its number to nobody else.
+has_vanished() {
+    [ -z "$f_problem" ] || return 1
+    reading_of "$2"
+    case "$reading/$f_users" in
+        unreadable/* | *" $1 "*) return 1 ;;
+    esac
 }
 
 # is_dropped: whether $j_package is not managed in $j_number, a user the plan knows.

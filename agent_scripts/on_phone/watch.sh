@@ -93,7 +93,7 @@ ledger_lines() {
 ledger_entry() {
     seconds_of "$l_at"
     case $l_prior/$l_state/$seconds in
-        [01]/intended/?* | [01]/done/?* | [01]/restoring/?* | [01]/restored/?*) ;;
+        [01]/intended/?* | [01]/done/?* | [01]/restoring/?* | [01]/restored/?* | [01]/gone/?*) ;;
         *) l_bad=entry ;;
     esac
     is_number "$l_user" && is_package "$l_package" && is_number "$l_bundle" && is_number "$l_rounds" || l_bad=entry
@@ -145,6 +145,14 @@ next_round() {
 # intend: the ledger as it must be on disk before anything is done.
 intend() {
     iso_time "$now"
+    for l_entry in $l_entries; do
+        l_user=${l_entry%%/*} l_package=${l_entry#*/}
+        l_package=${l_package%%/*}
+        entry_of "$l_user" "$l_package"
+        if [ -n "$e_state" ] && has_vanished "$l_user" "$l_package"; then
+            put_entry "$l_user" "$l_package" "$e_prior" gone "$e_bundle" "$e_at" "$e_rounds"
+        fi
+    done
     for l_spot in $j_managed; do
         spot_of "$l_spot"
         ! is_given_up || {
@@ -400,13 +408,17 @@ once() {
 put_back() {
     stop
     time_now
+    p_banned='' p_managed=''
+    read_facts
     read_ledger
     [ -z "$l_bad" ] || fail "ledger $l_bad"
     j_restore='' j_disable='' j_managed='' j_notify='' c_tell='' p_message=''
     for c_spot in $l_entries; do
         c_rest=${c_spot#*/}
         entry_of "${c_spot%%/*}" "${c_rest%%/*}"
-        [ -z "$e_state" ] || j_restore="$j_restore ${c_spot%%/*}/${c_rest%%/*}/$e_prior"
+        if [ -n "$e_state" ] && ! has_vanished "${c_spot%%/*}" "${c_rest%%/*}"; then
+            j_restore="$j_restore ${c_spot%%/*}/${c_rest%%/*}/$e_prior"
+        fi
     done
     intend
     do_it

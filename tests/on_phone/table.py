@@ -1,0 +1,339 @@
+"""The table of cases that both judgements run: the Python one, and judge.sh in a real shell.
+
+Each case is a phone as the station saw it when it made the plan, the phone as it is now, a ledger and a moment.
+`SEED` makes the table the same in every run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from agent_scripts.exchange.composing import functions
+from policy.document import Bundle, Exemption, Fleet, ManagedApp, PlaceKind, Ring
+from policy.judgement import judge
+from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.names import PackageName, UserNumber
+from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
+from policy.plan import Plan, plan_of, plan_text
+from policy.verdict import ActionKind, Moment
+from tests.policy.bench import BANNED, DEADLINE, END, INTUNE, MANAGED, MARKER, PHONE, REVIEW, policy
+
+SEED = 4
+CASES = int(os.environ.get("CURFEW_CASES", "4000"))
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+DROPPED = PackageName("com.example.dropped")
+BUNDLE = 3
+
+Answer = tuple[str, str, bool, frozenset[str], frozenset[str], frozenset[str]]
+
+_PLACES = [
+    (PlaceKind.WORK_PROFILE, PlaceKind.MANAGED_DEVICE),
+    (PlaceKind.WORK_PROFILE, PlaceKind.MANAGED_DEVICE),
+    (PlaceKind.MANAGED_DEVICE,),
+    (PlaceKind.WORK_PROFILE,),
+    (PlaceKind.USER_0,),
+    tuple(PlaceKind),
+]
+_KINDS = [frozenset(UserKind)] * 3 + [frozenset({UserKind.PERSONAL}), frozenset(UserKind) - {UserKind.CLONE}]
+_RINGS = [(), (), (Ring(0.5, DEADLINE), Ring(1.0, DEADLINE + 48 * HOUR))]
+_LATER = DEADLINE + 72 * HOUR
+_TIMES = [_LATER] * 14 + [
+    *(DEADLINE + n * HOUR for n in (-1, 0, 1, 47, 48)),
+    *(time + n * SECOND for time in (DEADLINE, REVIEW, END) for n in (-1, 0, 1)),
+]
+_AGES = [HOUR] * 8 + [timedelta(0), 72 * HOUR, 72 * HOUR + SECOND, -SECOND]
+_EXEMPT = [None] * 8 + [_LATER + HOUR, _LATER, END]
+_EXTRA = [
+    (),
+    (),
+    (UserKind.PRIVATE,),
+    (UserKind.CLONE,),
+    (UserKind.SECURE_FOLDER,),
+    (UserKind.WORK, UserKind.OTHER),
+]
+_STATES = [EntryState.DONE] * 4 + [*EntryState]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table."""
+
+    bundle: Bundle
+    planned: Observation
+    now: Observation
+    ledger: Ledger
+    time: Moment
+    problem: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        made_at = self.time.now - self.time.bundle_age
+        valid_until = made_at + self.bundle.policy.offline_limit
+        return plan_of(self.bundle, PHONE, self.planned, self.ledger, made_at, valid_until, "en")
+
+
+def cases(count: int = CASES, seed: int = SEED) -> Iterator[Case]:
+    """Make the table."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        yield _case(chance)
+
+
+def _often(chance: random.Random, share: float) -> bool:
+    return chance.random() < share
+
+
+def _case(chance: random.Random) -> Case:
+    under = policy(
+        on_phone=_often(chance, 0.95),
+        managed=tuple(ManagedApp(package, frozenset(chance.choice(_PLACES))) for package in MANAGED),
+        kinds=chance.choice(_KINDS),
+        rings=chance.choice(_RINGS),
+        preinstalled_disabled_counts=_often(chance, 0.5),
+        lifted=_often(chance, 0.05),
+    )
+    until = chance.choice(_EXEMPT)
+    fleet = Fleet(1, (Exemption(PHONE, until, "field_test"),)) if until else Fleet()
+    users = _users(chance)
+    owner = chance.choice(["none"] * 7 + ["ours", "foreign"])
+    planned = Observation(
+        PHONE, 33, users, has_device_owner=owner != "none", device_owner=INTUNE if owner == "ours" else None
+    )
+    there = [user.number for user in users]
+    if _often(chance, 0.15) and len(there) > 1:
+        there.remove(chance.choice(there[1:]))
+    if _often(chance, 0.2):
+        there.append(UserNumber(chance.choice((40, 41))))
+    now = chance.choice(_TIMES)
+    readings = _readings(chance, there)
+    if _often(chance, 0.02):
+        there.remove(UserNumber(0))
+    observed = replace(
+        planned, users=tuple(User(number, UserKind.OTHER) for number in there), packages=readings
+    )
+    time = Moment(now, _often(chance, 0.9), chance.choice(_AGES))
+    problem = "users" if _often(chance, 0.02) else ""
+    return Case(
+        Bundle(BUNDLE, under, fleet), planned, observed, _ledger(chance, users, now - DEADLINE), time, problem
+    )
+
+
+def _users(chance: random.Random) -> tuple[User, ...]:
+    users = [User(UserNumber(0), UserKind.PERSONAL, open_to_shell=_often(chance, 0.97))]
+    profile = chance.choice(["open"] * 5 + ["closed", "foreign", "none", "none"])
+    if profile != "none":
+        owner = None if profile == "foreign" else INTUNE
+        users.append(User(UserNumber(10), UserKind.WORK, True, owner, open_to_shell=profile != "closed"))
+    users += [
+        User(
+            UserNumber(number), kind, kind is UserKind.WORK, open_to_shell=kind is not UserKind.SECURE_FOLDER
+        )
+        for number, kind in enumerate(chance.choice(_EXTRA), start=11)
+    ]
+    return tuple(users)
+
+
+def _readings(chance: random.Random, users: Sequence[UserNumber]) -> dict[PackageName, PackageReading]:
+    readings = {}
+    rare = chance.choice((0.0, 0.1, 0.1, 0.5))
+    for package in (*BANNED, *MANAGED):
+        share = rare if package in BANNED else 0.75
+        luck = chance.random()
+        if luck < 0.04:
+            readings[package] = PackageReading(package, unreadable="exception text")
+        elif luck < 0.06:
+            continue
+        elif luck < 0.15:
+            readings[package] = PackageReading(package, known=False)
+        else:
+            states = {number: _state(chance, share) for number in users}
+            if luck < 0.17:
+                states.popitem()
+            readings[package] = PackageReading(package, states, system=_often(chance, 0.3))
+    return readings
+
+
+def _state(chance: random.Random, share: float) -> PackageState:
+    enabled = chance.choice([0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 4])
+    ago = None if _often(chance, 0.3) else timedelta(seconds=chance.choice((-1, 0, 60, 3600, 3601, 10**7)))
+    return PackageState(
+        installed=_often(chance, share),
+        hidden=_often(chance, 0.07),
+        archived=_often(chance, 0.07),
+        enabled=EnabledState(enabled),
+        disabled_by_shell=enabled == 3 and _often(chance, 0.7),
+        installed_ago=ago,
+    )
+
+
+def _ledger(chance: random.Random, users: Iterable[User], age: timedelta) -> Ledger:
+    """Up to three entries, among them a user that is no more and an app that the policy has dropped since."""
+    spots = [(user.number, package) for user in users for package in MANAGED]
+    spots += [(UserNumber(77), MANAGED[0]), (UserNumber(0), DROPPED)]
+    entries = [
+        LedgerEntry(
+            *spot,
+            EnabledState(chance.choice((0, 1))),
+            chance.choice(_STATES),
+            chance.choice((BUNDLE - 1, BUNDLE, BUNDLE, BUNDLE + 1)),
+            DEADLINE + age - timedelta(seconds=chance.choice((60, 3600, 3601, 10**6))),
+            chance.choice((1, 2, 3, 3, 4)),
+        )
+        for spot in chance.sample(spots, min(len(spots), chance.choice((0, 1, 2, 3))))
+    ]
+    return Ledger(MARKER, tuple(entries))
+
+
+# What each judgement answers -----------------------------------------------------------------------------------------
+
+
+def as_the_phone_knows(case: Case) -> Observation:
+    """Return the phone as it is now, as far as a plan and package dumps can tell.
+
+    A user that came after the plan is no place: that a managed app is in use there is a gap. It counts where every
+    kind counts; elsewhere it is not listed, so a banned app in it is a gap as well.
+    """
+    known = {user.number: user for user in case.planned.users}
+    every_kind_counts = case.bundle.policy.kinds == frozenset(UserKind)
+    users = []
+    packages = dict(case.now.packages)
+    for there in case.now.users:
+        if there.number in known:
+            users.append(known[there.number])
+        elif every_kind_counts:
+            users.append(User(there.number, UserKind.OTHER))
+            for package in MANAGED:
+                if package in packages:
+                    packages[package] = _unlisted(packages[package], there.number)
+    problem = (case.problem,) if case.problem else ()
+    return replace(case.planned, users=tuple(users), packages=packages, unreadable=problem)
+
+
+def _unlisted(reading: PackageReading, number: UserNumber) -> PackageReading:
+    states = {UserNumber(n + 1000) if n == number else n: state for n, state in reading.states.items()}
+    return replace(reading, states=states)
+
+
+def python_answer(case: Case) -> Answer:
+    time = replace(case.time, trusted=case.time.trusted and case.bundle.policy.on_phone)
+    judgement = judge(case.bundle, as_the_phone_knows(case), case.ledger, time)
+
+    def spots(kind: ActionKind) -> frozenset[str]:
+        return frozenset(
+            f"{a.user}/{a.package}" + (f"/{int(a.prior)}" if a.prior is not None else "")
+            for a in judgement.actions
+            if a.kind is kind
+        )
+
+    told = frozenset(spot.partition("/")[2] for spot in spots(ActionKind.NOTIFY))
+    return (
+        judgement.stage.value,
+        judgement.verdict.value,
+        judgement.enforceable,
+        spots(ActionKind.RESTORE),
+        spots(ActionKind.DISABLE),
+        told,
+    )
+
+
+DRIVER = """
+set -f
+mark=none
+while read -r case_word case_rest; do
+    case $case_word in
+        case)
+            case_name=$case_rest f_problem='' f_users='' f_readings=' ' f_states=' ' l_entries=' '
+            plan_is_empty
+            ;;
+        problem) f_problem=$case_rest ;;
+        users) f_users=" $case_rest " ;;
+        readings) f_readings=" $case_rest " ;;
+        states) f_states=" $case_rest " ;;
+        ledger) l_entries=" $case_rest " ;;
+        judge)
+            plan_is_whole
+            judge "${case_rest% *}" "${case_rest#* }"
+            echo "$case_name ${p_bad:-good}|$j_stage|$j_verdict|$j_enforceable|$j_restore|$j_disable|$j_notify"
+            ;;
+        *) plan_line "$case_word" "$case_rest" ;;
+    esac
+done
+"""
+
+
+def driver(parts: Mapping[str, str] | None = None) -> str:
+    """Return the shell text that judges cases from its stdin; `parts` may hold other texts of some files."""
+    names = ("frame", "cut", "folder", "read", "facts", "plan", "judge")
+    return "\n".join((*((parts or {}).get(name) or functions(name) for name in names), DRIVER))
+
+
+def case_lines(name: int, case: Case) -> str:
+    """Return a case as the driver reads it."""
+    lines = [f"case {name}", *plan_text(case.plan).decode().splitlines()[1:-2]]
+    if case.problem:
+        lines.append(f"problem {case.problem}")
+    lines += [
+        f"users {' '.join(str(user.number) for user in case.now.users)}",
+        f"readings {' '.join(f'{r.package}={_kind(r)}' for r in case.now.packages.values())}",
+        f"states {' '.join(word for r in case.now.packages.values() for word in state_words(r))}",
+        f"ledger {' '.join(map(_entry_word, case.ledger.entries))}",
+        f"judge {int(case.time.now.timestamp())} {int(case.time.trusted)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _kind(reading: PackageReading) -> str:
+    if reading.unreadable:
+        return "unreadable"
+    return "unknown" if not reading.known else "system" if reading.system else "user"
+
+
+def state_words(reading: PackageReading) -> list[str]:
+    return [
+        f"{reading.package}/{number}/{_word(s.installed)},{_word(s.hidden)},{_word(s.archived)},{int(s.enabled)},"
+        f"{'shell' if s.disabled_by_shell else 'other'},"
+        f"{'-' if s.installed_ago is None else s.installed_ago // SECOND}"
+        for number, s in reading.states.items()
+    ]
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _entry_word(e: LedgerEntry) -> str:
+    return f"{e.user}/{e.package}/{e.prior.value}/{e.state.value}/{e.bundle_number}/{e.at.isoformat()}/{e.rounds}"
+
+
+def shell_answers(
+    shell: Sequence[str], table: Path, parts: Mapping[str, str] | None = None
+) -> dict[int, Answer]:
+    """Judge every case of a file in one process of a shell."""
+    # From a file, not a pipe: what cannot seek, a shell reads byte by byte.
+    with table.open() as lines:
+        done = subprocess.run(
+            [*shell, "-c", driver(parts)],
+            stdin=lines,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+    assert done.stderr == "", done.stderr[:1000]
+    return dict(map(shell_answer, done.stdout.splitlines()))
+
+
+def shell_answer(line: str) -> tuple[int, Answer]:
+    """Return the number of the case and the answer in one line of the driver."""
+    head, stage, verdict, enforceable, restore, disable, notify = line.split("|")
+    name, bad = head.split(" ")
+    assert bad == "good", line
+    words = (frozenset(part.split()) for part in (restore, disable, notify))
+    return int(name), (stage, verdict, enforceable == "1", *words)  # type: ignore[return-value]
