@@ -259,7 +259,7 @@ class TestStates:
         judgement = judged(with_outlook(OURS))
 
         assert judgement.actions == ()
-        assert ReasonCode.NOT_OURS in codes(judgement)
+        assert ReasonCode.NO_MEMORY in codes(judgement)
 
     def test_what_we_disabled_stays_as_it_is(self) -> None:
         judgement = judged(with_outlook(OURS), holding=ledger(entry()))

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from policy.coverage import has_vanished
 from policy.judgement import judge
-from policy.ledger import EntryState
 from policy.observation import EnabledState
 from policy.stage import stage_of
 from policy.verdict import ActionKind, Judgement, ReasonCode, Stage, Verdict
@@ -143,7 +143,8 @@ def test_what_is_restored_is_exactly_what_the_ledger_holds_and_the_rules_give_ba
         theirs = off and not (state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell)
         dropped = (held.user, held.package) not in managed and case.observation.user(held.user) is not None
         due = gives_all or (judgement.verdict is Verdict.VIOLATING and dropped)
-        if held.state is not EntryState.RESTORED and due and not theirs:
+        vanished = has_vanished(case.observation, held.user, held.package)
+        if held.is_open and due and not theirs and not vanished:
             expected.add((held.user, held.package, held.prior))
     found = [(a.user, a.package, a.prior) for a in actions(judgement, ActionKind.RESTORE)]
     assert set(found) == expected

@@ -26,7 +26,7 @@ from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState
 from policy.ready_made import ready_made_policy
 from policy.report import REPORT_PAYLOAD_TYPE, Consent, Report
-from policy.schemas import dump_fleet, dump_policy_document, dump_report
+from policy.schemas import dump_fleet, dump_policy_document, dump_probe, dump_report
 from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
 from server import enrolment, people, phones, publishing, sign_ins
 from server.config import Config
@@ -246,8 +246,9 @@ def make_registration(**changes: Any) -> Registration:
 def registration_body(**changes: Any) -> bytes:
     """Return the body that registers a new phone, with `changes`."""
     made = make_registration(**changes)
-    fields = {name: getattr(made, name) for name in made.__dataclass_fields__}
-    return json.dumps(fields | {"consent": made.consent.value}).encode()
+    fields = {name: getattr(made, name) for name in made.__dataclass_fields__ if name != "probe"}
+    told = {} if made.probe is None else {"probe": json.loads(dump_probe(made.probe))}
+    return json.dumps(fields | {"consent": made.consent.value} | told).encode()
 
 
 def post_reports(client: FlaskClient, *envelopes: bytes) -> TestResponse:
