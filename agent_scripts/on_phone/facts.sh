@@ -78,6 +78,7 @@ facts_users() {
 # digest PACKAGE: makes words of a section that read_package prints. With $f_users, a dump has to name each of them.
 digest() {
     d_bad='' d_open='' d_exit='' d_unknown='' d_block='' d_in='' d_copy='' d_copy_users='' d_message='' d_flags=''
+    d_below=''
     d_seen=' ' d_off='' d_time='' d_words='' u_number=''
     while read -r word rest; do
         case $word in
@@ -97,6 +98,9 @@ digest() {
                 digest_user_ends "$1"
                 d_in=''
                 ;;
+            hidden) d_bad=${d_below:+1}$d_bad d_below=1 ;;
+            hidden-flags) d_bad=1 ;;
+            folder) [ -z "$d_block" ] || [ -n "$d_in" ] || d_bad=1 ;;
             hidden-package) d_copy=1 ;;
             hidden-user) d_copy_users=1 ;;
             message) d_message=1 ;;
@@ -200,6 +204,7 @@ digest_user_ends() {
             false/* | */) ;;
             true/?*/?*) u_ago=$((f_clock - u_time)) ;;
         esac
+        [ "$u_caller" != none ] || u_caller=other
         d_words="$d_words $1/$u_number/$u_installed,$u_hidden,$u_archived,$u_enabled,$u_caller,$u_ago"
     fi
     u_number=''

@@ -1,0 +1,142 @@
+"""What the script makes of a package dump is what the station's dialect makes of it, also of spoilt ones."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.packages import read_package
+from agent_scripts.exchange.composing import functions
+from agent_scripts.virtual_phone.package_dump import dump_package
+from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, PERSONALITIES, TIKTOK
+from policy.names import PackageName, UserNumber
+from tests.on_phone.conftest import PhoneShell
+from tests.on_phone.table import state_words
+
+CLOCK = "2024-05-02T10:00:00"
+SPOILT_EACH = 2
+SEED = 4
+
+DRIVER = """
+set -f
+mark=0123456789abcdef0123456789abcdef
+dated="$managed"
+seconds_of "$clock"
+f_clock=$seconds
+dumpsys() { cat "$case_file"; }
+while read -r case_file case_package f_users; do
+    f_users=" $f_users "
+    echo "case $case_file"
+    read_package "$case_package" >"$case_file.cut"
+    cat "$case_file.cut"
+    echo "words $(digest "$case_package" <"$case_file.cut")"
+done
+"""
+
+
+def _spoilt(text: str, chance: random.Random) -> str:
+    """Lose, double, swap or change a line of the part that is read."""
+    lines = text.splitlines(keepends=True)
+    telling = [n for n, line in enumerate(lines) if any(word in line for word in _TELLING)]
+    at = chance.choice(telling) if telling else 0
+    match chance.choice(("lose", "double", "cut", "word", "value", "timeout", "message", "archive")):
+        case "lose":
+            del lines[at]
+        case "double":
+            lines.insert(at, lines[at])
+        case "cut":
+            del lines[at:]
+        case "word":
+            lines[at] = lines[at].replace("=", "~", chance.choice((1, 2, 3)))
+        case "value":
+            wanted = chance.choice(
+                ("installed=true", "hidden=false", "enabled=0", "SYSTEM", "shell:", "User 1")
+            )
+            lines[at] = lines[at].replace(
+                wanted, chance.choice(("", "x", "installed=false", "enabled=9", "User 0"))
+            )
+        case "timeout":
+            lines.insert(at, "*** SERVICE 'package' DUMP TIMEOUT (10000ms) EXPIRED ***\n")
+        case "message":
+            lines.insert(
+                at, '      suspendingPackage=a.b dialogInfo=SuspendDialogInfo: {mDialogMessage = "User 0"}\n'
+            )
+        case "archive":
+            lines.insert(at, "      archiveTime=2024-05-01 10:00:00\n")
+    return "".join(lines)
+
+
+_TELLING = ("Package [", "User ", "flags=[", "pkgFlags=[", "lastDisabledCaller", "Hidden system", "Time=")
+
+
+def _dumps() -> Iterator[tuple[str, str, str]]:
+    """A package, its dump and the users of the phone, for every ready-made phone."""
+    chance = random.Random(SEED)
+    for name, kind in PERSONALITIES.items():
+        model = kind.build(None)
+        users = " ".join(str(user.number) for user in model.users())
+        spots = [
+            (user, package) for package in model.data.packages for user in model.data.packages[package].users
+        ]
+        for user, package in chance.sample(spots, min(4, len(spots))):
+            model.set_enabled(
+                user, package, chance.choice((1, 2, 3, 4)), chance.choice((None, "shell:1000", "com.a"))
+            )
+        for package in (TIKTOK, OUTLOOK, "com.android.chrome"):
+            text = dump_package(model, package)
+            yield package, text, users
+            yield package, text, f"{users} 99" if name == "clean" else users
+            for _ in range(SPOILT_EACH):
+                yield package, _spoilt(text, chance), users
+
+
+def test_both_readers_make_the_same_of_every_dump(phone_shell: PhoneShell, tmp_path: Path) -> None:
+    dumps = list(_dumps())
+    lines = []
+    for number, (package, text, users) in enumerate(dumps):
+        (tmp_path / str(number)).write_text(text)
+        lines.append(f"{tmp_path / str(number)} {package} {users}\n")
+    (tmp_path / "table").write_text("".join(lines))
+    driver = "\n".join((
+        f"mark=0123456789abcdef0123456789abcdef clock={CLOCK} managed='{OUTLOOK} {LYNC}'",
+        *(functions(part) for part in ("frame", "cut", "folder", "read", "facts")),
+        DRIVER,
+    ))  # fmt: skip
+
+    with (tmp_path / "table").open() as table:
+        done = subprocess.run(
+            [*phone_shell.words, "-c", driver],
+            stdin=table,
+            capture_output=True,
+            text=True,
+            env=phone_shell.environment,
+            check=False,
+        )
+
+    assert done.stderr == ""
+    answers = done.stdout.split(f"case {tmp_path}/")[1:]
+    assert len(answers) == len(dumps)
+    differing, readable = [], []
+    for (package, text, users), answer in zip(dumps, answers, strict=True):
+        cut, _, words = answer.partition("words ")
+        expected = _expected(PackageName(package), cut.splitlines()[1:], users)
+        if f"{package}=unreadable" not in expected:
+            readable.append(package)
+        if set(words.split()) != expected:
+            differing.append(f"{package}: expected {expected}, found {words.split()}\n{cut}\n{text}")
+    assert len(differing) == 0, f"{len(differing)} of {len(dumps)}: {differing[0][:3000]}"
+    assert len(readable) > len(dumps) / 2
+
+
+def _expected(package: PackageName, section: list[str], users: str) -> set[str]:
+    answer = CutAnswer(f"package:{package}", tuple(section[1:-1]), int(section[-1].split()[-1]))
+    numbers = frozenset(UserNumber(int(number)) for number in users.split())
+    reading = read_package(package, answer, numbers, datetime.fromisoformat(CLOCK))
+    if reading.unreadable:
+        return {f"{package}=unreadable"}
+    kind = "unknown" if not reading.known else "system" if reading.system else "user"
+    return {f"{package}={kind}", *state_words(reading)}
