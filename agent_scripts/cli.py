@@ -20,7 +20,7 @@ from agent_scripts.enrolment import enrol as enrol_station
 from agent_scripts.errors import AgentError, WrongUse
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.probe_visit import probe_phones, show_probe
+from agent_scripts.probe_visit import in_a_line, probe_phones, show_probe
 from agent_scripts.provision import Owner, provision_phone, record_refusal
 from agent_scripts.run import begin_run, trust_client
 from agent_scripts.server_client import ServerClient
@@ -147,8 +147,14 @@ def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder
     policy = run.bundle.policy if run.bundle else None
 
     async def visit(address: str) -> ExitCode:
+        found = ""
+
         def show(probed: Probe) -> None:
-            show_probe(address, probed, as_json=False, err=True)
+            nonlocal found
+            if len(addresses) == 1:
+                show_probe(address, probed, as_json=False, err=True)
+            else:
+                found = f" {in_a_line(probed)}"
 
         try:
             async with connected(station, address, settings.plain_tcp) as connection:
@@ -156,7 +162,7 @@ def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder
         except AgentError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED
-        say(f"{address}: provisioned as {phone.phone_id} ({phone.model}).")
+        say(f"{address}: provisioned as {phone.phone_id} ({phone.model}).{found}")
         return ExitCode.COMPLIANT
 
     return most_urgent(asyncio.run(visit_all(addresses, visit)))

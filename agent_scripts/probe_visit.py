@@ -26,10 +26,10 @@ from policy.schemas import dump_probe
 
 _WIDTH = 120
 _REACH = {
-    Reach.OPEN: "enforcing and restoring can be promised as far as noted below",
+    Reach.OPEN: "every place is open to adb",
     Reach.CLOSED: "cannot be enforced on the phone: the mail side would have to act",
     Reach.NONE: "no place of the policy: nothing to enforce",
-    Reach.UNKNOWN: "unknown: see below",
+    Reach.UNKNOWN: "what can be promised is not known",
 }
 _OWNERS = {Owner.NONE: "none", Owner.POLICY: "one of the policy's", Owner.OTHER: "another"}
 
@@ -80,6 +80,11 @@ def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False)
         )
         return
     Console(stderr=err, width=_WIDTH).print(_table(address, probed))
+
+
+def in_a_line(probed: Probe) -> str:
+    """Return what a bench of many phones is told of one; `curfew-agent probe` tells the whole."""
+    return f"Probed: {_REACH[probed.reach]}."
 
 
 def _table(address: str, probed: Probe) -> Table:
