@@ -2,6 +2,8 @@
 
     read one exchange -> settle the ledger -> judge -> ledger on disk -> act in one exchange -> report on disk
 
+Where the policy wants a script on the phone, reading collects its record, and `placing` sees to it at the end.
+
 Everything that decides is elsewhere and pure; this module only keeps the order, which is what makes a pulled
 cable or a killed process harmless.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from agent_scripts import exchange, ledger_steps, lost_memory
+from agent_scripts import exchange, ledger_steps, lost_memory, placing
 from agent_scripts.errors import AgentError, OwnerDeclined, PhoneError, PhoneNotProvisioned
 from agent_scripts.phone_connection import PhoneConnection
 from agent_scripts.report_writing import CheckRecord
@@ -41,23 +43,33 @@ async def check_phone(run: Run, connection: PhoneConnection, address: str) -> Ch
     known = run.station.phone_at(address)
     if known is not None and known.consent is Consent.DECLINED:
         raise OwnerDeclined(address)
-    return await _visit(run, connection, address, _judged)
+    reading = await _read(run, connection, address)
+    record = await _visit(run, connection, address, reading, _judged)
+    return await placing.tended(run, connection, record)
 
 
 async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
     """Put back everything that any ledger remembers for this phone, whatever the policy says.
 
-    Needs neither server nor valid trust (DESIGN.md 4 rule 9), nor consent: it takes back what we did. Raises
-    as `check_phone` does otherwise.
+    Needs neither server nor valid trust (DESIGN.md 4 rule 9), nor consent: it takes back what we did. The phone's
+    own script goes first, or it would disable again at once. Raises as `check_phone` does otherwise.
     """
-    return await _visit(run, connection, address, _judged_for_restoring)
+    reading = await _read(run, connection, address)
+    if not (reading.has_script and placing.can_be_handled(reading)):
+        return await _visit(run, connection, address, reading, _judged_for_restoring)
+    phone_id = _which_phone(run.station, reading, address).phone_id
+    told = await placing.withdrawn(run, connection, phone_id, reading)
+    reading = await _read(run, connection, address)
+    record = await _visit(run, connection, address, reading, _judged_for_restoring)
+    return replace(record, watched=told.watched, watch_mark=told.mark)
 
 
 Judge = Callable[[Run, exchange.Reading, Ledger], Judgement]
 
 
-async def _visit(run: Run, connection: PhoneConnection, address: str, decide: Judge) -> CheckRecord:
-    reading = await _read(run, connection, address)
+async def _visit(
+    run: Run, connection: PhoneConnection, address: str, reading: exchange.Reading, decide: Judge
+) -> CheckRecord:
     phone = _which_phone(run.station, reading, address)
     reading = _under_its_id(reading, phone.phone_id)
     on_phone, on_station = reading.memory.ledger, run.station.ledger(phone.phone_id)
@@ -135,7 +147,10 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> exchange
     known = run.station.phone_at(address)
     mark = exchange.new_mark()
     managed = [app.package for app in run.bundle.policy.managed] if run.bundle else []
-    command = exchange.read_command(mark, packages, owners, dated=managed)
+    collecting = None
+    if run.bundle and run.bundle.policy.on_phone:
+        collecting = exchange.Collecting(run.station.watch_mark(known.phone_id) if known else None)
+    command = exchange.read_command(mark, packages, owners, dated=managed, collecting=collecting)
     try:
         answer, lost = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES), ""
     except PhoneError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from uuid import uuid4
 
-from agent_scripts.exchange import Acting, ActionOutcome, Reading
+from agent_scripts.exchange import Acting, ActionOutcome, Reading, SpoolMark
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.phone_address import PhoneAddress
 from agent_scripts.station import KnownPhone
@@ -17,6 +17,7 @@ from policy.ledger import Ledger
 from policy.observation import EnabledState, PackageState
 from policy.report import ActionResult, Report, ReportedAction, ReportedApp, ReportedUser
 from policy.verdict import ActionKind, Judgement, ManagedState, ReasonCode, Stage, Verdict
+from policy.watched import Watched
 
 _FINE = (ActionResult.DONE, ActionResult.ALREADY)
 HELD_BACK = frozenset((ReasonCode.CLOCK_UNTRUSTED, ReasonCode.BUNDLE_TOO_OLD, ReasonCode.LEDGER_MISSING))
@@ -26,7 +27,11 @@ _AGENT_VERSION = version("curfew")  # looked up in files: once a process, not on
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """All that one check saw, decided and did. ``lost`` tells why the acting exchange gave no answer."""
+    """All that one check saw, decided and did. ``lost`` tells why the acting exchange gave no answer.
+
+    ``watched`` is what the phone's own script told, None where there is none; ``watch_mark`` is what the station
+    remembers of that once the report is on disk.
+    """
 
     address: str
     phone: KnownPhone
@@ -36,6 +41,8 @@ class CheckRecord:
     contradictions: tuple[str, ...] = ()
     acting: Acting | None = None
     lost: str = ""
+    watched: Watched | None = None
+    watch_mark: SpoolMark | None = None
 
     @property
     def outcomes(self) -> tuple[ActionOutcome, ...]:
@@ -144,6 +151,7 @@ def report_of(
         answers_sha256=_hash_of_answers(record),
         ledger=record.ledger,
         contradictions=record.contradictions,
+        watched=record.watched,
     )
 
 

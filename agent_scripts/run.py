@@ -122,6 +122,8 @@ def keep_report(run: Run, record: CheckRecord) -> str:
     )
     envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
     Spool(run.station.spool_folder).keep(report.counter, envelope)
+    if record.watched is not None:
+        run.station.keep_watch_mark(record.phone.phone_id, record.watch_mark)
     return report.report_id
 
 

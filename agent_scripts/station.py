@@ -8,6 +8,7 @@ adbkey, adbkey.pub the key that phones know
 counter            number of the last report
 time.json          the last time the server told (`trusted_time`)
 phones/ ledgers/   one file per phone
+watched/           up to where the record of a phone's own script is here
 spool/ aside/      reports that wait, reports that a person must look at
 trust/             signed metadata and the accepted bundle (`certs.trust_client`)
 """
@@ -19,6 +20,7 @@ import hmac
 import json
 import re
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from urllib.parse import quote
 from agent_scripts.adb_keys import AdbKeys, station_adb_key
 from agent_scripts.durable_file import clear_leftovers, held_alone, make_folder, write_durably
 from agent_scripts.errors import FileDamaged, NotEnrolled, PlaceholderSerial, StoryClockRefused
+from agent_scripts.exchange.phone_spool import SpoolMark
 from certs.keys import Signer, load_signer
 from policy.errors import PolicyError
 from policy.ledger import Ledger
@@ -137,6 +140,37 @@ class Station:
         """Put this station's copy of a phone's ledger on disk."""
         write_durably(self._ledger_path(phone_id), dump_ledger(ledger))
 
+    def watch_mark(self, phone_id: PhoneId) -> SpoolMark | None:
+        """Return up to where this station has the record of a phone's own script, None if it has none of it."""
+        path = self._watch_path(phone_id)
+        if not path.exists():
+            return None
+        described = _load_json(path)
+        try:
+            at = datetime.fromisoformat(described["at"])
+            mark = SpoolMark(
+                described["line"], described["sha256"], described["lost"], at, described["running"] is True
+            )
+            if at.tzinfo is None or not isinstance(mark.line, int) or not isinstance(mark.lost, int):
+                raise ValueError("numbers and an aware time expected")
+        except (KeyError, ValueError, TypeError) as error:
+            raise FileDamaged(
+                f"{path} does not say what was collected; move it away: the record is then collected anew"
+            ) from error
+        return mark
+
+    def keep_watch_mark(self, phone_id: PhoneId, mark: SpoolMark | None) -> None:
+        """Remember up to where a record stands in reports on disk; None forgets it with the script."""
+        path = self._watch_path(phone_id)
+        if mark is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_durably(path, _json({**asdict(mark), "at": mark.at.isoformat()}))
+
+    def forget_address(self, phone: KnownPhone) -> None:
+        """Take a phone off the list of those that are visited; its ledger and its id stay."""
+        self._write_phone(replace(phone, address=""))
+
     def phones(self) -> tuple[KnownPhone, ...]:
         """Return all phones this station knows, by label and id."""
         return tuple(sorted(self._known().values(), key=lambda phone: (phone.label, phone.phone_id)))
@@ -185,6 +219,9 @@ class Station:
     def _ledger_path(self, phone_id: PhoneId) -> Path:
         return self.folder / "ledgers" / f"{PhoneId(phone_id)}.json"
 
+    def _watch_path(self, phone_id: PhoneId) -> Path:
+        return self.folder / "watched" / f"{PhoneId(phone_id)}.json"
+
     def _write_phone(self, phone: KnownPhone) -> None:
         described = {**asdict(phone), "consent": phone.consent.value}
         write_durably(self.folder / "phones" / f"{phone.phone_id}.json", _json(described))
@@ -200,7 +237,7 @@ class Station:
         return self._phones[1]
 
 
-_SUBFOLDERS = ("phones", "ledgers", "spool", "aside")
+_SUBFOLDERS = ("phones", "ledgers", "watched", "spool", "aside")
 
 
 def lay_out(

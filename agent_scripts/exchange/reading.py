@@ -14,6 +14,8 @@ from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange.composing import composed
 from agent_scripts.exchange.frame import Frame, read_frame
 from agent_scripts.exchange.memory import PhoneMemory, read_memory
+from agent_scripts.exchange.phone_script import PhoneScript, call_to_collect, parse_script
+from agent_scripts.exchange.phone_spool import SpoolMark
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import Observation, PackageReading, User
 from policy.report import CommandExit
@@ -29,7 +31,8 @@ UNKNOWN_PHONE = PhoneId("00000000-0000-0000-0000-000000000000")
 class Reading:
     """All that one reading exchange brought. `facts` is None if the phone did not even say what it is.
 
-    `answers_sha256` is over the bytes as they came, which the phone itself had cut.
+    `answers_sha256` is over the bytes as they came, which the phone itself had cut. `script` is what the phone
+    shows of its own script, None if that was not asked; `has_script` tells that there is one all the same.
     """
 
     facts: DeviceFacts | None
@@ -37,6 +40,15 @@ class Reading:
     observation: Observation
     commands: tuple[CommandExit, ...]
     answers_sha256: str
+    script: PhoneScript | None = None
+    has_script: bool = False
+
+
+@dataclass(frozen=True)
+class Collecting:
+    """That the script's record is to be collected as well, from the line behind `mark` on."""
+
+    mark: SpoolMark | None
 
 
 def read_command(
@@ -44,17 +56,21 @@ def read_command(
     packages: Sequence[PackageName],
     owners: Iterable[PackageName],
     dated: Iterable[PackageName] = (),
+    collecting: Collecting | None = None,
 ) -> str:
     """Return the shell text that asks for users, owners, `packages`, properties and our own folder.
 
     Owners are named by the phone only if they are among `owners`; when an app was installed is told only of
-    those in `dated`.
+    those in `dated`. The phone's own script is asked only if `collecting`.
     """
     listed = " ".join(sorted({PackageName(owner) for owner in owners}))
-    names = " ".join(dict.fromkeys(PackageName(package) for package in packages))
+    names = list(dict.fromkeys(PackageName(package) for package in packages))
     with_times = " ".join(sorted({PackageName(package) for package in dated}))
     values = (f"owners='{listed}'", f"dated='{with_times}'")
-    return composed(mark, ("folder", "read"), values, f"framed read read_phone {names}".rstrip())
+    if collecting is None:
+        return composed(mark, ("folder", "read"), values, " ".join(("framed read read_phone", *names)))
+    call = call_to_collect(collecting.mark, names)
+    return composed(mark, ("folder", "read", "place"), values, f"framed read {call}")
 
 
 def parse_reading(
@@ -82,7 +98,10 @@ def parse_reading(
         observation = _unreadable(packages, known_as, problem)
     else:
         observation = _observation(frame, facts, packages, frozenset(owners), known_as)
-    return Reading(facts, memory, observation, frame.commands, answers_sha256)
+    section = frame.sections.get("script")
+    script = parse_script(section) if section is not None else None
+    has_script = "script" in frame.notes or bool(script and script.script_sha256)
+    return Reading(facts, memory, observation, frame.commands, answers_sha256, script, has_script)
 
 
 def _facts(frame: Frame) -> tuple[DeviceFacts | None, str]:

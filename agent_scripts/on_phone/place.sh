@@ -30,7 +30,7 @@ show_script() {
         run_script collect "$2" "$3"
     elif [ "$(folder_state)" = closed ] && [ -f "$folder/spool" ] && [ -f "$folder/spool.head" ]; then
         sed 's/^/head /' "$folder/spool.head"
-        head -c 200000 "$folder/spool" | sed 's/^/=/'
+        sed -n '1,2000s/^/=/p' "$folder/spool"
     fi
     return 0
 }
@@ -98,11 +98,24 @@ withdraw() {
     ready "$1" '' || return
     section stop cut_script run_script stop
     section script cut_script show_script "$1" "$2" "$3"
-    case $(run_script status) in
-        *not-running*) with_lock remove_script ;;
-        *) note refused running ;;
-    esac
+    if nobody_watches; then
+        with_lock remove_script
+    else
+        note refused running
+    fi
     section left cut_script show_left
+}
+
+# nobody_watches: whether the lock that a watching script holds can be had, whatever is noted of its process.
+nobody_watches() {
+    (
+        nobody_left=10
+        until flock -n 8; do
+            nobody_left=$((nobody_left - 1))
+            [ "$nobody_left" -gt 0 ] || exit 1
+            sleep 1
+        done
+    ) 8>"$folder/watch.lock"
 }
 
 # remove_script: what stays is who the phone is and what was changed on it.
@@ -115,15 +128,17 @@ remove_script() {
     done
 }
 
-# leave SUM LEDGER_SUM: withdraws and removes the folder, if the ledger is still the one the station knows to be settled.
+# leave LEDGER_SUM: removes our folder once the script is withdrawn, if the ledger is still the one that the station
+# knows to be settled.
 leave() {
     trap '' HUP PIPE
-    ready "$1" '' || return
-    section stop cut_script run_script stop
-    case $(run_script status) in
-        *not-running*) with_lock remove_folder "$2" ;;
-        *) note refused running ;;
-    esac
+    if [ "$(folder_state)" != closed ]; then
+        note refused folder
+    elif [ -e "$folder/curfew.sh" ]; then
+        note refused running
+    else
+        with_lock remove_folder "$1"
+    fi
     section left cut_script show_left
 }
 

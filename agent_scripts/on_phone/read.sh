@@ -5,6 +5,7 @@
 # installing are read. The clock is told in UTC and as the phone's own zone shows it, in which dumps print times.
 read_phone() {
     wait_for_lock
+    [ ! -f "$folder/curfew.sh" ] || note script
     section properties cut_properties getprop
     section boot-id cut_line cat /proc/sys/kernel/random/boot_id
     section clock cut_line date +%s:%Y-%m-%dT%H:%M:%S

@@ -1,0 +1,199 @@
+"""The script that stays on the phone, asked and handled from the station: shell texts out, framed answers back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.errors import Unreadable
+from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.exchange.composing import FOLDER, composed, quoted
+from agent_scripts.exchange.frame import read_frame
+from agent_scripts.exchange.phone_spool import SpoolMark
+from agent_scripts.exchange.provisioning import NOTED_REFUSALS
+from agent_scripts.exchange.watch_script import SCRIPT_NAME, watch_script
+
+PUSHED_SCRIPT = f"{FOLDER}/{SCRIPT_NAME}.pushed"
+"""Where the script is pushed to; `place_command` gives it its name once it is whole."""
+
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_TIME = re.compile(r"time ([0-9]{1,10}) ([01]) ([0-9]{1,10}) (\S{1,64}) ([0-9]{1,9})", re.ASCII)
+_PLAN = re.compile(r"plan ([0-9]{1,9}) ([0-9]{1,9}) ([0-9]{1,10}) ([0-9]{1,10})", re.ASCII)
+_PARTS = ("folder", "place")
+_SAYS = {
+    "script": "the script on the phone could not be replaced by the right one",
+    "running": "the script on the phone goes on running; restart the phone and try again",
+}
+
+
+@dataclass(frozen=True)
+class PlanNumbers:
+    """What tells a plan on the phone from others: bundle, fleet document, when made, and until when valid."""
+
+    bundle: int
+    fleet: int
+    made_at: int
+    valid_until: int
+
+
+@dataclass(frozen=True)
+class PhoneScript:
+    """What the phone shows of its script.
+
+    `closed` tells that nobody else could have written to any file; sums are empty for files that are not there.
+    `now` is the script's own time, None if it was not asked: only the right script is. `lines` are its record.
+    """
+
+    closed: bool = False
+    script_sha256: str = ""
+    plan_sha256: str = ""
+    running: bool = False
+    now: datetime | None = None
+    time_trusted: bool = False
+    plan: PlanNumbers | None = None
+    lines: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is this version's script, byte for byte, in files that nobody else could change."""
+        return self.closed and self.script_sha256 == script_sum()
+
+
+@dataclass(frozen=True)
+class Handled:
+    """What placing or withdrawing came to; empty `problem` for success. `left` names our files that remain."""
+
+    script: PhoneScript
+    problem: str = ""
+    left: tuple[str, ...] = ()
+
+
+def script_sum() -> str:
+    """Return the SHA-256 of the script that this version places."""
+    return sha256(watch_script()).hexdigest()
+
+
+def call_to_collect(mark: SpoolMark | None, packages: Iterable[str]) -> str:
+    """Return the call that reads the phone and collects the script's record in the same exchange."""
+    return " ".join(("read_and_collect", script_sum(), *_known(mark), *packages))
+
+
+def place_command(mark: str, plan: bytes, now: datetime) -> str:
+    """Return the text that verifies the files, hands `plan` over (empty: none), and starts the script at `now`."""
+    seconds = int(now.timestamp())
+    last = f"framed place place {script_sum()} {quoted(plan.decode())} {seconds}"
+    return composed(mark, _PARTS, (), last)
+
+
+def withdraw_command(mark: str, known: SpoolMark | None) -> str:
+    """Return the text that ends the script, shows the last of its record, and removes all its files."""
+    last = " ".join(("framed withdraw withdraw", script_sum(), *_known(known)))
+    return composed(mark, _PARTS, (), last)
+
+
+def leave_command(mark: str, ledger_sha256: str) -> str:
+    """Return the text that removes our folder, once no script is in it, if the phone's ledger still has that sum."""
+    if ledger_sha256 and not _HASH.fullmatch(ledger_sha256):
+        raise ValueError("expected a SHA-256 in hex, or nothing")
+    return composed(mark, _PARTS, (), f"framed leave leave '{ledger_sha256}'")
+
+
+def _known(mark: SpoolMark | None) -> Sequence[str]:
+    return (str(int(mark.line)), mark.sha256) if mark and _HASH.fullmatch(mark.sha256) else ("''", "''")
+
+
+def parse_script(answer: CutAnswer | None) -> PhoneScript:
+    """Return what the phone shows of its script; what cannot be believed becomes the `problem`, never an error."""
+    try:
+        lines = sound_lines(answer, "the phone's own script")
+    except Unreadable as error:
+        return PhoneScript(problem=str(error))
+    values: dict[str, str] = {}
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word in ("files", "script", "plan-sum"):
+            values.setdefault(word, rest)
+    found = _status(lines)
+    asked = f"curfew-collect {_version(lines)}" in lines
+    problem = (
+        "the script on the phone was cut off while it told its record" if asked and not _ends(lines) else ""
+    )
+    problem = next(
+        (f"the script on the phone failed: {line}" for line in lines if line.startswith("failed ")), problem
+    )
+    return PhoneScript(
+        closed=values.get("files") == "closed",
+        script_sha256=values.get("script", ""),
+        plan_sha256=values.get("plan-sum", ""),
+        running=found.running,
+        now=found.now,
+        time_trusted=found.time_trusted,
+        plan=found.plan,
+        lines=tuple(line for line in lines if line.startswith(("head ", "="))),
+        problem=problem,
+    )
+
+
+def _version(lines: Sequence[str]) -> str:
+    return next((line.partition(" ")[2] for line in lines if line.startswith("curfew-collect ")), "")
+
+
+def _ends(lines: Sequence[str]) -> bool:
+    """Whether the script's own counted end line is there."""
+    first = next((place for place, line in enumerate(lines) if line.startswith("curfew-")), 0)
+    return bool(lines) and lines[-1] == f"end {len(lines) - 1 - first}"
+
+
+def _status(lines: Sequence[str]) -> PhoneScript:
+    time = next((found for line in lines if (found := _TIME.fullmatch(line))), None)
+    plan = next((found for line in lines if (found := _PLAN.fullmatch(line))), None)
+    return PhoneScript(
+        running=any(re.fullmatch(r"running [0-9]{1,9}", line) for line in lines),
+        now=datetime.fromtimestamp(int(time[1]), UTC) if time else None,
+        time_trusted=bool(time) and time[2] == "1" if time else False,
+        plan=PlanNumbers(*map(int, plan.groups())) if plan else None,
+    )
+
+
+def parse_handled(mark: str, kind: str, answer: bytes) -> Handled:
+    """Return what came of `place_command` (kind ``place``), `withdraw_command` or `leave_command`; never raises."""
+    frame = read_frame(mark, kind, answer)
+    if frame.problem:
+        return Handled(PhoneScript(), frame.problem)
+    refused = [note.removeprefix("refused ") for note in frame.notes if note.startswith("refused ")]
+    problem = _refusal(refused[0]) if refused else ""
+    if kind == "place":
+        script, problem = _started(frame.sections.get("start"), problem)
+        return Handled(script, problem)
+    script = parse_script(frame.sections.get("script")) if kind == "withdraw" else PhoneScript()
+    section = frame.sections.get("left")
+    left = tuple(
+        line.removeprefix("left ") for line in (section.lines if section else ()) if line.startswith("left ")
+    )
+    if not problem and section is None:
+        problem = "the phone did not show what is left"
+    return Handled(script, problem, left)
+
+
+def _started(section: CutAnswer | None, problem: str) -> tuple[PhoneScript, str]:
+    lines = section.lines if section else ()
+    script = _status(lines)
+    failed = next((line for line in lines if line.startswith("failed ")), "")
+    if not problem and failed:
+        problem = f"the script on the phone did not start: {failed.removeprefix('failed ')}"
+    elif not problem and not (lines and _ends(lines) and script.running):
+        problem = "the script on the phone did not say that it runs"
+    refused = next((line for line in lines if line.startswith("refused ")), "")
+    if not problem and refused:
+        problem = f"the script on the phone refused its plan: {refused.removeprefix('refused ')}"
+    return script, problem
+
+
+def _refusal(word: str) -> str:
+    refusal = NOTED_REFUSALS.get(word)
+    return _SAYS.get(word) or (refusal.sentence if refusal else Refusal.UNEXPLAINED.sentence)

@@ -1,0 +1,199 @@
+"""The script that stays on the phone: what is due for it after a check, and how it gets there and away again.
+
+What a phone has is told in the reading exchange already, record and all. Only where something is missing, old,
+changed or not running, one more exchange follows: the right script is pushed beside the old one if need be, every
+file's owner, mode and SHA-256 are verified, the plan is handed over, and the script is started with trusted time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import sha256
+
+from agent_scripts import exchange
+from agent_scripts.errors import PhoneError
+from agent_scripts.exchange import PhoneScript, Reading, SpoolMark
+from agent_scripts.exchange.phone_script import script_sum
+from agent_scripts.exchange.watch_script import watch_script
+from agent_scripts.phone_connection import PhoneConnection
+from agent_scripts.report_writing import CheckRecord
+from agent_scripts.run import Run
+from policy.errors import PlanImpossible
+from policy.ledger import Ledger
+from policy.names import PhoneId
+from policy.plan import Plan, plan_of, plan_text
+from policy.verdict import Stage
+from policy.watched import ScriptState, Watched
+
+PLACE_TIMEOUT_S = 120.0
+ANSWER_MAX_BYTES = 1 << 20
+
+TIME_TOLERANCE = timedelta(minutes=2)
+"""A script whose time differs more from the station's trusted time is started anew with that."""
+
+_RENEWED_AFTER = 4
+"""A plan is renewed when a quarter of the time is over for which the station's word is good."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the script told, and what the station remembers of that once the report is on disk."""
+
+    watched: Watched
+    mark: SpoolMark | None
+
+    def with_problem(self, problem: str) -> Told:
+        """Return this with why the script does not do all it should."""
+        return replace(self, watched=replace(self.watched, problem=problem[:300]))
+
+    def now(self, state: ScriptState) -> Told:
+        """Return this with what became of the script."""
+        return replace(self, watched=replace(self.watched, script=state))
+
+
+@dataclass(frozen=True)
+class Due:
+    """What has to be done for the script to watch by the right plan; `plan` is empty if the phone has it."""
+
+    push: bool
+    plan: bytes
+
+
+def is_wanted(run: Run, record: CheckRecord) -> bool:
+    """Whether the policy wants a script on this phone: until the ban is lifted and everything is back."""
+    if run.bundle is None or not run.bundle.policy.on_phone:
+        return False
+    return record.judgement.stage is not Stage.LIFTED or bool(record.ledger.open_entries)
+
+
+def can_be_handled(reading: Reading) -> bool:
+    """Whether our folder on the phone was read and is believed; only then anything is put there or run."""
+    return reading.facts is not None and not reading.memory.problem and bool(reading.memory.marker)
+
+
+async def tended(run: Run, connection: PhoneConnection, record: CheckRecord) -> CheckRecord:
+    """Return the record with what the script told, after seeing to it that it watches, or is taken away."""
+    reading, phone_id = record.reading, record.phone.phone_id
+    if not can_be_handled(reading) or run.bundle is None:
+        return record
+    if not is_wanted(run, record) and reading.has_script and not record.lost:
+        return _with(record, await withdrawn(run, connection, phone_id, reading))
+    told = _told(run, phone_id, reading)
+    if told is None and not is_wanted(run, record):
+        return record
+    told = told or Told(Watched(ScriptState.NOT_RUNNING), None)
+    if record.lost or not is_wanted(run, record):
+        return _with(record, told)
+    script = reading.script or PhoneScript()
+    expected, problem = _plan_for(run, record)
+    due = what_is_due(script, expected, run)
+    if due is None:
+        return _with(record, told.with_problem(problem))
+    if not run.time.trusted:
+        return _with(
+            record, told.with_problem(f"not started: this station's clock is not trusted ({run.time.why})")
+        )
+    if not due.plan and script.plan is None:
+        return _with(record, told.with_problem(f"not started: there is no plan for it ({problem})"))
+    refused = await _place(run, connection, due)
+    if refused:
+        return _with(record, told.with_problem(f"not started: {refused}"))
+    return _with(record, told.with_problem(problem).now(ScriptState.STARTED))
+
+
+async def withdrawn(run: Run, connection: PhoneConnection, phone_id: PhoneId, reading: Reading) -> Told:
+    """Return the last of the script's record after it was ended and its files were removed from the phone."""
+    mark = exchange.new_mark()
+    before = _told(run, phone_id, reading) or Told(Watched(ScriptState.NOT_RUNNING), None)
+    try:
+        if not (reading.script and reading.script.is_ours):
+            await connection.push(watch_script(), exchange.PUSHED_SCRIPT)
+        command = exchange.withdraw_command(mark, run.station.watch_mark(phone_id))
+        answer = await connection.run(command, PLACE_TIMEOUT_S, ANSWER_MAX_BYTES)
+    except PhoneError as error:
+        return before.with_problem(f"not taken away: {error}")
+    handled = exchange.parse_handled(mark, "withdraw", answer)
+    last = _told(run, phone_id, replace(reading, script=handled.script)) or before
+    if handled.problem:
+        return last.with_problem(f"not taken away: {handled.problem}")
+    return replace(last.now(ScriptState.REMOVED), mark=None)
+
+
+def what_is_due(script: PhoneScript, expected: Plan | None, run: Run) -> Due | None:
+    """Return what the script needs, None if it watches as it should.
+
+    A plan from a newer bundle, or made later, is left alone: another station was there.
+    """
+    plan = b""
+    if expected is not None and _is_outdated(script, expected, run):
+        plan = plan_text(expected)
+    on_time = script.now is not None and abs(script.now - run.time.now) <= TIME_TOLERANCE
+    right_time = not run.time.trusted or (script.time_trusted and on_time)
+    if script.is_ours and script.running and right_time and not plan:
+        return None
+    return Due(push=script.script_sha256 != script_sum(), plan=plan)
+
+
+def _is_outdated(script: PhoneScript, expected: Plan, run: Run) -> bool:
+    there = script.plan
+    if there is None:
+        return True
+    ours = (expected.bundle, expected.fleet, expected.made_at)
+    if ours <= (there.bundle, there.fleet, there.made_at):
+        return False
+    # Equal but for its times, and those say nothing new: the text that the phone must have is known to the byte.
+    same = plan_text(replace(expected, made_at=there.made_at, valid_until=there.valid_until))
+    limit = run.bundle.policy.offline_limit if run.bundle else timedelta(0)
+    renewed = expected.valid_until - there.valid_until > limit.total_seconds() / _RENEWED_AFTER
+    return renewed or sha256(same).hexdigest() != script.plan_sha256
+
+
+def _plan_for(run: Run, record: CheckRecord) -> tuple[Plan | None, str]:
+    """Return the plan this visit would make, and why there is none."""
+    if run.bundle is None or run.accepted is None:
+        return None, "no accepted bundle"
+    reading, policy = record.reading, run.bundle.policy
+    try:
+        return plan_of(
+            run.bundle,
+            record.phone.phone_id,
+            reading.observation,
+            Ledger(reading.memory.marker),
+            run.time.now,
+            run.accepted.confirmed_at + policy.offline_limit,
+            run.language,
+        ), ""
+    except PlanImpossible as error:
+        return None, f"no new plan: {error}"
+
+
+async def _place(run: Run, connection: PhoneConnection, due: Due) -> str:
+    """Return why the script does not watch now; nothing if it does."""
+    mark = exchange.new_mark()
+    try:
+        if due.push:
+            # The folder was closed when it was read a moment ago, and only uid 2000 could open it again.
+            await connection.push(watch_script(), exchange.PUSHED_SCRIPT)
+        command = exchange.place_command(mark, due.plan, run.time.now)
+        answer = await connection.run(command, PLACE_TIMEOUT_S, ANSWER_MAX_BYTES)
+    except PhoneError as error:
+        return str(error)
+    return exchange.parse_handled(mark, "place", answer).problem
+
+
+def _told(run: Run, phone_id: PhoneId, reading: Reading) -> Told | None:
+    """Return what the record that was read tells beyond what this station has; None where there never was one."""
+    known, script = run.station.watch_mark(phone_id), reading.script
+    if script is None or not script.lines:
+        return None if known is None else Told(Watched(ScriptState.NOT_RUNNING), known)
+    running_until = script.now if script.running else None
+    found = exchange.collected(script.lines, reading.memory.marker, known, run.time.now, running_until)
+    watched = found.watched
+    if script.problem:
+        watched = replace(watched, damage=(*watched.damage, script.problem[:300])[:20])
+    return Told(watched, found.mark)
+
+
+def _with(record: CheckRecord, told: Told) -> CheckRecord:
+    return replace(record, watched=told.watched, watch_mark=told.mark)
