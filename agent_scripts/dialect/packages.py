@@ -17,6 +17,7 @@ from policy.observation import EnabledState, PackageReading, PackageState
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TRUTH = {"true": True, "false": False}
 _KEYS = ("installed", "hidden", "suspended", "enabled")
+_FORGED = "a text of the app or of whoever suspended it imitates other lines of the dump"
 
 
 @dataclass
@@ -33,6 +34,7 @@ class _Block:
     installed_for: dict[UserNumber, list[datetime]] = field(default_factory=dict)
     system: dict[str, bool] = field(default_factory=dict)
     message: bool = False
+    hidden: bool = False
     hidden_copy: bool = False
     hidden_users: bool = False
     unknown: int = 0
@@ -100,6 +102,15 @@ def _take(block: _Block, word: str, rest: str) -> None:
             block.in_package, block.last = True, None
         case "other-package":
             block.in_package, block.last = False, None
+        case "hidden":
+            if block.hidden:
+                raise Unreadable(_FORGED)
+            block.hidden = True
+        case "hidden-flags":
+            raise Unreadable(_FORGED)  # only what came with the phone stands there
+        case "folder":
+            if block.package_lines and not block.in_package:
+                raise Unreadable(_FORGED)
         case "hidden-package":
             block.hidden_copy = True
         case "hidden-user":

@@ -213,7 +213,7 @@ t
 /^[[:blank:]]*pkgFlags=\[/b flags
 /^[[:blank:]]*User [0-9]\{1,9\}:.* installed=/b user
 /^[[:blank:]]*suspendingPackage=/b suspender
-s/^[[:blank:]]*dataDir=\/.*\/$pattern[[:space:]]*\$/folder/p
+s/^[[:blank:]]*dataDir=\/.*\/${pattern}[[:space:]]*\$/folder/p
 s/^.* stopped=[a-z]* notLaunched=[a-z]* enabled=\([0-9]*\) .*/continued \1/p
 s/^[[:blank:]]*archiveTime=.*/archived/p
 s/^[[:blank:]]*lastDisabledCaller: shell:[0-9]*[[:space:]]*\$/caller shell/p

@@ -45,7 +45,7 @@ show_value() {
 show_ledger() {
     echo "ledger $(sum_of ledger)"
     [ -f "$folder/ledger" ] || return 0
-    head -c 200000 "$folder/ledger" | sed 's/^/=/'
+    sed -n '1,2000s/^/=/p' "$folder/ledger"
 }
 
 # cut_folder: lets our own folder through as it is, short of lines that we never wrote.
@@ -55,7 +55,7 @@ cut_folder() {
 /^phone_id [0-9a-f-]\{1,40\}\$/p
 /^marker [0-9a-f]\{1,64\}\$/p
 /^ledger [0-9a-f]*\$/p
-/^=[A-Za-z0-9 ._:+-]*\$/p"
+/^=[A-Za-z0-9 ._:+-]\{0,400\}\$/p"
 }
 
 # keep FILE TEXT: puts TEXT into a file of our folder so that a pulled battery leaves the old or the new one.

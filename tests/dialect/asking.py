@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from agent_scripts import exchange
+from agent_scripts.dialect.answers import CutAnswer
 from agent_scripts.exchange import Reading
 from agent_scripts.exchange.composing import composed
+from agent_scripts.exchange.frame import read_frame
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import PackageReading, User
 from tests.phones.fake_phone import FakePhone, Shell
@@ -57,3 +60,22 @@ def cut(
     assert lines[0] == f"{MARK} open it"
     assert lines[-1].startswith(f"{MARK} exit it ")
     return lines[1:-1]
+
+
+def cut_all(
+    shell: Shell,
+    folder: Path,
+    filter_name: str,
+    texts: Sequence[str | bytes],
+    package_name: str = TIKTOK,
+    owners: Iterable[str] = (),
+) -> list[CutAnswer]:
+    """Return what one filter lets through of each of many texts, all in one start of the shell."""
+    for number, text in enumerate(texts):
+        (folder / f"{number}.text").write_bytes(text.encode() if isinstance(text, str) else text)
+    asked = "\n".join(f"section {n} {filter_name} cat {folder}/{n}.text" for n in range(len(texts)))
+    settings = (f"owners='{' '.join(owners)}'",)
+    last = f"many() {{\npattern {package_name}\n{asked}\n}}\nframed many many"
+    frame = read_frame(MARK, "many", shell.run(composed(MARK, ("folder",), settings, last)))
+    assert frame.problem == ""
+    return list(frame.sections.values())

@@ -54,6 +54,15 @@ def test_no_script_uses_what_some_android_lacks(name: str, program: str) -> None
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
+def test_no_script_uses_what_the_programs_of_android_8_get_wrong(name: str) -> None:
+    """Seen with toybox 0.7.3: `s///` gives up on a group that matched nothing, and `head` knows only -n."""
+    text = code(name)
+
+    assert not re.search(r"\\\)\\\{0,|\\\)\*", text)
+    assert "head -c" not in text
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("verb", FORBIDDEN)
 def test_no_script_knows_a_verb_that_could_do_harm(name: str, verb: str) -> None:
     words = set(re.findall(r"[a-z][a-z-]*", re.sub(r"suspendingPackage|suspended", "", code(name))))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agent_scripts.dialect.answers import CutAnswer
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import Owners, read_owners
 from policy.names import PackageName
-from tests.dialect.asking import OWNERS, cut
+from tests.dialect.asking import OWNERS, cut, cut_all
 from tests.phones.fake_phone import Shell
 from tests.phones.samples import OWNER, SampleUser, personal_phone
 
@@ -70,18 +72,21 @@ def test_an_answer_that_failed_is_unreadable(exit_code: int | None) -> None:
 
 
 @pytest.mark.parametrize("api", [26, 30, 33])
-def test_no_cut_of_a_dump_takes_an_owner_away(any_shell: Shell, api: int) -> None:
+def test_no_cut_of_a_dump_takes_an_owner_away(any_shell: Shell, tmp_path: Path, api: int) -> None:
     sample = personal_phone(api, device_owner=OWNER).with_user(SampleUser(0, 0x13, "full.SYSTEM"))
     dump = sample.dumpsys_device_policy()
     end = dump.index("Enabled Device Admins")
+    sizes = range(0, len(dump), 23)
 
-    for size in range(0, len(dump), 61):
-        lines = tuple(cut(any_shell, "cut_owners", dump[:size], owners=[OWNER]))
+    answers = cut_all(any_shell, tmp_path, "cut_owners", [dump[:size] for size in sizes], owners=[OWNER])
+
+    for size, answer in zip(sizes, answers, strict=True):
         if size < end:
             with pytest.raises(Unreadable):
-                owners(*lines)
-        elif "admins" in lines:
-            assert owners(*lines) == Owners(True, MINE, {10: MINE})
+                read_owners(answer, OWNERS)
+        elif "admins" in answer.lines:
+            found = read_owners(answer, OWNERS)
+            assert (found.has_device_owner, found.device_owner, found.profiles) == (True, MINE, {10: MINE})
 
 
 def test_a_name_that_only_begins_like_a_listed_owner_is_foreign(mksh: Shell) -> None:

@@ -34,7 +34,7 @@ def with_tiktok(phone: MakePhone, state: SampleState, api: int = 34, **kind: boo
 
 
 def tiktok(fake: FakePhone) -> PackageReading:
-    return package(read(fake), TIKTOK)
+    return package(read(fake, (NAME,)), TIKTOK)
 
 
 def changed(fake: FakePhone, old: str, new: str) -> PackageReading:
@@ -354,6 +354,36 @@ def test_no_message_makes_an_app_look_gone(phone: MakePhone, api: int, message: 
     reading = tiktok(phone(personal_phone(api).with_app(SampleApp(TIKTOK, states))))
 
     assert reading.unreadable != "" or (reading.states[UserNumber(10)].installed and not reading.system)
+
+
+FORGED_VERSIONS = {
+    "the end of the packages": f"1\n{FORGED_BLOCK}",
+    "the end of the packages, another app there": (
+        f"1\n{FORGED_LINE.replace('10', '0')}\n{FORGED_LINE}\nHidden system packages:\n  Package [{TIKTOK_LITE}] (1):"
+    ),
+    "another app": f"1\n{FORGED_LINE.replace('10', '0')}\n{FORGED_LINE}\n  Package [{TIKTOK_LITE}] (1):",
+    "another app with all its lines": (
+        f"1\n{FORGED_LINE.replace('10', '0')}\n{FORGED_LINE}\n  Package [{TIKTOK_LITE}] (1):\n    flags=[ ]\n"
+        f"    dataDir=/data/user/0/{TIKTOK_LITE}\n    splits=[base]"
+    ),
+    "unknown": f"1\nUnable to find package: {TIKTOK}",
+    "an error": "1\nError: nothing to see",
+    "a state": f"1\n{FORGED_LINE}",
+}
+
+
+@pytest.mark.parametrize("api", [26, 30, 34, 36])
+@pytest.mark.parametrize("system", [False, True])
+@pytest.mark.parametrize("version", FORGED_VERSIONS.values(), ids=FORGED_VERSIONS.keys())
+def test_no_version_name_makes_an_app_look_gone(
+    phone: MakePhone, api: int, system: bool, version: str
+) -> None:
+    """An app chooses its version's name, a text with line breaks if it likes, above its own states."""
+    app = SampleApp(TIKTOK, {0: SampleState(), 10: SampleState()}, system, updated=system, version=version)
+
+    reading = tiktok(phone(personal_phone(api).with_app(app)))
+
+    assert reading.unreadable != "" or [s.installed for s in reading.states.values()] == [True, True]
 
 
 def test_an_updated_factory_app_with_a_plain_message_by_resource_is_read(phone: MakePhone) -> None:

@@ -126,7 +126,7 @@ def test_a_full_disk_is_told_as_such(phone: MakePhone) -> None:
         ),
         (
             "ledger",
-            "curfew-ledger 1 abab\nentry 10 a.b 0 gone 1 2023-03-15T11:00:00+00:00 1\nend 1\n",
+            "curfew-ledger 1 abab\nentry 10 a.b 0 lost 1 2023-03-15T11:00:00+00:00 1\nend 1\n",
             "impossible",
         ),
         ("ledger", "curfew-ledger 1 abab\nentry 10 a.b 0 done 1 2023-03-15T11:00:00 1\nend 1\n", "zone"),

@@ -23,7 +23,7 @@ _PRINTING = """\
 printed="$phone/$1"
 [ ! -f "$printed.stderr" ] || cat "$printed.stderr" >&2
 [ ! -f "$printed" ] || cat "$printed"
-[ ! -f "$printed.exit" ] || exit "$(cat "$printed.exit")"
+if [ -f "$printed.exit" ]; then read -r code <"$printed.exit"; exit "$code"; fi
 exit 0
 """
 
@@ -163,8 +163,11 @@ class FakePhone:
         """Let a program print this text from now on: ``dumpsys-user``, ``pm-list-users``, ``verb-answer`` …"""
         data = text.encode() if isinstance(text, str) else text
         (self.printed / name).write_bytes(data)
-        (self.printed / f"{name}.stderr").write_text(stderr)
-        (self.printed / f"{name}.exit").write_text(str(exit_code))
+        for suffix, said in (("stderr", stderr), ("exit", f"{exit_code}\n" if exit_code else "")):
+            path = self.printed / f"{name}.{suffix}"
+            path.unlink(missing_ok=True)
+            if said:
+                path.write_text(said)
 
     def replace_program(self, name: str, text: str) -> None:
         """Put another program of that name first on the PATH."""

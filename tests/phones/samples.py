@@ -60,12 +60,13 @@ class SampleState:
 
 @dataclass(frozen=True)
 class SampleApp:
-    """One app; a user without a state does not have it."""
+    """One app; a user without a state does not have it. `version` is the raw text of who made the app."""
 
     name: str
     states: dict[int, SampleState] = field(default_factory=dict)
     system: bool = False
     updated: bool = False
+    version: str = "null"
 
 
 @dataclass(frozen=True)
@@ -203,18 +204,21 @@ class SamplePhone:
         lines = [
             f"  Package [{app.name}] (1a2b3c):",
             f"    {'appId' if self.api >= 34 else 'userId'}=10151",
-            "    versionName=null",
+            f"    versionName={app.version}",
+            "    splits=[base]",
             f"    flags=[ {flags} ALLOW_CLEAR_USER_DATA ]",
+            *([] if self.api >= 35 else [f"    dataDir=/data/user/0/{app.name}"]),
             f"    queriesPackages=[{FOREIGN_APP}]",
             f"    installerPackageName={FOREIGN_APP}",
             f"    pkgFlags=[ {flags} ALLOW_CLEAR_USER_DATA ]",
         ]
         for user in self._users:
             if not user.tags:
-                lines += self._state_lines(user.number, app.states.get(user.number, SampleState(False)))
+                lines += self._state_lines(app, user.number)
         return lines
 
-    def _state_lines(self, number: int, state: SampleState) -> list[str]:
+    def _state_lines(self, app: SampleApp, number: int) -> list[str]:
+        state = app.states.get(number, SampleState(False))
         lines = [f"    User {number}: {' '.join(self._fields(state))}"]
         if state.suspended_by and self.api >= 30:
             by = f"<{number}>{state.suspended_by}" if self.api >= 35 else state.suspended_by
@@ -226,6 +230,8 @@ class SamplePhone:
             lines += [""] if self.api >= 35 else []
         if self.api >= 33:
             lines.append("      installReason=0")
+        if self.api >= 35:
+            lines.append(f"      dataDir=/data/user/{number}/{app.name}")
         if self.api >= 35 and state.archived:
             lines.append("      archiveTime=2024-05-01 10:00:00")
         if state.caller:
