@@ -25,9 +25,9 @@ def test_reports_made_while_the_server_is_away_are_kept_and_sent_by_send(enforci
 
 
 def test_a_station_that_never_had_a_bundle_judges_nothing_and_says_so(enforcing: Office) -> None:
-    bench = enforcing.new_bench()
+    bench, other = enforcing.new_bench(), enforcing.new_bench()
     with enforcing.phone("tiktok-personal") as phone:
-        address = bench.provision(phone)
+        address = other.provision(phone)
         with bench.without_server():
             code, row = bench.row(address)
 
