@@ -9,7 +9,7 @@ SCRIPT_NAME = "curfew.sh"
 _HEAD = (
     "#!/system/bin/sh",
     "umask 077",
-    "mark=$(head -c 32 /dev/urandom | sha256sum)",
+    "mark=$(head -n 4 /dev/urandom | sha256sum)",
     "mark=${mark%% *}",
 )
 PARTS = ("frame", "cut", "folder", "read", "act", "facts", "plan", "judge", "spool", "watch")

@@ -337,7 +337,7 @@ watch() {
             full_check
             spool "alive $now $(date +%s) $trusted"
             [ -z "$p_bad" ] || p_interval=3600 p_jitter=0 p_poll=30
-            jitter=$(head -c 32 /dev/urandom | sha256sum)
+            jitter=$(head -n 1 /dev/urandom | sha256sum)
             jitter=0x${jitter%"${jitter#??????}"}
             due=$((up + p_interval + jitter % (p_jitter + 1)))
         elif [ "$change" != "$seen" ]; then
@@ -352,11 +352,14 @@ watch() {
     spool "stopped $now"
 }
 
-# started_at PID: sets $start_time to when that process was started, in ticks since boot; empty if there is none.
+# started_at PID: sets $start_time to when that process was started, in ticks since boot; empty if it does not live.
 started_at() {
     start_time='' start_line=''
     [ ! -r "/proc/$1/stat" ] || read -r start_line <"/proc/$1/stat"
     start_line=${start_line##*) }
+    case $start_line in
+        [ZX]*) start_line='' ;;
+    esac
     start_count=3
     for start_word in $start_line; do
         [ "$start_count" != 22 ] || start_time=$start_word

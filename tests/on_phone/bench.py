@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -105,7 +106,7 @@ class WatchedPhone:
             datetime.fromtimestamp(NOW, UTC) + timedelta(hours=72),
             "en",
         )
-        made = replace(made, poll_s=1, jitter_s=0, **parts)  # type: ignore[arg-type]
+        made = replace(made, **{"poll_s": 1, "jitter_s": 0, **parts})  # type: ignore[arg-type]
         made = change(made) if change else made
         self.give(plan_text(made))
         return made
@@ -130,4 +131,29 @@ class WatchedPhone:
 
     @property
     def told(self) -> list[str]:
-        return [notification.text for notification in self.phone.model.data.notifications]
+        return [notification["text"] for notification in self.phone.model.data.notifications.values()]
+
+    @property
+    def watches(self) -> list[int]:
+        """The numbers of the processes of this phone that watch; a dead one that nobody waited for is none."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if words[-2:] == [b"watch", b""] and os.fsencode(self.folder) in words[1]:
+                    found.append(int(entry.name))
+            except OSError:
+                continue  # gone meanwhile, or no process
+        return found
+
+    @property
+    def runs(self) -> bool:
+        return self.curfew("status")[0].startswith("running ")
+
+
+def eventually(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait until something holds; a busy machine may take its time."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, what
+        time.sleep(0.05)

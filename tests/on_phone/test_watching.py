@@ -1,0 +1,325 @@
+"""The script's life on a phone: it survives its starter, is alone, notices changes, and ends with adbd."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, TIKTOK
+from policy.ledger import EntryState
+from tests.on_phone.bench import NOW, WORK_POLICY, WatchedPhone, eventually
+from tests.on_phone.conftest import MakeWatched
+from tests.virtual_phone.conftest import Computer, computer  # noqa: F401
+from tests.virtual_phone.test_phone_platform_adb import Adb, adb, platform_adb  # noqa: F401
+
+
+def started(watched: MakeWatched, kind: str = "tiktok-personal", **parts: object) -> WatchedPhone:
+    phone = watched(kind)
+    phone.plan(**parts)  # type: ignore[arg-type]
+    assert phone.curfew(f"start {NOW}")[0].startswith("running ")
+    return phone
+
+
+def off(phone: WatchedPhone) -> bool:
+    return (phone.state(), phone.state(LYNC)) == (3, 3)
+
+
+def back(phone: WatchedPhone) -> bool:
+    return (phone.state(), phone.state(LYNC)) == (0, 1)
+
+
+# Surviving --------------------------------------------------------------------------------------------------
+
+
+def test_it_outlives_the_terminal_that_started_it(watched: MakeWatched, computer: Computer) -> None:  # noqa: F811
+    phone = watched("clean")
+    phone.plan()
+    phone.phone.authorise(computer.key_line)
+    device = computer.connect(phone.phone, timeout_s=20)
+    answer = device.shell(phone.command(f"start {NOW}"))
+    device.close()
+
+    assert "\nrunning " in answer
+    phone.phone.model.install(0, TIKTOK)
+    eventually(lambda: off(phone), "the work apps stayed on")
+
+
+@pytest.mark.skipif(platform_adb() is None, reason="the adbutils wheel of this platform ships no adb")
+def test_it_outlives_a_shell_without_a_terminal(watched: MakeWatched, adb: Adb) -> None:  # noqa: F811
+    phone = watched("clean")
+    phone.plan()
+    phone.phone.authorise(adb.key_line)
+    address = f"127.0.0.1:{phone.phone.port}"
+    adb("connect", address)
+    answer = adb("-s", address, "shell", phone.command(f"start {NOW}")).stdout.decode()
+    adb("disconnect", address)
+
+    assert "\nrunning " in answer
+    phone.phone.model.install(0, TIKTOK)
+    eventually(lambda: off(phone), "the work apps stayed on")
+
+
+def test_a_reboot_ends_it_and_its_record_tells_when_it_watched(watched: MakeWatched) -> None:
+    phone = started(watched)
+    eventually(lambda: off(phone), "the work apps stayed on")
+
+    phone.phone.reboot()
+
+    assert not phone.runs
+    time = phone.curfew("status")[1].split()
+    assert time[2] == "0", "a time told before the reboot is not to be trusted"
+    assert phone.curfew(f"start {NOW + 3600}")[0].startswith("running ")
+    eventually(lambda: len([line for line in phone.spool if line.startswith("started ")]) == 2, "not started")
+    starts = [line.split() for line in phone.spool if line.startswith("started ")]
+    assert starts[0][3] != starts[1][3], "the boots differ"
+    assert off(phone)
+
+
+# One instance -----------------------------------------------------------------------------------------------
+
+
+def test_a_second_start_takes_the_place_of_the_first(watched: MakeWatched) -> None:
+    phone = started(watched, "clean")
+    first = phone.curfew("status")[0]
+
+    second = phone.curfew(f"start {NOW + 10}")[0]
+
+    assert first != second
+    assert [line.split()[0] for line in phone.spool if line.split()[0] in ("started", "stopped")][:2] == [
+        "started",
+        "stopped",
+    ]
+    assert phone.watches == [int(second.split()[1])]
+
+
+def test_two_watches_at_once_are_impossible(watched: MakeWatched) -> None:
+    phone = started(watched, "clean")
+    (phone.folder / "watch.pid").unlink()
+
+    intruder = phone.started(phone.command("watch"))
+    try:
+        eventually(lambda: len(phone.spool) >= 3, "the first did not go on")
+        assert len([line for line in phone.spool if line.startswith("started ")]) == 1
+    finally:
+        os.killpg(intruder.pid, signal.SIGKILL)
+        intruder.communicate()
+
+
+def test_a_number_that_another_process_got_is_not_taken_for_the_watch(watched: MakeWatched) -> None:
+    phone = watched("clean")
+    other = phone.started("sleep 60")
+    try:
+        (phone.folder / "watch.pid").write_text(f"{other.pid} 12345\n")
+        assert phone.curfew("status")[0] == "not-running"
+        phone.curfew("stop")
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_stop_ends_it_at_once(watched: MakeWatched) -> None:
+    phone = started(watched, "clean", poll_s=600)
+
+    phone.curfew("stop")
+
+    assert not phone.runs
+    assert phone.spool[-1].startswith("stopped ")
+
+
+# Noticing ---------------------------------------------------------------------------------------------------
+
+
+def test_installing_removing_and_updating_are_noticed(watched: MakeWatched) -> None:
+    phone = started(watched, "clean")
+    model = phone.phone.model
+
+    model.install(0, TIKTOK)
+    eventually(lambda: off(phone), "the work apps stayed on")
+    model.update(10, OUTLOOK)
+    eventually(lambda: phone.state() == 3, "what an update undid was not put right")
+    model.uninstall(0, TIKTOK)
+    eventually(lambda: phone.state() == 0 and phone.state(LYNC) == 0, "the work apps stayed off")
+    eventually(lambda: not phone.ledger.open_entries, "the ledger is not settled")
+    assert phone.told == ["Work apps are back"]
+
+
+def test_where_the_counter_is_not_known_the_interval_alone_counts(watched: MakeWatched) -> None:
+    phone = watched("clean")
+    phone.phone.faults.refuse("dumpsys", "package", "changes", text="Unknown option: changes\n")
+    phone.plan()
+    phone.curfew(f"start {NOW}")
+    eventually(lambda: any(line.startswith("alive ") for line in phone.spool), "no first check")
+
+    seen = len(phone.phone.calls)
+    phone.phone.model.install(0, TIKTOK)
+    phone.curfew("stop")
+
+    assert ("dumpsys", "package", TIKTOK) not in list(phone.phone.calls)[seen:]
+
+
+# Time and the plan's end ------------------------------------------------------------------------------------
+
+
+def checked(
+    watched: MakeWatched, now: int = NOW, kind: str = "tiktok-personal", **parts: object
+) -> WatchedPhone:
+    phone = watched(kind)
+    phone.plan(**parts)  # type: ignore[arg-type]
+    phone.curfew(f"once {now}")
+    return phone
+
+
+def test_nothing_new_is_disabled_when_the_plan_is_too_old(watched: MakeWatched) -> None:
+    phone = checked(watched, NOW + 72 * 3600 + 1)
+
+    assert back(phone)
+    assert any("violating" in line for line in phone.spool)
+
+
+def test_everything_is_restored_at_the_end(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    assert off(phone)
+
+    phone.curfew(f"once {int(WORK_POLICY.ends_at.timestamp())}")
+
+    assert back(phone)
+    assert phone.told == ["Work apps are back"]
+    assert [entry.state for entry in phone.ledger.entries] == [EntryState.RESTORED] * 2
+
+
+def test_a_station_far_behind_an_earlier_one_is_not_believed(watched: MakeWatched) -> None:
+    phone = checked(watched, NOW - 3600, kind="clean")
+    phone.phone.model.install(0, TIKTOK)
+
+    answer = phone.curfew(f"once {NOW - 3600 - 301}")
+
+    assert answer[1].split()[2] == "0"
+    assert phone.state() == 0
+    phone.curfew(f"once {NOW}")
+    assert phone.state() == 3
+
+
+def test_the_phones_own_clock_is_reported_and_not_believed(watched: MakeWatched) -> None:
+    phone = watched("tiktok-personal")
+    phone.phone.model.set_clock(-400 * 86400)
+    phone.plan()
+
+    time = phone.curfew(f"once {NOW}")[1].split()
+
+    assert abs(int(time[1]) - NOW) < 60
+    assert int(time[3]) != int(time[1])
+    assert off(phone)
+
+
+def test_before_the_deadline_the_owner_is_told_once(watched: MakeWatched) -> None:
+    later = replace(WORK_POLICY, deadline=WORK_POLICY.deadline + timedelta(days=30))
+    phone = watched("tiktok-personal")
+    phone.plan(later)
+    phone.curfew(f"once {NOW}")
+    phone.curfew("once")
+    phone.curfew("once")
+
+    assert back(phone)
+    posts = [call for call in phone.phone.calls if call[:3] == ("cmd", "notification", "post")]
+    assert [post[-1] for post in posts] == ["Remove it; it's 'HOME 'time'"]
+
+
+def test_where_shells_cannot_tell_the_owner_it_goes_on(watched: MakeWatched) -> None:
+    phone = watched("pixel-9")
+    phone.phone.model.install(0, TIKTOK)
+    phone.plan()
+    phone.curfew(f"once {NOW}")
+
+    assert phone.state() == 3
+    assert phone.told == []
+
+
+def test_without_opting_in_nothing_is_disabled(watched: MakeWatched) -> None:
+    phone = checked(watched, on_phone=False)
+
+    assert back(phone)
+    assert any("violating" in line for line in phone.spool)
+
+
+def test_a_closed_place_is_told_and_left_alone(watched: MakeWatched) -> None:
+    phone = checked(watched, kind="closed-work-profile")
+
+    assert phone.state() == 0
+    assert any(line.endswith("violating 0 enforce ok") for line in phone.spool)
+
+
+def test_restore_needs_neither_plan_nor_time(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    for name in ("plan", "clock"):
+        (phone.folder / name).unlink()
+
+    phone.curfew("restore")
+
+    assert back(phone)
+    assert phone.ledger.open_entries == ()
+
+
+# Plans ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({"bundle": 2}, "older"),
+        ({"fleet": 0, "made_at": NOW - 7200}, "older"),
+        ({"phone_id": "00000000-0000-0000-0000-000000000000"}, "phone"),
+        ({"marker": "abcd"}, "phone"),
+    ],
+)
+def test_a_plan_that_is_older_or_anothers_leaves_the_last_one_in_force(
+    watched: MakeWatched, parts: dict[str, object], why: str
+) -> None:
+    phone = checked(watched)
+    before = (phone.folder / "plan").read_bytes()
+
+    phone.plan(**{"banned": (), **parts})  # type: ignore[arg-type]
+    phone.curfew("once")
+
+    assert (phone.folder / "plan").read_bytes() == before
+    assert off(phone)
+    assert any(line.endswith(f" refused {why}") for line in phone.spool)
+
+
+def test_a_damaged_plan_leaves_the_last_one_in_force_and_is_told(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    phone.give((phone.folder / "plan").read_bytes()[:-1])
+
+    answer = phone.curfew("once")
+
+    assert any(line.startswith("refused ") for line in answer)
+    assert off(phone)
+
+
+def test_a_newer_plan_is_taken_over(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    phone.plan(lifted=True, bundle=4)
+    phone.curfew("once")
+
+    assert back(phone)
+
+
+def test_without_a_plan_nothing_is_done(watched: MakeWatched) -> None:
+    phone = watched("tiktok-personal")
+    phone.curfew(f"once {NOW}")
+
+    assert back(phone)
+    assert phone.spool == [f"verdict {NOW} unreadable 0 none plan"]
+
+
+def test_an_open_folder_is_not_worked_in(watched: MakeWatched) -> None:
+    phone = watched("tiktok-personal")
+    phone.plan()
+    phone.folder.chmod(0o755)
+
+    assert phone.curfew(f"once {NOW}") == ["failed folder"]
+    assert back(phone)
