@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from policy.observation import UserKind
 
 _GUEST = 0x4
 _MANAGED_PROFILE = 0x20
+_FULL = 0x400
 _PROFILE = 0x1000
+_MAIN = 0x4000
 _MAKERS_BITS = ~0xFFFF
 """Bits above Android's own; Samsung marks Knox users with them (10061030, 61010, 20001010)."""
 
@@ -45,8 +48,18 @@ class UserFacts:
         return bool(self.flags & _MANAGED_PROFILE)
 
 
-def kind_of(user: UserFacts, *, samsung: bool) -> UserKind:
-    """Return the kind of a user.
+def main_user_of(users: Iterable[UserFacts]) -> int:
+    """Return the user whose profiles are the phone's: 0, or its first person where user 0 is nobody's (cars)."""
+    persons = sorted(users, key=lambda user: user.number)
+    if not persons or persons[0].type != f"{_TYPE_PREFIX}system.HEADLESS":
+        return 0
+    full = [user for user in persons[1:] if user.flags & _FULL]
+    first = next((user for user in full if user.flags & _MAIN), full[0] if full else persons[0])
+    return first.number
+
+
+def kind_of(user: UserFacts, *, samsung: bool, main_user: int = 0) -> UserKind:
+    """Return the kind of a user; `main_user` is the one of `main_user_of`.
 
     A managed profile is WORK only under one of the policy's owners: a profile of any other owner, or of none,
     belongs to the person (DESIGN.md 4 rule 4).
@@ -57,7 +70,7 @@ def kind_of(user: UserFacts, *, samsung: bool) -> UserKind:
         return UserKind.SECURE_FOLDER
     if user.number in _APP_TWINS or (user.number in _DUAL_MESSENGERS and user.flags & _MAKERS_BITS):
         return UserKind.CLONE
-    if user.parent:
+    if user.parent not in (None, 0, main_user):
         return UserKind.OTHER  # a profile of a second person
     if user.is_managed:
         return UserKind.WORK if user.owner_listed else UserKind.PERSONAL

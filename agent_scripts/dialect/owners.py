@@ -39,11 +39,14 @@ class _Heading:
     names: set[str] = field(default_factory=set)
 
 
-def read_owners(answer: CutAnswer | None, listed: frozenset[PackageName]) -> Owners:
+def read_owners(
+    answer: CutAnswer | None, listed: frozenset[PackageName], listing: CutAnswer | None = None
+) -> Owners:
     """Return the owners; raise `Unreadable` for an answer that was cut or contradicts itself.
 
     Owners stand before the lists of administrators, of which user 0 always has one, so the first of these
-    lists proves that no owner was cut off.
+    lists proves that no owner was cut off. A release that prints no such list has to name the same owners in
+    `listing`, the counted ones of ``dpm list-owners`` (COMMANDS.md 10.2).
     """
     headings: list[_Heading] = []
     company: set[bool] = set()
@@ -64,9 +67,24 @@ def read_owners(answer: CutAnswer | None, listed: frozenset[PackageName]) -> Own
             _take(headings[-1], word, rest)
         else:
             raise Unreadable(f"{_COMMAND} has a line of an unknown form")
-    if not ended:
+    if not ended and not _all_listed(headings, listing):
         raise Unreadable(f"{_COMMAND} ends before its list of administrators")
     return replace(_owners(headings, listed), company_owned=any(company) if company else None)
+
+
+def _all_listed(headings: list[_Heading], listing: CutAnswer | None) -> bool:
+    """Whether the counted list names these owners and no others; it lists administrators that own nothing too."""
+    try:
+        lines = sound_lines(listing, "dpm list-owners")
+    except Unreadable:
+        return False
+    counts = [line for line in lines if line.startswith("count ")]
+    if counts != [f"count {len(lines) - 1}"]:
+        return False
+    devices = sum(line.startswith("device ") for line in lines)
+    profiles = sorted(line for line in lines if line.startswith("profile "))
+    dumped = sorted(f"profile {heading.user}" for heading in headings if not heading.device)
+    return devices == len(headings) - len(dumped) and profiles == dumped
 
 
 def _take(heading: _Heading, word: str, rest: str) -> None:

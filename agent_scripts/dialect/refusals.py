@@ -32,6 +32,7 @@ class Refusal(Enum):
     SERVICE_MISSING = "service_missing"
     SERVICE_FAILED = "service_failed"
     TOO_SLOW = "too_slow"
+    WENT_AWAY = "went_away"
     PROGRAM_MISSING = "program_missing"
     BUSY = "busy"
     LEDGER_CHANGED = "ledger_changed"
@@ -89,6 +90,7 @@ _SENTENCES = {
         " the phone if it stays so."
     ),
     Refusal.TOO_SLOW: "The phone took too long to answer; keep its screen on and check again.",
+    Refusal.WENT_AWAY: "The phone went away in the middle; reconnect it and check again.",
     Refusal.PROGRAM_MISSING: "The phone's shell lacks a program that every Android has; report model and release.",
     Refusal.BUSY: "Somebody else is working on this phone; wait until the other station is done, then check again.",
     Refusal.LEDGER_CHANGED: (
@@ -149,6 +151,10 @@ _PATTERNS = tuple(
         (r"Exception occurred while dumping", Refusal.SERVICE_FAILED),
         (r"inaccessible or not found|: not found(?:$|\n)", Refusal.PROGRAM_MISSING),
         (r"Unknown command [A-Za-z0-9_-]{1,40}|toybox: ", Refusal.PROGRAM_MISSING),
+        (
+            r"(?m:^(?:adb: |error: )+)(?:closed|no devices|device (?:offline|unauthorized|still |not found|'))",
+            Refusal.WENT_AWAY,
+        ),
         (_EXCEPTION + r"|Security exception: |Exception occurred while executing", Refusal.EXCEPTION),
         (r"Switch failed: |(?m:^Failed$)|Failure \[|(?m:^Error: )", Refusal.UNEXPLAINED),
     )
@@ -162,11 +168,15 @@ _PROGRAM_UNKNOWN = 127
 def classify(text: str, exit_code: int | None) -> Refusal | None:
     """Return which refusal `text` and `exit_code` of a command are, or None if they read like success.
 
+    Without an exit code the command was interrupted.
+
     Whether anything changed is never told by this: only reading back tells (COMMANDS.md 2.4, 7.2).
     """
     for pattern, refusal in _PATTERNS:
         if pattern.search(text):
             return refusal
+    if exit_code is None:
+        return Refusal.WENT_AWAY
     if exit_code in _TIMED_OUT:
         return Refusal.TOO_SLOW
     if exit_code == _SERVICE_UNKNOWN:

@@ -15,7 +15,7 @@ from itertools import islice
 
 from agent_scripts.dialect.answers import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
-from agent_scripts.dialect.kinds import UserFacts, kind_of
+from agent_scripts.dialect.kinds import UserFacts, kind_of, main_user_of
 from agent_scripts.dialect.owners import Owners
 from policy.names import UserNumber
 from policy.observation import User, UserKind
@@ -55,29 +55,32 @@ def read_users(
     """
     dumped = _regions(sound_lines(dump, _DUMP), numbers, _DUMP)
     listed = _regions(sound_lines(listing, _LIST), numbers, _LIST, dumped)
-    return tuple(
-        _user(number, dumped[number], "running" in listed[number].words, owners, api_level, samsung)
-        for number in sorted(numbers)
-    )
+    facts = {
+        number: UserFacts(
+            number,
+            region.flags,
+            type=_type(number, region.details, api_level),
+            parent=_parent(number, region.words),
+            closed=_is_closed(number, region.details),
+            owner_listed=owners.profiles.get(number) is not None,
+        )
+        for number, region in dumped.items()
+    }
+    main_user = main_user_of(facts.values())
+    users = []
+    for number in sorted(numbers):
+        kind = kind_of(facts[number], samsung=samsung, main_user=main_user)
+        running = "running" in listed[number].words
+        users.append(_user(facts[number], kind, dumped[number], owners, running=running))
+    return tuple(users)
 
 
-def _user(
-    number: UserNumber, region: _Region, running: bool, owners: Owners, api_level: int, samsung: bool
-) -> User:
-    closed = _is_closed(number, region.details)
-    owner = owners.profiles.get(number)
-    facts = UserFacts(
-        number,
-        region.flags,
-        type=_type(number, region.details, api_level),
-        parent=_parent(number, region.words),
-        closed=closed,
-        owner_listed=owner is not None,
-    )
-    kind = kind_of(facts, samsung=samsung)
+def _user(facts: UserFacts, kind: UserKind, region: _Region, owners: Owners, *, running: bool) -> User:
     may_be_work = facts.is_managed and kind in (UserKind.WORK, UserKind.PERSONAL)
+    number = UserNumber(facts.number)
     has_owner = _has_owner(number, region.details, owners, may_be_work=may_be_work)
-    return User(number, kind, has_owner, owner, open_to_shell=not closed, running=running)
+    owner = owners.profiles.get(number)
+    return User(number, kind, has_owner, owner, open_to_shell=not facts.closed, running=running)
 
 
 def _has_owner(number: UserNumber, details: Sequence[str], owners: Owners, *, may_be_work: bool) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agent_scripts.dialect.device import DeviceFacts, read_device
 from agent_scripts.dialect.errors import Unreadable
-from agent_scripts.dialect.owners import read_owners
+from agent_scripts.dialect.owners import Owners, read_owners
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange.composing import composed
@@ -121,8 +121,8 @@ def _observation(
 ) -> Observation:
     try:
         numbers = _user_numbers(frame)
-        owners = read_owners(frame.sections.get("owners"), listed)
-        users = _users(frame, facts, numbers, listed)
+        owners = read_owners(frame.sections.get("owners"), listed, frame.sections.get("owner-list"))
+        users = _users(frame, facts, numbers, owners)
     except Unreadable as error:
         return _unreadable(packages, phone_id, str(error), facts.api_level)
     return Observation(
@@ -149,13 +149,13 @@ def _user_numbers(frame: Frame) -> frozenset[UserNumber]:
 
 
 def _users(
-    frame: Frame, facts: DeviceFacts, numbers: frozenset[UserNumber], listed: frozenset[PackageName]
+    frame: Frame, facts: DeviceFacts, numbers: frozenset[UserNumber], owners: Owners
 ) -> tuple[User, ...]:
     return read_users(
         frame.sections.get("users"),
         frame.sections.get("user-list"),
         numbers,
-        read_owners(frame.sections.get("owners"), listed),
+        owners,
         api_level=facts.api_level,
         samsung=facts.is_samsung,
     )

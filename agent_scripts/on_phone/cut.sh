@@ -137,6 +137,21 @@ b
 $cut_error" | cut_foreign_owners
 }
 
+# cut_owner_list: dpm list-owners, as a count and the users of owners; no names.
+cut_owner_list() {
+    sed -n "$cut_common
+s/^[[:blank:]]*no owners[[:space:]]*\$/count 0/p
+s/^[[:blank:]]*\([0-9]\{1,4\}\) owners*:[[:space:]]*\$/count \1/p
+/^[[:blank:]]*User *[0-9]\{1,9\}: admin=/{
+/,DeviceOwner/s/^[[:blank:]]*User *\([0-9]\{1,9\}\): .*/device \1/
+/,ProfileOwner/s/^[[:blank:]]*User *\([0-9]\{1,9\}\): .*/profile \1/
+s/^[[:blank:]]*User .*/another/
+p
+}
+b
+$cut_error"
+}
+
 # cut_foreign_owners: keeps what stands directly under an owner's heading, and replaces foreign names.
 cut_foreign_owners() {
     owner_open=''

@@ -75,7 +75,10 @@ WORDINGS = [
     # anything else
     ("what", 1, Refusal.UNEXPLAINED),
     ("", 255, Refusal.UNEXPLAINED),
-    ("", None, Refusal.UNEXPLAINED),
+    ("", None, Refusal.WENT_AWAY),
+    ("error: device offline", 1, Refusal.WENT_AWAY),
+    ("adb: error: closed", 1, Refusal.WENT_AWAY),
+    ("error: device 'SERIAL-1' not found", 1, Refusal.WENT_AWAY),
 ]
 
 SUCCESSES = [
