@@ -20,6 +20,7 @@ from agent_scripts.report_writing import CheckRecord, is_fine, was_enabled_befor
 from policy.report import ActionResult
 from policy.undo import ROUNDS_LIMIT
 from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict
+from policy.watched import ScriptState, Watched, WatchedResult
 
 _STYLES = {
     ExitCode.COMPLIANT: "green",
@@ -40,6 +41,18 @@ _NOTICED = {
     ReasonCode.RESET_BY_UPDATE: "runs again because it was updated or installed anew",
     ReasonCode.USER_GONE: "is gone with its user, and with it what we had changed",
     ReasonCode.OWNER_ENABLES_AGAIN: f"was enabled again after each of {ROUNDS_LIMIT} rounds, so it is left on",
+}
+
+
+_WATCHED = {
+    (WatchedResult.DONE, ActionKind.DISABLE): "disabled",
+    (WatchedResult.ALREADY, ActionKind.DISABLE): "found disabled",
+    (WatchedResult.STATE_CHANGED, ActionKind.DISABLE): "left alone",
+    (WatchedResult.NOT_DONE, ActionKind.DISABLE): "NOT disabled:",
+    (WatchedResult.DONE, ActionKind.RESTORE): "restored",
+    (WatchedResult.ALREADY, ActionKind.RESTORE): "found restored",
+    (WatchedResult.STATE_CHANGED, ActionKind.RESTORE): "left alone",
+    (WatchedResult.NOT_DONE, ActionKind.RESTORE): "NOT restored:",
 }
 
 
@@ -67,8 +80,18 @@ def row_of(record: CheckRecord, report_id: str) -> Row:
         model=model,
         verdict=record.judgement.verdict.value,
         found="\n".join(_found(finding) for finding in record.judgement.findings),
-        done="\n".join(filter(None, (*_noticed(record), *(_done(outcome) for outcome in record.outcomes)))),
-        next_step=_next_step(record),
+        done="\n".join(
+            filter(
+                None,
+                (
+                    *_by_itself(record.watched),
+                    *_noticed(record),
+                    *(_done(outcome) for outcome in record.outcomes),
+                    "removed every trace of Curfew" if record.leaving == "" else "",
+                ),
+            )
+        ),
+        next_step="\n".join(filter(None, (_next_step(record), _about_script(record.watched)))),
         exit_code=record.exit_code,
         report_id=report_id,
     )
@@ -90,6 +113,34 @@ def _noticed(record: CheckRecord) -> list[str]:
     ]
 
 
+def _by_itself(watched: Watched | None) -> list[str]:
+    """Return what the phone's own script did since the last visit, and how long it watched."""
+    if watched is None:
+        return []
+    spans = [
+        f"watched by itself from {span.since:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} UTC"
+        for span in watched.spans
+    ]
+    acts = [
+        f"by itself at {action.at:%H:%M} UTC: {_WATCHED[action.result, action.kind]} {action.package}"
+        f" in user {action.user}"
+        for action in watched.actions
+    ]
+    state = {
+        ScriptState.STARTED: "started its own script",
+        ScriptState.REMOVED: "took its own script away",
+    }
+    return [*spans, *acts, state.get(watched.script, "")]
+
+
+def _about_script(watched: Watched | None) -> str:
+    if watched is None:
+        return ""
+    dropped = f"the phone had to forget {watched.dropped} line(s) of its record" if watched.dropped else ""
+    told = (watched.problem and f"the phone's own script: {watched.problem}", dropped, *watched.damage)
+    return "\n".join(filter(None, told))
+
+
 def _done(outcome: ActionOutcome) -> str:
     action = outcome.action
     if action.kind is ActionKind.NOTIFY:
@@ -107,6 +158,8 @@ def _next_step(record: CheckRecord) -> str:
     judgement = record.judgement
     if record.lost:
         return record.lost
+    if record.leaving and not record.contradictions:
+        return f"Curfew's folder stays on the phone: {record.leaving}"
     if record.contradictions:
         return "A person must decide:\n" + "\n".join(record.contradictions)
     if record.memory_problem:

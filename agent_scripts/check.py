@@ -43,7 +43,7 @@ async def check_phone(run: Run, connection: PhoneConnection, address: str) -> Ch
     known = run.station.phone_at(address)
     if known is not None and known.consent is Consent.DECLINED:
         raise OwnerDeclined(address)
-    reading = await _read(run, connection, address)
+    reading = await read_phone(run, connection, address)
     record = await _visit(run, connection, address, reading, _judged)
     return await placing.tended(run, connection, record)
 
@@ -54,12 +54,12 @@ async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> 
     Needs neither server nor valid trust (DESIGN.md 4 rule 9), nor consent: it takes back what we did. The phone's
     own script goes first, or it would disable again at once. Raises as `check_phone` does otherwise.
     """
-    reading = await _read(run, connection, address)
+    reading = await read_phone(run, connection, address)
     if not (reading.has_script and placing.can_be_handled(reading)):
         return await _visit(run, connection, address, reading, _judged_for_restoring)
     phone_id = _which_phone(run.station, reading, address).phone_id
     told = await placing.withdrawn(run, connection, phone_id, reading)
-    reading = await _read(run, connection, address)
+    reading = await read_phone(run, connection, address)
     record = await _visit(run, connection, address, reading, _judged_for_restoring)
     return replace(record, watched=told.watched, watch_mark=told.mark)
 
@@ -141,7 +141,8 @@ def _merged(reading: exchange.Reading, *memories: Ledger | None) -> MergedLedger
     return merge_ledgers(reading.memory.marker, *settled)
 
 
-async def _read(run: Run, connection: PhoneConnection, address: str) -> exchange.Reading:
+async def read_phone(run: Run, connection: PhoneConnection, address: str) -> exchange.Reading:
+    """Return what the phone shows, in one exchange; raises `PhoneError` only for a phone this station does not know."""
     packages = run.bundle.policy.named_packages if run.bundle else ()
     owners = run.bundle.policy.owners if run.bundle else frozenset()
     known = run.station.phone_at(address)

@@ -27,6 +27,7 @@ from agent_scripts.server_client import ServerClient
 from agent_scripts.spool import Spool
 from agent_scripts.station import Station
 from agent_scripts.trusted_time import TrustedClock
+from agent_scripts.unprovision import unprovision_phone
 from agent_scripts.visits import Visitor, connected, say, send_waiting, visit_all, visit_phones
 from certs.errors import CertsError
 from policy.errors import PolicyError
@@ -221,6 +222,22 @@ def restore(
     if not yes and not click.confirm("Restore on these phones?", err=True):
         return ExitCode.WRONG_USE
     return visit_phones(settings.visitor(station, as_json, language), phones, restore_phone)
+
+
+@curfew_agent.command()
+@click.argument("addresses", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per phone.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+@click.pass_obj
+def unprovision(settings: Settings, addresses: tuple[str, ...], as_json: bool, yes: bool) -> int:
+    """Put everything back, end the phone's own script, and remove every trace of Curfew from phones."""
+    station = settings.station()
+    phones = _addresses(station, addresses, every=False)
+    for address in phones:
+        say(f"{address}: will restore every app, end the phone's own script and remove Curfew's folder.")
+    if not yes and not click.confirm("Remove Curfew from these phones?", err=True):
+        return ExitCode.WRONG_USE
+    return visit_phones(settings.visitor(station, as_json, "en"), phones, unprovision_phone)
 
 
 @curfew_agent.command()

@@ -30,7 +30,8 @@ class CheckRecord:
     """All that one check saw, decided and did. ``lost`` tells why the acting exchange gave no answer.
 
     ``watched`` is what the phone's own script told, None where there is none; ``watch_mark`` is what the station
-    remembers of that once the report is on disk.
+    remembers of that once the report is on disk. ``leaving`` says why Curfew could not leave the phone as it was
+    told to: empty if it did, None if it was not told.
     """
 
     address: str
@@ -43,6 +44,7 @@ class CheckRecord:
     lost: str = ""
     watched: Watched | None = None
     watch_mark: SpoolMark | None = None
+    leaving: str | None = None
 
     @property
     def outcomes(self) -> tuple[ActionOutcome, ...]:
@@ -54,6 +56,8 @@ class CheckRecord:
         """What this one phone contributes to the exit code of the run."""
         if self.lost:
             return ExitCode.NOT_REACHED
+        if self.leaving:
+            return ExitCode.NOT_DONE
         if self.contradictions or any(not is_fine(outcome) for outcome in self.outcomes) or self._left_undone:
             return ExitCode.NOT_DONE
         if self.judgement.verdict is Verdict.UNREADABLE:
