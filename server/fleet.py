@@ -18,6 +18,7 @@ from server.alarms import Alarm, newest_alarms
 from server.bundles import situation
 from server.phones import KeptProbe, Phone, PhoneNames
 from server.standing import FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
+from server.watching import WatchStory, watch_story
 
 _AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))
 # What needs a person comes first on the page.
@@ -78,7 +79,8 @@ class ReportLine:
 @dataclass(frozen=True)
 class PhonePage:
     """All that the page of one phone shows. ``report`` is the latest check, whole: verdicts, actions, what was
-    asked (`Report.commands`), what was not read (`Report.reasons`). ``ledger`` is the newest one known."""
+    asked (`Report.commands`), what was not read (`Report.reasons`). ``ledger`` is the newest one known, ``watch``
+    what the phone's own script told, None if it never did."""
 
     row: PhoneRow
     holder: str
@@ -87,6 +89,7 @@ class PhonePage:
     history: tuple[ReportLine, ...]
     alarms: tuple[Alarm, ...]
     probe: KeptProbe | None
+    watch: WatchStory | None
 
 
 def look_at_fleet(
@@ -155,6 +158,7 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         history=tuple(_line(check, names) for check in kept_reports.history(session, phone_id)),
         alarms=tuple(newest_alarms(session, phone_id)),
         probe=phones.kept_probe(session, phone_id),
+        watch=watch_story(kept_reports.watched_reports(session, phone_id)),
     )
 
 

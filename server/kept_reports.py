@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     bindparam,
+    false,
     func,
     insert,
     select,
@@ -53,6 +54,7 @@ class _ReportTable(Base):
     bundle_number: Mapped[int] = mapped_column(BigInteger)
     actions: Mapped[int]
     has_ledger: Mapped[bool]
+    watched: Mapped[bool] = mapped_column(server_default=false())
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
 
 
@@ -184,6 +186,17 @@ def stored_report(session: Session, report_id: str) -> Report | None:
     return None if envelope is None else load_report(payload_of(envelope))
 
 
+def watched_reports(session: Session, phone_id: PhoneId, limit: int = 30) -> Sequence[Report]:
+    """Return the newest reports in which a phone's own script had its say, newest first, whole."""
+    query = (
+        select(_ReportTable.envelope)
+        .where(_ReportTable.phone_id == phone_id, _ReportTable.watched)
+        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .limit(limit)
+    )
+    return [load_report(payload_of(envelope)) for envelope in session.scalars(query)]
+
+
 def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
     """Return the ledger of the newest check that knew the phone's ledger at all, or None.
 
@@ -232,5 +245,6 @@ def _columns(kept: KeptReport) -> dict[str, object]:
         "bundle_number": report.bundle_number,
         "actions": len(report.actions),
         "has_ledger": bool(report.ledger.marker),
+        "watched": report.watched is not None,
         "envelope": kept.envelope,
     }

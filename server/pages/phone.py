@@ -49,6 +49,7 @@ def phone(phone_id: str) -> str:
         history=found.history,
         alarms=found.alarms,
         probe=found.probe,
+        watch=found.watch,
         kinds={user.user: user.kind for user in found.report.users} if found.report else {},
         asked=asked,
         not_read=what_was_not_read(found.report) if found.report else (),

@@ -12,6 +12,7 @@ from policy.observation import EnabledState, UserKind
 from policy.probe import Owner, Reach
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
+from policy.watched import ScriptState, SpanEnd, WatchedResult
 from server.alarms import AlarmKind
 from server.standing import Standing
 
@@ -214,6 +215,32 @@ OWNERS: Mapping[Owner, Word] = {
     Owner.OTHER: Word("another owner"),
 }
 
+SCRIPT_STATES: Mapping[ScriptState, Word] = {
+    ScriptState.RUNNING: Word("watching", "good", "The phone's own script was running at that visit."),
+    ScriptState.STARTED: Word("started", "good", "That visit started the phone's own script."),
+    ScriptState.NOT_RUNNING: Word(
+        "not watching", "unsure", "The phone's own script was not running, and was not started."
+    ),
+    ScriptState.REMOVED: Word("taken away", "", "That visit took the phone's own script away."),
+}
+
+SPAN_ENDS: Mapping[SpanEnd, Word] = {
+    SpanEnd.RUNNING: Word("going on", "good", "It was running when a station last asked."),
+    SpanEnd.STOPPED: Word("ended", "", "A station ended it."),
+    SpanEnd.DIED: Word(
+        "died",
+        "unsure",
+        "A reboot, or the end of USB debugging, ended it some time after its last sign of life.",
+    ),
+}
+
+WATCHED_RESULTS: Mapping[WatchedResult, Word] = {
+    WatchedResult.DONE: Word("done", "good", "Reading back on the phone showed the change."),
+    WatchedResult.ALREADY: Word("already so", "", "Nothing was left to do."),
+    WatchedResult.STATE_CHANGED: Word("left alone", "unsure", "The app was no longer as remembered."),
+    WatchedResult.NOT_DONE: Word("not done", "bad", "Reading back did not show the change."),
+}
+
 _ALL: tuple[Mapping[Enum, Word], ...] = (
     VERDICTS,
     STAGES,
@@ -229,6 +256,9 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     REACHES,
     PLACES,
     OWNERS,
+    SCRIPT_STATES,
+    SPAN_ENDS,
+    WATCHED_RESULTS,
 )  # type: ignore[assignment]
 
 

@@ -1,0 +1,21 @@
+"""Find the reports that tell what a phone's own script watched."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("report") as table:
+        table.add_column(sa.Column("watched", sa.Boolean, nullable=False, server_default=sa.false()))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("report") as table:
+        table.drop_column("watched")
