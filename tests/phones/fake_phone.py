@@ -48,6 +48,7 @@ if [ "$1 $2" = "notification post" ]; then
     printf 'posting:\\n  Notification(channel=shell_cmd)\\n'
     exit 0
 fi
+[ "$1 $2" != "device_policy list-owners" ] || print_file list-owners
 [ "$1" = package ] || exit 20
 shift
 verb package "$@" """,
