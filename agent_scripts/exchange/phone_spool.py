@@ -91,9 +91,12 @@ def collected(
         )
     lost = chain.lost - (known.lost if known else 0)
     fresh = [line for line in chain.lines if known is None or line.number > known.line]
-    story = _Story(known)
+    story = _Story(known if known is not None and known.line >= chain.base[0] else None)
     for line in fresh:
         damage.extend(story.take(line))
+    if chain.missing:
+        # What was lost may hold an end and a new beginning: nothing bridges it.
+        story.end(None)
     story.end(running_until)
     watched = Watched(
         state,
@@ -173,7 +176,7 @@ def _time(text: str) -> datetime | None:
 
 @dataclass
 class _Story:
-    """Lines in their order, becoming spans, verdicts and actions."""
+    """Lines in their order, becoming spans, verdicts and actions; `known` is what the first of them goes on from."""
 
     known: SpoolMark | None
     spans: list[WatchedSpan] = field(default_factory=list)
