@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from agent_scripts import exchange, ledger_steps, lost_memory, placing
 from agent_scripts.errors import AgentError, OwnerDeclined, PhoneError, PhoneNotProvisioned
+from agent_scripts.memories import Memories
 from agent_scripts.phone_connection import PhoneConnection
 from agent_scripts.report_writing import CheckRecord
 from agent_scripts.run import Run
@@ -22,7 +23,6 @@ from agent_scripts.station import KnownPhone, Station
 from policy.coverage import has_vanished
 from policy.judgement import judge
 from policy.ledger import Ledger
-from policy.ledger_merge import MergedLedger, merge_ledgers
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.verdict import Action, ActionKind, Judgement, Reason, ReasonCode, Stage, Verdict
@@ -72,73 +72,71 @@ async def _visit(
 ) -> CheckRecord:
     phone = _which_phone(run.station, reading, address)
     reading = _under_its_id(reading, phone.phone_id)
-    on_phone, on_station = reading.memory.ledger, run.station.ledger(phone.phone_id)
-    on_server, server_asked = await _server_ledger(run, phone.phone_id, reading)
-    merged = _merged(reading, on_phone, on_station, on_server)
-    undisputed = ledger_steps.settled(merged.ledger, reading.observation)
-    judgement = decide(run, reading, undisputed)
-    if not server_asked:
+    memories = await _memories(run, phone.phone_id, reading)
+    agreed = memories.agreed(reading.observation)
+    settled = ledger_steps.settled(agreed.ledger, reading.observation)
+    judgement = decide(run, reading, settled)
+    if not memories.server_asked:
         judgement = lost_memory.without_new_disabling(judgement)
-    undisputed = ledger_steps.without_vanished_users(undisputed, reading.observation)
-    if run.bundle is not None and ReasonCode.OWNER_ENABLES_AGAIN in {r.code for r in judgement.reasons}:
-        seen, number = reading.observation, run.bundle.number
-        undisputed = ledger_steps.given_up(undisputed, seen, number, run.time.now)
-    ledger = ledger_steps.with_entries(undisputed, ledger_steps.disputed(on_phone, merged.ledger))
+    ledger = memories.for_phone(_closed(run, reading, judgement, settled), agreed.ledger)
     record = CheckRecord(
         address=address,
         phone=phone,
         reading=reading,
         judgement=judgement,
         ledger=ledger,
-        contradictions=(
-            *merged.contradictions,
-            *_forgotten(judgement, reading, (on_phone, on_station, on_server), server_asked),
-        ),
+        contradictions=(*agreed.contradictions, *_forgotten(judgement, reading, memories)),
     )
     if not _may_act(reading):
-        return replace(record, ledger=on_station or ledger)
-    if merged.contradictions and on_phone is None:
-        # A ledger written now, here or there, would hide the contradiction from the next visit.
-        as_it_was = ledger_steps.with_entries(ledger, ledger_steps.disputed(on_server, merged.ledger))
-        return replace(record, ledger=as_it_was)
-    if not server_asked and not judgement.actions:
-        # Neither here nor in a report may what the server knows be overwritten by what this station happens to.
-        return replace(record, ledger=Ledger())
-    own_word = ledger_steps.disputed(on_station, merged.ledger)
+        return replace(record, ledger=memories.station or ledger)
+    to_report = memories.to_report_only(ledger, agreed, acting=bool(judgement.actions))
+    if to_report is not None:
+        return replace(record, ledger=to_report)
 
     def keep(ledger: Ledger) -> None:
-        run.station.keep_ledger(phone.phone_id, ledger_steps.with_entries(ledger, own_word))
+        on_station = memories.for_station(ledger, agreed.ledger)
+        if on_station != run.station.ledger(phone.phone_id):
+            run.station.keep_ledger(phone.phone_id, on_station)
 
-    if judgement.actions or ledger != on_phone:
+    if judgement.actions or ledger != memories.phone:
         return await _act(run, connection, record, keep)
-    if ledger_steps.with_entries(ledger, own_word) != on_station:
-        keep(ledger)
+    keep(ledger)
     return record
 
 
-def _forgotten(
-    judgement: Judgement, reading: exchange.Reading, memories: tuple[Ledger | None, ...], server_asked: bool
-) -> tuple[str, ...]:
+async def _memories(run: Run, phone_id: PhoneId, reading: exchange.Reading) -> Memories:
+    """Return all that is remembered; the server is asked only where the phone itself remembers nothing.
+
+    So the straight path costs no request.
+    """
+    marker, on_phone, on_station = reading.memory.marker, reading.memory.ledger, run.station.ledger(phone_id)
+    if on_phone is not None or not marker:
+        return Memories(marker, on_phone, on_station, None)
+    try:
+        return Memories(marker, None, on_station, await run.server_ledger(phone_id))
+    except AgentError:
+        return Memories(marker, None, on_station, None, server_asked=False)
+
+
+def _closed(run: Run, reading: exchange.Reading, judgement: Judgement, ledger: Ledger) -> Ledger:
+    """Return the ledger after what was in vanished users is closed, and what is given up is remembered as such."""
+    ledger = ledger_steps.without_vanished_users(ledger, reading.observation)
+    if run.bundle is not None and ReasonCode.OWNER_ENABLES_AGAIN in {r.code for r in judgement.reasons}:
+        return ledger_steps.given_up(ledger, reading.observation, run.bundle.number, run.time.now)
+    return ledger
+
+
+def _forgotten(judgement: Judgement, reading: exchange.Reading, memories: Memories) -> tuple[str, ...]:
     """Return what a person has to decide because no ledger knows it; a damaged ledger may know, and is mended first."""
     if reading.memory.problem:
         return ()
     return lost_memory.for_a_person(
         judgement,
-        memories,
-        marker=reading.memory.marker,
+        memories.all(),
+        marker=memories.marker,
         api_level=reading.observation.api_level,
-        server_asked=server_asked,
+        server_asked=memories.server_asked,
     )
-
-
-def _merged(reading: exchange.Reading, *memories: Ledger | None) -> MergedLedger:
-    """Return the ledger to act on, after disputes that a person has settled on the phone are closed."""
-    merged = merge_ledgers(reading.memory.marker, *memories)
-    if not merged.contradictions:
-        return merged
-    seen = reading.observation
-    settled = (ledger_steps.without_ended_disputes(memory, merged.ledger, seen) for memory in memories)
-    return merge_ledgers(reading.memory.marker, *settled)
 
 
 async def read_phone(run: Run, connection: PhoneConnection, address: str) -> exchange.Reading:
@@ -180,21 +178,6 @@ def _which_phone(station: Station, reading: exchange.Reading, address: str) -> K
 def _under_its_id(reading: exchange.Reading, phone_id: PhoneId) -> exchange.Reading:
     """Return the reading under the id that rings and exemptions know the phone by."""
     return replace(reading, observation=replace(reading.observation, phone_id=phone_id))
-
-
-async def _server_ledger(
-    run: Run, phone_id: PhoneId, reading: exchange.Reading
-) -> tuple[Ledger | None, bool]:
-    """Return the server's ledger, and False where it was needed and could not be asked for.
-
-    It is needed only when the phone itself remembers nothing: the straight path costs no request.
-    """
-    if reading.memory.ledger is not None or not reading.memory.marker:
-        return None, True
-    try:
-        return await run.server_ledger(phone_id), True
-    except AgentError:
-        return None, False
 
 
 def _judged(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
