@@ -10,7 +10,7 @@ SHELL_SCRIPTS = $(sort tools/set-up .ci/run $(shell find agent_scripts tools tes
 
 export PYTHON
 
-.PHONY: help setup demo demo-sabotage test lint format bench clean
+.PHONY: help setup demo demo-sabotage test lint format bench fuzz clean
 
 help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint     formatter check, ruff, mypy, shellcheck'
 	@echo 'make format   lets the formatter mend what it can'
 	@echo 'make bench    the measures that the README shows'
+	@echo 'make fuzz     feeds the readers noise for a minute, guided by coverage; needs the extra "fuzz"'
 	@echo 'make clean    removes what set-up and tests made; keeps $(CURFEW_FOLDER), which holds keys'
 
 setup:
@@ -52,6 +53,10 @@ format:
 bench:
 	@tools/set-up
 	$(BIN)/python -m tests.benchmarks
+
+fuzz:
+	@tools/set-up
+	$(BIN)/python -m tests.fuzz 60
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -27,6 +27,7 @@ _CLOSING = re.compile(r"(?:header [0-9]{1,9}|tail) ([0-9a-fA-F]{1,8})((?: [a-z0-
 _VOLATILE_FLAGS = 0x10 | 0x40 | 0x80
 """INITIALIZED, DISABLED and QUIET_MODE may change between two commands; the other bits may not."""
 
+_MOST_USERS = 256
 _MOST_READINGS = 64
 """Names that leave more ways than this to read a text are hostile, and time is limited."""
 
@@ -100,7 +101,9 @@ def _regions(
 ) -> _Regions:
     """Return the lines that belong to each user; with `like`, only a reading whose flags agree with it."""
     rising = sorted(numbers)
-    beginnings = {number: _beginnings(lines, number) for number in rising}
+    if len(rising) > _MOST_USERS:
+        raise Unreadable(f"the packages name {len(rising)} users; no phone has that many")
+    beginnings = _beginnings(lines, rising)
     missing = [number for number in rising if not beginnings[number]]
     if missing:
         raise Unreadable(f"{command} does not name user {', '.join(map(str, missing))}")
@@ -121,9 +124,15 @@ def _regions(
     return found[0]
 
 
-def _beginnings(lines: Sequence[str], number: UserNumber) -> list[int]:
-    starts = (f"header {number} ", f"open {number} ")
-    return [at for at, line in enumerate(lines) if f"{line} ".startswith(starts)]
+def _beginnings(lines: Sequence[str], numbers: Sequence[UserNumber]) -> dict[UserNumber, list[int]]:
+    """Return where the line of each user may begin."""
+    found: dict[UserNumber, list[int]] = {number: [] for number in numbers}
+    by_text = {str(number): places for number, places in found.items()}
+    for at, line in enumerate(lines):
+        word, _, rest = line.partition(" ")
+        if word in ("header", "open") and (number := rest.partition(" ")[0]) in by_text:
+            by_text[number].append(at)
+    return found
 
 
 def _chains(places: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
