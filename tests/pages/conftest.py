@@ -37,9 +37,12 @@ _ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium; without one the tests fail rather than look passed."""
+    """A headless Chromium; without one the tests fail rather than look passed.
+
+    Playwright keeps an event loop running while it is open, which the agent's tests must not meet.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.fail(
