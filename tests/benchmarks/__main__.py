@@ -1,6 +1,7 @@
 """All measures, one after the other, as the rows of one table; or those that are named.
 
-python -m tests.benchmarks [exchanges | checks_per_core | reports_per_core | sizes | demo_seconds | standstill]...
+python -m tests.benchmarks [exchanges | checks_per_core | reports_per_core | parsing | sizes | demo_seconds |
+standstill]...
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ import sys
 
 from tests.server.running import ROOT
 
-_MEASURES = ("exchanges", "checks_per_core", "reports_per_core", "sizes", "demo_seconds", "standstill")
+_MEASURES = (
+    "exchanges",
+    "checks_per_core",
+    "reports_per_core",
+    "parsing",
+    "sizes",
+    "demo_seconds",
+    "standstill",
+)
 
 
 def main() -> None:
