@@ -16,7 +16,7 @@ is_time() {
 # is_package TEXT: letters, digits, _ and at least one dot inside.
 is_package() {
     case $1 in
-        *[!A-Za-z0-9_.]* | .* | *. | *..*) return 1 ;;
+        *[!A-Za-z0-9_.]* | *. | *..*) return 1 ;;
         [A-Za-z]*.[A-Za-z]*) ;;
         *) return 1 ;;
     esac
@@ -153,7 +153,6 @@ read_plan() {
     plan_is_empty
     plan_sum=$(sed '$d' "$1" | sha256sum)
     while read -r plan_key plan_value; do
-        [ -z "$p_summed" ] || p_bad=end
         case $p_count/$p_ended/$plan_key in
             0//curfew-plan) [ "$plan_value" = 1 ] || p_bad=version ;;
             0/*) p_bad=version ;;

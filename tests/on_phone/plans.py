@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from agent_scripts.exchange.composing import functions
 from policy.document import Bundle, Message
 from policy.names import UserNumber
 from policy.observation import User, UserKind
 from policy.plan import plan_of, plan_text
+from tests.on_phone.script import part
 from tests.on_phone.table import cases
 from tests.policy.bench import LATER, PERSONAL, PHONE, POLICY, WORK, ledger, phone
 
@@ -125,14 +125,12 @@ done
 """
 
 
-def shell_takes(
-    shell: Sequence[str], folder: Path, plans: Sequence[bytes], parts: Mapping[str, str] | None = None
-) -> list[str]:
+def shell_takes(shell: Sequence[str], folder: Path, plans: Sequence[bytes]) -> list[str]:
     """Return what the script says of each plan: ``good``, or what is wrong."""
     for number, text in enumerate(plans):
         (folder / f"plan-{number}").write_bytes(text)
     (folder / "list").write_text("".join(f"{folder}/plan-{number}\n" for number in range(len(plans))))
-    texts = [(parts or {}).get(name) or functions(name) for name in ("folder", "facts", "plan")]
+    texts = map(part, ("folder", "facts", "plan"))
     with (folder / "list").open() as listed:
         done = subprocess.run(
             [*shell, "-c", "\n".join(("LC_ALL=C", *texts, DRIVER))],

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from agent_scripts.dialect.answers import CutAnswer
 from agent_scripts.dialect.packages import read_package
-from agent_scripts.exchange.composing import functions
 from agent_scripts.virtual_phone.package_dump import dump_package
 from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, PERSONALITIES, TIKTOK
 from policy.names import PackageName, UserNumber
 from tests.on_phone.conftest import PhoneShell
+from tests.on_phone.script import part
 from tests.on_phone.table import state_words
 
 CLOCK = "2024-05-02T10:00:00"
@@ -103,7 +103,7 @@ def test_both_readers_make_the_same_of_every_dump(phone_shell: PhoneShell, tmp_p
     (tmp_path / "table").write_text("".join(lines))
     driver = "\n".join((
         f"mark=0123456789abcdef0123456789abcdef clock={CLOCK} managed='{OUTLOOK} {LYNC}'",
-        *(functions(part) for part in ("frame", "cut", "folder", "read", "facts")),
+        *(part(name) for name in ("frame", "cut", "folder", "read", "facts")),
         DRIVER,
     ))  # fmt: skip
 

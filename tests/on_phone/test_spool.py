@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.exchange.composing import functions
 from agent_scripts.exchange.phone_spool import Collected, SpoolMark, collected
 from tests.on_phone.bench import MARKER, NOW
 from tests.on_phone.conftest import PhoneShell
+from tests.on_phone.script import part
 
 MAX = 8
 TIME = datetime.fromtimestamp(NOW, UTC)
@@ -29,7 +29,7 @@ class Record:
     def run(self, *calls: str) -> list[str]:
         text = "\n".join((
             f"LC_ALL=C folder='{self.folder}' spool_max={MAX}",
-            *(functions(part) for part in ("folder", "facts", "spool")),
+            *(part(name) for name in ("folder", "facts", "spool")),
             *calls,
         ))  # fmt: skip
         words = [*self._shell.words, "-c", text]
