@@ -91,11 +91,12 @@ def test_the_script_disables_and_restores_by_itself_and_the_next_checks_tell(
         before = states(phone)
         assert at_desk.row(address)[0] == 0
         assert watched(at_desk)["script"] == "started"
+        until(lambda: has_noted(phone, "alive"), "it checked once")
 
         phone.model.install(0, TIKTOK)
         took = until(lambda: states(phone) == [3, 3], "the apps are off")
         print(f"installed to disabled: {took:.1f} s")
-        until(lambda: has_noted(phone, "action"), "it noted that")
+        until(lambda: (folder_of(phone) / "spool").read_text().count(" acted done") == 2, "it noted that")
         phone.commands.clear()
         code, row = at_desk.row(address)
 
