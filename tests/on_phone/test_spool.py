@@ -101,6 +101,10 @@ def test_only_the_very_line_a_station_has_makes_it_forget(record: Record) -> Non
     )
 
     assert record.lines == before
+    mark = record.collect().mark
+    assert mark is not None
+    record.collect(mark)
+    record.run("with_spool spool_collected 1 0")
 
 
 def _cut(folder: Path) -> None:
@@ -127,6 +131,9 @@ def test_a_record_that_was_harmed_is_seen(record: Record, harm: Callable[[Path],
     got = record.collect()
 
     assert got.watched.damage or got.watched.dropped
+    assert int(record.lines[-1].split()[0]) > 4, "a number is never given twice"
+    if (record.folder / "spool.damaged").exists():
+        assert got.watched.last_line == int(record.lines[-1].split()[0])
 
 
 def test_a_station_sees_that_a_record_was_begun_anew(record: Record) -> None:

@@ -204,6 +204,17 @@ def test_a_station_far_behind_an_earlier_one_is_not_believed(watched: MakeWatche
     assert phone.state() == 3
 
 
+def test_a_time_told_before_a_reboot_is_not_counted_on(watched: MakeWatched) -> None:
+    phone = watched("tiktok-personal")
+    phone.plan()
+    (phone.folder / "clock").write_text(f"another-boot 1 {NOW} 1\n")
+
+    time = phone.curfew("once")[1].split()
+
+    assert time[1:3] == [str(NOW), "0"]
+    assert back(phone)
+
+
 def test_the_phones_own_clock_is_reported_and_not_believed(watched: MakeWatched) -> None:
     phone = watched("tiktok-personal")
     phone.phone.model.set_clock(-400 * 86400)
@@ -322,4 +333,5 @@ def test_an_open_folder_is_not_worked_in(watched: MakeWatched) -> None:
     phone.folder.chmod(0o755)
 
     assert phone.curfew(f"once {NOW}") == ["failed folder"]
+    assert phone.curfew("status") == ["failed folder"]
     assert back(phone)

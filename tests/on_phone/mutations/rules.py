@@ -199,7 +199,9 @@ MUTATIONS = (
         "plan",
     ),
     # Reading
-    _facts("'' | *[!0-9]* | 0* | ??????????*) return 1 ;;", "'' | *[!0-9]* | 0*) return 1 ;;"),
+    Mutation(
+        "facts", "'' | *[!0-9]* | 0* | ??????????*) return 1 ;;", "'' | *[!0-9]* | 0*) return 1 ;;", PLANS
+    ),
     _facts('"exit package:$1 0") d_exit=$d_open ;;', '"exit package:$1 "*) d_exit=$d_open ;;'),
     _facts("d_bad=${d_block:+1}$d_bad d_block=1 d_in=1", "d_block=1 d_in=1"),
     _facts('*" $u_number "*) d_bad=1 ;;', "nothing) ;;"),
@@ -236,19 +238,17 @@ done""",
     _spool('spool_hash "$s_seq $1"', 'spool_hash "$1"'),
     _spool('&& [ "$s_next" = "$s_h" ]; then', "; then"),
     # Life, time and acting
-    _watch("trap '' HUP\nsetsid", "setsid", "outlives"),
     _watch("setsid sh", "sh", "outlives"),
     _watch("until flock -n 8; do", "until true; do", "two_watches"),
     _watch(
         '[ -n "$start_time" ] && [ "$start_time" = "$pid_start" ]', '[ -n "$start_time" ]', "another_process"
     ),
-    _watch('"$boot" = "$clock_boot" ]', '"$boot" != none ]', "reboot"),
+    _watch('"$boot" = "$clock_boot" ]', '"$boot" != none ]', "counted_on"),
     _watch('if [ $(($1 + 300)) -lt "$now" ]; then', "if false; then", "far_behind"),
     _watch("now=$((clock_now + up - clock_up))", "now=$(date +%s)", "own_clock"),
     _watch('elif [ "$change" != "$seen" ]; then', "elif false; then", "noticed"),
     _watch('[ -z "$c_is_new" ] || c_tell=$c_tell$j_notify', "c_tell=$c_tell$j_notify", "told_once"),
     _watch('[ "$(folder_state)" = closed ] || {', "true || {", "open_folder"),
-    _watch('*/restoring/*,*,*,"$e_prior",*) e_state=restored ;;', "nothing) ;;", "restoring", KILLED),
     _watch("*/intended/*,*,*,3,shell,* |", "", "disabling", KILLED),
     _watch(
         'put_entry "${l_spot%%/*}" "${l_spot#*/}" "$l_prior" intended',
