@@ -275,6 +275,47 @@ def test_restore_needs_neither_plan_nor_time(watched: MakeWatched) -> None:
     assert phone.ledger.open_entries == ()
 
 
+# The ledger -----------------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_ledger_is_told_and_nothing_is_touched(watched: MakeWatched) -> None:
+    phone = watched("tiktok-personal")
+    phone.plan()
+    (phone.folder / "ledger").write_text("curfew-ledger 2 x\n")
+
+    answer = phone.curfew(f"once {NOW}")
+
+    assert answer[-1] == "ledger head"
+    assert back(phone)
+    assert (phone.folder / "ledger").read_text() == "curfew-ledger 2 x\n"
+
+
+def test_after_three_rounds_with_its_owner_an_app_stays_on(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    rounds = []
+    for minute in range(1, 5):
+        phone.phone.model.press_enable(10, OUTLOOK)
+        phone.curfew(f"once {NOW + 60 * minute}")
+        rounds += [(e.rounds, phone.state()) for e in phone.ledger.entries if e.package == OUTLOOK]
+
+    assert rounds == [(2, 3), (3, 3), (4, 1), (4, 1)]
+    assert phone.state(LYNC) == 3
+    assert any(line.endswith("violating 0 enforce ok") for line in phone.spool)
+
+
+def test_a_step_that_was_begun_and_not_done_is_no_round(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    for entry in phone.ledger.entries:
+        phone.phone.model.set_enabled(10, entry.package, entry.prior.value)
+    ledger = (phone.folder / "ledger").read_text()
+    (phone.folder / "ledger").write_text(ledger.replace(" done ", " intended "))
+
+    phone.curfew("once")
+
+    assert off(phone)
+    assert {entry.rounds for entry in phone.ledger.entries} == {1}
+
+
 # Plans ------------------------------------------------------------------------------------------------------
 
 

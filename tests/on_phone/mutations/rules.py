@@ -256,6 +256,6 @@ done""",
         "disabling",
         KILLED,
     ),
-    _watch('[ "$undo" = somebody ] &&', "", "disabling or noticed or rounds"),
+    _watch('[ "$undo" = somebody ] &&', "", "round"),
     _watch('[ -z "$l_bad" ]; then\nintend', "true; then\nintend", "ledger"),
 )
