@@ -67,6 +67,7 @@ def _read(
     for line in lines:
         word, _, rest = line.partition(" ")
         _take(block, word, rest)
+    _require_closed(block)
     if block.unknown:
         if block.package_lines or block.states or block.unknown > 1:
             raise Unreadable(f"the phone says both that it knows {package} and that it does not")
@@ -137,6 +138,7 @@ def _take(block: _Block, word: str, rest: str) -> None:
 
 
 def _take_user(block: _Block, rest: str) -> None:
+    _require_closed(block)
     number_text, *words = rest.split(" ")
     number = _user_number(number_text)
     if number in block.states:
@@ -156,6 +158,14 @@ def _take_user(block: _Block, rest: str) -> None:
         return
     block.open_line = None
     block.states[number] = _state(number, values)
+
+
+def _require_closed(block: _Block) -> None:
+    """Raise if a message broke a user's line and the rest of that line never came."""
+    if block.open_line is not None and "open" in block.open_line:
+        raise Unreadable(
+            f"the line of user {block.last} breaks off in the message of whoever suspended the app"
+        )
 
 
 def _take_time(block: _Block, rest: str) -> None:

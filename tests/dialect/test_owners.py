@@ -76,7 +76,7 @@ def test_no_cut_of_a_dump_takes_an_owner_away(any_shell: Shell, tmp_path: Path, 
     sample = personal_phone(api, device_owner=OWNER).with_user(SampleUser(0, 0x13, "full.SYSTEM"))
     dump = sample.dumpsys_device_policy()
     end = dump.index("Enabled Device Admins")
-    sizes = range(0, len(dump), 23)
+    sizes = range(0, len(dump), 37)
 
     answers = cut_all(any_shell, tmp_path, "cut_owners", [dump[:size] for size in sizes], owners=[OWNER])
 

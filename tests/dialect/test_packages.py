@@ -292,6 +292,14 @@ def test_a_line_of_an_unknown_form_is_unreadable(line: str) -> None:
     assert of_words(*GOOD, USER_10, line).unreadable != ""
 
 
+@pytest.mark.parametrize("after", [(USER_10,), (USER_10, "continued 0"), ("caller shell", USER_10)])
+def test_a_line_that_breaks_off_in_a_message_is_unreadable(after: tuple[str, ...]) -> None:
+    opened = "user 0 installed:true hidden:false suspended:true open:"
+
+    assert "breaks off" in of_words("package", "flags user", opened, *after).unreadable
+    assert "breaks off" in of_words("package", "flags user", USER_10, opened).unreadable
+
+
 def test_two_last_disablers_are_unreadable() -> None:
     assert "disablers" in of_words(*GOOD, "caller shell", "caller other", USER_10).unreadable
 
@@ -416,7 +424,7 @@ def test_no_cut_of_a_dump_makes_an_app_look_gone(
     fake = FakePhone(tmp_path_factory.mktemp("cut"), sample.with_app(app), mksh)
     whole = (fake.printed / DUMP).read_bytes()
     start, end = whole.index(b"Packages:"), whole.index(b"Queries:")
-    sizes = sorted({*range(0, len(whole), 97), *range(start, end, 11)})
+    sizes = sorted({*range(0, len(whole), 197), *range(start, end, 17)})
     for size in sizes:
         (fake.printed / f"dumpsys-package-cut.{size}").write_bytes(whole[:size])
     asked = "\n".join(f"section {size} cut_package dumpsys package cut.{size}" for size in sizes)

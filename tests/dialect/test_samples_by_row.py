@@ -148,8 +148,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("api", RELEASES)
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["lf", "crlf"])
-@pytest.mark.parametrize("indent", ["", "  "], ids=["", "indented"])
+@pytest.mark.parametrize(("line_end", "indent"), [("\n", ""), ("\r\n", "  ")], ids=["plain", "relayed"])
 def test_every_state_is_read_in_the_layout_of_the_release(
     phone: MakePhone, api: int, line_end: str, indent: str
 ) -> None:

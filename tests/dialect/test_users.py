@@ -11,9 +11,11 @@ from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.kinds import UserFacts, kind_of
 from agent_scripts.dialect.owners import Owners
 from agent_scripts.dialect.users import read_users
+from agent_scripts.exchange import Reading
 from policy.names import UserNumber
 from policy.observation import UserKind
 from tests.dialect.asking import MakePhone, read, user
+from tests.phones.fake_phone import FakePhone
 from tests.phones.samples import (
     OWNER,
     TIKTOK,
@@ -25,6 +27,11 @@ from tests.phones.samples import (
 )
 
 TYPE = "android.os.usertype."
+
+
+def read_people(fake: FakePhone) -> Reading:
+    """Return a reading that asks for no apps: these tests are about users."""
+    return read(fake, ())
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_a_secure_folder_is_never_a_work_profile(phone: MakePhone) -> None:
         closed=True,
     )
 
-    reading = read(phone(personal_phone(34, manufacturer="samsung").with_user(folder)))
+    reading = read_people(phone(personal_phone(34, manufacturer="samsung").with_user(folder)))
 
     assert user(reading, 150).kind is UserKind.SECURE_FOLDER
     assert not user(reading, 150).open_to_shell
@@ -92,7 +99,7 @@ def test_a_user_under_no_debugging_features_is_closed(phone: MakePhone, api: int
     sample = personal_phone(api)
     closed = SampleUser(10, sample.users[1].flags, "profile.MANAGED", parent=0, owner=OWNER, closed=True)
 
-    reading = read(phone(sample.with_user(closed)))
+    reading = read_people(phone(sample.with_user(closed)))
 
     assert not user(reading, 10).open_to_shell
     assert user(reading, 0).open_to_shell
@@ -100,13 +107,13 @@ def test_a_user_under_no_debugging_features_is_closed(phone: MakePhone, api: int
 
 def test_a_restriction_of_guests_closes_nobody(phone: MakePhone) -> None:
     # The sample's dump ends with `Guest restrictions:` and no_debugging_features under it.
-    assert user(read(phone(personal_phone())), 10).open_to_shell
+    assert user(read_people(phone(personal_phone())), 10).open_to_shell
 
 
 def test_a_user_that_is_not_started_is_not_running(phone: MakePhone) -> None:
     paused = SampleUser(10, 0x10B0, "profile.MANAGED", parent=0, owner=OWNER, running=False)
 
-    assert not user(read(phone(personal_phone().with_user(paused))), 10).running
+    assert not user(read_people(phone(personal_phone().with_user(paused))), 10).running
 
 
 @pytest.mark.parametrize("api", [26, 30, 36])
@@ -136,7 +143,7 @@ def test_no_name_breaks_or_fools_the_reading(phone: MakePhone, api: int, name: s
     sample = personal_phone(api)
     sample = sample.with_user(SampleUser(10, sample.users[1].flags, "profile.MANAGED", name, 0, owner=OWNER))
 
-    reading = read(phone(sample))
+    reading = read_people(phone(sample))
 
     assert [(u.number, u.kind) for u in reading.observation.users] == [
         (0, UserKind.PERSONAL),
@@ -166,7 +173,7 @@ def test_a_name_that_imitates_users_of_the_phone_is_seen_through(
     sample = sample.with_user(SampleUser(11, 0x1030 if api >= 30 else 0x30, "profile.MANAGED", parent=0))
     named = next(u for u in sample.users if u.number == number)
 
-    reading = read(phone(sample.with_user(replace(named, name=name))))
+    reading = read_people(phone(sample.with_user(replace(named, name=name))))
 
     assert reading.observation.unreadable == ()
     kinds = [(u.number, u.kind) for u in reading.observation.users]
@@ -186,7 +193,9 @@ def test_a_name_that_leaves_two_readings_is_unreadable_never_believed(phone: Mak
     private = SampleUser(11, 0x1090, "profile.PRIVATE", parent=0)
     sample = personal_phone().with_user(private)
 
-    reading = read(phone(sample.with_user(SampleUser(10, 0x1030, "profile.MANAGED", name, 0, owner=OWNER))))
+    reading = read_people(
+        phone(sample.with_user(SampleUser(10, 0x1030, "profile.MANAGED", name, 0, owner=OWNER)))
+    )
 
     assert reading.observation.unreadable != ()
 
@@ -205,7 +214,7 @@ def test_a_name_full_of_users_does_not_keep_the_station_busy() -> None:
 def test_users_still_being_made_are_left_out(phone: MakePhone, tag: str) -> None:
     unfinished = SampleUser(12, 0x410, "full.SECONDARY", tags=tag)
 
-    reading = read(phone(personal_phone().with_user(unfinished)))
+    reading = read_people(phone(personal_phone().with_user(unfinished)))
 
     assert [u.number for u in reading.observation.users] == [0, 10]
     assert user(reading, 10).kind is UserKind.WORK
@@ -217,7 +226,7 @@ def test_a_user_being_removed_still_counts(phone: MakePhone) -> None:
     dump = (fake.printed / "dumpsys-user").read_text()
     fake.print("dumpsys-user", dump.replace("serialNo=11", "serialNo=11 <removing> "))
 
-    assert user(read(fake), 11).kind is UserKind.CLONE
+    assert user(read_people(fake), 11).kind is UserKind.CLONE
 
 
 def test_a_user_whose_effective_restrictions_are_not_computed_is_told_by_its_own(phone: MakePhone) -> None:
@@ -227,7 +236,7 @@ def test_a_user_whose_effective_restrictions_are_not_computed_is_told_by_its_own
     head, last = dump.rsplit("Effective restrictions:\n", 1)
     fake.print("dumpsys-user", f"{head}Effective restrictions:\n      null\n{last.split('features', 1)[1]}")
 
-    assert not user(read(fake), 10).open_to_shell
+    assert not user(read_people(fake), 10).open_to_shell
 
 
 def spoilt(
@@ -238,7 +247,7 @@ def spoilt(
     text = (fake.printed / name).read_text()
     assert old in text
     fake.print(name, text.replace(old, new))
-    return read(fake).observation.unreadable
+    return read_people(fake).observation.unreadable
 
 
 def test_a_user_missing_from_the_dump_is_unreadable(phone: MakePhone) -> None:
@@ -261,7 +270,7 @@ def test_a_user_that_only_the_packages_know_is_unreadable(phone: MakePhone) -> N
         "dumpsys-package-com.android.shell", three.with_app(shell_app).dumpsys_package("com.android.shell")
     )
 
-    assert read(fake).observation.unreadable == ("dumpsys user does not name user 11",)
+    assert read_people(fake).observation.unreadable == ("dumpsys user does not name user 11",)
 
 
 def test_a_user_that_the_packages_do_not_know_is_unreadable(phone: MakePhone) -> None:
@@ -269,7 +278,7 @@ def test_a_user_that_the_packages_do_not_know_is_unreadable(phone: MakePhone) ->
     two = personal_phone()
     fake.print("dumpsys-package-com.android.shell", two.dumpsys_package("com.android.shell"))
 
-    assert "packages do not know" in read(fake).observation.unreadable[0]
+    assert "packages do not know" in read_people(fake).observation.unreadable[0]
 
 
 def test_flags_that_differ_between_dump_and_list_are_unreadable(phone: MakePhone) -> None:
@@ -311,20 +320,20 @@ def test_owners_of_a_clone_may_be_told_by_one_source_alone(phone: MakePhone) -> 
     )
     fake.print("dumpsys-device_policy", personal_phone().dumpsys_device_policy())
 
-    assert user(read(fake), 95).has_owner
+    assert user(read_people(fake), 95).has_owner
 
 
 @pytest.mark.parametrize(("flags", "kind"), [(0x1010, UserKind.CLONE), (0x410, UserKind.OTHER)])
 def test_a_type_of_the_maker_is_told_by_its_flags(phone: MakePhone, flags: int, kind: UserKind) -> None:
     fake = phone(personal_phone().with_user(SampleUser(11, flags, "odd", parent=0)))
 
-    assert user(read(fake), 11).kind is kind
+    assert user(read_people(fake), 11).kind is kind
 
 
 def test_a_profile_owner_of_an_ordinary_tablet_is_no_work_profile(phone: MakePhone) -> None:
     tablet = SamplePhone(28, (SampleUser(0, 0x13, "", owner="com.maker.parents"),))
 
-    reading = read(phone(tablet))
+    reading = read_people(phone(tablet))
 
     assert (user(reading, 0).kind, user(reading, 0).has_owner) == (UserKind.PERSONAL, True)
 
