@@ -136,16 +136,20 @@ class WatchedPhone:
 
     @property
     def watches(self) -> list[int]:
-        """The numbers of the processes of this phone that watch; a dead one that nobody waited for is none."""
-        found = []
+        """The numbers of the processes of this phone that watch, without the subshells of one.
+
+        A dead process that nobody waited for has no command line any more.
+        """
+        found = {}
         for entry in Path("/proc").iterdir():
             try:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
                 if words[-2:] == [b"watch", b""] and os.fsencode(self.folder) in words[1]:
-                    found.append(int(entry.name))
+                    parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                    found[int(entry.name)] = int(parent)
             except OSError:
                 continue  # gone meanwhile, or no process
-        return found
+        return [pid for pid, parent in found.items() if parent not in found]
 
     @property
     def runs(self) -> bool:
