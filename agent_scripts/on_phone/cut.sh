@@ -42,6 +42,30 @@ s/[^ -~]/?/g
 s/^\(.\{1,160\}\).*/error \1/p
 '
 
+# The same for lists of users: behind an error's first words may stand a person's name that holds a line break,
+# so only words of Android's own go through.
+cut_error_unnamed="
+b
+: error
+s/^Can't find service: .*/error Can't find service: user/p
+t
+s/^cmd: Can't find service: .*/error cmd: Can't find service: user/p
+t
+s/^cmd: .*/error cmd: Failure calling service user/p
+t
+s/^\([a-z][A-Za-z0-9_.]*\.[A-Za-z0-9_\$]*Exception\)\$/error \1/p
+t
+s/^\([a-z][A-Za-z0-9_.]*\.[A-Za-z0-9_\$]*Exception\): .*/error \1/p
+t
+s/^\([a-z][A-Za-z0-9_.]*\.[A-Za-z0-9_\$]*Error\): .*/error \1/p
+t
+s/.*not found\$/error sh: not found/p
+t
+s/^\([A-Z][a-z]*\) \([a-z]*\):* .*/error \1 \2/p
+t
+s/.*/error Error/p
+"
+
 # cut_line: the first line of a short answer, if it is made of harmless characters.
 cut_line() {
     sed -n "$cut_common
@@ -98,7 +122,7 @@ t word
 s/ [^ ~]*\$//
 s/ ~/ /g
 /^[a-z]* [ 0-9a-fA-Fpartnielcd~-]*\$/p
-$cut_error"
+$cut_error_unnamed"
 }
 
 # cut_user_list: pm list users without names.
@@ -117,7 +141,7 @@ s/~ running .*/ running/
 s/~.*//
 /^[a-z]* [0-9a-fA-F ]*\$/p
 /^[a-z]* [0-9a-fA-F ]* running\$/p
-$cut_error"
+$cut_error_unnamed"
 }
 
 # cut_owners: dumpsys device_policy; owners are named only if they stand in $owners, personal admins never.

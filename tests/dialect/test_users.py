@@ -14,8 +14,8 @@ from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange import Reading
 from policy.names import UserNumber
 from policy.observation import UserKind
-from tests.dialect.asking import MakePhone, read, user
-from tests.phones.fake_phone import FakePhone
+from tests.dialect.asking import MakePhone, cut, read, user
+from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import (
     OWNER,
     TIKTOK,
@@ -357,3 +357,25 @@ def test_the_banned_app_is_found_in_every_kind_of_user(phone: MakePhone) -> None
         UserKind.CLONE,
         UserKind.SECURE_FOLDER,
     ]
+
+
+@pytest.mark.parametrize("filter_name", ["cut_users", "cut_user_list"])
+def test_no_part_of_a_name_leaves_the_phone_as_an_error(any_shell: Shell, filter_name: str) -> None:
+    name = "\n".join(
+        (
+            "A",
+            "Error: Secret Name",
+            "Security exception: Secret Name",
+            "java.lang.SecurityException: Secret Name",
+            "cmd: Secret Name",
+            "Can't find service: Secret Name",
+            "sh: Secret Name: not found",
+            "Secret Name: inaccessible or not found",
+            "B",
+        )
+    )
+
+    left = cut(any_shell, filter_name, f"  UserInfo{{10:{name}:1030}} serialNo=10 isPrimary=false\n")
+
+    assert "error Error" in left
+    assert not [line for line in left if "Secret" in line]
