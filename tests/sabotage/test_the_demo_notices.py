@@ -58,7 +58,7 @@ AGENT_DIES_AFTER_ACTING = Change(
 )
 STATION_WRITES_ITS_LEDGER_AFTER_ACTING = Change(
     "agent_scripts/check.py",
-    "    run.station.keep_ledger(record.phone.phone_id, ledger)\n    assert",
+    "    keep(ledger)\n    assert",
     "    assert",
 )
 DEMO_CHECKS_AGAIN_AFTER_A_DEATH = Change(
