@@ -89,7 +89,10 @@ def collected(
         damage.append(
             f"the record was begun anew or replaced: line {mark.line}, which this station has, is not in it"
         )
-    lost = chain.lost - (known.lost if known else 0)
+    lost = chain.lost
+    if known is not None:
+        # The phone counts what no station acknowledged in time; what this one has all the same is not lost.
+        lost = max(0, min(chain.lost - known.lost, chain.base[0] - known.line))
     fresh = [line for line in chain.lines if known is None or line.number > known.line]
     story = _Story(known if known is not None and known.line >= chain.base[0] else None)
     for line in fresh:
@@ -105,7 +108,7 @@ def collected(
         spans=tuple(story.spans),
         verdicts=tuple(story.verdicts),
         actions=tuple(story.actions),
-        dropped=max(lost, 0) + chain.missing,
+        dropped=lost + chain.missing,
         damage=tuple(line[:300] for line in damage[:20]),
     )
     at = running_until or story.last or (known.at if known else now)
