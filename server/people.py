@@ -172,6 +172,6 @@ def _accepted_name(name: str) -> str:
         raise Malformed(
             "name_malformed",
             f"expected a name of letters, digits and . _ @ - (at most 64), found {name[:80]!r}",
-            "take a name like m.weber",
+            "take a name like desk-1",
         )
     return folded

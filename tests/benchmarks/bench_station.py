@@ -78,7 +78,7 @@ def make_run(station: Station, policy: Policy | None = None) -> Run:
         demo=True,
         timestamp_expires=NOW + timedelta(days=1),
     )
-    return Run(station, "m.weber", TrustedMoment(NOW, True), accepted, "en", _no_server)
+    return Run(station, "desk-1", TrustedMoment(NOW, True), accepted, "en", _no_server)
 
 
 async def _no_server(_: PhoneId) -> Ledger | None:

@@ -19,7 +19,7 @@ def write_rows(office: Office, count: int) -> None:
     for number in range(count):
         with office.database.writing() as session:
             record(
-                session, "m.weber", "station revoked", f"station {number}", {"name": f"bench {number}"}, now()
+                session, "desk-1", "station revoked", f"station {number}", {"name": f"bench {number}"}, now()
             )
 
 
@@ -106,7 +106,7 @@ class Interrupted(Exception):
 
 def change_and_fail(office: Office) -> None:
     with office.database.writing() as session:
-        record(session, "m.weber", "station revoked", "station", {}, now())
+        record(session, "desk-1", "station revoked", "station", {}, now())
         raise Interrupted
 
 

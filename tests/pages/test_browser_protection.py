@@ -46,12 +46,12 @@ def test_the_cookie_is_for_this_host_over_tls_and_out_of_reach_of_scripts(office
 
 
 def test_signing_in_leaves_nothing_of_the_cookie_before(office: Office) -> None:
-    office.person("m.weber", Role.AUTHOR)
+    office.person("desk-1", Role.AUTHOR)
     client = office.app.test_client()
     with client.session_transaction(base_url=HERE) as planted:
         planted["planted"] = "by somebody else"
 
-    office.sign_in(client, "m.weber")
+    office.sign_in(client, "desk-1")
 
     with client.session_transaction(base_url=HERE) as session:
         assert "planted" not in session

@@ -49,12 +49,12 @@ def test_changes_at_once_make_one_chain(shared_office: Office) -> None:
 
 
 def test_guesses_at_once_cannot_outrun_the_count(shared_office: Office) -> None:
-    shared_office.person("m.weber", Role.TECHNICIAN)
+    shared_office.person("desk-1", Role.TECHNICIAN)
     answers: list[str] = []
 
     def guess() -> None:
         with pytest.raises(NotSignedIn) as caught:
-            sign_ins.sign_in(shared_office.database, "k" * 32, "m.weber", "wrong", now())
+            sign_ins.sign_in(shared_office.database, "k" * 32, "desk-1", "wrong", now())
         answers.append(caught.value.code)
 
     run_together([threading.Thread(target=guess) for _ in range(FAILURES_ALLOWED + 4)])

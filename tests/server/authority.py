@@ -122,7 +122,7 @@ class Bench:
             "report_id": str(uuid4()),
             "station_id": self.station_id,
             "counter": self.counter,
-            "operator": "m.weber",
+            "operator": "desk-1",
             "agent_version": "0.1.0",
             "judgement_version": 1,
             "transport": "tcp",

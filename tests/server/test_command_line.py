@@ -105,10 +105,10 @@ def test_a_person_is_made_with_a_password_from_stdin(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
 
-    assert run("person", "M.Weber", "--role", "auditor", "--role", "author") == 0
+    assert run("person", "Desk-1", "--role", "auditor", "--role", "author") == 0
 
     with database.reading() as session:
-        person = find_person(session, "m.weber")
+        person = find_person(session, "desk-1")
     assert person is not None
     assert person.roles == {Role.AUDITOR, Role.AUTHOR}
 
@@ -118,7 +118,7 @@ def test_a_weak_password_is_one_sentence(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
 
-    assert run("person", "m.weber", "--role", "auditor") == 1
+    assert run("person", "desk-1", "--role", "auditor") == 1
 
     assert "12 characters" in capsys.readouterr().err
 
@@ -127,16 +127,16 @@ def test_a_token_is_good_for_its_person(
     run: Run, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
-    run("person", "m.weber", "--role", "auditor")
+    run("person", "desk-1", "--role", "auditor")
     capsys.readouterr()
 
-    assert run("token", "m.weber") == 0
+    assert run("token", "desk-1") == 0
 
     [token] = capsys.readouterr().out.splitlines()
     with database.reading() as session:
         person = token_person(session, token)
     assert person is not None
-    assert person.name == "m.weber"
+    assert person.name == "desk-1"
 
 
 def test_a_token_for_nobody_is_one_sentence(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
