@@ -15,20 +15,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent_scripts.check import check_phone, restore_phone
-from agent_scripts.enrolment import enrol as enrol_station
+from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.errors import AgentError, WrongUse
 from agent_scripts.exit_codes import ExitCode, most_urgent
-from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.probe_visit import in_a_line, probe_phones, show_probe
-from agent_scripts.provision import Owner, provision_phone, record_refusal
-from agent_scripts.run import begin_run, trust_client
-from agent_scripts.server_client import ServerClient
-from agent_scripts.spool import Spool
-from agent_scripts.station import Station
-from agent_scripts.trusted_time import TrustedClock
-from agent_scripts.unprovision import unprovision_phone
-from agent_scripts.visits import Visitor, connected, say, send_waiting, visit_all, visit_phones
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.server_link.enrolment import enrol as enrol_station
+from agent_scripts.station_files.spool import Spool
+from agent_scripts.station_files.station import Station
+from agent_scripts.station_files.trusted_time import TrustedClock
+from agent_scripts.visits.check import check_phone, restore_phone
+from agent_scripts.visits.probe_visit import in_a_line, probe_phones, show_probe
+from agent_scripts.visits.provision import Owner, provision_phone, record_refusal
+from agent_scripts.visits.run import begin_run, trust_client
+from agent_scripts.visits.unprovision import unprovision_phone
+from agent_scripts.visits.visiting import Visitor, connected, say, send_waiting, visit_all, visit_phones
 from certs.errors import CertsError
 from policy.errors import PolicyError
 from policy.probe import Probe
@@ -112,7 +112,7 @@ def enrol(settings: Settings, code: str, name: str, organisation_key: Path) -> N
 def devices(settings: Settings) -> None:
     """List the phones on cables and those this station knows, with what to do about each."""
     # Loaded by the one command that needs it: every other starts a third of a second sooner.
-    from agent_scripts.adb_server_phone import list_devices
+    from agent_scripts.adb.adb_server_phone import list_devices
 
     table = Table("Phone", "State", "Label", "Next step")
     for device in list_devices():

@@ -17,8 +17,8 @@ MAY_IMPORT = {
     "demo": {"policy", "certs", "server", "agent_scripts"},
 }
 LIVES_IN = {
-    "adb_shell": {"agent_scripts/adb_shell_phone.py"},
-    "adbutils": {"agent_scripts/adb_server_phone.py"},
+    "adb_shell": {"agent_scripts/adb/adb_shell_phone.py"},
+    "adbutils": {"agent_scripts/adb/adb_server_phone.py"},
     "tuf": {"certs"},
     "securesystemslib": {"certs"},
     "flask": {"server"},

@@ -115,7 +115,7 @@ put_entry() {
     l_entries="$l_entries$1/$2/$3/$4/$5/$6/$7 "
 }
 
-# settle_ledger: what the phone is decides steps that were interrupted (agent_scripts/ledger_steps.py).
+# settle_ledger: what the phone is decides steps that were interrupted (agent_scripts/visits/ledger_steps.py).
 settle_ledger() {
     for l_entry in $l_entries; do
         l_user=${l_entry%%/*} l_package=${l_entry#*/}

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from cryptography.hazmat.primitives.hashes import SHA1
 
-from agent_scripts.phone_address import PhoneAddress
+from agent_scripts.adb.phone_address import PhoneAddress
 
 MAX_DATA = 256 * 1024
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent_scripts.adb_keys import AdbKeys, station_adb_key
+from agent_scripts.adb.keys import AdbKeys, station_adb_key
 from agent_scripts.errors import FileDamaged
 
 

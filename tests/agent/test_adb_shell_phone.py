@@ -11,7 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent_scripts.adb_keys import AdbKeys, station_adb_key
+from agent_scripts.adb.keys import AdbKeys, station_adb_key
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,
@@ -24,8 +26,6 @@ from agent_scripts.errors import (
     PhoneWentAway,
     PlainTcpRefused,
 )
-from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.phone_connection import PhoneConnection, open_connection
 from tests.agent.small_daemon import Service, SmallDaemon, Wire, answering
 
 MIB = 1024 * 1024

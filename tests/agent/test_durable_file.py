@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.durable_file import (
+from agent_scripts.errors import DiskFull, WriteFailed
+from agent_scripts.station_files.durable_file import (
     Step,
     clear_leftovers,
     held_alone,
@@ -24,7 +25,6 @@ from agent_scripts.durable_file import (
     witnesses,
     write_durably,
 )
-from agent_scripts.errors import DiskFull, WriteFailed
 
 
 def names(folder: Path) -> list[str]:

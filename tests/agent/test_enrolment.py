@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from agent_scripts.enrolment import EnrolmentCode, enrol
 from agent_scripts.errors import (
     AgentError,
     AlreadyEnrolled,
@@ -23,8 +22,9 @@ from agent_scripts.errors import (
     ServerUnreachable,
     StoryClockRefused,
 )
-from agent_scripts.station import Station
-from agent_scripts.trusted_time import TrustedClock
+from agent_scripts.server_link.enrolment import EnrolmentCode, enrol
+from agent_scripts.station_files.station import Station
+from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.keys import load_public_key, public_key_pem
 from certs.repository import create_repository, publication_files
 from certs.tls import fingerprint

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.errors import InvalidAddress, PlainTcpRefused
-from agent_scripts.phone_address import PhoneAddress
 
 ACCEPTED = [
     "tcp:127.0.0.1:6001",

@@ -12,8 +12,10 @@ from typing import Any
 import adbutils
 import pytest
 
-from agent_scripts.adb_keys import AdbKeys
-from agent_scripts.adb_server_phone import list_devices
+from agent_scripts.adb.adb_server_phone import list_devices
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.phone_address import PhoneAddress, Way
+from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,
@@ -25,8 +27,6 @@ from agent_scripts.errors import (
     PhoneUnreachable,
     PhoneWentAway,
 )
-from agent_scripts.phone_address import PhoneAddress, Way
-from agent_scripts.phone_connection import PhoneConnection, open_connection
 from agent_scripts.virtual_phone import VirtualPhone
 
 MIB = 1024 * 1024

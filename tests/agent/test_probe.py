@@ -10,7 +10,7 @@ import pytest
 
 from agent_scripts.dialect.device import DeviceFacts
 from agent_scripts.exchange import PhoneMemory, Reading
-from agent_scripts.probe import probe
+from agent_scripts.visits.probe import probe
 from policy.document import ManagedApp, PlaceKind, Policy
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agent_scripts.errors import ServerBabbles, ServerNotTrusted, ServerRefused, ServerUnreachable
-from agent_scripts.server_client import ServerClient
-from agent_scripts.server_link import ServerLink, is_server_url
-from agent_scripts.station import Station
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.server_link.https import ServerLink, is_server_url
+from agent_scripts.station_files.station import Station
 from certs.envelope import public_key_pem
 from certs.errors import FetchFailed, FileMissing
 from policy.ledger import Ledger

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from agent_scripts.errors import FileDamaged, ServerBabbles, ServerRefused, ServerUnreachable
-from agent_scripts.sender import SendResult, send_spool
-from agent_scripts.server_client import ServerClient
-from agent_scripts.spool import Spool
-from agent_scripts.station import Station
-from agent_scripts.trusted_time import TrustedClock
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.server_link.sender import SendResult, send_spool
+from agent_scripts.station_files.spool import Spool
+from agent_scripts.station_files.station import Station
+from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.envelope import sign_envelope
 from tests.agent.conftest import MakeStation, Serve
 from tests.agent.small_server import Asked, Told, refusal, server_now, told
@@ -127,8 +127,8 @@ def test_a_process_killed_at_any_durable_write_loses_no_report(make_station: Mak
     program = """
 import os, signal, sys
 from pathlib import Path
-from agent_scripts import durable_file
-from agent_scripts.spool import Spool
+from agent_scripts.station_files import durable_file
+from agent_scripts.station_files.spool import Spool
 left = int(sys.argv[2])
 def witness(step, path):
     global left

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_scripts.errors import FileDamaged, NotEnrolled, PlaceholderSerial, StoryClockRefused
-from agent_scripts.station import KnownPhone, Station
+from agent_scripts.station_files.station import KnownPhone, Station
 from policy.errors import InvalidName
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, PhoneId, UserNumber
@@ -76,7 +76,7 @@ def test_the_story_clock_is_refused_in_service(make_station: MakeStation, tmp_pa
 def test_a_counter_is_never_given_twice_even_by_processes_at_once(make_station: MakeStation) -> None:
     station = make_station()
     program = (
-        "import sys; from pathlib import Path; from agent_scripts.station import Station\n"
+        "import sys; from pathlib import Path; from agent_scripts.station_files.station import Station\n"
         "station = Station.open(Path(sys.argv[1]))\n"
         "print(*(station.next_counter() for _ in range(20)))"
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.durable_file import Step, witnesses
 from agent_scripts.errors import FileDamaged
-from agent_scripts.trusted_time import Readings, TrustedClock, computer_readings
+from agent_scripts.station_files.durable_file import Step, witnesses
+from agent_scripts.station_files.trusted_time import Readings, TrustedClock, computer_readings
 
 NOON = datetime(2023, 3, 15, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (

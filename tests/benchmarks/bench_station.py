@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from agent_scripts import exchange
-from agent_scripts.phone_connection import PhoneConnection
-from agent_scripts.run import Run
-from agent_scripts.station import KnownPhone, Station, lay_out
-from agent_scripts.trusted_time import TrustedMoment
+from agent_scripts.adb.phone_connection import PhoneConnection
+from agent_scripts.station_files.station import KnownPhone, Station, lay_out
+from agent_scripts.station_files.trusted_time import TrustedMoment
 from agent_scripts.virtual_phone import VirtualPhone
-from agent_scripts.visits import connected
+from agent_scripts.visits.run import Run
+from agent_scripts.visits.visiting import connected
 from certs.acceptance import AcceptedBundle
 from certs.keys import create_key
 from policy.document import Bundle, Fleet, Policy

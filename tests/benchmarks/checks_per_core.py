@@ -26,10 +26,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from agent_scripts.adb_keys import AdbKeys
-from agent_scripts.check import check_phone
-from agent_scripts.run import Run, keep_report
-from agent_scripts.visits import connected, visit_all
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.visits.check import check_phone
+from agent_scripts.visits.run import Run, keep_report
+from agent_scripts.visits.visiting import connected, visit_all
 from tests.benchmarks.bench_station import folder_for_a_while, make_run, make_station
 from tests.benchmarks.figures import Figure, cpu_of_tree, in_turns, show
 from tests.benchmarks.recording import Recording, record

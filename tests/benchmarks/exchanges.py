@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from agent_scripts.check import check_phone
+from agent_scripts.visits.check import check_phone
 from tests.benchmarks.bench_station import folder_for_a_while, make_run, make_station, provisioned
 from tests.benchmarks.figures import Figure, show
 

@@ -6,13 +6,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from agent_scripts.check import check_phone
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.exchange.composing import FOLDER
 from agent_scripts.exchange.reading import SHELL_APP
-from agent_scripts.phone_connection import PhoneConnection
-from agent_scripts.report_writing import CheckRecord
-from agent_scripts.run import Run
-from agent_scripts.visits import connected
+from agent_scripts.visits.check import check_phone
+from agent_scripts.visits.report_writing import CheckRecord
+from agent_scripts.visits.run import Run
+from agent_scripts.visits.visiting import connected
 from policy.verdict import Action, ActionKind
 from tests.benchmarks.bench_station import provisioned
 

@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from flask import Flask
 
-from agent_scripts.report_writing import report_of
+from agent_scripts.visits.report_writing import report_of
 from policy.names import PhoneId
 from policy.report import Report
 from server.migrating import migrate

@@ -12,10 +12,10 @@ import time
 from contextlib import AsyncExitStack
 from statistics import median
 
-from agent_scripts.adb_keys import AdbKeys
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.errors import PhoneError
-from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.phone_connection import PhoneConnection, open_connection
 from tests.benchmarks.bench_station import folder_for_a_while, make_station
 from tests.benchmarks.canned_daemon import LINGER_S, VANISH_S
 from tests.benchmarks.checks_per_core import canned

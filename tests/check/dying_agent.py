@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agent_scripts import adb_shell_phone
-from agent_scripts.durable_file import Step, witnesses
+from agent_scripts.adb import adb_shell_phone
+from agent_scripts.station_files.durable_file import Step, witnesses
 
 when, chosen = sys.argv[1], int(sys.argv[2])
 steps = 0

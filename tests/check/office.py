@@ -25,7 +25,7 @@ import urllib3
 import agent_scripts.cli
 import certs.cli
 import server.cli
-from agent_scripts.station import Station
+from agent_scripts.station_files.station import Station
 from agent_scripts.virtual_phone.personalities import Personality
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from certs.tls import create_authority

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 import certs.cli
-from agent_scripts.station import Station
+from agent_scripts.station_files.station import Station
 from tests.check.office import LYNC, OUTLOOK, Office
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.server_client import ServerClient
+from agent_scripts.server_link.client import ServerClient
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import Ledger
 from policy.names import PackageName, UserNumber

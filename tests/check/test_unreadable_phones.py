@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import agent_scripts.check
+import agent_scripts.visits.check
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.faults import Faults
 from agent_scripts.virtual_phone.phone import VirtualPhone
@@ -52,7 +52,7 @@ def test_a_phone_that_could_not_be_read_is_neither_disabled_nor_restored_and_rep
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if fault == "silence":
-        monkeypatch.setattr(agent_scripts.check, "READ_TIMEOUT_S", 0.5)
+        monkeypatch.setattr(agent_scripts.visits.check, "READ_TIMEOUT_S", 0.5)
     before = [_states(phone) for phone in phones]
     for phone in phones:
         FAULTS[fault](phone.faults)

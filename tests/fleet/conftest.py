@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.adb_keys import AdbKeys, station_adb_key
+from agent_scripts.adb.keys import AdbKeys, station_adb_key
 
 
 @pytest.fixture(scope="session")

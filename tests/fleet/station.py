@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_scripts import exchange, ledger_steps
-from agent_scripts.adb_keys import AdbKeys
-from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.phone_connection import PhoneConnection, open_connection
+from agent_scripts import exchange
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.virtual_phone import AndroidModel, VirtualPhone
 from agent_scripts.virtual_phone.blueprints import Person, Personality, flags_of
+from agent_scripts.visits import ledger_steps
 from policy.document import Bundle, Message, Policy
 from policy.judgement import judge
 from policy.ledger import Ledger

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.adb_keys import AdbKeys
+from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.virtual_phone.releases import RELEASES
 from tests.fleet.drawing import drawn
 from tests.fleet.phones import BANNED, MANAGED, Case, Later, Mishap

@@ -47,7 +47,7 @@ PHONE_WRITES_ITS_LEDGER_AFTER_ACTING = (
     ),
 )
 AGENT_DIES_AFTER_ACTING = Change(
-    "agent_scripts/check.py",
+    "agent_scripts/visits/check.py",
     "        answer = await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES)\n",
     "        answer = await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES)\n"
     "        import os\n"
@@ -57,7 +57,7 @@ AGENT_DIES_AFTER_ACTING = Change(
     "            os.kill(os.getpid(), 9)\n",
 )
 STATION_WRITES_ITS_LEDGER_AFTER_ACTING = Change(
-    "agent_scripts/check.py",
+    "agent_scripts/visits/check.py",
     "    keep(ledger)\n    assert",
     "    assert",
 )

@@ -12,13 +12,13 @@ from datetime import timedelta
 from hashlib import sha256
 
 from agent_scripts import exchange
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
 from agent_scripts.exchange import PhoneScript, Reading, SpoolMark
 from agent_scripts.exchange.phone_script import script_sum
 from agent_scripts.exchange.watch_script import watch_script
-from agent_scripts.phone_connection import PhoneConnection
-from agent_scripts.report_writing import CheckRecord
-from agent_scripts.run import Run
+from agent_scripts.visits.report_writing import CheckRecord
+from agent_scripts.visits.run import Run
 from policy.errors import PlanImpossible
 from policy.ledger import Ledger
 from policy.names import PhoneId

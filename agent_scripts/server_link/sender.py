@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent_scripts.audit_witness import witness
-from agent_scripts.durable_file import held_alone
 from agent_scripts.errors import ServerBabbles, ServerError, ServerRefused
-from agent_scripts.server_client import ReportAnswer, ReportResult, ReportStatus, ServerClient
-from agent_scripts.spool import Spool, SpooledReport
-from agent_scripts.station import Station
-from agent_scripts.trusted_time import TrustedClock
+from agent_scripts.server_link.client import ReportAnswer, ReportResult, ReportStatus, ServerClient
+from agent_scripts.station_files.audit_witness import witness
+from agent_scripts.station_files.durable_file import held_alone
+from agent_scripts.station_files.spool import Spool, SpooledReport
+from agent_scripts.station_files.station import Station
+from agent_scripts.station_files.trusted_time import TrustedClock
 
 BATCH_REPORTS = 100
 BATCH_BYTES = 1024 * 1024

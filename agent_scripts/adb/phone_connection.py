@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from agent_scripts.adb_keys import AdbKeys
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.errors import CommandTooLong
-from agent_scripts.phone_address import PhoneAddress, Way
 
 CONNECT_TIMEOUT_S = 10.0
 ALLOW_TIMEOUT_S = 5.0
@@ -60,10 +60,10 @@ async def open_connection(
     address.require_allowed(plain_tcp)
     # Each module is loaded by the first phone that needs it: adbutils alone takes a third of a second.
     if address.way is Way.ADB:
-        from agent_scripts.adb_server_phone import open_adb_server_phone
+        from agent_scripts.adb.adb_server_phone import open_adb_server_phone
 
         return await open_adb_server_phone(address, keys, connect_timeout_s)
-    from agent_scripts.adb_shell_phone import open_adb_shell_phone
+    from agent_scripts.adb.adb_shell_phone import open_adb_shell_phone
 
     return await open_adb_shell_phone(address, keys, connect_timeout_s, allow_timeout_s, ask_owner)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_scripts.durable_file import make_folder, move_durably, remove_durably, write_durably
 from agent_scripts.errors import FileDamaged
+from agent_scripts.station_files.durable_file import make_folder, move_durably, remove_durably, write_durably
 
 _NAME = re.compile(r"[0-9]{18}\.json")
 

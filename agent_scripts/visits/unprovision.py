@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent_scripts import exchange
-from agent_scripts.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, read_phone, restore_phone
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
-from agent_scripts.phone_connection import PhoneConnection
-from agent_scripts.report_writing import CheckRecord
-from agent_scripts.run import Run
+from agent_scripts.visits.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, read_phone, restore_phone
+from agent_scripts.visits.report_writing import CheckRecord
+from agent_scripts.visits.run import Run
 
 
 async def unprovision_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from agent_scripts.durable_file import write_durably
 from agent_scripts.errors import FileDamaged
+from agent_scripts.station_files.durable_file import write_durably
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _MARK_STEP = timedelta(minutes=1)

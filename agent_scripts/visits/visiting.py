@@ -10,15 +10,15 @@ from typing import TypeVar
 
 import click
 
-from agent_scripts.bench import Bench, row_of, row_of_error
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.errors import PhoneError, ServerError, StationError
 from agent_scripts.exit_codes import ExitCode, most_urgent
-from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.phone_connection import PhoneConnection, open_connection
-from agent_scripts.report_writing import CheckRecord
-from agent_scripts.run import Run, begin_run, keep_report, send_reports
-from agent_scripts.spool import Spool
-from agent_scripts.station import Station
+from agent_scripts.station_files.spool import Spool
+from agent_scripts.station_files.station import Station
+from agent_scripts.visits.bench import Bench, row_of, row_of_error
+from agent_scripts.visits.report_writing import CheckRecord
+from agent_scripts.visits.run import Run, begin_run, keep_report, send_reports
 
 T = TypeVar("T")
 Visit = Callable[[Run, PhoneConnection, str], Awaitable[CheckRecord]]

@@ -18,7 +18,6 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent_scripts.durable_file import make_folder, write_durably
 from agent_scripts.errors import (
     AlreadyEnrolled,
     EnrolmentRefused,
@@ -27,10 +26,11 @@ from agent_scripts.errors import (
     StoryClockRefused,
     WriteFailed,
 )
-from agent_scripts.server_client import fetch_trust_file, join
-from agent_scripts.server_link import ServerLink, is_server_url
-from agent_scripts.station import Station, lay_out, read_organisation_key
-from agent_scripts.trusted_time import TrustedClock
+from agent_scripts.server_link.client import fetch_trust_file, join
+from agent_scripts.server_link.https import ServerLink, is_server_url
+from agent_scripts.station_files.durable_file import make_folder, write_durably
+from agent_scripts.station_files.station import Station, lay_out, read_organisation_key
+from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.errors import CertsError, FetchFailed
 from certs.keys import create_key, load_signer, public_key_pem
 from certs.tls import fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_scripts import ledger_steps
+from agent_scripts.visits import ledger_steps
 from policy.ledger import Ledger
 from policy.ledger_merge import MergedLedger, merge_ledgers
 from policy.observation import Observation

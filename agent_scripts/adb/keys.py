@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from agent_scripts.durable_file import make_folder, write_durably
 from agent_scripts.errors import FileDamaged
+from agent_scripts.station_files.durable_file import make_folder, write_durably
 
 _BITS = 2048
 _WORDS = _BITS // 32

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent_scripts import exchange
-from agent_scripts.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, READ_TIMEOUT_S
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import ProvisioningFailed
-from agent_scripts.phone_connection import PhoneConnection
-from agent_scripts.probe import probe
-from agent_scripts.server_client import ServerClient
-from agent_scripts.station import KnownPhone, Station
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.station_files.station import KnownPhone, Station
+from agent_scripts.visits.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, READ_TIMEOUT_S
+from agent_scripts.visits.probe import probe
 from policy.document import Policy
 from policy.names import PhoneId
 from policy.probe import Probe

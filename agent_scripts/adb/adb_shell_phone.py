@@ -26,8 +26,11 @@ from adb_shell.auth.sign_cryptography import CryptographySigner
 from adb_shell.hidden_helpers import _AdbTransactionInfo, _FileSyncTransactionInfo
 from adb_shell.transport.base_transport_async import BaseTransportAsync
 
-from agent_scripts.adb_keys import AdbKeys
-from agent_scripts.adb_service_stream import printable
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.phone_address import PhoneAddress, Way
+from agent_scripts.adb.phone_connection import PUSH_MODE, checked_command
+from agent_scripts.adb.service_stream import printable
+from agent_scripts.adb.tcp_transport import HEADER_BYTES, LARGEST_PACKET_BYTES, OPENING_BYTES, TcpTransport
 from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,
@@ -38,9 +41,6 @@ from agent_scripts.errors import (
     PhoneUnreachable,
     PhoneWentAway,
 )
-from agent_scripts.phone_address import PhoneAddress, Way
-from agent_scripts.phone_connection import PUSH_MODE, checked_command
-from agent_scripts.tcp_transport import HEADER_BYTES, LARGEST_PACKET_BYTES, OPENING_BYTES, TcpTransport
 
 _BANNER = b"curfew"
 _LARGEST_SYNC_CHUNK = 64 * 1024  # SYNC.TXT: a chunk never exceeds 64 KiB

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent_scripts.durable_file import write_durably
+from agent_scripts.station_files.durable_file import write_durably
 
 _KEPT = 1000
 _FILE = "audit_heads.jsonl"

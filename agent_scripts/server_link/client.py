@@ -14,9 +14,9 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from agent_scripts.errors import ServerBabbles, ServerError, ServerRefused
-from agent_scripts.server_link import ANSWER_MAX_BYTES, Answer, ServerLink
-from agent_scripts.station import Station
-from agent_scripts.trusted_time import TrustedClock
+from agent_scripts.server_link.https import ANSWER_MAX_BYTES, Answer, ServerLink
+from agent_scripts.station_files.station import Station
+from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.envelope import sign_envelope
 from certs.errors import FetchFailed, FileMissing
 from policy.errors import PolicyError

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import adbutils
 
-from agent_scripts.adb_keys import AdbKeys
-from agent_scripts.adb_service_stream import ServiceStream, read_shell_v2, receive_file, send_file
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.adb.phone_connection import CONNECT_TIMEOUT_S, checked_command
+from agent_scripts.adb.service_stream import ServiceStream, read_shell_v2, receive_file, send_file
 from agent_scripts.errors import (
     AnswerTooSlow,
     PhoneRefused,
@@ -26,8 +28,6 @@ from agent_scripts.errors import (
     PhoneUnreachable,
     PhoneWentAway,
 )
-from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.phone_connection import CONNECT_TIMEOUT_S, checked_command
 
 _START_TIMEOUT_S = 20.0
 _READ_BYTES = 64 * 1024

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from uuid import uuid4
 
+from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.exchange import Acting, ActionOutcome, Reading, SpoolMark
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.phone_address import PhoneAddress
-from agent_scripts.station import KnownPhone
-from agent_scripts.trusted_time import TrustedMoment
+from agent_scripts.station_files.station import KnownPhone
+from agent_scripts.station_files.trusted_time import TrustedMoment
 from policy.document import JUDGEMENT_VERSION
 from policy.ledger import Ledger
 from policy.observation import EnabledState, PackageState

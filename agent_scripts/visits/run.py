@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent_scripts.durable_file import write_durably
 from agent_scripts.errors import AgentError, ServerError
-from agent_scripts.report_writing import CheckRecord, report_of
-from agent_scripts.sender import SendResult, send_spool
-from agent_scripts.server_client import ServerClient, ServerStatus
-from agent_scripts.spool import Spool
-from agent_scripts.station import Station
-from agent_scripts.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment
+from agent_scripts.server_link.client import ServerClient, ServerStatus
+from agent_scripts.server_link.sender import SendResult, send_spool
+from agent_scripts.station_files.durable_file import write_durably
+from agent_scripts.station_files.spool import Spool
+from agent_scripts.station_files.station import Station
+from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment
+from agent_scripts.visits.report_writing import CheckRecord, report_of
 from certs.envelope import sign_envelope
 from certs.errors import CertsError
 from certs.trust_client import AcceptedBundle, TrustClient

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from agent_scripts.exchange import ActionOutcome
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.report_writing import CheckRecord, is_fine, was_enabled_before
+from agent_scripts.visits.report_writing import CheckRecord, is_fine, was_enabled_before
 from policy.report import ActionResult
 from policy.undo import ROUNDS_LIMIT
 from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict

@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from agent_scripts import exchange, ledger_steps, lost_memory, placing
+from agent_scripts import exchange
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import AgentError, OwnerDeclined, PhoneError, PhoneNotProvisioned
-from agent_scripts.memories import Memories
-from agent_scripts.phone_connection import PhoneConnection
-from agent_scripts.report_writing import CheckRecord
-from agent_scripts.run import Run
-from agent_scripts.station import KnownPhone, Station
+from agent_scripts.station_files.station import KnownPhone, Station
+from agent_scripts.visits import ledger_steps, lost_memory, placing
+from agent_scripts.visits.memories import Memories
+from agent_scripts.visits.report_writing import CheckRecord
+from agent_scripts.visits.run import Run
 from policy.coverage import has_vanished
 from policy.judgement import judge
 from policy.ledger import Ledger

@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from agent_scripts import exchange
-from agent_scripts.check import ANSWER_MAX_BYTES, READ_TIMEOUT_S
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import OwnerDeclined, PhoneError
 from agent_scripts.exit_codes import ExitCode, most_urgent
-from agent_scripts.phone_connection import PhoneConnection
-from agent_scripts.probe import probe
-from agent_scripts.run import begin_run
-from agent_scripts.station import Station
-from agent_scripts.visits import Visitor, connected, say, visit_all
+from agent_scripts.station_files.station import Station
+from agent_scripts.visits.check import ANSWER_MAX_BYTES, READ_TIMEOUT_S
+from agent_scripts.visits.probe import probe
+from agent_scripts.visits.run import begin_run
+from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
 from policy.document import Policy
 from policy.probe import Limit, Owner, Probe, Reach
 from policy.report import Consent

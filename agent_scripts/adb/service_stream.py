@@ -10,8 +10,8 @@ import asyncio
 import struct
 from dataclasses import dataclass
 
+from agent_scripts.adb.phone_connection import PUSH_MODE
 from agent_scripts.errors import AnswerTooLong, PhoneBabbles, PhoneError, PhoneRefused
-from agent_scripts.phone_connection import PUSH_MODE
 
 _LARGEST_PACKET = 1024 * 1024
 _CHUNK_BYTES = 64 * 1024  # SYNC.TXT: a chunk never exceeds 64 KiB

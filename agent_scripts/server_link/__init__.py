@@ -1,0 +1,1 @@
+"""What the station says to its server: enrolling, asking, sending reports."""
