@@ -97,7 +97,7 @@ _SENTENCES = {
         "The phone's ledger changed between reading and acting, so nothing was done; check the phone again."
     ),
     Refusal.LEDGER_NOT_WRITTEN: (
-        "The phone could not keep the ledger, so nothing was done; free some storage and check again."
+        "The phone could not keep the ledger; free some storage on it and check again."
     ),
     Refusal.FOLDER_OPEN: (
         "Our folder on the phone is missing or open to other apps; provision the phone again and then check it."

@@ -42,7 +42,7 @@ class Acting:
     """All that one acting exchange brought.
 
     `ledger` is what the phone keeps now, None if it could not be read; `complete` tells that the exchange
-    ran to its end and the ledger was written.
+    ran to its end and the ledger was written. `refusal` says why the exchange as a whole was refused.
     """
 
     outcomes: tuple[ActionOutcome, ...]
@@ -50,6 +50,7 @@ class Acting:
     complete: bool
     commands: tuple[CommandExit, ...]
     answers_sha256: str
+    refusal: Refusal | None = None
 
 
 def act_command(
@@ -105,7 +106,7 @@ def parse_acting(mark: str, answer: bytes, actions: Sequence[Action], ledger: Le
     memory = read_memory(frame.sections.get("folder"))
     kept = memory.ledger if memory.ledger is not None and memory.ledger.marker == ledger.marker else None
     complete = refusal is None and kept is not None
-    return Acting(outcomes, kept, complete, frame.commands, answers_sha256)
+    return Acting(outcomes, kept, complete, frame.commands, answers_sha256, refusal)
 
 
 def _refusal_of_all(frame: Frame) -> Refusal | None:

@@ -160,10 +160,17 @@ def _next_step(record: CheckRecord) -> str:
         return record.lost
     if record.leaving and not record.contradictions:
         return f"Curfew's folder stays on the phone: {record.leaving}"
+    if record.met_somebody:
+        return (
+            "Nothing was done, twice: the phone's own script or another station acts on this phone at the same time."
+            " Let it finish, then give the same command again."
+        )
     if record.contradictions:
         return "A person must decide:\n" + "\n".join(record.contradictions)
     if record.memory_problem:
         return f"Nothing was changed: {record.memory_problem}."
+    if record.acting and record.acting.refusal:
+        return record.acting.refusal.sentence
     if judgement.verdict is Verdict.UNREADABLE:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:

@@ -71,6 +71,17 @@ Judge = Callable[[Run, exchange.Reading, Ledger], Judgement]
 async def _visit(
     run: Run, connection: PhoneConnection, address: str, reading: exchange.Reading, decide: Judge
 ) -> CheckRecord:
+    """Judge and act; once more, from a new reading, if the phone's script or another station acted in between."""
+    record = await _judge_and_act(run, connection, address, reading, decide)
+    if not record.met_somebody:
+        return record
+    reading = await read_phone(run, connection, address)
+    return await _judge_and_act(run, connection, address, reading, decide)
+
+
+async def _judge_and_act(
+    run: Run, connection: PhoneConnection, address: str, reading: exchange.Reading, decide: Judge
+) -> CheckRecord:
     phone = _which_phone(run.station, reading, address)
     reading = _under_its_id(reading, phone.phone_id)
     memories = await _memories(run, phone.phone_id, reading)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from uuid import uuid4
 
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.exchange import Acting, ActionOutcome, Reading, SpoolMark
+from agent_scripts.exchange import Acting, ActionOutcome, Reading, Refusal, SpoolMark
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.station_files.trusted_time import TrustedMoment
@@ -19,6 +19,7 @@ from policy.report import ActionResult, Report, ReportedAction, ReportedApp, Rep
 from policy.verdict import ActionKind, Judgement, ManagedState, ReasonCode, Stage, Verdict
 from policy.watched import Watched
 
+_SOMEBODY_ELSE = (Refusal.LEDGER_CHANGED, Refusal.BUSY)
 _FINE = (ActionResult.DONE, ActionResult.ALREADY)
 HELD_BACK = frozenset((ReasonCode.CLOCK_UNTRUSTED, ReasonCode.BUNDLE_TOO_OLD, ReasonCode.LEDGER_MISSING))
 """Why the station itself does not do what the stage asks for."""
@@ -52,11 +53,16 @@ class CheckRecord:
         return self.acting.outcomes if self.acting else ()
 
     @property
+    def met_somebody(self) -> bool:
+        """Whether nothing was done because somebody else acted on the phone since it was read."""
+        return self.acting is not None and self.acting.refusal in _SOMEBODY_ELSE
+
+    @property
     def exit_code(self) -> ExitCode:
         """What this one phone contributes to the exit code of the run."""
         if self.lost:
             return ExitCode.NOT_REACHED
-        if self.leaving:
+        if self.leaving or (self.acting and self.acting.refusal):
             return ExitCode.NOT_DONE
         if self.contradictions or any(not is_fine(outcome) for outcome in self.outcomes) or self._left_undone:
             return ExitCode.NOT_DONE

@@ -28,3 +28,23 @@ def bench(office: Office) -> Bench:
     """One station for a whole file; each test brings phones of its own and names them."""
     office.at(hours=3)
     return office.new_bench()
+
+
+@pytest.fixture(scope="session")
+def _watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with Office.opened(tmp_path_factory.mktemp("watching")) as office:
+        office.publish(on_phone=True)
+        yield office
+
+
+@pytest.fixture
+def watching(_watching: Office) -> Office:
+    """An office an hour after the deadline whose policy wants a script on every phone."""
+    _watching.at(hours=3)
+    return _watching
+
+
+@pytest.fixture
+def at_desk(watching: Office) -> Bench:
+    """A station of that office, new for each test."""
+    return watching.new_bench()

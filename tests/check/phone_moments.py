@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.virtual_phone.phone import VirtualPhone
+from agent_scripts.visits.bench import Row, row_of
+from agent_scripts.visits.check import check_phone
+from agent_scripts.visits.run import begin_run, keep_report
+from tests.check.office import Bench
 
 READING, ACTING = 1, 2
 """The exchanges of one check, in their order."""
@@ -28,3 +35,34 @@ class _Commands(deque[str]):
 def at_exchange(phone: VirtualPhone, number: int, then: Callable[[], None]) -> None:
     """Do `then` once, when the `number`-th command from now on has arrived and before it runs."""
     phone.commands = _Commands(number, then)
+
+
+class _Meeting:
+    """A connection on which somebody else comes to the phone before each acting exchange."""
+
+    def __init__(self, connection: PhoneConnection, before_acting: Callable[[], None]) -> None:
+        self._connection = connection
+        self._before_acting = before_acting
+        self.push, self.pull, self.close = connection.push, connection.pull, connection.close
+
+    async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
+        if "framed act act" in command:
+            # In a thread: a phone made of software must be able to answer both.
+            await asyncio.to_thread(self._before_acting)
+        return await self._connection.run(command, timeout_s, max_bytes)
+
+
+def check_and_meet(bench: Bench, address: str, before_acting: Callable[[], None]) -> Row:
+    """Check a phone while somebody else acts on it before each of our own acting exchanges; returns the row."""
+    station = bench.station()
+
+    async def check() -> Row:
+        run = await begin_run(station, "tests", "en", print)
+        connection = await open_connection(PhoneAddress.parse(address), station.adb_keys)
+        try:
+            record = await check_phone(run, _Meeting(connection, before_acting), address)
+        finally:
+            await connection.close()
+        return row_of(record, keep_report(run, record))
+
+    return asyncio.run(check())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,6 @@ from tests.check.test_killed_agent import assert_all_agree
 
 FOLDER = "/data/local/tmp/curfew"
 AN_APPS_UID = 10_123
-
-
-@pytest.fixture(scope="module")
-def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """An office an hour after the deadline whose policy wants a script on every phone."""
-    with Office.opened(tmp_path_factory.mktemp("watching")) as office:
-        office.publish(on_phone=True)
-        office.at(hours=3)
-        yield office
-
-
-@pytest.fixture
-def at_desk(watching: Office) -> Bench:
-    return watching.new_bench()
 
 
 def folder_of(phone: VirtualPhone) -> Path:
