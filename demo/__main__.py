@@ -20,6 +20,7 @@ from pathlib import Path
 from subprocess import Popen
 from zoneinfo import ZoneInfo
 
+from agent_scripts.virtual_phone.errors import PhoneCannotStart
 from demo.commands import Commands, wait_until_listening
 from demo.errors import StoryBroken
 from demo.phones import Phones, started
@@ -208,6 +209,9 @@ def main() -> int:
         signal.signal(ending, signal.default_int_handler)
     try:
         tell(_fresh(Path(os.environ.get("CURFEW_FOLDER") or ".curfew").resolve()), once=once)
+    except PhoneCannotStart as missing:
+        print(f"The story needs phones: {missing}.", file=sys.stderr)
+        return 1
     except StoryBroken as broken:
         print(f"\nThe story broke:\n{broken}", file=sys.stderr)
         return 1

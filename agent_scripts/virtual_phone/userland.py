@@ -179,10 +179,7 @@ class Userland:
         elif busybox:
             log.warning("mksh and toybox are missing: this phone's shell is busybox, which is no Android shell;"
                         " install the packages mksh, toybox and original-awk")  # fmt: skip
-            self._link("sh", busybox)
-            for applet in _applets(busybox, "--list"):
-                if applet not in _NOT_ON_PHONES:
-                    self._link(applet, busybox)
+            self._link_busybox(busybox)
             mksh, toybox = f"{busybox} sh", busybox
         else:
             raise PhoneCannotStart("no shell for the phone: expected mksh and toybox; install the packages mksh,"
@@ -204,6 +201,16 @@ class Userland:
         awk = shutil.which("original-awk")
         if awk:
             self._link("awk", awk)
+
+    def _link_busybox(self, busybox: str) -> None:
+        self._link("sh", busybox)
+        for applet in _applets(busybox, "--list"):
+            if applet not in _NOT_ON_PHONES:
+                self._link(applet, busybox)
+        # Debian builds it without flock, which every phone has; the one of util-linux is on every Debian.
+        flock = shutil.which("flock")
+        if flock and not (self.programs / "flock").exists():
+            self._link("flock", flock)
 
     def _write_scripts(self, shell: str, toybox: str) -> None:
         mksh = not shell.endswith(" sh")

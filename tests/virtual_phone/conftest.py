@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from adb_shell.auth.sign_cryptography import CryptographySigner
 from agent_scripts.virtual_phone import VirtualPhone
 
 PhoneMaker = Callable[..., VirtualPhone]
+
+needs_android_shell = pytest.mark.skipif(
+    not (shutil.which("mksh") and shutil.which("toybox")),
+    reason="A PHONE'S SHELL IS MISSING, so its traits were not tested: apt-get install mksh toybox",
+)
 
 
 class Computer:

@@ -10,7 +10,7 @@ from agent_scripts.virtual_phone import VirtualPhone
 from agent_scripts.virtual_phone.model import AndroidModel
 from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, PERSONALITIES, TIKTOK
 from agent_scripts.virtual_phone.releases import PROGRAM_SINCE
-from tests.virtual_phone.conftest import Computer, PhoneMaker
+from tests.virtual_phone.conftest import Computer, PhoneMaker, needs_android_shell
 from tests.virtual_phone.test_android_rules import ask, user_line
 
 
@@ -199,6 +199,7 @@ def test_a_quick_owners_client_enables_again_at_once() -> None:
     assert " enabled=0 " in user_line(model, OUTLOOK, 10)
 
 
+@needs_android_shell
 @pytest.mark.parametrize("name", ["pixel-8", "pixel-9", "pixel-10", "pixel-14"])
 def test_the_shell_has_the_programs_of_its_release(
     make_phone: PhoneMaker, computer: Computer, name: str

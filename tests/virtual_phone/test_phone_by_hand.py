@@ -106,7 +106,7 @@ def only(folder: Path, *programs: str) -> str:
 def test_without_mksh_a_phone_runs_on_busybox_and_says_so_loudly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, computer: Computer
 ) -> None:
-    monkeypatch.setenv("PATH", only(tmp_path / "bin", "busybox", "setsid"))
+    monkeypatch.setenv("PATH", only(tmp_path / "bin", "busybox", "setsid", "flock"))
     with caplog.at_level(logging.WARNING):
         phone = VirtualPhone("pixel-14", tmp_path / "phone")
     assert "busybox, which is no Android shell" in caplog.text
@@ -118,6 +118,8 @@ def test_without_mksh_a_phone_runs_on_busybox_and_says_so_loudly(
             device.shell(command)
             == "Package com.microsoft.office.outlook new state: disabled-user\n0\n2000\n"
         )
+        lock = "cd /data/local/tmp; ( flock -n 9; echo $? ) 9>lock"
+        assert device.shell(lock) == "0\n", "Debian's busybox has no flock"
         device.close()
 
 

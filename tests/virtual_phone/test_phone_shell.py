@@ -9,7 +9,7 @@ from adb_shell.adb_device import AdbDeviceTcp
 from adb_shell.exceptions import TcpTimeoutException
 
 from agent_scripts.virtual_phone import VirtualPhone
-from tests.virtual_phone.conftest import Computer
+from tests.virtual_phone.conftest import Computer, needs_android_shell
 
 BACKGROUND = "/data/local/tmp/alive"
 
@@ -23,6 +23,7 @@ def eventually(phone: VirtualPhone, path: str) -> bool:
     return False
 
 
+@needs_android_shell
 @pytest.mark.parametrize(
     ("command", "answer"),
     [
@@ -51,6 +52,7 @@ def test_the_shell_answers_as_on_a_phone(device: AdbDeviceTcp, command: str, ans
     assert device.shell(command) == answer
 
 
+@needs_android_shell
 def test_nothing_but_the_phones_own_programs_is_found(device: AdbDeviceTcp) -> None:
     assert device.shell("python3 -V; ssh -V; apt list") == "".join(
         f"/system/bin/sh: {name}: inaccessible or not found\n" for name in ("python3", "ssh", "apt")
@@ -74,6 +76,7 @@ def test_what_a_script_creates_is_open_to_all_by_default(device: AdbDeviceTcp) -
     assert device.shell("echo x >/data/local/tmp/f; stat -c %a /data/local/tmp/f") == "666\n"
 
 
+@needs_android_shell
 def test_each_phone_has_a_folder_of_its_own(make_phone, computer: Computer) -> None:  # type: ignore[no-untyped-def]
     first, second = computer.connect(make_phone()), computer.connect(make_phone())
     first.shell("echo mine >/data/local/tmp/f")
