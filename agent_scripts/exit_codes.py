@@ -15,7 +15,8 @@ class ExitCode(IntEnum):
     0    COMPLIANT       every phone complies, everything due was done and sent
     14   NOT_SENT        all done, but reports wait on the station because the server was not reached
     10   VIOLATING       a banned app is present; what the stage asks for was done
-    11   NOT_DONE        something that should be off or restored is not: closed place, refusal, contradiction
+    11   NOT_DONE        something that should be off or restored is not: closed place, refusal, contradiction;
+                         or the phone's own script is not as the policy wants it
     12   UNREADABLE      a phone could not be read whole; that is neither compliant nor violating
     13   NOT_REACHED     a phone did not answer, is not authorised or not provisioned
     2    WRONG_USE       the command line, the station's set-up or the bundle does not allow the command

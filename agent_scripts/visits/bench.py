@@ -137,7 +137,10 @@ def _about_script(watched: Watched | None) -> str:
     if watched is None:
         return ""
     dropped = f"the phone had to forget {watched.dropped} line(s) of its record" if watched.dropped else ""
-    told = (watched.problem and f"the phone's own script: {watched.problem}", dropped, *watched.damage)
+    problem = watched.problem and (
+        f"The phone's own script is not as the policy wants it: {watched.problem}. Check this phone again."
+    )
+    told = (problem, dropped, *watched.damage)
     return "\n".join(filter(None, told))
 
 

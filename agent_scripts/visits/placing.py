@@ -90,16 +90,20 @@ async def tended(run: Run, connection: PhoneConnection, record: CheckRecord) -> 
     due = what_is_due(script, expected, run)
     if due is None:
         return _with(record, told.with_problem(problem))
-    if not run.time.trusted:
-        return _with(
-            record, told.with_problem(f"not started: this station's clock is not trusted ({run.time.why})")
-        )
-    if not due.plan and script.plan is None:
-        return _with(record, told.with_problem(f"not started: there is no plan for it ({problem})"))
-    refused = await _place(run, connection, due)
+    refused = _hindrance(run, script, due, problem) or await _place(run, connection, due)
     if refused:
-        return _with(record, told.with_problem(f"not started: {refused}"))
+        undone = "not renewed" if script.running else "not started"
+        return _with(record, told.with_problem(f"{undone}: {refused}"))
     return _with(record, told.with_problem(problem).now(ScriptState.STARTED))
+
+
+def _hindrance(run: Run, script: PhoneScript, due: Due, no_plan: str) -> str:
+    """Return why the script must not be started now, nothing if it may."""
+    if not run.time.trusted:
+        return f"this station's clock is not trusted ({run.time.why})"
+    if not due.plan and script.plan is None:
+        return f"there is no plan for it ({no_plan})"
+    return ""
 
 
 async def withdrawn(run: Run, connection: PhoneConnection, phone_id: PhoneId, reading: Reading) -> Told:
@@ -155,7 +159,7 @@ def _plan_for(run: Run, record: CheckRecord) -> tuple[Plan | None, str]:
         return None, "no accepted bundle"
     reading, policy = record.reading, run.bundle.policy
     try:
-        return plan_of(
+        plan = plan_of(
             run.bundle,
             record.phone.phone_id,
             reading.observation,
@@ -163,7 +167,9 @@ def _plan_for(run: Run, record: CheckRecord) -> tuple[Plan | None, str]:
             run.time.now,
             run.accepted.confirmed_at + policy.offline_limit,
             run.language,
-        ), ""
+        )
+        plan_text(plan)  # one that is too long for the phone's script is none
+        return plan, ""
     except PlanImpossible as error:
         return None, f"no new plan: {error}"
 

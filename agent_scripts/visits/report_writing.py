@@ -68,7 +68,7 @@ class CheckRecord:
             return ExitCode.NOT_DONE
         if self.judgement.verdict is Verdict.UNREADABLE:
             return ExitCode.UNREADABLE
-        if self.memory_problem:
+        if self.memory_problem or (self.watched and self.watched.problem):
             return ExitCode.NOT_DONE
         if self.judgement.stage is Stage.LIFTED:
             return ExitCode.COMPLIANT

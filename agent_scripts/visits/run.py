@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.server_link.client import ServerClient, ServerStatus
+from agent_scripts.server_link.refusals import tell_refusal
 from agent_scripts.server_link.sender import SendResult, send_spool
 from agent_scripts.station_files.durable_file import write_durably
 from agent_scripts.station_files.spool import Spool
@@ -16,7 +17,7 @@ from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment
 from agent_scripts.visits.report_writing import CheckRecord, report_of
 from certs.envelope import sign_envelope
-from certs.errors import CertsError
+from certs.errors import BundleRefused, CertsError
 from certs.trust_client import AcceptedBundle, TrustClient
 from policy.document import Bundle, Message
 from policy.ledger import Ledger
@@ -69,23 +70,33 @@ class Run:
 async def begin_run(station: Station, operator: str, language: str, warn: Callable[[str], None]) -> Run:
     """Return the run after asking the server for its time and, if it has one, the newer bundle.
 
-    Without a server the station goes on with what it has; every such fall-back is told through `warn`.
+    Without a server the station goes on with what it has; every such fall-back is told through `warn`, and the
+    refusal of a bundle to the server too.
     """
     client = ServerClient(station)
     trust = trust_client(station, client)
     clock = TrustedClock(station.folder, station.story_clock)
-    accepted = trust.stored()
+    accepted, time = trust.stored(), None
+    in_force = f"bundle {accepted.bundle.number}" if accepted else "no bundle: nothing is judged"
+    going_on = f"Going on with {in_force}."
     try:
         status = await asyncio.to_thread(client.status)
         clock.confirm(status.server_time)
         if _is_due(accepted, status, clock.read()):
             accepted = await asyncio.to_thread(trust.refresh, clock.read().now)
-    except ServerError as error:
-        going_on = f"bundle {accepted.bundle.number}" if accepted else "no bundle: nothing is judged"
-        warn(f"{error}. Going on with {going_on}.")
-    except CertsError as error:
-        warn(f"The newest bundle is refused: {error}. Going on with the accepted one.")
+    except BundleRefused as refused:
+        warn(f"The newest bundle is refused: {refused}. {going_on}")
+        time = clock.read()
+        await asyncio.to_thread(tell_refusal, client, refused, status.bundle_number, accepted, time.now, warn)
+    except (ServerError, CertsError) as error:
+        warn(f"{error}. {going_on}")
+    ledger_question = _ledger_question(client, warn)
+    return Run(station, operator, time or clock.read(), accepted, language, ledger_question)
 
+
+def _ledger_question(
+    client: ServerClient, warn: Callable[[str], None]
+) -> Callable[[PhoneId], Awaitable[Ledger | None]]:
     async def server_ledger(phone_id: PhoneId) -> Ledger | None:
         try:
             return await asyncio.to_thread(client.ledger, phone_id)
@@ -93,7 +104,7 @@ async def begin_run(station: Station, operator: str, language: str, warn: Callab
             warn(f"The server's ledger of this phone could not be had: {error}")
             raise
 
-    return Run(station, operator, clock.read(), accepted, language, server_ledger)
+    return server_ledger
 
 
 def trust_client(station: Station, client: ServerClient) -> TrustClient:

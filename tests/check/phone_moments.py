@@ -11,7 +11,7 @@ from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from agent_scripts.visits.bench import Row, row_of
 from agent_scripts.visits.check import check_phone
-from agent_scripts.visits.run import begin_run, keep_report
+from agent_scripts.visits.run import Run, begin_run, keep_report
 from tests.check.office import Bench
 
 READING, ACTING = 1, 2
@@ -54,15 +54,27 @@ class _Meeting:
 
 def check_and_meet(bench: Bench, address: str, before_acting: Callable[[], None]) -> Row:
     """Check a phone while somebody else acts on it before each of our own acting exchanges; returns the row."""
+    return check_within(bench, address, wrapped=lambda connection: _Meeting(connection, before_acting))
+
+
+def check_within(
+    bench: Bench,
+    address: str,
+    run: Callable[[Run], Run] = lambda run: run,
+    wrapped: Callable[[PhoneConnection], PhoneConnection] = lambda connection: connection,
+) -> Row:
+    """Check one phone in a run and over a connection that a test may change, send the report, return the row."""
     station = bench.station()
 
     async def check() -> Row:
-        run = await begin_run(station, "tests", "en", print)
+        here = run(await begin_run(station, "tests", "en", print))
         connection = await open_connection(PhoneAddress.parse(address), station.adb_keys)
         try:
-            record = await check_phone(run, _Meeting(connection, before_acting), address)
+            record = await check_phone(here, wrapped(connection), address)
         finally:
             await connection.close()
-        return row_of(record, keep_report(run, record))
+        return row_of(record, keep_report(here, record))
 
-    return asyncio.run(check())
+    row = asyncio.run(check())
+    bench.agent("send")
+    return row

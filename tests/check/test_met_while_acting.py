@@ -44,7 +44,6 @@ def test_what_the_script_disabled_meanwhile_is_read_again_and_counts_as_done(
     assert (row.exit_code, row.verdict) == (ExitCode.VIOLATING, "violating")
     assert "NOT" not in row.done
     assert states(script.phone) == [3, 3]
-    at_desk.agent("send")
     assert {app["after"] for app in at_desk.last_report()["managed"]} == {3}
     assert_all_agree(at_desk, address, EntryState.DONE)
 
@@ -64,7 +63,6 @@ def test_what_the_script_restored_meanwhile_is_read_again_and_counts_as_done(
 
     assert row.exit_code == ExitCode.COMPLIANT
     assert states(script.phone) == before
-    at_desk.agent("send")
     assert_all_agree(at_desk, address, EntryState.RESTORED)
 
 
@@ -78,7 +76,6 @@ def test_what_another_station_did_meanwhile_is_gone_on_from(enforcing: Office) -
 
         assert row.exit_code == ExitCode.VIOLATING
         assert states(phone) == [3, 3]
-        one.agent("send")
         assert_all_agree(one, address, EntryState.DONE)
 
 

@@ -1,0 +1,159 @@
+"""DESIGN.md 5: an unknown rule refuses the bundle, and the refusal is a report of its own.
+
+The station here is an older Curfew: a copy of its packages that lacks one rule, started as a program of its own.
+"""
+
+from __future__ import annotations
+
+import http.cookiejar
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.server_link.refusals import in_one_line, tell_refusal
+from certs.errors import RuleUnknown
+from tests.check.office import Bench, Office
+
+ROOT = Path(__file__).resolve().parents[2]
+RULE = "on_phone"
+PASSWORD = "three unrelated words"
+
+
+@pytest.fixture(scope="module")
+def own_office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """An office whose next bundle no other test meets."""
+    with Office.opened(tmp_path_factory.mktemp("refusing")) as office:
+        office.at(hours=3)
+        office.server("person", "desk-1", "--role", "author", configured=True, typed=f"{PASSWORD}\n")
+        yield office
+
+
+@pytest.fixture(scope="module")
+def older_curfew(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the station's packages as they were before the rule was known."""
+    folder = tmp_path_factory.mktemp("older")
+    for package in ("policy", "certs", "agent_scripts"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    schema = folder / "policy" / "schemas" / "policy_document.py"
+    known = schema.read_text().splitlines(keepends=True)
+    older = [line for line in known if not line.startswith(f"    {RULE} = ")]
+    assert len(older) == len(known) - 1
+    schema.write_text("".join(older))
+    return folder
+
+
+def check_with(older: Path, bench: Bench) -> subprocess.CompletedProcess[str]:
+    """Run ``curfew-agent check`` as the older Curfew has it."""
+    command = [sys.executable, "-m", "agent_scripts.cli", *bench.command_line("check", "--all")]
+    environment = {**os.environ, "PYTHONPATH": str(older), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        command, cwd=older, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+class Browser:
+    """Somebody who has signed in and reads pages."""
+
+    def __init__(self, office: Office) -> None:
+        self._url = office.url
+        trust = ssl.create_default_context(cafile=str(office.trust / "tls" / "authority.pem"))
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=trust),
+            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+        )
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.read("/sign-in"))
+        assert token
+        self.read("/sign-in", {"csrf_token": token[1], "name": "desk-1", "password": PASSWORD})
+
+    def read(self, path: str, fields: dict[str, str] | None = None) -> str:
+        """Return a page; with `fields`, send its form."""
+        data = urllib.parse.urlencode(fields).encode() if fields else None
+        request = urllib.request.Request(self._url + path, data, headers={"Referer": f"{self._url}{path}"})
+        with self._opener.open(request) as answer:
+            return str(answer.read().decode())
+
+
+def test_a_station_that_refuses_a_rule_says_so_on_the_admins_pages_until_it_is_updated(
+    own_office: Office, older_curfew: Path
+) -> None:
+    bench = own_office.new_bench()
+    with own_office.phone("tiktok-personal") as phone:
+        bench.provision(phone)
+        assert check_with(older_curfew, bench).returncode == ExitCode.VIOLATING
+        browser = Browser(own_office)
+        assert "refuse" not in browser.read("/bundles").lower()
+
+        own_office.publish(on_phone=False)
+        done = check_with(older_curfew, bench)
+
+        assert done.returncode == ExitCode.VIOLATING, done.stderr
+        assert f"refused: expected rules that this version knows, found rules.{RULE}" in done.stderr
+        assert bench.last_report()["bundle_number"] == 1
+        bundles, stations, fleet = (browser.read(path) for path in ("/bundles", "/stations", "/"))
+        assert "Refused by stations" in bundles
+        assert "unknown rule" in bundles
+        assert f"rules.{RULE}" in bundles
+        assert "1 station</a>" in bundles
+        assert "refuses 2" in stations
+        assert f"rules.{RULE}" in stations
+        assert "1 station refuses" in fleet
+
+        assert bench.check()[0] == ExitCode.VIOLATING
+
+        assert bench.last_report()["bundle_number"] == 2
+        for path in ("/bundles", "/stations", "/"):
+            assert "refuse" not in browser.read(path).lower()
+
+
+def test_a_server_that_says_no_to_the_refusal_does_not_fail_the_check(
+    own_office: Office, older_curfew: Path
+) -> None:
+    bench = own_office.new_bench()
+    own_office.publish()
+    with own_office.phone("tiktok-personal") as phone:
+        bench.provision(phone)
+        own_office.publish(on_phone=False)
+        own_office.server("revoke", bench.station().station_id, configured=True)
+
+        done = check_with(older_curfew, bench)
+
+        assert "The server could not be told of it" in done.stderr
+        assert "violating" in done.stdout
+        assert done.returncode == ExitCode.NOT_SENT  # a revoked station's reports are not taken either
+
+
+def test_a_server_that_is_away_when_it_is_to_be_told_costs_a_warning_only(own_office: Office) -> None:
+    bench, said = own_office.new_bench(), list[str]()
+    with bench.without_server():
+        client = ServerClient(bench.station())
+        tell_refusal(client, RuleUnknown("found rules.x"), 2, None, datetime.now(UTC), said.append)
+
+    [warning] = said
+    assert "the next run tries again" in warning
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        ("found rules.x", "found rules.x"),
+        ("two\nlines\x1b[2J", "two?lines?[2J"),
+        ("half \ud800", "half ?"),
+        ("x" * 300, "x" * 300),
+        ("x" * 301, "x" * 299 + "…"),
+        ("", "no reason was given"),
+    ],
+)
+def test_what_is_told_is_one_bounded_line(sentence: str, told: str) -> None:
+    assert in_one_line(sentence) == told
