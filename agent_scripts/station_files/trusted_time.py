@@ -131,6 +131,12 @@ def computer_readings() -> Readings:
     )
 
 
+def stopwatch() -> Callable[[], timedelta]:
+    """Return what tells the time since this call, sleep included (Linux)."""
+    begun = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return lambda: timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME) - begun)
+
+
 def _why_restarted(readings: Readings, anchor: _Anchor) -> str:
     if readings.wall < anchor.mark:
         return "this computer's clock is behind a time already seen; set it and connect to the server"

@@ -132,7 +132,7 @@ def what_is_due(script: PhoneScript, expected: Plan | None, run: Run) -> Due | N
     plan = b""
     if expected is not None and _is_outdated(script, expected, run):
         plan = plan_text(expected)
-    on_time = script.now is not None and abs(script.now - run.time.now) <= TIME_TOLERANCE
+    on_time = script.now is not None and abs(script.now - run.now_for_phone()) <= TIME_TOLERANCE
     right_time = not run.time.trusted or (script.time_trusted and on_time)
     if script.is_ours and script.running and right_time and not plan:
         return None
@@ -181,7 +181,7 @@ async def _place(run: Run, connection: PhoneConnection, due: Due) -> str:
         if due.push:
             # The folder was closed when it was read a moment ago, and only uid 2000 could open it again.
             await connection.push(watch_script(), exchange.PUSHED_SCRIPT)
-        command = exchange.place_command(mark, due.plan, run.time.now)
+        command = exchange.place_command(mark, due.plan, run.now_for_phone())
         answer = await connection.run(command, PLACE_TIMEOUT_S, ANSWER_MAX_BYTES)
     except PhoneError as error:
         return str(error)

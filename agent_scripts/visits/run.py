@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.server_link.client import ServerClient, ServerStatus
@@ -14,7 +14,7 @@ from agent_scripts.server_link.sender import SendResult, send_spool
 from agent_scripts.station_files.durable_file import write_durably
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
-from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment
+from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment, stopwatch
 from agent_scripts.visits.report_writing import CheckRecord, report_of
 from certs.envelope import sign_envelope
 from certs.errors import BundleRefused, CertsError
@@ -35,7 +35,7 @@ class Run:
     """What one run of the agent knows before it meets a phone; the clock is read once, here.
 
     ``server_ledger`` asks the server for a phone's last reported ledger and returns None when there is none; it
-    raises `AgentError` when the server cannot be asked.
+    raises `AgentError` when the server cannot be asked. ``lasted`` tells how long ago `time` was read.
     """
 
     station: Station
@@ -44,6 +44,14 @@ class Run:
     accepted: AcceptedBundle | None
     language: str
     server_ledger: Callable[[PhoneId], Awaitable[Ledger | None]]
+    lasted: Callable[[], timedelta] = field(default_factory=stopwatch)
+
+    def now_for_phone(self) -> datetime:
+        """Return the time to set a phone's script by: the run's, and what has passed since it was read.
+
+        Everything else goes by `time`: a bench of phones is judged as of one moment, however long the queue.
+        """
+        return self.time.now + self.lasted()
 
     @property
     def bundle(self) -> Bundle | None:
