@@ -18,6 +18,7 @@ from server.limits import refuse_before_reading
 from server.logs import log_requests
 from server.metrics import count_requests
 from server.pages import register_pages
+from server.reports import Intake
 from server.trust import register_trust
 
 
@@ -32,7 +33,8 @@ def create_app(config: Config) -> Flask:
     database = Database(config.database_url)
     if config.story_clock is not None:
         require_demo_root(database)
-    install_context(app, Context(config, database, Clock(config.story_clock), _head_signer(config)))
+    clock = Clock(config.story_clock)
+    install_context(app, Context(config, database, clock, _head_signer(config), Intake(database)))
 
     log_requests(app)
     count_requests(app)

@@ -185,9 +185,8 @@ class HeadSigner:
         """The key that `verify_witness` needs."""
         return public_key_pem(self._signer)
 
-    def signed_head(self, session: Session) -> bytes:
+    def signed_head(self, newest: AuditHead) -> bytes:
         """Return the DSSE envelope (JSON) over ``{"kind":"curfew-audit-head","number":…,"hash":…}``."""
-        newest = head(session)
         with self._lock:
             if self._last is None or self._last[0] != newest:
                 self._last = (newest, self._sign(newest))

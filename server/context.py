@@ -11,6 +11,7 @@ from server.audit import HeadSigner
 from server.clock import Clock
 from server.config import Config
 from server.database import Database
+from server.reports import Intake
 
 _EXTENSION = "curfew"
 
@@ -23,6 +24,7 @@ class Context:
     database: Database
     clock: Clock
     head_signer: HeadSigner
+    intake: Intake
 
 
 def install_context(app: Flask, context: Context) -> None:

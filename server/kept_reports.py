@@ -7,13 +7,17 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
+    CompoundSelect,
     ForeignKey,
     Index,
     LargeBinary,
     String,
+    Table,
     UniqueConstraint,
     and_,
     bindparam,
@@ -21,6 +25,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    union_all,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -105,21 +110,17 @@ class StationActivity:
 def keep(session: Session, reports: Sequence[KeptReport]) -> None:
     """Store new reports; the caller has made sure that ids and counters are unused."""
     if reports:
-        session.execute(insert(_ReportTable), [_columns(kept) for kept in reports])
+        session.execute(insert(_REPORTS), [_columns(kept) for kept in reports])
 
 
-# Made once: on the way of every report, building a query costs more than running it.
-_HASHES = select(_ReportTable.report_id, _ReportTable.payload_sha256).where(
-    _ReportTable.report_id.in_(bindparam("report_ids", expanding=True))
+# Made once, and of the table's columns: building a query, or asking by the mapper, costs more than running it.
+_REPORTS = cast(Table, _ReportTable.__table__)
+_HASHES = select(_REPORTS.c.report_id, _REPORTS.c.payload_sha256).where(
+    _REPORTS.c.report_id.in_(bindparam("report_ids", expanding=True))
 )
-_COUNTERS = select(_ReportTable.counter).where(
-    _ReportTable.station_id == bindparam("station_id"),
-    _ReportTable.counter.in_(bindparam("counters", expanding=True)),
-)
-_HIGHEST = (
-    select(_ReportTable.station_id, func.max(_ReportTable.counter))
-    .where(_ReportTable.station_id.in_(bindparam("station_ids", expanding=True)))
-    .group_by(_ReportTable.station_id)
+_COUNTERS = select(_REPORTS.c.counter).where(
+    _REPORTS.c.station_id == bindparam("station_id"),
+    _REPORTS.c.counter.in_(bindparam("counters", expanding=True)),
 )
 
 
@@ -142,7 +143,20 @@ def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> se
 
 def highest_counters(session: Session, station_ids: Collection[str]) -> dict[str, int]:
     """Return the highest counter that each of these stations has used."""
-    return dict(session.execute(_HIGHEST, {"station_ids": list(station_ids)}).all())
+    if not station_ids:
+        return {}
+    named = {f"station_{number}": station_id for number, station_id in enumerate(station_ids)}
+    found = session.execute(_highest_of(len(named)), named)
+    return {row[0]: row[1] for row in found if row[1] is not None}
+
+
+@lru_cache(maxsize=64)
+def _highest_of(stations: int) -> CompoundSelect[Any]:
+    # One step down the index for each station; grouped by station, every report it ever sent would be walked.
+    names = [bindparam(f"station_{number}", type_=String) for number in range(stations)]
+    return union_all(
+        *(select(name, func.max(_REPORTS.c.counter)).where(_REPORTS.c.station_id == name) for name in names)
+    )
 
 
 def activity_by_station(session: Session) -> Mapping[str, StationActivity]:
@@ -154,6 +168,18 @@ def activity_by_station(session: Session) -> Mapping[str, StationActivity]:
         func.max(_ReportTable.received_at),
     ).group_by(_ReportTable.station_id)
     return {row[0]: StationActivity(row[1], row[2], row[3]) for row in session.execute(query)}
+
+
+def newest_of_station(session: Session, station_id: str) -> tuple[datetime, int] | None:
+    """Return when and by which bundle this station judged last, None if it never reported."""
+    query = (
+        select(_ReportTable.checked_at, _ReportTable.bundle_number)
+        .where(_ReportTable.station_id == station_id)
+        .order_by(_ReportTable.counter.desc())
+        .limit(1)
+    )
+    found = session.execute(query).one_or_none()
+    return (found[0], found[1]) if found else None
 
 
 def history(session: Session, phone_id: PhoneId, limit: int = 50) -> Sequence[PastCheck]:

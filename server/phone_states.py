@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, bindparam, select
+from sqlalchemy import BigInteger, ForeignKey, String, Table, Text, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.report import Report
@@ -40,7 +41,12 @@ class _StateTable(Base):
     reasons: Mapped[str] = mapped_column(Text)
 
 
-_STATES = select(_StateTable).where(_StateTable.phone_id.in_(bindparam("phone_ids", expanding=True)))
+# Made once, and of the table's columns: by the mapper, a row costs as much as all else about a report.
+_STATES = cast(Table, _StateTable.__table__)
+_OF_PHONES = select(_STATES).where(_STATES.c.phone_id.in_(bindparam("phone_ids", expanding=True)))
+_REPLACE = update(_STATES).where(_STATES.c.phone_id == bindparam("of_phone"))
+
+Row = dict[str, Any]
 
 
 def record_checks(session: Session, checks: Sequence[KeptReport]) -> None:
@@ -48,35 +54,35 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> None:
 
     An older one that arrives late changes nothing but, possibly, since when the state has been as it is.
     """
+    if not checks:
+        return
     phone_ids = {kept.report.phone_id for kept in checks}
-    # One look and one writing for the whole batch: by the row they cost as much as all else about a report.
-    rows = {row.phone_id: row for row in session.scalars(_STATES, {"phone_ids": list(phone_ids)})}
+    found = session.execute(_OF_PHONES, {"phone_ids": list(phone_ids)}).mappings()
+    rows: dict[str, Row] = {row["phone_id"]: dict(row) for row in found}
+    new = phone_ids - rows.keys()
     for kept in checks:
-        stored = rows.get(kept.report.phone_id)
-        if stored is None:
-            stored = _StateTable(
-                phone_id=kept.report.phone_id, unchanged_since=kept.effective_at, **_columns(kept)
-            )
-            rows[stored.phone_id] = stored
-            session.add(stored)
-        elif _is_newer(kept, stored):
-            _replace(stored, kept)
-        else:
-            since = run_start(session, kept.report.phone_id, Verdict(stored.verdict), stored.enforceable)
-            stored.unchanged_since = since or stored.effective_at
-    session.flush()
+        phone_id = kept.report.phone_id
+        rows[phone_id] = _after(session, rows.get(phone_id), kept)
+    if new:
+        session.execute(insert(_STATES), [rows[phone_id] for phone_id in new])
+    if replaced := [{"of_phone": phone_id, **rows[phone_id]} for phone_id in rows.keys() - new]:
+        session.connection().execute(_REPLACE, replaced)
 
 
-def _replace(stored: _StateTable, kept: KeptReport) -> None:
+def _after(session: Session, row: Row | None, kept: KeptReport) -> Row:
+    """Return the state that stood in `row` as it is after this check."""
     report = kept.report
-    columns = _columns(kept)
+    if row is None:
+        return _columns(kept) | {"unchanged_since": kept.effective_at}
+    if not _is_newer(kept, row):
+        since = run_start(session, report.phone_id, Verdict(row["verdict"]), row["enforceable"])
+        return row | {"unchanged_since": since or row["effective_at"]}
+    unchanged = (row["verdict"], row["enforceable"]) == (report.verdict.value, report.enforceable)
+    columns = _columns(kept) | {"unchanged_since": row["unchanged_since"] if unchanged else kept.effective_at}
     if not report.ledger.marker:
         # This check did not know the phone's ledger: what was open stays open.
-        columns["open_entries"] = stored.open_entries
-    if (stored.verdict, stored.enforceable) != (report.verdict.value, report.enforceable):
-        stored.unchanged_since = kept.effective_at
-    for name, value in columns.items():
-        setattr(stored, name, value)
+        columns["open_entries"] = row["open_entries"]
+    return columns
 
 
 def latest_checks(session: Session, phone_ids: Collection[str]) -> Mapping[str, LatestCheck]:
@@ -101,15 +107,17 @@ def check_facts(session: Session) -> Mapping[str, CheckFacts]:
     }
 
 
-def _is_newer(kept: KeptReport, stored: _StateTable) -> bool:
-    if kept.effective_at != stored.effective_at:
-        return kept.effective_at > stored.effective_at
-    return kept.report.station_id != stored.station_id or kept.report.counter > stored.counter
+def _is_newer(kept: KeptReport, row: Row) -> bool:
+    checked_at: datetime = row["effective_at"]
+    if kept.effective_at != checked_at:
+        return kept.effective_at > checked_at
+    return kept.report.station_id != row["station_id"] or bool(kept.report.counter > row["counter"])
 
 
-def _columns(kept: KeptReport) -> dict[str, object]:
+def _columns(kept: KeptReport) -> Row:
     report: Report = kept.report
     return {
+        "phone_id": report.phone_id,
         "report_id": report.report_id,
         "station_id": report.station_id,
         "counter": report.counter,

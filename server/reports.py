@@ -1,4 +1,4 @@
-"""What becomes of a batch of signed reports: each is decided in one visible order, all are stored in one transaction.
+"""What becomes of signed reports: each is decided in one visible order, all of a request are stored in one transaction.
 
 1. envelope of the agreed form        -> else rejected ``bad_envelope``
 2. station known, not revoked         -> else rejected ``station_unknown``, ``station_revoked``
@@ -10,13 +10,15 @@
 8. report id new                      -> else ``duplicate``, or ``conflict`` when its content differs (kept, alarm)
 9. counter of the station unused      -> else ``quarantined`` (kept, alarm: cloned station)
 10. stored; ``late`` when the station's counter has been higher before
+
+Requests that come together share the transaction (`server.group_commit`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -27,21 +29,26 @@ from sqlalchemy.orm import Session
 
 from certs.envelope import open_envelope
 from certs.errors import EnvelopeRefused
+from policy.document import Bundle
 from policy.errors import PolicyError
 from policy.report import REPORT_PAYLOAD_TYPE, Report
 from policy.schemas import load_report
-from server import bundles, kept_reports, phone_states, phones
+from server import audit, bundles, kept_reports, phone_states, phones
 from server.alarms import Alarm, AlarmKind, raise_alarm
+from server.audit import AuditHead
+from server.bundles import Newest
 from server.database import Database
 from server.errors import StorageBusy
+from server.group_commit import GroupCommit
 from server.kept_reports import KeptReport, payload_of
-from server.stations import Station, find_stations
+from server.stations import find_stations
 from server.texts import storable
 
 BATCH_LIMIT = 100
 """Reports in one request (DESIGN.md 6)."""
 
 _ATTEMPTS = 3
+_UNKNOWN_STATION = "this station is not enrolled here; enrol it with a new code"
 _log = structlog.get_logger()
 
 
@@ -67,6 +74,16 @@ class ReportResult:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """What became of the reports of one request, and what holds for every station since then."""
+
+    results: Sequence[ReportResult]
+    newest: Newest
+    bundle: Bundle | None
+    audit_head: AuditHead
+
+
+@dataclass(frozen=True)
 class _Verified:
     """A report whose signature and form hold."""
 
@@ -75,23 +92,60 @@ class _Verified:
     envelope: bytes
 
 
-def accept_reports(database: Database, envelopes: Sequence[bytes], now: datetime) -> Sequence[ReportResult]:
-    """Return one result per envelope, in order; what is called stored is on disk.
+@dataclass(frozen=True)
+class _Request:
+    """The reports of one request, opened, or refused already."""
 
-    Raises `StorageUnavailable` when nothing of the batch could be stored.
+    opened: Sequence[_Verified | ReportResult]
+    received_at: datetime
+
+
+class Intake:
+    """Takes in reports: each is opened by its own thread, and those that come together are stored together.
+
+    Made once per process.
     """
-    with database.reading() as session:
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._keys: dict[str, bytes] = {}
+        self._group = GroupCommit(self._store)
+
+    def accept(self, envelopes: Sequence[bytes], now: datetime) -> Accepted:
+        """Return one result per envelope, in order; what is called stored is on disk.
+
+        Raises `StorageUnavailable` when nothing of the request could be stored.
+        """
+        return self._group.run(lambda: _Request(self._open_all(envelopes), now))
+
+    def _open_all(self, envelopes: Sequence[bytes]) -> Sequence[_Verified | ReportResult]:
         senders = [_sender(envelope) for envelope in envelopes]
-        known = find_stations(session, {sender for sender in senders if sender})
-    opened = [_open(envelope, sender, known) for envelope, sender in zip(envelopes, senders, strict=True)]
-    for _ in range(_ATTEMPTS):
-        try:
-            with database.writing() as session:
-                return _Batch(session, opened, now).decide()
-        except IntegrityError:
-            # The same report came in by another connection at this moment; looking again shows it.
-            continue
-    raise StorageBusy("the same reports keep arriving on other connections; try again in a few seconds")
+        self._learn_keys({sender for sender in senders if sender} - self._keys.keys())
+        return [
+            _open(envelope, sender, self._keys.get(sender))
+            for envelope, sender in zip(envelopes, senders, strict=True)
+        ]
+
+    def _learn_keys(self, station_ids: Collection[str]) -> None:
+        # A station's key never changes, so it is asked for once; whether it was revoked is asked for every report.
+        if station_ids:
+            with self._database.reading() as session:
+                found = find_stations(session, station_ids)
+            self._keys |= {station_id: station.public_key_pem for station_id, station in found.items()}
+
+    def _store(self, requests: Sequence[_Request]) -> Sequence[Accepted]:
+        for _ in range(_ATTEMPTS):
+            try:
+                with self._database.writing() as session:
+                    group = _Group(session, requests)
+                    decided = [group.decide(request) for request in requests]
+                    group.keep()
+                    holding = bundles.newest(session), bundles.newest_bundle(session), audit.head(session)
+            except IntegrityError:
+                # The same report came in by another node at this moment; looking again shows it.
+                continue
+            return [Accepted(results, *holding) for results in decided]
+        raise StorageBusy("the same reports keep arriving on other connections; try again in a few seconds")
 
 
 def _sender(envelope: bytes) -> str:
@@ -103,16 +157,15 @@ def _sender(envelope: bytes) -> str:
     return named if isinstance(named, str) and storable(named, 36) else ""
 
 
-def _open(envelope: bytes, sender: str, known: Mapping[str, Station]) -> _Verified | ReportResult:
+def _open(envelope: bytes, sender: str, public_key_pem: bytes | None) -> _Verified | ReportResult:
     if not sender:
         return _rejected(
             "", "bad_envelope", "this is no envelope with a report in it; the station's spool is damaged"
         )
-    station = known.get(sender)
-    if station is None:
-        return _rejected("", "station_unknown", "this station is not enrolled here; enrol it with a new code")
+    if public_key_pem is None:
+        return _rejected("", "station_unknown", _UNKNOWN_STATION)
     try:
-        payload = open_envelope(envelope, REPORT_PAYLOAD_TYPE, station.public_key_pem)
+        payload = open_envelope(envelope, REPORT_PAYLOAD_TYPE, public_key_pem)
         report = load_report(payload)
     except EnvelopeRefused as error:
         return _rejected("", "bad_signature", str(error))
@@ -123,31 +176,40 @@ def _open(envelope: bytes, sender: str, known: Mapping[str, Station]) -> _Verifi
     return _Verified(report, hashlib.sha256(payload).hexdigest(), envelope)
 
 
-class _Batch:
-    """One batch within its transaction; what it has decided so far counts for the reports that follow."""
+class _Group:
+    """Requests within one transaction; what was decided so far counts for the reports that follow."""
 
-    def __init__(self, session: Session, opened: Sequence[_Verified | ReportResult], now: datetime) -> None:
-        reports = [found.report for found in opened if isinstance(found, _Verified)]
+    def __init__(self, session: Session, requests: Sequence[_Request]) -> None:
+        reports = [
+            found.report for request in requests for found in request.opened if isinstance(found, _Verified)
+        ]
         station_ids = {report.station_id for report in reports}
-        self._session, self._opened, self._now = session, opened, now
+        self._session = session
         self._stations = find_stations(session, station_ids, lock=True)
         self._demo = bundles.newest(session).demo
         self._phones = phones.known_phone_ids(session, {report.phone_id for report in reports}, lock=True)
         self._hashes = kept_reports.payload_hashes(session, {report.report_id for report in reports})
-        self._used = kept_reports.used_counters(session, {(r.station_id, r.counter) for r in reports})
         self._highest = kept_reports.highest_counters(session, station_ids)
+        self._used = kept_reports.used_counters(
+            session,
+            # A counter above the highest is unused; asking for the others only spares most requests a query.
+            {(r.station_id, r.counter) for r in reports if r.counter <= self._highest.get(r.station_id, -1)},
+        )
         self._kept: list[KeptReport] = []
 
-    def decide(self) -> Sequence[ReportResult]:
-        """Store what is to be stored and return one result per envelope."""
-        results = [
-            found if isinstance(found, ReportResult) else self._decide(found) for found in self._opened
+    def decide(self, request: _Request) -> Sequence[ReportResult]:
+        """Return one result per envelope of the request; what is to be stored is noted for `keep`."""
+        return [
+            found if isinstance(found, ReportResult) else self._decide(found, request.received_at)
+            for found in request.opened
         ]
+
+    def keep(self) -> None:
+        """Store what was decided to be stored."""
         kept_reports.keep(self._session, self._kept)
         phone_states.record_checks(self._session, self._kept)
-        return results
 
-    def _decide(self, found: _Verified) -> ReportResult:
+    def _decide(self, found: _Verified, now: datetime) -> ReportResult:
         report = found.report
         refusal = self._refusal(report)
         if refusal:
@@ -156,14 +218,16 @@ class _Batch:
         if known_hash == found.payload_sha256:
             return ReportResult(report.report_id, ReportStatus.DUPLICATE, "duplicate", "stored before")
         if known_hash is not None:
-            return self._conflict(found)
+            return self._conflict(found, now)
         if (report.station_id, report.counter) in self._used:
-            return self._quarantine(found)
-        return self._store(found)
+            return self._quarantine(found, now)
+        return self._note(found, now)
 
     def _refusal(self, report: Report) -> ReportResult | None:
         station = self._stations.get(report.station_id)
-        if station is None or station.revoked:
+        if station is None:
+            return _rejected(report.report_id, "station_unknown", _UNKNOWN_STATION)
+        if station.revoked:
             return _rejected(
                 report.report_id, "station_revoked", "this station was revoked; ask for a new enrolment code"
             )
@@ -179,18 +243,18 @@ class _Batch:
             )
         return None
 
-    def _store(self, found: _Verified) -> ReportResult:
+    def _note(self, found: _Verified, now: datetime) -> ReportResult:
         report = found.report
         late = report.counter < self._highest.get(report.station_id, 0)
-        self._kept.append(KeptReport(report, found.payload_sha256, found.envelope, self._now, late))
+        self._kept.append(KeptReport(report, found.payload_sha256, found.envelope, now, late))
         self._hashes[report.report_id] = found.payload_sha256
         self._used.add((report.station_id, report.counter))
         self._highest[report.station_id] = max(report.counter, self._highest.get(report.station_id, 0))
         status = ReportStatus.LATE if late else ReportStatus.STORED
         return ReportResult(report.report_id, status, status.value, "stored")
 
-    def _conflict(self, found: _Verified) -> ReportResult:
-        self._alarm(found, AlarmKind.CONFLICT, "the same report id came with another content")
+    def _conflict(self, found: _Verified, now: datetime) -> ReportResult:
+        self._alarm(found, AlarmKind.CONFLICT, "the same report id came with another content", now)
         return ReportResult(
             found.report.report_id,
             ReportStatus.CONFLICT,
@@ -198,9 +262,9 @@ class _Batch:
             "another content is stored under this report id; both are kept and an alarm was raised",
         )
 
-    def _quarantine(self, found: _Verified) -> ReportResult:
+    def _quarantine(self, found: _Verified, now: datetime) -> ReportResult:
         detail = f"counter {found.report.counter} was used for another report"
-        self._alarm(found, AlarmKind.CLONED_STATION, detail)
+        self._alarm(found, AlarmKind.CLONED_STATION, detail, now)
         return ReportResult(
             found.report.report_id,
             ReportStatus.QUARANTINED,
@@ -208,9 +272,9 @@ class _Batch:
             f"{detail}; this one is kept apart and an alarm was raised: is the station's folder in use twice?",
         )
 
-    def _alarm(self, found: _Verified, kind: AlarmKind, detail: str) -> None:
+    def _alarm(self, found: _Verified, kind: AlarmKind, detail: str, now: datetime) -> None:
         report = found.report
-        alarm = Alarm(kind, report.station_id, report.phone_id, report.report_id, self._now, detail)
+        alarm = Alarm(kind, report.station_id, report.phone_id, report.report_id, now, detail)
         if raise_alarm(self._session, alarm, found.payload_sha256, found.envelope):
             _log.warning("alarm", kind=kind.value, station=report.station_id, report=report.report_id)
 

@@ -11,11 +11,11 @@ from flask import Response, current_app, jsonify, request
 from policy.errors import InvalidDocument
 from policy.schemas.strict_json import parse_object
 from server.api.blueprint import hot
-from server.api.status import status_now
+from server.api.status import status_of
 from server.context import context
 from server.errors import Malformed
 from server.metrics import metrics
-from server.reports import BATCH_LIMIT, ReportResult, ReportStatus, accept_reports
+from server.reports import BATCH_LIMIT, ReportResult, ReportStatus
 
 
 @hot.post("/reports")
@@ -23,12 +23,13 @@ def receive() -> tuple[Response, int]:
     """Store a batch of signed reports and say of each what became of it."""
     here = context()
     now = here.clock.now()
-    results = accept_reports(here.database, _envelopes(request.get_data(cache=False)), now)
+    accepted = here.intake.accept(_envelopes(request.get_data(cache=False)), now)
+    results = accepted.results
     counters = metrics(current_app).reports
     for result in results:
         counters.labels(result.status.value, result.code).inc()
-    with here.database.reading() as session:
-        answer = status_now(session, now) | {"audit_head": json.loads(here.head_signer.signed_head(session))}
+    answer = status_of(accepted.newest, accepted.bundle, now)
+    answer["audit_head"] = json.loads(here.head_signer.signed_head(accepted.audit_head))
     answer["results"] = [_written(result) for result in results]
     if _only_a_conflict(results):
         answer["error"] = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.orm import Session
-
+from policy.document import Bundle
 from server import bundles
 from server.answers import written
 from server.api.blueprint import described
 from server.api.schemas import StatusSchema
+from server.bundles import Newest
 from server.context import context
 
 _WITHOUT_BUNDLE = timedelta(minutes=15)
@@ -21,13 +21,11 @@ def status() -> dict[str, Any]:
     """Tell the time and what is in force"""
     here = context()
     with here.database.reading() as session:
-        return status_now(session, here.clock.now())
+        return status_of(bundles.newest(session), bundles.newest_bundle(session), here.clock.now())
 
 
-def status_now(session: Session, now: datetime) -> dict[str, Any]:
+def status_of(newest: Newest, bundle: Bundle | None, now: datetime) -> dict[str, Any]:
     """Return what every answer to a station carries."""
-    newest = bundles.newest(session)
-    bundle = bundles.newest_bundle(session)
     interval = bundle.policy.check_interval if bundle else _WITHOUT_BUNDLE
     return {
         "server_time": written(now),

@@ -45,7 +45,7 @@ from server.context import Context
 from server.migrating import migrate
 from server.people import Role, put_person
 from server.phones import Registration, register_phone
-from server.reports import accept_reports
+from server.reports import Intake
 from server.stations import add_station
 
 PASSWORD = "four unrelated words here"
@@ -168,7 +168,8 @@ class Office:
 
     def send_reports(self, reports: Sequence[Report]) -> Sequence[Any]:
         envelopes = [sign_envelope(dump_report(r), REPORT_PAYLOAD_TYPE, self.signer) for r in reports]
-        return accept_reports(self.database, envelopes, now())
+        intake: Intake = self.app.extensions["curfew"].intake
+        return intake.accept(envelopes, now()).results
 
 
 def make_office(folder: Path, database_url: str = "") -> Office:

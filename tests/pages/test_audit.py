@@ -141,8 +141,8 @@ def test_the_signed_head_names_the_newest_row(office: Office) -> None:
     write_rows(office, 2)
 
     with office.database.reading() as session:
-        envelope = signer.signed_head(session)
         head = audit.head(session)
+    envelope = signer.signed_head(head)
 
     payload = open_envelope(envelope, AUDIT_HEAD_PAYLOAD_TYPE, signer.public_key_pem)
     assert payload == f'{{"hash":"{head.hash}","kind":"curfew-audit-head","number":2}}'.encode()
@@ -153,10 +153,10 @@ def test_the_head_is_signed_again_only_when_the_chain_has_grown(office: Office) 
     write_rows(office, 1)
 
     with office.database.reading() as session:
-        first, second = signer.signed_head(session), signer.signed_head(session)
+        first, second = signer.signed_head(audit.head(session)), signer.signed_head(audit.head(session))
     write_rows(office, 1)
     with office.database.reading() as session:
-        third = signer.signed_head(session)
+        third = signer.signed_head(audit.head(session))
 
     assert first is second
     assert third != first
@@ -166,7 +166,7 @@ def test_a_head_kept_by_a_station_still_stands_after_the_chain_has_grown(office:
     signer = HeadSigner(office.config.audit_key)
     write_rows(office, 2)
     with office.database.reading() as session:
-        kept = signer.signed_head(session)
+        kept = signer.signed_head(audit.head(session))
 
     write_rows(office, 2)
 
@@ -178,7 +178,7 @@ def test_a_history_written_anew_contradicts_the_head_a_station_kept(office: Offi
     signer = HeadSigner(office.config.audit_key)
     write_rows(office, 2)
     with office.database.reading() as session:
-        kept = signer.signed_head(session)
+        kept = signer.signed_head(audit.head(session))
 
     tamper(office, "delete from audit")
     tamper(office, "delete from audit_head")

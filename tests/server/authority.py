@@ -32,7 +32,7 @@ from server import enrolment, people, phones, publishing, sign_ins
 from server.config import Config
 from server.database import Database
 from server.phones import Registration
-from server.reports import ReportResult, accept_reports
+from server.reports import Intake, ReportResult
 from server.stations import add_station
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -188,6 +188,7 @@ class Authority:
         self.trust = trust
         self.config = config
         self.database = Database(config.database_url)
+        self.intake = Intake(self.database)
 
     def publish(self) -> None:
         """Take over what the trust folder publishes."""
@@ -212,7 +213,7 @@ class Authority:
 
     def accept(self, *envelopes: bytes, now: datetime = NOW) -> list[ReportResult]:
         """Hand in one batch."""
-        return list(accept_reports(self.database, envelopes, now))
+        return list(self.intake.accept(envelopes, now).results)
 
     def code(self, hours: int = 24) -> str:
         """Return the token of a new enrolment code."""

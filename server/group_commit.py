@@ -1,0 +1,121 @@
+"""Requests that arrive together share one transaction, and so one wait for the disk.
+
+The first thread that finds nobody at work leads: it takes all that wait, does it in one go, wakes the others with
+their outcomes, and hands the lead to whoever came meanwhile. A thread alone never waits. Otherwise the leader waits
+for those that have announced themselves and are still preparing, at most `WINDOW_S`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.errors import StorageUnavailable
+
+WINDOW_S = 0.005
+"""How long a leader waits for those on their way (LIMITS.md 3)."""
+
+_REFUSED_VALUES = (SQLAlchemyError, ValueError, TypeError, ArithmeticError)
+"""What a database and its driver raise for a value that they cannot take."""
+
+Work = TypeVar("Work")
+Outcome = TypeVar("Outcome")
+
+
+class _Part(Generic[Work, Outcome]):
+    """One thread's share of a group."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.woken = threading.Event()
+        self.leads = False
+        self.outcome: Outcome | None = None
+        self.error: StorageUnavailable | None = None
+
+
+class GroupCommit(Generic[Work, Outcome]):
+    """Hands `store` the work of all threads that come together; it returns one outcome per work, in order.
+
+    `store` must leave nothing behind when it raises. Made once per process and database.
+    """
+
+    def __init__(self, store: Callable[[Sequence[Work]], Sequence[Outcome]]) -> None:
+        self._store = store
+        self._change = threading.Condition(threading.Lock())
+        self._coming = 0
+        self._waiting: list[_Part[Work, Outcome]] = []
+        self._led = False
+
+    def run(self, prepare: Callable[[], Work]) -> Outcome:
+        """Return the outcome of what `prepare` returns, once it is stored.
+
+        Work that `store` refuses with an error fails alone: the others of its group are stored without it.
+        """
+        with self._on_its_way():
+            part = self._join(prepare())
+        if not part.leads:
+            part.woken.wait()
+        if part.leads:
+            self._lead()
+        if part.error is not None:
+            raise part.error
+        return self._store([part.work])[0] if part.outcome is None else part.outcome
+
+    @contextmanager
+    def _on_its_way(self) -> Iterator[None]:
+        with self._change:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._coming -= 1
+                if not self._coming:
+                    self._change.notify()
+
+    def _join(self, work: Work) -> _Part[Work, Outcome]:
+        part = _Part[Work, Outcome](work)
+        with self._change:
+            self._waiting.append(part)
+            part.leads = not self._led
+            self._led = True
+        return part
+
+    def _lead(self) -> None:
+        group = self._gather()
+        try:
+            self._settle(group)
+        finally:
+            self._hand_over(group)
+
+    def _gather(self) -> list[_Part[Work, Outcome]]:
+        with self._change:
+            self._change.wait_for(lambda: not self._coming, WINDOW_S)
+            group, self._waiting = self._waiting, []
+        return group
+
+    def _settle(self, group: Sequence[_Part[Work, Outcome]]) -> None:
+        try:
+            outcomes = self._store([part.work for part in group])
+        except StorageUnavailable as error:
+            for part in group:
+                part.error = error
+        except _REFUSED_VALUES:
+            # One of them is at fault: each is stored again by its own thread, and meets its own error only.
+            return
+        else:
+            for part, outcome in zip(group, outcomes, strict=True):
+                part.outcome = outcome
+
+    def _hand_over(self, group: Sequence[_Part[Work, Outcome]]) -> None:
+        with self._change:
+            next_in_line = self._waiting[:1]
+            self._led = bool(next_in_line)
+        for part in next_in_line:
+            part.leads = True
+        for part in (*next_in_line, *group):
+            part.woken.set()
