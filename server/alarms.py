@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint, func, select
+from sqlalchemy import Index, LargeBinary, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.database import Base, UtcTime
@@ -24,7 +24,17 @@ class AlarmKind(StrEnum):
 
 class _AlarmTable(Base):
     __tablename__ = "alarm"
-    __table_args__ = (UniqueConstraint("report_id", "payload_sha256"),)
+    __table_args__ = (
+        # While an alarm is open, the same content raises no second one.
+        Index(
+            "ix_alarm_open",
+            "report_id",
+            "payload_sha256",
+            unique=True,
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
@@ -35,6 +45,9 @@ class _AlarmTable(Base):
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
     raised_at: Mapped[datetime] = mapped_column(UtcTime)
     detail: Mapped[str] = mapped_column(String(300))
+    settled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    settled_by: Mapped[str | None] = mapped_column(String(64))
+    settled_reason: Mapped[str | None] = mapped_column(String(300))
 
 
 @dataclass(frozen=True)

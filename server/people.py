@@ -70,6 +70,7 @@ class PersonTable(Base):
     """Values of `Role`, sorted, joined by spaces."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     password_changed_at: Mapped[datetime] = mapped_column(UtcTime)
+    off_since: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 @dataclass(frozen=True)

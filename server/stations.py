@@ -53,6 +53,8 @@ class StationRow:
     reports: int
     highest_counter: int
     alarms: int
+    bundle_number: int
+    """By which it judged last; 0 before its first report, and while it had none."""
 
 
 def add_station(session: Session, name: str, public_key_pem: bytes, now: datetime) -> Station:
@@ -118,7 +120,15 @@ def stations(session: Session) -> Sequence[StationRow]:
     rows = session.scalars(
         select(_StationTable).order_by(_StationTable.revoked_at.is_not(None), _StationTable.name)
     )
-    return [_as_row(row, activity.get(row.station_id), alarm_counts.get(row.station_id, 0)) for row in rows]
+    return [
+        _as_row(
+            row,
+            activity.get(row.station_id),
+            alarm_counts.get(row.station_id, 0),
+            kept_reports.newest_of_station(session, row.station_id),
+        )
+        for row in rows
+    ]
 
 
 def revoke_station(session: Session, station_id: str, now: datetime) -> bool:
@@ -146,7 +156,10 @@ def _as_station(row: _StationTable) -> Station:
 
 
 def _as_row(
-    row: _StationTable, activity: kept_reports.StationActivity | None, alarm_count: int
+    row: _StationTable,
+    activity: kept_reports.StationActivity | None,
+    alarm_count: int,
+    newest: tuple[datetime, int] | None,
 ) -> StationRow:
     return StationRow(
         station_id=row.station_id,
@@ -158,4 +171,5 @@ def _as_row(
         reports=activity.reports if activity else 0,
         highest_counter=activity.highest_counter if activity else 0,
         alarms=alarm_count,
+        bundle_number=newest[1] if newest else 0,
     )

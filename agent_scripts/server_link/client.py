@@ -167,6 +167,10 @@ class ServerClient:
             audit_head=json.dumps(told.get("audit_head"), sort_keys=True),
         )
 
+    def tell_refusal(self, told: Mapping[str, Any]) -> None:
+        """Tell which bundle this station refuses, and why; telling it again does no harm."""
+        _understood(self._ask_signed("POST", f"{_API}/refusals", told))
+
     def fetch(self, url: str, max_length: int) -> bytes:
         """Return a trust file of this server (the `Fetch` of `certs.trust_client`).
 

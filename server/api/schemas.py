@@ -6,15 +6,20 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
+from certs.errors import Refusal as Code
 from policy.errors import InvalidName
 from policy.names import PhoneId
 from policy.report import Consent
+from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
+from policy.schemas.values import utc_time, write_utc_time
 from server.phones import Registration
+from server.refusals import SENTENCE_MAX_LENGTH, Refusal
 from server.reports import BATCH_LIMIT, ReportStatus
 from server.texts import storable
 
 _API_LEVEL_MAX = 10_000
+_NUMBER_MAX = (1 << 31) - 1
 
 
 def _text(longest: int, shortest: int = 0, **options: Any) -> fields.String:
@@ -23,6 +28,10 @@ def _text(longest: int, shortest: int = 0, **options: Any) -> fields.String:
             raise ValidationError(f"expected one line of {shortest} to {longest} printable characters")
 
     return fields.String(required=True, validate=check, **options)
+
+
+def _number(**options: Any) -> fields.Integer:
+    return fields.Integer(required=True, strict=True, validate=validate.Range(0, _NUMBER_MAX), **options)
 
 
 class _TrueOrFalse(fields.Boolean):
@@ -109,6 +118,45 @@ class RegisteredSchema(Schema):
     """The id under which the phone is known; it differs from the proposed one when the phone was known before."""
 
     phone_id = fields.String(required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class RefusalSchema(_StrictSchema):
+    """A station refuses the newest bundle and goes on with the one it accepted before."""
+
+    bundle_number = _number(metadata={"description": "of the newest bundle, as the server named it"})
+    code = fields.String(
+        required=True,
+        validate=validate.Regexp(r"[a-z_]{1,40}\Z"),
+        metadata={
+            "description": f"one of {', '.join(code.value for code in Code)}; a newer agent may know more"
+        },
+    )
+    sentence = _text(SENTENCE_MAX_LENGTH, 1)
+    agent_version = _text(100, 1)
+    judgement_version = _number()
+    accepted_number = _number(
+        metadata={"description": "of the bundle in force at the station, 0 without one"}
+    )
+    refused_at = Value(
+        utc_time,
+        write_utc_time,
+        metadata={
+            "type": "string",
+            "format": "date-time",
+            "description": "the station's time; reports of the same run carry it too",
+        },
+    )
+
+    @post_load
+    def refusal(self, values: dict[str, Any], **_options: Any) -> Refusal:
+        """Return the domain's value."""
+        return Refusal(**values)
+
+
+class RefusalKeptSchema(Schema):
+    """The refusal is stored and shown to the admins."""
+
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 

@@ -14,7 +14,9 @@ from server.context import context
 from server.pages.access import needs
 from server.pages.blueprint import pages
 from server.pages.moment import now
+from server.pages.refusal_words import by_bundle_and_reason
 from server.people import Right
+from server.refusals import open_refusals
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ def bundles() -> str:
     """Show all bundles, the current one in full."""
     with context().database.reading() as session:
         published = published_bundles(session)
+        refused = by_bundle_and_reason(open_refusals(session))
     current = next((bundle for bundle in published if bundle.current), None)
     return render_template(
         "bundles.html",
         tab="pages.bundles",
         published=published,
         current=current,
+        refused=refused,
         stage=stage_of_first_ring(current.policy, now()) if current else None,
         rings=ring_lines(current.policy, now()) if current else (),
     )

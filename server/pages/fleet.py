@@ -13,6 +13,7 @@ from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.pages.words import REACHES, STANDINGS
 from server.people import Right
+from server.refusals import open_refusals
 from server.standing import Standing
 
 ROWS_PER_PAGE = 100
@@ -58,6 +59,7 @@ def fleet() -> str:
             offset=(selection.page - 1) * ROWS_PER_PAGE,
         )
         raised = alarms(session, limit=_ALARMS_SHOWN)
+        refusing = len(open_refusals(session))
     first = (selection.page - 1) * ROWS_PER_PAGE + 1
     return render_template(
         "fleet.html",
@@ -73,6 +75,7 @@ def fleet() -> str:
         last=first + len(view.rows) - 1,
         last_page=-(-view.matching // ROWS_PER_PAGE),
         alarms=raised,
+        refusing=refusing,
     )
 
 

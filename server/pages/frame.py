@@ -11,6 +11,7 @@ from server.bundles import newest
 from server.context import context
 from server.pages.access import is_signed_in, person
 from server.pages.moment import now
+from server.pages.refusal_words import refusal_word
 from server.pages.times import in_zone, length, machine, relative, utc
 from server.pages.words import word
 from server.people import Right
@@ -28,7 +29,7 @@ def give_templates_their_words(app: Flask) -> None:
     app.jinja_env.filters.update(
         utc=utc, machine=machine, relative=_relative, in_zone=in_zone, length_of=length, word=word
     )
-    app.jinja_env.filters.update(thousands=_thousands, percent=_percent)
+    app.jinja_env.filters.update(thousands=_thousands, percent=_percent, refusal=refusal_word)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_frame)
 

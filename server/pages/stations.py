@@ -9,7 +9,7 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from server import audit
+from server import audit, bundles
 from server.context import context
 from server.enrolment import new_code
 from server.errors import Malformed, NotThere
@@ -17,6 +17,7 @@ from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.people import Right
+from server.refusals import refusals_by_station
 from server.stations import StationRow, revoke_station
 from server.stations import stations as all_stations
 from server.texts import storable
@@ -31,11 +32,15 @@ def stations() -> str:
     """Show all stations, and the form for an enrolment code to those who may make one."""
     with context().database.reading() as session:
         rows = all_stations(session)
+        refusals = refusals_by_station(session)
+        newest = bundles.newest(session).number
     may = person().may
     return render_template(
         "stations.html",
         tab="pages.stations",
         stations=rows,
+        refusals=refusals,
+        newest=newest,
         may_revoke=may(Right.REVOKE_STATIONS),
         may_enrol=may(Right.ENROL_STATIONS),
         code_hours=CODE_HOURS,

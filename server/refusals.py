@@ -1,0 +1,129 @@
+"""Bundles that stations refuse, and why: told by the station itself, in its own signed request.
+
+One row per station, bundle number and code. A station refuses at most one thing at a time, so only the latest it told
+can be open; a report judged afterwards, by that bundle or a newer one, settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from server import kept_reports
+from server.database import Base, UtcTime
+from server.stations import find_stations
+
+SENTENCE_MAX_LENGTH = 300
+
+
+class _RefusalTable(Base):
+    __tablename__ = "refusal"
+
+    station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"), primary_key=True)
+    bundle_number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    sentence: Mapped[str] = mapped_column(String(SENTENCE_MAX_LENGTH))
+    agent_version: Mapped[str] = mapped_column(String(100))
+    judgement_version: Mapped[int] = mapped_column(BigInteger)
+    accepted_number: Mapped[int] = mapped_column(BigInteger)
+    refused_at: Mapped[datetime] = mapped_column(UtcTime)
+    first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a station tells when it refuses a bundle.
+
+    ``bundle_number`` is the newest as the server named it, ``accepted_number`` the one in force there (0: none).
+    ``refused_at`` is the station's time of the run; reports of the same run carry the very same.
+    ``code`` is one of `certs.errors.Refusal`, or of a newer Curfew than this server.
+    """
+
+    bundle_number: int
+    code: str
+    sentence: str
+    agent_version: str
+    judgement_version: int
+    accepted_number: int
+    refused_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenRefusal:
+    """A refusal that still stands, with the station's name and the server's times."""
+
+    station_id: str
+    station_name: str
+    refusal: Refusal
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+def keep_refusal(session: Session, station_id: str, refusal: Refusal, now: datetime) -> None:
+    """Store what a station told; telling it again moves the time it was last seen."""
+    find_stations(session, [station_id], lock=True)  # two first tellings at once queue here
+    key = (station_id, refusal.bundle_number, refusal.code)
+    stored = session.get(_RefusalTable, key)
+    if stored is None:
+        stored = _RefusalTable(
+            station_id=station_id,
+            bundle_number=refusal.bundle_number,
+            code=refusal.code,
+            first_seen_at=now,
+        )
+        session.add(stored)
+    elif _is_settled(stored, kept_reports.newest_of_station(session, station_id)):
+        stored.first_seen_at = now
+    stored.sentence = refusal.sentence
+    stored.agent_version = refusal.agent_version
+    stored.judgement_version = refusal.judgement_version
+    stored.accepted_number = refusal.accepted_number
+    stored.refused_at = refusal.refused_at
+    stored.last_seen_at = now
+    session.flush()
+
+
+def open_refusals(session: Session) -> Sequence[OpenRefusal]:
+    """Return what stations in service refuse now, at most one per station, the newest bundle first."""
+    newest: dict[str, _RefusalTable] = {}
+    for row in session.scalars(select(_RefusalTable).order_by(_RefusalTable.last_seen_at)):
+        newest[row.station_id] = row
+    known = find_stations(session, list(newest))
+    found = [
+        _as_open(row, known[row.station_id].name)
+        for row in newest.values()
+        if not known[row.station_id].revoked
+        and not _is_settled(row, kept_reports.newest_of_station(session, row.station_id))
+    ]
+    return sorted(found, key=lambda one: (-one.refusal.bundle_number, one.refusal.code, one.station_name))
+
+
+def refusals_by_station(session: Session) -> Mapping[str, OpenRefusal]:
+    """Return what stations refuse now, by their ids."""
+    return {one.station_id: one for one in open_refusals(session)}
+
+
+def _is_settled(row: _RefusalTable, newest: tuple[datetime, int] | None) -> bool:
+    """Whether the station's newest report is of a later run than the refusal, and judged by that bundle or a newer."""
+    if newest is None:
+        return False
+    checked_at, bundle_number = newest
+    return checked_at > row.refused_at and bundle_number >= row.bundle_number
+
+
+def _as_open(row: _RefusalTable, station_name: str) -> OpenRefusal:
+    refusal = Refusal(
+        bundle_number=row.bundle_number,
+        code=row.code,
+        sentence=row.sentence,
+        agent_version=row.agent_version,
+        judgement_version=row.judgement_version,
+        accepted_number=row.accepted_number,
+        refused_at=row.refused_at,
+    )
+    return OpenRefusal(row.station_id, station_name, refusal, row.first_seen_at, row.last_seen_at)
