@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load
 
 from policy.errors import InvalidDocument, PolicyError, UnknownRule
 
@@ -28,6 +28,16 @@ class StrictSchema(Schema):
         unknown = RAISE
 
 
+class Record(StrictSchema):
+    """A strict schema whose fields are the parts of one value: `makes` makes it of them."""
+
+    makes: ClassVar[Callable[..., Any]]
+
+    @post_load
+    def _made(self, values: Mapping[str, Any], **_options: Any) -> Any:
+        return build(type(self).makes, values)
+
+
 class Value(fields.Field[Any]):
     """One scalar: `read` makes the domain's value from JSON (`ValueError` refuses), `write` goes back.
 
@@ -41,7 +51,7 @@ class Value(fields.Field[Any]):
 
     def __init__(self, read: Callable[[Any], Any], write: Callable[[Any], Any], **options: Any) -> None:
         super().__init__(required="load_default" not in options, **options)
-        self._read = read
+        self.read = read
         self._write = write
 
     def _serialize(self, value: Any, attr: str | None, *_place: Any, **_options: Any) -> Any:
@@ -49,14 +59,14 @@ class Value(fields.Field[Any]):
             return None
         written = self._write(value)
         try:
-            self._read(written)
+            self.read(written)
         except ValueError as error:
             raise InvalidDocument(f"cannot be written, {attr}: {error}") from error
         return written
 
     def _deserialize(self, value: Any, *_place: Any, **_options: Any) -> Any:
         try:
-            return self._read(value)
+            return self.read(value)
         except ValueError as error:
             raise ValidationError(str(error)) from error
 
@@ -74,23 +84,23 @@ class Many(fields.List[Any]):
         self, inner: fields.Field[Any], most: int, *, least: int = 0, distinct: bool = False, **options: Any
     ) -> None:
         super().__init__(inner, required="load_default" not in options, **options)
-        self._most = most
-        self._least = least
-        self._distinct = distinct
+        self.most = most
+        self.least = least
+        self.distinct = distinct
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> list[Any] | None:
-        if not self._least <= len(value) <= self._most:
+        if not self.least <= len(value) <= self.most:
             raise InvalidDocument(
-                f"cannot be written, {attr}: expected {self._least} to {self._most} elements, found {len(value)}"
+                f"cannot be written, {attr}: expected {self.least} to {self.most} elements, found {len(value)}"
             )
         written = super()._serialize(list(value), attr, obj, **options)
         return sorted(written or []) if isinstance(value, frozenset) else written
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        if isinstance(value, list) and not self._least <= len(value) <= self._most:
-            raise ValidationError(f"expected {self._least} to {self._most} elements, found {len(value)}")
+        if isinstance(value, list) and not self.least <= len(value) <= self.most:
+            raise ValidationError(f"expected {self.least} to {self.most} elements, found {len(value)}")
         loaded = super()._deserialize(value, attr, data, **options)
-        if not self._distinct:
+        if not self.distinct:
             return tuple(loaded)
         if len(set(loaded)) != len(loaded):
             raise ValidationError("expected each element once, found a double")

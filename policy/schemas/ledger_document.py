@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-
-from marshmallow import post_load
 
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
-from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, part
+from policy.schemas.fields import Many, Record, Value, load_strictly, part
 from policy.schemas.strict_json import canonical_json, parse_object
 from policy.schemas.values import as_is, integer, number_of, token_or_empty, utc_time, word, write_utc_time
 
@@ -33,7 +30,9 @@ def user_number(**options: Any) -> Value:
     return Value(UserNumber, int, **options)
 
 
-class _EntrySchema(StrictSchema):
+class _EntrySchema(Record):
+    makes = LedgerEntry
+
     user = user_number()
     package = package_name()
     prior = Value(number_of(EnabledState), int)
@@ -42,21 +41,14 @@ class _EntrySchema(StrictSchema):
     at = Value(utc_time, write_utc_time)
     rounds = Value(integer(1, NUMBER_MAX), as_is)
 
-    @post_load
-    def entry(self, values: Mapping[str, Any], **_options: Any) -> LedgerEntry:
-        return build(LedgerEntry, values)
 
-
-class LedgerSchema(StrictSchema):
+class LedgerSchema(Record):
     """A ledger."""
+
+    makes = Ledger
 
     marker = Value(token_or_empty, as_is)
     entries = Many(part(_EntrySchema), ENTRIES_MAX)
-
-    @post_load
-    def ledger(self, values: Mapping[str, Any], **_options: Any) -> Ledger:
-        """Make the ledger; a double entry is refused."""
-        return build(Ledger, values)
 
 
 _SCHEMA = LedgerSchema()

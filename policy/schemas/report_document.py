@@ -6,11 +6,8 @@ reports from before there was one, and of policies without, are what they were.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
 from typing import Any
-
-from marshmallow import post_load
 
 from policy.names import PhoneId
 from policy.observation import EnabledState, UserKind
@@ -23,9 +20,10 @@ from policy.report import (
     ReportedApp,
     ReportedUser,
 )
-from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, optional_part, part
+from policy.schemas.fields import Many, Record, Value, load_strictly, optional_part, part
 from policy.schemas.fleet_document import document_kind
 from policy.schemas.ledger_document import NUMBER_MAX, LedgerSchema, package_name, user_number
+from policy.schemas.quick_reading import NotTaken, quick_reader
 from policy.schemas.strict_json import canonical_json, parse_object
 from policy.schemas.values import (
     as_is,
@@ -61,68 +59,64 @@ def _state_or_none() -> Value:
     return Value(number_of(EnabledState), int, allow_none=True)
 
 
-class _ReasonSchema(StrictSchema):
+class _ReasonSchema(Record):
+    makes = Reason
+
     code = _word(ReasonCode)
     detail = _line(500)
 
-    @post_load
-    def reason(self, values: Mapping[str, Any], **_options: Any) -> Reason:
-        return build(Reason, values)
 
+class _UserSchema(Record):
+    makes = ReportedUser
 
-class _UserSchema(StrictSchema):
     user = user_number()
     kind = _word(UserKind)
     open_to_shell = Value(boolean, as_is)
 
-    @post_load
-    def reported_user(self, values: Mapping[str, Any], **_options: Any) -> ReportedUser:
-        return build(ReportedUser, values)
 
+class _FindingSchema(Record):
+    makes = Finding
 
-class _FindingSchema(StrictSchema):
     family = _line(100)
     user = user_number()
     package = package_name()
 
-    @post_load
-    def finding(self, values: Mapping[str, Any], **_options: Any) -> Finding:
-        return build(Finding, values)
 
+class _AppSchema(Record):
+    makes = ReportedApp
 
-class _AppSchema(StrictSchema):
     user = user_number()
     package = package_name()
     before = _state_or_none()
     after = _state_or_none()
 
-    @post_load
-    def reported_app(self, values: Mapping[str, Any], **_options: Any) -> ReportedApp:
-        return build(ReportedApp, values)
 
+class _ActionSchema(Record):
+    makes = ReportedAction
 
-class _ActionSchema(StrictSchema):
     kind = _word(ActionKind)
     user = user_number()
     package = package_name()
     result = _word(ActionResult)
     refusal = _line(500)
 
-    @post_load
-    def reported_action(self, values: Mapping[str, Any], **_options: Any) -> ReportedAction:
-        return build(ReportedAction, values)
 
+class _CommandSchema(Record):
+    makes = CommandExit
 
-class _CommandSchema(StrictSchema):
     command = _line(100)
     exit_code = Value(integer(-NUMBER_MAX, NUMBER_MAX), as_is, allow_none=True)
 
-    @post_load
-    def command_exit(self, values: Mapping[str, Any], **_options: Any) -> CommandExit:
-        return build(CommandExit, values)
+
+def _report(kind: str, **parts: Any) -> Report:  # noqa: ARG001 - the kind has said its part
+    return Report(**parts)
 
 
-class _ReportSchema(StrictSchema):
+class ReportSchema(Record):
+    """A report."""
+
+    makes = _report
+
     kind = document_kind(REPORT_KIND)
     report_id = Value(token, as_is)
     station_id = Value(token, as_is)
@@ -158,17 +152,19 @@ class _ReportSchema(StrictSchema):
     contradictions = Many(_line(2000), _ELEMENTS_MAX)
     watched = optional_part(WatchedSchema)
 
-    @post_load
-    def report(self, values: Mapping[str, Any], **_options: Any) -> Report:
-        return build(Report, {name: value for name, value in values.items() if name != "kind"})
 
-
-_SCHEMA = _ReportSchema()
+_SCHEMA = ReportSchema()
+_read_quickly = quick_reader(_SCHEMA)
 
 
 def load_report(data: bytes) -> Report:
     """Return the report in `data`; its signature must have been verified before."""
-    report: Report = load_strictly(_SCHEMA, parse_object(data, "a report"), "report", _ADVICE)
+    document = parse_object(data, "a report")
+    report: Report
+    try:
+        report = _read_quickly(document)
+    except NotTaken:
+        report = load_strictly(_SCHEMA, document, "report", _ADVICE)
     return report
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from policy.errors import InvalidDocument
@@ -27,9 +28,11 @@ def parse_object(data: bytes, what: str) -> dict[str, Any]:
     if len(data) > DOCUMENT_MAX_BYTES:
         raise InvalidDocument(f"expected {what} of at most {DOCUMENT_MAX_BYTES} bytes, found {len(data)}")
     try:
+        text = data.decode("utf-8")
         value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_object_of_unique_keys,
+            text,
+            # NUL and half characters come in as escapes only: JSON refuses the one as it is, UTF-8 the other.
+            object_pairs_hook=_object_of_whole_texts if "\\u" in text else _object_of_unique_keys,
             parse_int=_bounded_integer,
             parse_float=_finite_number,
             parse_constant=_refuse_constant,
@@ -53,17 +56,24 @@ def canonical_json(value: object) -> bytes:
 
 
 def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        _refuse_doubles(key for key, _ in pairs)
+    return found
+
+
+def _refuse_doubles(keys: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
             # Parsers disagree on which one wins, so what was signed could be read in two ways.
             raise InvalidDocument(f"expected each key once, found {key[:60]!r} twice; remove one")
-        _require_text(key)
-        if isinstance(value, str):
-            _require_text(value)
-        elif isinstance(value, list):
-            _require_texts(value)
-        found[key] = value
+        seen.add(key)
+
+
+def _object_of_whole_texts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = _object_of_unique_keys(pairs)
+    _require_texts([*found.keys(), *found.values()])
     return found
 
 
@@ -81,6 +91,8 @@ def _require_text(text: str) -> None:
 
 
 def _bounded_integer(literal: str) -> int:
+    if len(literal) < _INTEGER_MAX_DIGITS:
+        return int(literal)
     if len(literal.lstrip("-")) > _INTEGER_MAX_DIGITS or abs(int(literal)) > _INTEGER_MAX:
         raise InvalidDocument(f"expected integers of at most 64 bits, found {literal[:30]}…")
     return int(literal)
