@@ -80,7 +80,12 @@ class Machine:
     def set_up(self, *parts: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.checkout / "tools" / "set-up", *parts],
-            env={"PATH": str(self.folder / "bin"), "MACHINE": str(self.folder), **environment},
+            env={
+                "PATH": str(self.folder / "bin"),
+                "MACHINE": str(self.folder),
+                "TMPDIR": str(self.folder),
+                **environment,
+            },
             capture_output=True,
             text=True,
             check=False,
