@@ -23,9 +23,11 @@ from agent_scripts.server_link.enrolment import enrol as enrol_station
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
-from agent_scripts.visits.check import check_phone, restore_phone
+from agent_scripts.visits.check import check_phone
 from agent_scripts.visits.probe_visit import in_a_line, probe_phones, show_probe
-from agent_scripts.visits.provision import Owner, provision_phone, record_refusal
+from agent_scripts.visits.provision import Owner, provision_phone
+from agent_scripts.visits.refusal import take_refusal
+from agent_scripts.visits.restore import restore_phone
 from agent_scripts.visits.run import begin_run, trust_client
 from agent_scripts.visits.unprovision import unprovision_phone
 from agent_scripts.visits.visiting import Visitor, connected, say, send_waiting, visit_all, visit_phones
@@ -130,7 +132,7 @@ def devices(settings: Settings) -> None:
     "--consent",
     type=click.Choice(["agreed", "declined"]),
     prompt="Did the owner agree that Curfew asks this phone about the named apps only",
-    help="What the owner said; declined: nothing is asked and the mail side sees the phone.",
+    help="What the owner said; declined: nothing more is asked, what was done is undone, the mail side is told.",
 )
 @click.pass_obj
 def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder: str, consent: str) -> int:
@@ -138,9 +140,7 @@ def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder
     station = settings.station()
     client, owner = ServerClient(station), Owner(label, holder)
     if consent == "declined":
-        phone_id = record_refusal(station, client, owner)
-        say(f"Recorded: the owner of {label} declined. The mail side sees it as {phone_id}.")
-        return ExitCode.COMPLIANT
+        return take_refusal(settings.visitor(station, False, "en"), client, addresses, owner)
     if not addresses:
         raise WrongUse("No phone named. Run `curfew-agent devices` and name one, such as adb:SERIAL.")
 

@@ -78,7 +78,7 @@ def row_of(record: CheckRecord, report_id: str) -> Row:
         address=record.address,
         label=record.phone.label,
         model=model,
-        verdict=record.judgement.verdict.value,
+        verdict="declined" if record.was_only_restored else record.judgement.verdict.value,
         found="\n".join(_found(finding) for finding in record.judgement.findings),
         done="\n".join(
             filter(
@@ -162,7 +162,8 @@ def _next_step(record: CheckRecord) -> str:
     if record.lost:
         return record.lost
     if record.leaving and not record.contradictions:
-        return f"Curfew's folder stays on the phone: {record.leaving}"
+        finish = f"`curfew-agent unprovision {record.address}` finishes it once that is mended"
+        return f"Curfew's folder stays on the phone: {record.leaving}. {finish}."
     if record.met_somebody:
         return (
             "Nothing was done, twice: the phone's own script or another station acts on this phone at the same time."
@@ -174,7 +175,7 @@ def _next_step(record: CheckRecord) -> str:
         return f"Nothing was changed: {record.memory_problem}."
     if record.acting and record.acting.refusal:
         return record.acting.refusal.sentence
-    if judgement.verdict is Verdict.UNREADABLE:
+    if judgement.verdict is Verdict.UNREADABLE and not record.was_only_restored:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
         closed = [r.detail for r in judgement.reasons if r.code is ReasonCode.PLACE_CLOSED]

@@ -10,7 +10,7 @@ cable or a killed process harmless.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agent_scripts import exchange
@@ -24,7 +24,7 @@ from agent_scripts.visits.run import Run
 from policy.coverage import has_vanished
 from policy.judgement import judge
 from policy.ledger import Ledger
-from policy.names import PhoneId
+from policy.names import PackageName, PhoneId
 from policy.report import Consent
 from policy.verdict import Action, ActionKind, Judgement, Reason, ReasonCode, Stage, Verdict
 
@@ -45,30 +45,16 @@ async def check_phone(run: Run, connection: PhoneConnection, address: str) -> Ch
     if known is not None and known.consent is Consent.DECLINED:
         raise OwnerDeclined(address)
     reading = await read_phone(run, connection, address)
-    record = await _visit(run, connection, address, reading, _judged)
+    if which_phone(run.station, reading, address).consent is Consent.DECLINED:
+        raise OwnerDeclined(address)
+    record = await visit(run, connection, address, reading, _judged)
     return await placing.tended(run, connection, record)
-
-
-async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
-    """Put back everything that any ledger remembers for this phone, whatever the policy says.
-
-    Needs neither server nor valid trust (DESIGN.md 4 rule 9), nor consent: it takes back what we did. The phone's
-    own script goes first, or it would disable again at once. Raises as `check_phone` does otherwise.
-    """
-    reading = await read_phone(run, connection, address)
-    if not (reading.has_script and placing.can_be_handled(reading)):
-        return await _visit(run, connection, address, reading, _judged_for_restoring)
-    phone_id = _which_phone(run.station, reading, address).phone_id
-    told = await placing.withdrawn(run, connection, phone_id, reading)
-    reading = await read_phone(run, connection, address)
-    record = await _visit(run, connection, address, reading, _judged_for_restoring)
-    return replace(record, watched=told.watched, watch_mark=told.mark)
 
 
 Judge = Callable[[Run, exchange.Reading, Ledger], Judgement]
 
 
-async def _visit(
+async def visit(
     run: Run, connection: PhoneConnection, address: str, reading: exchange.Reading, decide: Judge
 ) -> CheckRecord:
     """Judge and act; once more, from a new reading, if the phone's script or another station acted in between."""
@@ -82,9 +68,9 @@ async def _visit(
 async def _judge_and_act(
     run: Run, connection: PhoneConnection, address: str, reading: exchange.Reading, decide: Judge
 ) -> CheckRecord:
-    phone = _which_phone(run.station, reading, address)
+    phone = which_phone(run.station, reading, address)
     reading = _under_its_id(reading, phone.phone_id)
-    memories = await _memories(run, phone.phone_id, reading)
+    memories = await memories_of(run, phone.phone_id, reading)
     agreed = memories.agreed(reading.observation)
     settled = ledger_steps.settled(agreed.ledger, reading.observation)
     judgement = decide(run, reading, settled)
@@ -116,7 +102,7 @@ async def _judge_and_act(
     return record
 
 
-async def _memories(run: Run, phone_id: PhoneId, reading: exchange.Reading) -> Memories:
+async def memories_of(run: Run, phone_id: PhoneId, reading: exchange.Reading) -> Memories:
     """Return all that is remembered; the server is asked only where the phone itself remembers nothing.
 
     So the straight path costs no request.
@@ -151,13 +137,21 @@ def _forgotten(judgement: Judgement, reading: exchange.Reading, memories: Memori
     )
 
 
-async def read_phone(run: Run, connection: PhoneConnection, address: str) -> exchange.Reading:
-    """Return what the phone shows, in one exchange; raises `PhoneError` only for a phone this station does not know."""
-    packages = run.bundle.policy.named_packages if run.bundle else ()
+async def read_phone(
+    run: Run, connection: PhoneConnection, address: str, packages: Sequence[PackageName] | None = None
+) -> exchange.Reading:
+    """Return what the phone shows, in one exchange, of `packages` or of all that the policy names.
+
+    Raises `PhoneError` only for a phone this station does not know.
+    """
+    if packages is None:
+        packages = run.bundle.policy.named_packages if run.bundle else ()
     owners = run.bundle.policy.owners if run.bundle else frozenset()
     known = run.station.phone_at(address)
     mark = exchange.new_mark()
-    managed = [app.package for app in run.bundle.policy.managed] if run.bundle else []
+    managed = (
+        [app.package for app in run.bundle.policy.managed if app.package in packages] if run.bundle else []
+    )
     collecting = None
     if run.bundle and run.bundle.policy.on_phone:
         collecting = exchange.Collecting(run.station.watch_mark(known.phone_id) if known else None)
@@ -176,7 +170,8 @@ async def read_phone(run: Run, connection: PhoneConnection, address: str) -> exc
     return replace(reading, observation=spoilt)
 
 
-def _which_phone(station: Station, reading: exchange.Reading, address: str) -> KnownPhone:
+def which_phone(station: Station, reading: exchange.Reading, address: str) -> KnownPhone:
+    """Return the phone that was read; raises `PhoneNotProvisioned` where neither it nor the station tells."""
     if reading.memory.phone_id is not None:
         phone = station.phone(reading.memory.phone_id)
         return phone or KnownPhone(reading.memory.phone_id, address=address, consent=Consent.AGREED)
@@ -194,11 +189,12 @@ def _under_its_id(reading: exchange.Reading, phone_id: PhoneId) -> exchange.Read
 
 def _judged(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
     if run.bundle is None:
-        return _judged_for_restoring(run, reading, ledger)
+        return judged_for_restoring(run, reading, ledger)
     return judge(run.bundle, reading.observation, ledger, run.moment)
 
 
-def _judged_for_restoring(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
+def judged_for_restoring(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
+    """Return the verdict on the phone with nothing to be done but to put back all that `ledger` has open."""
     actions = tuple(
         Action(ActionKind.RESTORE, e.user, e.package, e.prior)
         for e in ledger.open_entries

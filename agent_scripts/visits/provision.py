@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
@@ -93,31 +93,3 @@ async def _leave_mark(connection: PhoneConnection, address: str, phone_id: Phone
     provisioned = exchange.parse_provisioning(mark, answer)
     if provisioned.problem:
         raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
-
-
-def record_refusal(station: Station, client: ServerClient, owner: Owner) -> PhoneId:
-    """Record that an owner declined and return the id under which the mail side finds the phone.
-
-    The phone is not asked anything, not even its serial: the label alone identifies it. A phone that was
-    provisioned under that label before is the same one: its owner withdraws what they agreed to.
-    """
-    if not owner.label:
-        raise ProvisioningFailed(
-            "A declined phone is known by its label alone: add --label with the asset tag."
-        )
-    before = next((phone for phone in station.phones() if phone.label == owner.label), None)
-    identity = before.identity if before else station.phone_identity("", "", "", owner.label)
-    phone_id = client.register_phone(
-        identity=identity,
-        phone_id=station.id_of_identity(identity) or PhoneId.random(),
-        manufacturer="",
-        model=before.model if before else "",
-        label=owner.label,
-        holder=owner.holder,
-        consent=Consent.DECLINED,
-        api_level=0,
-        virtual=False,
-    )
-    known = before or KnownPhone(phone_id, identity=identity, label=owner.label)
-    station.remember(replace(known, phone_id=phone_id, consent=Consent.DECLINED))
-    return phone_id

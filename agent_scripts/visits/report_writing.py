@@ -15,7 +15,7 @@ from agent_scripts.station_files.trusted_time import TrustedMoment
 from policy.document import JUDGEMENT_VERSION
 from policy.ledger import Ledger
 from policy.observation import EnabledState, PackageState
-from policy.report import ActionResult, Report, ReportedAction, ReportedApp, ReportedUser
+from policy.report import ActionResult, Consent, Report, ReportedAction, ReportedApp, ReportedUser
 from policy.verdict import ActionKind, Judgement, ManagedState, ReasonCode, Stage, Verdict
 from policy.watched import Watched
 
@@ -66,7 +66,7 @@ class CheckRecord:
             return ExitCode.NOT_DONE
         if self.contradictions or any(not is_fine(outcome) for outcome in self.outcomes) or self._left_undone:
             return ExitCode.NOT_DONE
-        if self.judgement.verdict is Verdict.UNREADABLE:
+        if self.judgement.verdict is Verdict.UNREADABLE and not self.was_only_restored:
             return ExitCode.UNREADABLE
         if self.memory_problem or (self.watched and self.watched.problem):
             return ExitCode.NOT_DONE
@@ -79,6 +79,11 @@ class CheckRecord:
             reached = self.judgement.enforceable and not (held_back and self._still_runs)
             return ExitCode.VIOLATING if reached else ExitCode.NOT_DONE
         return ExitCode.COMPLIANT
+
+    @property
+    def was_only_restored(self) -> bool:
+        """Whether nothing but restoring was wanted of a phone whose owner declined, and it could be read for that."""
+        return self.phone.consent is Consent.DECLINED and not self.reading.observation.unreadable
 
     @property
     def memory_problem(self) -> str:

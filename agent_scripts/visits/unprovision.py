@@ -7,17 +7,20 @@ from dataclasses import replace
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
-from agent_scripts.visits.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, read_phone, restore_phone
+from agent_scripts.visits.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, read_phone
 from agent_scripts.visits.report_writing import CheckRecord
+from agent_scripts.visits.restore import restore_phone
 from agent_scripts.visits.run import Run
+from policy.report import Consent
 
 
 async def unprovision_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
     """Restore, withdraw the script, remove our folder and read back that it is gone.
 
     The record's `leaving` says why something had to stay: the folder goes only when its ledger has nothing open,
-    for it is the first memory of what is to be put back. The station keeps its own ledger and forgets the address.
-    Raises as `restore_phone` does.
+    for it is the first memory of what is to be put back. The station keeps its own ledger and forgets the address,
+    unless the owner declined: the address is how later checks know that nothing may be asked there. Raises as
+    `restore_phone` does.
     """
     record = await restore_phone(run, connection, address)
     problem = _not_yet(record)
@@ -25,7 +28,7 @@ async def unprovision_phone(run: Run, connection: PhoneConnection, address: str)
         problem = await _leave(run, connection, address)
     if not problem:
         known = run.station.phone(record.phone.phone_id)
-        if known is not None:
+        if known is not None and known.consent is Consent.AGREED:
             run.station.forget_address(known)
     return replace(record, leaving=problem)
 
@@ -45,13 +48,13 @@ def _not_yet(record: CheckRecord) -> str:
 
 async def _leave(run: Run, connection: PhoneConnection, address: str) -> str:
     try:
-        reading = await read_phone(run, connection, address)
+        reading = await read_phone(run, connection, address, packages=())
         memory = reading.memory
         if memory.problem:
             return memory.problem
         if memory.ledger is not None and memory.ledger.open_entries:
             apps = ", ".join(f"{e.package} in user {e.user}" for e in memory.ledger.open_entries)
-            return f"not everything is put back yet ({apps}); restore it first"
+            return f"not everything is put back yet ({apps})"
         mark = exchange.new_mark()
         command = exchange.leave_command(mark, memory.ledger_sha256)
         answer = await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES)

@@ -1,0 +1,97 @@
+"""An owner's refusal: recorded for the mail side; a phone that was provisioned before is put back and left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.errors import ServerError, WrongUse
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.station_files.station import KnownPhone, Station
+from agent_scripts.visits.provision import Owner
+from agent_scripts.visits.unprovision import unprovision_phone
+from agent_scripts.visits.visiting import Visitor, say, visit_phones
+from policy.names import PhoneId
+from policy.report import Consent
+
+
+def take_refusal(visitor: Visitor, client: ServerClient, addresses: Sequence[str], owner: Owner) -> ExitCode:
+    """Record that an owner declined, and undo what was done to the phone while its owner agreed.
+
+    A phone that this station never provisioned is not asked anything, not even its serial. One whose owner agreed
+    before is put back and left without a trace if it is in reach, and only the apps that a ledger names are read
+    for that. The refusal is recorded here first, so it stands however the rest ends. Raises `WrongUse` where the
+    phone or its holder is not named, and `ServerError` when the server could not be told.
+    """
+    station = visitor.station
+    address = _the_one(addresses)
+    before = station.phone_at(address) or _labelled(station, owner.label)
+    if before is None and not owner.label:
+        raise WrongUse("A declined phone is known by its label alone: add --label with the asset tag.")
+    if not owner.holder:
+        raise WrongUse("The mail side must know whom it is about: add --holder.")
+    withdrawn = before is not None and before.consent is Consent.AGREED
+    if before is not None:
+        # Said under its old label if no new one is given: the mail side must find the same phone.
+        owner = replace(owner, label=owner.label or before.label)
+        before = replace(before, label=owner.label, consent=Consent.DECLINED)
+        station.remember(before)
+    untold: ServerError | None = None
+    try:
+        phone_id = _record(station, client, owner, before)
+        say(f"Recorded: the owner of {owner.label or address} declined. The mail side sees it as {phone_id}.")
+    except ServerError as error:
+        untold = error
+    code = _leave(visitor, before, address) if withdrawn and before else ExitCode.COMPLIANT
+    if untold:
+        raise untold
+    return code
+
+
+def _the_one(addresses: Sequence[str]) -> str:
+    if len(addresses) > 1:
+        raise WrongUse("Owners decline one by one: name one phone, and its --label.")
+    return str(PhoneAddress.parse(addresses[0])) if addresses else ""
+
+
+def _labelled(station: Station, label: str) -> KnownPhone | None:
+    return next((phone for phone in station.phones() if label and phone.label == label), None)
+
+
+def _record(station: Station, client: ServerClient, owner: Owner, before: KnownPhone | None) -> PhoneId:
+    identity = before.identity if before else station.phone_identity("", "", "", owner.label)
+    phone_id = client.register_phone(
+        identity=identity,
+        phone_id=before.phone_id if before else station.id_of_identity(identity) or PhoneId.random(),
+        manufacturer="",
+        model=before.model if before else "",
+        label=owner.label,
+        holder=owner.holder,
+        consent=Consent.DECLINED,
+        api_level=0,
+        virtual=False,
+    )
+    known = before or KnownPhone(phone_id, identity=identity, label=owner.label)
+    station.remember(replace(known, phone_id=phone_id, consent=Consent.DECLINED))
+    return phone_id
+
+
+def _leave(visitor: Visitor, phone: KnownPhone, address: str) -> ExitCode:
+    """Put the phone back and leave it; where that cannot be finished now, say what is left and what finishes it.
+
+    At an address where this station never met it nothing is asked: another phone may be there.
+    """
+    code = ExitCode.NOT_REACHED
+    if phone.address and address in ("", phone.address):
+        code = visit_phones(visitor, [phone.address], unprovision_phone)
+    if code not in (ExitCode.COMPLIANT, ExitCode.NOT_SENT):
+        ledger = visitor.station.ledger(phone.phone_id)
+        apps = ", ".join(f"{e.package} in user {e.user}" for e in (ledger.open_entries if ledger else ()))
+        say(
+            f"Not finished: Curfew's folder may still be on the phone, and {apps or 'no app we know of'} is to be put"
+            " back. With the phone at the bench,"
+            f" `curfew-agent unprovision {address or phone.address or 'ADDRESS'}` finishes it."
+        )
+    return code

@@ -1,0 +1,67 @@
+"""Restoring by order: everything that any ledger remembers of a phone is put back, whatever the policy says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent_scripts.adb.phone_connection import PhoneConnection
+from agent_scripts.exchange import Reading
+from agent_scripts.visits import placing
+from agent_scripts.visits.check import (
+    Judge,
+    judged_for_restoring,
+    memories_of,
+    read_phone,
+    visit,
+    which_phone,
+)
+from agent_scripts.visits.report_writing import CheckRecord
+from agent_scripts.visits.run import Run
+from policy.ledger import Ledger
+from policy.report import Consent
+from policy.verdict import Judgement, Reason, ReasonCode, Verdict
+from policy.watched import Watched
+
+
+async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
+    """Put back everything that any ledger remembers for this phone, and return the record of it.
+
+    Needs neither server nor valid trust (DESIGN.md 4 rule 9), nor consent: it takes back what we did. Of a phone
+    whose owner declined only the apps that a ledger names are read, and what its script noted is left unsaid.
+    The phone's own script goes first, or it would disable again at once. Raises `PhoneNotProvisioned` and
+    `PhoneError` as `check_phone` does.
+    """
+    reading = await _read(run, connection, address)
+    phone = which_phone(run.station, reading, address)
+    decide: Judge = judged_for_restoring if phone.consent is Consent.AGREED else _not_asked
+    if not (reading.has_script and placing.can_be_handled(reading)):
+        return await visit(run, connection, address, reading, decide)
+    told = await placing.withdrawn(run, connection, phone.phone_id, reading)
+    reading = await _read(run, connection, address)
+    record = await visit(run, connection, address, reading, decide)
+    if phone.consent is Consent.DECLINED:
+        told = replace(told, watched=Watched(told.watched.script, problem=told.watched.problem))
+    return replace(record, watched=told.watched, watch_mark=told.mark)
+
+
+async def _read(run: Run, connection: PhoneConnection, address: str) -> Reading:
+    """Return a reading of all that may be asked; of a phone nobody knows here, who it is comes first."""
+    known = run.station.phone_at(address)
+    if known is not None and known.consent is Consent.AGREED:
+        return await read_phone(run, connection, address)
+    reading = await read_phone(run, connection, address, packages=())
+    phone = which_phone(run.station, reading, address)
+    if phone.consent is Consent.AGREED:
+        return await read_phone(run, connection, address)
+    memories = await memories_of(run, phone.phone_id, reading)
+    named = {entry.package for memory in memories.all() if memory for entry in memory.entries}
+    return await read_phone(run, connection, address, packages=sorted(named)) if named else reading
+
+
+def _not_asked(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
+    """Return what is to be put back, and no verdict: nothing was asked about the banned apps."""
+    judgement = judged_for_restoring(run, reading, ledger)
+    reason = Reason(
+        ReasonCode.PHONE_UNREADABLE, "the owner declined, so nothing was asked about the banned apps"
+    )
+    return Judgement(judgement.stage, Verdict.UNREADABLE, False, (reason,), actions=judgement.actions)
