@@ -1,4 +1,4 @@
-"""What needs a person: reports that contradict stored ones, kept whole as evidence."""
+"""What needs a person: reports that contradict stored ones, kept whole as evidence, until somebody settles them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, LargeBinary, String, func, select, text
+from sqlalchemy import ColumnElement, Index, LargeBinary, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.database import Base, UtcTime
+from server.errors import NotThere
 
 
 class AlarmKind(StrEnum):
@@ -51,8 +52,20 @@ class _AlarmTable(Base):
 
 
 @dataclass(frozen=True)
+class Settlement:
+    """Who looked into an alarm, when, and what they found."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
 class Alarm:
-    """Something that needs a person: a report id or a counter was used twice with different content."""
+    """Something that needs a person: a report id or a counter was used twice with different content.
+
+    ``number`` is 0 before it is stored, ``settled`` None while nobody has looked into it.
+    """
 
     kind: AlarmKind
     station_id: str
@@ -60,13 +73,20 @@ class Alarm:
     report_id: str
     raised_at: datetime
     detail: str
+    number: int = 0
+    settled: Settlement | None = None
 
 
 def raise_alarm(session: Session, alarm: Alarm, payload_sha256: str, envelope: bytes) -> bool:
-    """Keep `envelope` and the alarm about it; False if the same one was raised before."""
+    """Keep `envelope` and the alarm about it; False if the same one is open already.
+
+    After it was settled, the same content coming in again is a new occurrence and a new alarm.
+    """
     known = session.scalar(
         select(_AlarmTable.id).where(
-            _AlarmTable.report_id == alarm.report_id, _AlarmTable.payload_sha256 == payload_sha256
+            _AlarmTable.report_id == alarm.report_id,
+            _AlarmTable.payload_sha256 == payload_sha256,
+            _OPEN,
         )
     )
     if known is not None:
@@ -87,18 +107,68 @@ def raise_alarm(session: Session, alarm: Alarm, payload_sha256: str, envelope: b
     return True
 
 
-def newest_alarms(session: Session, phone_id: str | None = None, limit: int = 50) -> Sequence[Alarm]:
-    """Return the newest alarms, of one phone or of all."""
-    query = select(_AlarmTable).order_by(_AlarmTable.id.desc()).limit(limit)
-    if phone_id is not None:
-        query = query.where(_AlarmTable.phone_id == phone_id)
-    return [
-        Alarm(AlarmKind(row.kind), row.station_id, row.phone_id, row.report_id, row.raised_at, row.detail)
-        for row in session.scalars(query)
-    ]
+def settle_alarm(session: Session, number: int, settlement: Settlement) -> Alarm | None:
+    """Settle an alarm and return it as it is now, or None if it was settled before; then nothing has changed.
+
+    Raises `NotThere` for an unknown number. The caller writes the audit row in the same transaction.
+    """
+    stored = session.get(_AlarmTable, number, with_for_update=True)
+    if stored is None:
+        raise NotThere("alarm_unknown", f"There is no alarm {number}.", "Choose one from the list of alarms.")
+    if stored.settled_at is not None:
+        return None
+    stored.settled_at, stored.settled_by = settlement.at, settlement.by
+    stored.settled_reason = settlement.reason
+    session.flush()
+    return _as_alarm(stored)
+
+
+def open_alarms(session: Session, phone_id: str | None = None, limit: int = 50) -> Sequence[Alarm]:
+    """Return the newest alarms that wait for a person, of one phone or of all."""
+    return _newest(session, _OPEN, phone_id, limit)
+
+
+def settled_alarms(session: Session, phone_id: str | None = None, limit: int = 50) -> Sequence[Alarm]:
+    """Return the newest alarms that a person has settled, of one phone or of all."""
+    return _newest(session, ~_OPEN, phone_id, limit)
+
+
+def open_counts(session: Session) -> Mapping[AlarmKind, int]:
+    """Return how many alarms of each kind wait for a person."""
+    query = select(_AlarmTable.kind, func.count()).where(_OPEN).group_by(_AlarmTable.kind)
+    counted = dict(session.execute(query).all())
+    return {kind: counted.get(kind.value, 0) for kind in AlarmKind}
 
 
 def counts_by_station(session: Session) -> Mapping[str, int]:
-    """Return how many alarms each station caused."""
-    query = select(_AlarmTable.station_id, func.count()).group_by(_AlarmTable.station_id)
+    """Return how many open alarms each station caused."""
+    query = select(_AlarmTable.station_id, func.count()).where(_OPEN).group_by(_AlarmTable.station_id)
     return dict(session.execute(query).all())
+
+
+_OPEN = _AlarmTable.settled_at.is_(None)
+
+
+def _newest(
+    session: Session, which: ColumnElement[bool], phone_id: str | None, limit: int
+) -> Sequence[Alarm]:
+    query = select(_AlarmTable).where(which).order_by(_AlarmTable.id.desc()).limit(limit)
+    if phone_id is not None:
+        query = query.where(_AlarmTable.phone_id == phone_id)
+    return [_as_alarm(row) for row in session.scalars(query)]
+
+
+def _as_alarm(row: _AlarmTable) -> Alarm:
+    settled = None
+    if row.settled_at is not None:
+        settled = Settlement(row.settled_by or "", row.settled_at, row.settled_reason or "")
+    return Alarm(
+        kind=AlarmKind(row.kind),
+        station_id=row.station_id,
+        phone_id=row.phone_id,
+        report_id=row.report_id,
+        raised_at=row.raised_at,
+        detail=row.detail,
+        number=row.id,
+        settled=settled,
+    )

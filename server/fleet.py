@@ -14,7 +14,7 @@ from policy.probe import Reach
 from policy.report import Consent, Report
 from policy.verdict import Verdict
 from server import kept_reports, phone_states, phones, stations
-from server.alarms import Alarm, newest_alarms
+from server.alarms import Alarm, open_alarms, settled_alarms
 from server.bundles import situation
 from server.phones import KeptProbe, Phone, PhoneNames
 from server.standing import FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
@@ -88,6 +88,7 @@ class PhonePage:
     ledger: Ledger | None
     history: tuple[ReportLine, ...]
     alarms: tuple[Alarm, ...]
+    settled: tuple[Alarm, ...]
     probe: KeptProbe | None
     watch: WatchStory | None
 
@@ -156,15 +157,11 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         report=kept_reports.stored_report(session, row.latest.report_id) if row.latest else None,
         ledger=kept_reports.newest_ledger(session, phone_id),
         history=tuple(_line(check, names) for check in kept_reports.history(session, phone_id)),
-        alarms=tuple(newest_alarms(session, phone_id)),
+        alarms=tuple(open_alarms(session, phone_id)),
+        settled=tuple(settled_alarms(session, phone_id)),
         probe=phones.kept_probe(session, phone_id),
         watch=watch_story(kept_reports.watched_reports(session, phone_id)),
     )
-
-
-def alarms(session: Session, limit: int = 50) -> Sequence[Alarm]:
-    """Return the newest alarms of all stations."""
-    return newest_alarms(session, limit=limit)
 
 
 def _matches(phone: PhoneNames, wanted: str) -> bool:

@@ -45,6 +45,7 @@ class Right(Enum):
     SEE_HOLDERS = "see who holds a phone"
     ENROL_STATIONS = "make enrolment codes"
     REVOKE_STATIONS = "revoke stations"
+    SETTLE_ALARMS = "settle alarms"
     READ_AUDIT = "read the audit chain"
 
 
@@ -52,9 +53,17 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.AUTHOR: frozenset({Right.LOOK}),
     # A lost station must be stopped by whoever is at hand: the technician, or who answers for the policy.
     Role.APPROVER: frozenset({Right.LOOK, Right.REVOKE_STATIONS}),
-    Role.TECHNICIAN: frozenset({Right.LOOK, Right.SEE_HOLDERS, Right.ENROL_STATIONS, Right.REVOKE_STATIONS}),
-    # Auditors look everywhere and change nothing.
-    Role.AUDITOR: frozenset({Right.LOOK, Right.SEE_HOLDERS, Right.READ_AUDIT}),
+    Role.TECHNICIAN: frozenset(
+        {
+            Right.LOOK,
+            Right.SEE_HOLDERS,
+            Right.ENROL_STATIONS,
+            Right.REVOKE_STATIONS,
+            Right.SETTLE_ALARMS,
+        }
+    ),
+    # Auditors look everywhere and change nothing but what became of an alarm.
+    Role.AUDITOR: frozenset({Right.LOOK, Right.SEE_HOLDERS, Right.READ_AUDIT, Right.SETTLE_ALARMS}),
 }
 
 

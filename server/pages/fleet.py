@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from flask import render_template, request, url_for
 
+from server.alarms import open_alarms
 from server.context import context
-from server.fleet import alarms, look_at_fleet
+from server.fleet import look_at_fleet
 from server.pages.access import needs
 from server.pages.blueprint import pages
 from server.pages.moment import now
@@ -58,7 +59,7 @@ def fleet() -> str:
             limit=ROWS_PER_PAGE,
             offset=(selection.page - 1) * ROWS_PER_PAGE,
         )
-        raised = alarms(session, limit=_ALARMS_SHOWN)
+        raised = open_alarms(session, limit=_ALARMS_SHOWN + 1)
         refusing = len(open_refusals(session))
     first = (selection.page - 1) * ROWS_PER_PAGE + 1
     return render_template(
@@ -74,7 +75,8 @@ def fleet() -> str:
         first=first,
         last=first + len(view.rows) - 1,
         last_page=-(-view.matching // ROWS_PER_PAGE),
-        alarms=raised,
+        alarms=raised[:_ALARMS_SHOWN],
+        more_alarms=len(raised) > _ALARMS_SHOWN,
         refusing=refusing,
     )
 

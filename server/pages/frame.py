@@ -20,6 +20,7 @@ _TABS = (
     ("pages.fleet", "Fleet", Right.LOOK),
     ("pages.bundles", "Bundles", Right.LOOK),
     ("pages.stations", "Stations", Right.LOOK),
+    ("pages.alarms", "Alarms", Right.LOOK),
     ("pages.audit", "Audit", Right.READ_AUDIT),
 )
 

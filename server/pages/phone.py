@@ -48,6 +48,7 @@ def phone(phone_id: str) -> str:
         ledger=found.ledger,
         history=found.history,
         alarms=found.alarms,
+        settled=found.settled,
         probe=found.probe,
         watch=found.watch,
         kinds={user.user: user.kind for user in found.report.users} if found.report else {},

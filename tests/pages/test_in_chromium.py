@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from policy.names import PhoneId
 from policy.report import Consent
+from server.alarms import Settlement, settle_alarm
 from server.people import Role
-from tests.pages.office import COMPLIANT, PASSWORD, UNREADABLE, Office, served
+from server.refusals import Refusal, keep_refusal
+from tests.pages.office import COMPLIANT, PASSWORD, UNREADABLE, Office, now, served
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
@@ -79,7 +81,13 @@ def visit(office: Office, tmp_path: Path) -> Iterator[Visit]:
     office.publish()
     office.station("Bench 2, building A", tmp_path / "station.pem")
     violating, unreadable = office.phone(), office.phone("Galaxy S23", label="spare of the front desk")
-    office.report(violating)
+    again = office.report(violating)
+    office.send_reports([replace(again, phone_skew_s=77), replace(again, report_id="another")])
+    with office.database.writing() as session:
+        settle_alarm(session, 1, Settlement("desk-1", now(), "a copy of the folder"))
+    told = Refusal(2, "rule_unknown", f"found rules.{'long' * 12}", "0.0.9", 1, 1, now())
+    with office.database.writing() as session:
+        keep_refusal(session, office.station_id, told, now())
     office.report(unreadable, **UNREADABLE)
     office.report(office.phone("Fairphone 5"), **COMPLIANT)
     office.phone("Pixel 7", consent=Consent.DECLINED)
@@ -147,6 +155,19 @@ def test_a_code_is_made_and_shown_and_a_station_revoked(chromium: Browser, visit
         expect(page.get_by_text("Bench 2, building A is revoked")).to_be_visible()
 
 
+def test_an_alarm_is_settled_without_scripts(chromium: Browser, visit: Visit) -> None:
+    with opened(chromium, java_script_enabled=False) as page:
+        visit.sign_in(page)
+        page.get_by_role("link", name="Alarms", exact=True).click()
+        page.get_by_label("What was found").fill("two computers had one folder; the older is revoked")
+        page.get_by_role("button", name="Settled").click()
+        expect(page.get_by_text("The alarm is settled.")).to_be_visible()
+
+        expect(page.get_by_text("two computers had one folder")).to_be_hidden()
+        page.get_by_text("Settled alarms").click()
+        expect(page.get_by_text("two computers had one folder")).to_be_visible()
+
+
 def test_filters_work_by_link_and_by_form(chromium: Browser, visit: Visit) -> None:
     with opened(chromium, java_script_enabled=False) as page:
         visit.sign_in(page)
@@ -188,6 +209,7 @@ def addresses(visit: Visit) -> dict[str, str]:
         "phone-unreadable": f"/phones/{visit.unreadable}",
         "bundles": "/bundles",
         "stations": "/stations",
+        "alarms": "/alarms",
         "account": "/account",
         "audit": "/audit?verify=yes",
         "not-there": "/phones/nonsense",

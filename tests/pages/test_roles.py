@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from server.pages.access import unguarded_views
@@ -12,17 +14,21 @@ HERE = "https://localhost"
 GET, POST = "GET", "POST"
 
 ADDRESSES = {
-    Right.LOOK: [(GET, "/"), (GET, "/phones/PHONE"), (GET, "/bundles"), (GET, "/stations")],
+    Right.LOOK: [(GET, "/"), (GET, "/phones/PHONE"), (GET, "/bundles"), (GET, "/stations"), (GET, "/alarms")],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
+    Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Seeing holders is a right within a page: test_phone_page.py holds it.
     Right.SEE_HOLDERS: [],
 }
-FIELDS = {"made_for": "bench 3", "hours": "24"}
+FIELDS = {"made_for": "bench 3", "hours": "24", "reason": "looked into"}
 
 
 def request(office: Office, client: object, method: str, address: str) -> int:
+    if address.startswith("/alarms/"):
+        raised = office.report(office.phone())
+        office.send_reports([replace(raised, phone_skew_s=77)])
     address = address.replace("STATION", office.station_id).replace("PHONE", office.phone())
     if method == POST:
         return int(office.send(client, address, FIELDS, form_on="/account").status_code)  # type: ignore[arg-type]
@@ -100,7 +106,8 @@ def test_no_page_is_open_to_strangers(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["/", "/phones/x", "/bundles", "/stations", "/stations/x/revoke", "/account", "/audit"]
+    "address",
+    ["/", "/phones/x", "/bundles", "/stations", "/stations/x/revoke", "/alarms", "/account", "/audit"],
 )
 def test_a_stranger_is_asked_to_sign_in(office: Office, address: str) -> None:
     answer = office.app.test_client().get(address, base_url=HERE)

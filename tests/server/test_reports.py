@@ -14,7 +14,7 @@ from certs.envelope import sign_envelope
 from policy.names import PhoneId
 from policy.schemas import dump_report
 from server import kept_reports
-from server.alarms import AlarmKind, newest_alarms
+from server.alarms import AlarmKind, open_alarms
 from server.reports import ReportStatus
 from server.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench
@@ -281,4 +281,4 @@ def _stored(authority: Authority, bench: Bench) -> int:
 
 def _alarms(authority: Authority) -> list[AlarmKind]:
     with authority.database.reading() as session:
-        return [alarm.kind for alarm in newest_alarms(session)]
+        return [alarm.kind for alarm in open_alarms(session)]

@@ -1,0 +1,67 @@
+"""Alarms: those that wait for a person first, each with a form to say what it was; settled ones folded away."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from server import audit
+from server.alarms import Settlement, open_alarms, settle_alarm, settled_alarms
+from server.context import context
+from server.errors import Malformed
+from server.pages.access import needs, person
+from server.pages.blueprint import pages
+from server.pages.moment import now
+from server.people import Right
+from server.stations import station_names
+from server.texts import storable
+
+REASON_MAX_LENGTH = 300
+_SHOWN = 100
+
+
+@pages.get("/alarms")
+@needs(Right.LOOK)
+def alarms() -> str:
+    """Show open alarms, and the settled ones below them."""
+    with context().database.reading() as session:
+        waiting, settled = open_alarms(session, limit=_SHOWN + 1), settled_alarms(session, limit=_SHOWN)
+        names = station_names(session)
+    return render_template(
+        "alarms.html",
+        tab="pages.alarms",
+        waiting=waiting[:_SHOWN],
+        more=len(waiting) > _SHOWN,
+        settled=settled,
+        names=names,
+        may_settle=person().may(Right.SETTLE_ALARMS),
+        reason_max_length=REASON_MAX_LENGTH,
+    )
+
+
+@pages.post("/alarms/<int(max=2147483647):number>/settle")
+@needs(Right.SETTLE_ALARMS)
+def settle(number: int) -> Response:
+    """Write down that somebody looked into an alarm, and what they found."""
+    settlement = Settlement(person().name, now(), _reason())
+    with context().database.writing() as session:
+        alarm = settle_alarm(session, number, settlement)
+        if alarm is not None:
+            detail = {"kind": alarm.kind.value, "report": alarm.report_id, "reason": settlement.reason}
+            audit.record(session, settlement.by, "alarm settled", f"alarm {number}", detail, settlement.at)
+    if alarm is None:
+        flash("Somebody settled this alarm before. Nothing was changed.", "")
+    else:
+        flash("The alarm is settled. Should it happen again, a new one is raised.", "good")
+    return redirect(url_for("pages.alarms"))
+
+
+def _reason() -> str:
+    reason = request.form.get("reason", "").strip()
+    if not reason or not storable(reason, REASON_MAX_LENGTH):
+        raise Malformed(
+            "reason_malformed",
+            f"Say what was found, in 1 to {REASON_MAX_LENGTH} characters on one line. Nothing was changed.",
+            "Go back and fill in the field.",
+        )
+    return reason
