@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agent_scripts.dialect.answers import CutAnswer
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.dialect.refusals import Refusal, classify
-from agent_scripts.exchange.composing import composed, quoted
+from agent_scripts.exchange.composing import ACTING, composed, quoted
 from agent_scripts.exchange.frame import Frame, read_frame
 from agent_scripts.exchange.memory import read_memory
 from agent_scripts.exchange.phone_ledger import ledger_text
@@ -73,7 +73,7 @@ def act_command(
     steps = "\n".join(("steps() {", "    :", *(_step(n, a, message) for n, a in enumerate(actions)), "}"))
     new_sum = hashlib.sha256(text.encode()).hexdigest()
     last = f"framed act act '{ledger_sha256}' {new_sum} {quoted(text)} steps"
-    return composed(mark, ("folder", "act"), (f"api={int(api_level)}", steps), last)
+    return composed(mark, ACTING, (f"api={int(api_level)}", steps), last)
 
 
 def _step(number: int, action: Action, message: Message | None) -> str:

@@ -12,6 +12,12 @@ from agent_scripts.exchange.frame import checked_mark
 FOLDER = "/data/local/tmp/curfew"
 """Our folder on the phone (COMMANDS.md 13.3)."""
 
+READING = ("folder", "users", "owners", "package", "read")
+"""The parts of a reading exchange; what the answers mean is read by the station's own dialect."""
+
+ACTING = ("folder", "values", "package", "digest", "act")
+"""The parts of an acting exchange, and of the script that stays: both ask and read a package by these."""
+
 
 def composed(mark: str, parts: Iterable[str], values: Iterable[str], last: str) -> str:
     """Return the text for one exchange: settings, the functions of `parts`, and the one call `last`.

@@ -11,7 +11,7 @@ from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import Owners, read_owners
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.dialect.users import read_users
-from agent_scripts.exchange.composing import composed
+from agent_scripts.exchange.composing import READING, composed
 from agent_scripts.exchange.frame import Frame, read_frame
 from agent_scripts.exchange.memory import PhoneMemory, read_memory
 from agent_scripts.exchange.phone_script import PhoneScript, call_to_collect, parse_script
@@ -68,9 +68,9 @@ def read_command(
     with_times = " ".join(sorted({PackageName(package) for package in dated}))
     values = (f"owners='{listed}'", f"dated='{with_times}'")
     if collecting is None:
-        return composed(mark, ("folder", "read"), values, " ".join(("framed read read_phone", *names)))
+        return composed(mark, READING, values, " ".join(("framed read read_phone", *names)))
     call = call_to_collect(collecting.mark, names)
-    return composed(mark, ("folder", "read", "place"), values, f"framed read {call}")
+    return composed(mark, (*READING, "place"), values, f"framed read {call}")
 
 
 def parse_reading(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_scripts.exchange.composing import functions
+from agent_scripts.exchange.composing import ACTING, functions
 
 SCRIPT_NAME = "curfew.sh"
 # The filters are made with the mark, so it comes first: what other apps print into a dump cannot forge it.
@@ -12,7 +12,10 @@ _HEAD = (
     "mark=$(head -n 4 /dev/urandom | sha256sum)",
     "mark=${mark%% *}",
 )
-PARTS = ("frame", "cut", "folder", "read", "act", "facts", "plan", "judge", "spool", "watch")
+PARTS = (
+    *("frame", "cut", *ACTING, "facts", "plan", "plan_in_force", "judge", "judge_actions"),
+    *("ledger", "clock", "spool", "check", "watch", "commands"),
+)
 
 
 def watch_script() -> bytes:

@@ -1,50 +1,19 @@
 # shellcheck shell=dash disable=SC2154,SC2034 # what a function expects, and who reads what it sets, is in other files
-# What a phone shows of named packages, as words for the judge. Reads only package dumps, where no name of a
-# person can stand: the shell's own app is in every user, so its dump tells the user numbers.
+# What the phone shows now of the packages in its plan, as words for the judge. Reads only package dumps, where no
+# name of a person can stand: the shell's own app is in every user, so its dump tells the user numbers.
 #
 #   f_problem   why nothing can be relied on, or empty
-#   f_users     " 0 10 ", the users there are now
-#   f_readings  " PACKAGE=KIND ": user, system (it came with the phone), unknown (to the phone) or unreadable
-#   f_states    " PACKAGE/USER/INSTALLED,HIDDEN,ARCHIVED,ENABLED,CALLER,AGO ", AGO in seconds or -
-#
-# The rules are those of agent_scripts/dialect/packages.py; whatever is doubled, missing or of an unknown form makes
-# the package unreadable.
-
-# is_number TEXT: a number of up to nine digits without leading zeros, which 32 bits can hold.
-is_number() {
-    case $1 in
-        0) ;;
-        '' | *[!0-9]* | 0* | ??????????*) return 1 ;;
-    esac
-}
-
-# seconds_of YYYY-MM-DDTHH:MM:SS...: sets $seconds to the seconds since 1970 of that moment, empty if there is none.
-seconds_of() {
-    seconds=''
-    case $1 in
-        [12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*) ;;
-        *) return ;;
-    esac
-    t_year=${1%%-*} t_rest=${1#*-}
-    t_month=${t_rest%%-*} t_rest=${t_rest#*-}
-    t_day=${t_rest%%T*} t_rest=${t_rest#*T}
-    t_hour=${t_rest%%:*} t_rest=${t_rest#*:}
-    t_minute=${t_rest%%:*} t_rest=${t_rest#*:}
-    t_second=${t_rest%"${t_rest#??}"}
-    # Years begin in March here, so that the leap day is the last.
-    t_month=$(((${t_month#0} + 9) % 12)) t_year=$((t_year - t_month / 10))
-    t_days=$((365 * t_year + t_year / 4 - t_year / 100 + t_year / 400 + (153 * t_month + 2) / 5 + ${t_day#0} - 719469))
-    seconds=$((t_days * 86400 + ${t_hour#0} * 3600 + ${t_minute#0} * 60 + ${t_second#0}))
-}
+#   f_users     " 0 10 ", the users there are now; empty with a f_problem
+#   f_words     " WORD ... ", what digest made of the dumps
+#   f_clock     the phone's own clock in its own zone, in which dumps print times
 
 # read_facts: asks for users and for every package of the plan.
 read_facts() {
-    f_problem='' f_users='' f_readings=' ' f_states=' '
+    f_problem='' f_users='' f_words=' '
     seconds_of "$(date +%Y-%m-%dT%H:%M:%S)"
     f_clock=$seconds dated=''
     facts_about com.android.shell
     facts_users
-    f_readings=' ' f_states=' '
     for fact_app in $p_managed; do dated="$dated ${fact_app%%:*}"; done
     for fact_package in $p_banned $dated; do
         [ -n "$f_problem" ] || facts_about "$fact_package"
@@ -53,202 +22,23 @@ read_facts() {
 
 # facts_about PACKAGE: adds what its dump says.
 facts_about() {
-    fact_words=$(read_package "$1" | digest "$1")
-    for fact_word in $fact_words; do
-        case $fact_word in
-            */*) f_states="$f_states$fact_word " ;;
-            *) f_readings="$f_readings$fact_word " ;;
-        esac
-    done
+    f_words="$f_words$(read_package "package:$1" "$1" | digest "package:$1" "$1") "
 }
 
 # facts_users: the users of the shell's own app are the users of the phone.
 facts_users() {
-    for fact_word in $f_states; do
-        fact_word=${fact_word#*/}
-        f_users="$f_users ${fact_word%%/*}"
+    for fact_word in $f_words; do
+        case $fact_word in
+            */*)
+                fact_word=${fact_word#*/}
+                f_users="$f_users ${fact_word%%/*}"
+                ;;
+        esac
     done
     f_users="$f_users "
-    case $f_readings in
-        ' com.android.shell=user ' | ' com.android.shell=system ') ;;
-        *) f_problem="users" ;;
+    behind com.android.shell= "$f_words"
+    case $found in
+        user | system) ;;
+        *) f_problem="users" f_users='' ;;
     esac
-}
-
-# digest PACKAGE: makes words of a section that read_package prints. With $f_users, a dump has to name each of them.
-digest() {
-    d_bad='' d_open='' d_exit='' d_unknown='' d_block='' d_in='' d_copy='' d_copy_users='' d_message='' d_flags=''
-    d_below=''
-    d_seen=' ' d_off='' d_time='' d_words='' u_number=''
-    while read -r word rest; do
-        case $word in
-            "$mark")
-                case $rest in
-                    "open package:$1") d_open=${d_open:-1} ;;
-                    "exit package:$1 0") d_exit=$d_open ;;
-                    *) d_bad=1 ;;
-                esac
-                ;;
-            unknown) d_bad=${d_unknown:+1}$d_bad d_unknown=1 ;;
-            package)
-                digest_user_ends "$1"
-                d_bad=${d_block:+1}$d_bad d_block=1 d_in=1
-                ;;
-            other-package)
-                digest_user_ends "$1"
-                d_in=''
-                ;;
-            hidden) d_bad=${d_below:+1}$d_bad d_below=1 ;;
-            hidden-flags) d_bad=1 ;;
-            folder) [ -z "$d_block" ] || [ -n "$d_in" ] || d_bad=1 ;;
-            hidden-package) d_copy=1 ;;
-            hidden-user) d_copy_users=1 ;;
-            message) d_message=1 ;;
-            flags | pkgFlags) digest_flags "$word" "$rest" ;;
-            user)
-                [ -n "$d_block" ] || d_bad=1
-                digest_user_ends "$1"
-                [ -z "$d_in" ] || digest_user "$rest"
-                ;;
-            continued) [ -z "$d_in$u_number" ] || digest_continued "$rest" ;;
-            archived) u_archived=true ;;
-            caller)
-                if [ -n "$u_number" ]; then
-                    case $u_caller/$rest in
-                        none/shell | none/other) u_caller=$rest ;;
-                        *) d_bad=1 ;;
-                    esac
-                fi
-                ;;
-            installed) digest_time "$rest" ;;
-            *) d_bad=1 ;;
-        esac
-    done
-    digest_user_ends "$1"
-    digest_answer "$1"
-}
-
-# digest_flags WORD user|system: before the first user nobody else's text can stand.
-digest_flags() {
-    if [ -n "$d_in" ] && [ "$d_seen" = ' ' ]; then
-        case $d_flags in
-            *" $1="*) d_bad=1 ;;
-        esac
-        d_flags="$d_flags $1=$2"
-    fi
-}
-
-# digest_user "NUMBER KEY:VALUE...": the line of one user.
-digest_user() {
-    u_number=${1%% *} u_installed=- u_hidden=- u_suspended=- u_enabled=- u_open='' u_archived=false u_caller=none
-    u_time=$d_time u_keys=' '
-    is_number "$u_number" || d_bad=1
-    case $d_seen in
-        *" $u_number "*) d_bad=1 ;;
-    esac
-    d_seen="$d_seen$u_number "
-    for u_word in ${1#"$u_number"}; do
-        u_key=${u_word%%:*} u_value=${u_word#*:}
-        case $u_keys in
-            *" $u_key "*) d_bad=1 ;;
-        esac
-        u_keys="$u_keys$u_key "
-        case $u_word in
-            installed:*) u_installed=$u_value ;;
-            hidden:*) u_hidden=$u_value ;;
-            suspended:*) u_suspended=$u_value ;;
-            enabled:*) u_enabled=$u_value ;;
-            message:*) d_message=1 ;;
-            open:*) d_message=1 u_open=1 ;;
-            *) d_bad=1 ;;
-        esac
-    done
-}
-
-# digest_continued ENABLED: the state of a user whose line was broken by somebody's message.
-digest_continued() {
-    case $u_open/$u_enabled in
-        1/-) u_open='' u_enabled=$1 ;;
-        *) d_bad=1 ;;
-    esac
-}
-
-# digest_time TIME: the latest time of installing or updating, of the package or of the last user.
-digest_time() {
-    seconds_of "$1"
-    if [ -n "$d_in" ] && [ -n "$seconds" ]; then
-        if [ -n "$u_number" ]; then
-            [ "${u_time:-0}" -ge "$seconds" ] || u_time=$seconds
-        else
-            [ "${d_time:-0}" -ge "$seconds" ] || d_time=$seconds
-        fi
-    fi
-}
-
-# digest_user_ends PACKAGE: the word of the user whose lines are over, if there was one.
-digest_user_ends() {
-    if [ -n "$u_number" ]; then
-        [ -z "$u_open" ] || d_bad=1
-        case $u_installed/$u_hidden/$u_suspended/$u_enabled in
-            false/*/-) u_hidden=false u_enabled=0 ;;
-            true/true/true/[0-4] | true/true/false/[0-4] | true/false/true/[0-4] | true/false/false/[0-4]) ;;
-            false/true/true/[0-4] | false/true/false/[0-4] | false/false/true/[0-4] | false/false/false/[0-4]) ;;
-            *) d_bad=1 ;;
-        esac
-        u_ago=-
-        case $u_installed/$u_archived/$u_enabled in
-            true/true/*) d_bad=1 ;;
-            true/*/[234]) d_off=1 ;;
-        esac
-        case $u_installed/$u_time/$f_clock in
-            false/* | */) ;;
-            true/?*/?*) u_ago=$((f_clock - u_time)) ;;
-        esac
-        [ "$u_caller" != none ] || u_caller=other
-        d_words="$d_words $1/$u_number/$u_installed,$u_hidden,$u_archived,$u_enabled,$u_caller,$u_ago"
-    fi
-    u_number=''
-}
-
-# digest_answer PACKAGE: prints the words, or that the package is unreadable.
-digest_answer() {
-    d_kind=user
-    case $d_copy/$d_flags in
-        1/*=user*) d_bad=1 ;;
-        *=user*=system* | *=system*=user*) d_bad=1 ;;
-        1/* | *=system*) d_kind=system ;;
-        /) [ -z "$d_off" ] || d_bad=1 ;;
-    esac
-    case $d_message$d_copy_users in
-        11) d_bad=1 ;;
-    esac
-    [ -n "$d_exit" ] || d_bad=1
-    if [ -n "$d_unknown" ]; then
-        [ -z "$d_block" ] && [ "$d_seen" = ' ' ] || d_bad=1
-        d_kind=unknown d_words=''
-    else
-        [ -n "$d_block" ] || d_bad=1
-        digest_users_agree || d_bad=1
-    fi
-    if [ -n "$d_bad" ]; then
-        d_kind=unreadable d_words=''
-    fi
-    printf '%s\n' "$1=$d_kind$d_words"
-}
-
-# digest_users_agree: whether the dump names every user of the phone, and no other.
-digest_users_agree() {
-    [ -n "$f_users" ] || return 0
-    for d_user in $f_users; do
-        case $d_seen in
-            *" $d_user "*) ;;
-            *) return 1 ;;
-        esac
-    done
-    for d_user in $d_seen; do
-        case $f_users in
-            *" $d_user "*) ;;
-            *) return 1 ;;
-        esac
-    done
 }

@@ -69,31 +69,29 @@ keep() {
 # to_disk PATH: waits until a file or folder is stored; Android 8 and 9 lack fsync and store everything.
 to_disk() { fsync "$1" 2>/dev/null || sync; }
 
+# locked DESCRIPTOR SECONDS: whether the lock on that open file could be had within the time. mksh closes descriptors
+# of its own for what it starts, so they are opened around a subshell: ( locked 9 20 ... ) 9>FILE.
+locked() {
+    lock_left=$2
+    until flock -n "$1"; do
+        lock_left=$((lock_left - 1))
+        [ "$lock_left" -gt 0 ] || return 1
+        sleep 1
+    done
+}
+
 # wait_for_lock: waits up to 20 s until nobody is acting on the phone; reading may go on then in any case.
 wait_for_lock() {
-    [ -f "$folder/lock" ] || return 0
-    (
-        wait_left=20
-        until flock -n 9; do
-            wait_left=$((wait_left - 1))
-            [ "$wait_left" -gt 0 ] || return 0
-            sleep 1
-        done
-    ) 9<"$folder/lock"
+    [ ! -f "$folder/lock" ] || (locked 9 20) 9<"$folder/lock"
 }
 
 # with_lock COMMAND...: runs COMMAND while no other exchange can act.
 with_lock() {
     (
-        lock_left=20
-        until flock -n 9; do
-            lock_left=$((lock_left - 1))
-            if [ "$lock_left" -le 0 ]; then
-                note refused busy
-                exit
-            fi
-            sleep 1
-        done
-        "$@"
+        if locked 9 20; then
+            "$@"
+        else
+            note refused busy
+        fi
     ) 9>"$folder/lock"
 }

@@ -107,16 +107,7 @@ withdraw() {
 }
 
 # nobody_watches: whether the lock that a watching script holds can be had, whatever is noted of its process.
-nobody_watches() {
-    (
-        nobody_left=10
-        until flock -n 8; do
-            nobody_left=$((nobody_left - 1))
-            [ "$nobody_left" -gt 0 ] || exit 1
-            sleep 1
-        done
-    ) 8>"$folder/watch.lock"
-}
+nobody_watches() { (locked 8 10) 8>"$folder/watch.lock"; }
 
 # remove_script: what stays is who the phone is and what was changed on it.
 remove_script() {

@@ -1,33 +1,8 @@
 # shellcheck shell=dash disable=SC2154,SC2034 # what a function expects, and who reads what it sets, is in other files
-# The plan: what the station derived from a verified bundle (policy/plan.py has its form). A line that is unknown,
-# damaged, doubled or missing refuses the whole plan; the last good one stays in force.
+# What a plan says: what the station derived from a verified bundle (policy/plan.py has its form). A line that is
+# unknown, damaged, doubled or missing refuses the whole plan.
 
 judgement_version=1
-
-# is_time TEXT: seconds since 1970 up to October 2037.
-is_time() {
-    case $1 in
-        1[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;;
-        20[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9] | 21[0-3][0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;;
-        *) is_number "$1" ;;
-    esac
-}
-
-# is_package TEXT: letters, digits, _ and at least one dot inside.
-is_package() {
-    case $1 in
-        *[!A-Za-z0-9_.]* | *. | *..*) return 1 ;;
-        [A-Za-z]*.[A-Za-z]*) ;;
-        *) return 1 ;;
-    esac
-}
-
-# is_hex TEXT
-is_hex() {
-    case $1 in
-        '' | *[!0-9a-f]*) return 1 ;;
-    esac
-}
 
 plan_is_empty() {
     p_bad='' p_keys=' ' p_count=0 p_ended='' p_summed=''
@@ -171,51 +146,4 @@ read_plan() {
     done <"$1"
     plan_is_whole
     [ -n "$p_summed" ] || p_bad="cut"
-}
-
-# plan_is_ours: whether the plan was made for this phone as it was provisioned.
-plan_is_ours() {
-    read -r plan_phone <"$folder/phone_id" && read -r plan_marker <"$folder/marker" || p_bad=phone
-    [ "$plan_phone/$plan_marker" = "$p_phone_id/$p_marker" ] || p_bad=${p_bad:-phone}
-}
-
-# plan_is_older BUNDLE FLEET MADE_AT: whether the plan just read is older than one of these numbers.
-plan_is_older() {
-    [ -n "$1" ] || return 1
-    [ "$p_bundle" -eq "$1" ] || { [ "$p_bundle" -lt "$1" ]; return; }
-    [ "$p_fleet" -eq "$2" ] || { [ "$p_fleet" -lt "$2" ]; return; }
-    [ "$p_made_at" -lt "$3" ]
-}
-
-# load_plan: takes a plan that the station left as plan.next, if it is good and not older, and reads the plan in
-# force. p_bad is empty if there is one; plan_news says what became of a new one.
-load_plan() {
-    plan_news='' p_bad=none p_bundle=''
-    [ ! -f "$folder/plan" ] || check_plan "$folder/plan"
-    [ -f "$folder/plan.next" ] || return 0
-    plan_had='' plan_had_fleet='' plan_had_made=''
-    if [ -z "$p_bad" ]; then
-        plan_had=$p_bundle plan_had_fleet=$p_fleet plan_had_made=$p_made_at
-    fi
-    check_plan "$folder/plan.next"
-    if [ -z "$p_bad" ] && plan_is_older "$plan_had" "$plan_had_fleet" "$plan_had_made"; then
-        p_bad=older
-    fi
-    if [ -z "$p_bad" ]; then
-        to_disk "$folder/plan.next"
-        mv -f "$folder/plan.next" "$folder/plan"
-        to_disk "$folder"
-        plan_news="accepted $p_bundle $p_fleet $p_made_at"
-    else
-        plan_news="refused $p_bad"
-        mv -f "$folder/plan.next" "$folder/plan.refused"
-        p_bad=none
-        [ ! -f "$folder/plan" ] || check_plan "$folder/plan"
-    fi
-}
-
-# check_plan FILE
-check_plan() {
-    read_plan "$1"
-    [ -n "$p_bad" ] || plan_is_ours
 }

@@ -14,27 +14,32 @@ read_phone() {
     section user-list cut_user_list pm list users
     read_owners
     # The shell's own app is in every user: its dump tells the user numbers without anybody's name beside them.
-    read_package com.android.shell
-    for package; do
-        read_package "$package"
+    for read_name in com.android.shell "$@"; do
+        read_package "package:$read_name" "$read_name"
     done
 }
 
-# read_owners: where the dump does not end as we know it (COMMANDS.md 10.5 was not verified for Android 15 and 16),
-# the counted list of owners, which Android has from 12 on, tells whether all of them are there.
-read_owners() {
-    owners_seen=$(section owners cut_owners dumpsys device_policy)
-    printf '%s\n' "$owners_seen"
-    case $owners_seen in
-        *"
-admins"*) ;;
-        *) section owner-list cut_owner_list cmd device_policy list-owners ;;
-    esac
+# cut_line: the first line of a short answer, if it is made of harmless characters.
+cut_line() {
+    sed -n "$cut_common
+s/^\([A-Za-z0-9:._-]\{1,80\}\)[[:space:]]*\$/line \1/p
+$cut_error"
 }
 
-# read_package NAME: the states of one package in every user, open to the shell or not (COMMANDS.md 9).
-read_package() {
-    pattern "$1"
-    times_of "$1"
-    section "package:$1" cut_package dumpsys package "$1"
+# cut_properties: the properties we need out of the whole list.
+cut_properties() {
+    sed -n "$cut_common
+/^\[ro\.product\.manufacturer\]: /b property
+/^\[ro\.product\.model\]: /b property
+/^\[ro\.product\.device\]: /b property
+/^\[ro\.serialno\]: /b property
+/^\[ro\.build\.version\.release\]: /b property
+/^\[ro\.build\.version\.sdk\]: /b property
+/^\[ro\.build\.version\.security_patch\]: /b property
+/^\[ro\.boot\.verifiedbootstate\]: /b property
+/^\[ro\.curfew\.virtual\]: /b property
+b
+: property
+s/^\[\([a-z._]*\)\]: \[\(.\{0,100\}\)\][[:space:]]*\$/property \1 \2/p
+$cut_error"
 }

@@ -14,12 +14,7 @@ spool() { with_spool spool_add "$*"; }
 # with_spool COMMAND...: runs COMMAND while nobody else writes to the spool.
 with_spool() {
     (
-        spool_left=20
-        until flock -n 7; do
-            spool_left=$((spool_left - 1))
-            [ "$spool_left" -gt 0 ] || exit 1
-            sleep 1
-        done
+        locked 7 20 || exit 1
         spool_open
         "$@"
     ) 7>"$folder/spool.lock"

@@ -8,7 +8,7 @@ from pathlib import Path
 from agent_scripts import exchange
 from agent_scripts.dialect.answers import CutAnswer
 from agent_scripts.exchange import Reading
-from agent_scripts.exchange.composing import composed
+from agent_scripts.exchange.composing import ACTING, READING, composed
 from agent_scripts.exchange.frame import read_frame
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import PackageReading, User
@@ -16,6 +16,8 @@ from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import OUTLOOK, OWNER, SKYPE, TIKTOK, TIKTOK_LITE, SamplePhone
 
 MARK = "0123456789abcdef" * 2
+FILTERS = tuple(dict.fromkeys((*READING, *ACTING)))
+"""The parts that hold every filter."""
 PACKAGES = tuple(map(PackageName, (TIKTOK, TIKTOK_LITE, OUTLOOK, SKYPE)))
 OWNERS = frozenset({PackageName(OWNER)})
 PHONE_ID = PhoneId("11111111-2222-4333-8444-555555555555")
@@ -55,7 +57,7 @@ def cut(
     """Return what one filter lets through of a text, as lines without the exit line."""
     settings = (f"owners='{' '.join(owners)}'",)
     last = f'pattern {package_name}\nsection it {filter_name} printf %s "$text"'
-    command = composed(MARK, ("folder",), settings, last)
+    command = composed(MARK, FILTERS, settings, last)
     lines = shell.run(command, env={"text": text}).decode().splitlines()
     assert lines[0] == f"{MARK} open it"
     assert lines[-1].startswith(f"{MARK} exit it ")
@@ -76,6 +78,6 @@ def cut_all(
     asked = "\n".join(f"section {n} {filter_name} cat {folder}/{n}.text" for n in range(len(texts)))
     settings = (f"owners='{' '.join(owners)}'",)
     last = f"many() {{\npattern {package_name}\n{asked}\n}}\nframed many many"
-    frame = read_frame(MARK, "many", shell.run(composed(MARK, ("folder",), settings, last)))
+    frame = read_frame(MARK, "many", shell.run(composed(MARK, FILTERS, settings, last)))
     assert frame.problem == ""
     return list(frame.sections.values())

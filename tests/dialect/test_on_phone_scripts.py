@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from agent_scripts import exchange
 from agent_scripts.exchange.composing import composed
+from agent_scripts.exchange.phone_ledger import ledger_text
 from policy.document import Message
 from policy.ledger import Ledger
 from policy.names import PackageName, UserNumber
@@ -123,6 +125,23 @@ def test_programs_missing_from_the_phone_would_be_noticed_here(mksh, tmp_path: P
         )
         assert answer.decode().splitlines()[-1].endswith(f"{MARK} end")
         assert parse(answer) in ("", ledger)
+
+
+def test_a_ledger_that_did_not_come_whole_stops_the_acting(mksh, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Its sum is told apart from it: what is on disk must be what the station meant."""
+    folder = str(tmp_path / "curfew")
+    ledger = Ledger(MARKER)
+    mksh.run(exchange.provision_command(MARK, PHONE_ID, MARKER).replace(exchange.composing.FOLDER, folder))
+    action = Action(ActionKind.DISABLE, UserNumber(0), PackageName("a.b"), EnabledState.DEFAULT)
+    old_sum = sha256(ledger_text(ledger).encode()).hexdigest()
+    text = exchange.act_command(MARK, (action,), ledger, old_sum, 34, None)
+
+    answer = mksh.run(
+        text.replace(exchange.composing.FOLDER, folder).replace(f"{old_sum} 'curfew", f"{'0' * 64} 'curfew")
+    )
+
+    acting = exchange.parse_acting(MARK, answer, (action,), ledger)
+    assert [outcome.refusal for outcome in acting.outcomes] == [exchange.Refusal.LEDGER_NOT_WRITTEN]
 
 
 def test_an_exchange_fits_into_one_command() -> None:

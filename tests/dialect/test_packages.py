@@ -440,7 +440,7 @@ def test_no_cut_of_a_dump_makes_an_app_look_gone(
 
 
 def cut_readings(fake: FakePhone, asked: str) -> list[CutAnswer]:
-    text = composed(MARK, (), (), f"many() {{\npattern {TIKTOK}\n{asked}\n}}\nframed many many")
+    text = composed(MARK, ("package",), (), f"many() {{\npattern {TIKTOK}\n{asked}\n}}\nframed many many")
     frame = read_frame(MARK, "many", fake.run(text))
     assert frame.problem == ""
     return list(frame.sections.values())

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from agent_scripts import exchange
 from agent_scripts.exchange.phone_ledger import parse_ledger
-from agent_scripts.exchange.watch_script import SCRIPT_NAME
+from agent_scripts.exchange.watch_script import SCRIPT_NAME, watch_script
 from agent_scripts.virtual_phone import VirtualPhone
 from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, TIKTOK
 from policy.document import Bundle, Family, ManagedApp, Message, PlaceKind, Policy
 from policy.ledger import Ledger
 from policy.names import PackageName, PhoneId
 from policy.plan import Plan, plan_of, plan_text
-from tests.on_phone.script import script
 from tests.policy.bench import POLICY
 
 PHONE_ID = PhoneId("1f0c9a52-8a1e-4c57-9d0e-6f8f3f5c2b11")
@@ -88,7 +87,7 @@ class WatchedPhone:
         mark = exchange.new_mark()
         answer = self.shell(exchange.provision_command(mark, PHONE_ID, MARKER))
         assert exchange.parse_provisioning(mark, answer.encode()).problem == ""
-        (self.folder / SCRIPT_NAME).write_bytes(script())
+        (self.folder / SCRIPT_NAME).write_bytes(watch_script())
 
     def plan(
         self, policy: Policy = WORK_POLICY, change: Callable[[Plan], Plan] | None = None, **parts: object

@@ -130,7 +130,7 @@ def shell_takes(shell: Sequence[str], folder: Path, plans: Sequence[bytes]) -> l
     for number, text in enumerate(plans):
         (folder / f"plan-{number}").write_bytes(text)
     (folder / "list").write_text("".join(f"{folder}/plan-{number}\n" for number in range(len(plans))))
-    texts = map(part, ("folder", "facts", "plan"))
+    texts = map(part, ("values", "plan"))
     with (folder / "list").open() as listed:
         done = subprocess.run(
             [*shell, "-c", "\n".join(("LC_ALL=C", *texts, DRIVER))],

@@ -1,4 +1,4 @@
-"""The script under test: the real one, or one with a rule broken on purpose (`tests/on_phone/mutations`)."""
+"""The parts of the script under test: the real ones, or one with a rule broken on purpose (`mutations`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from agent_scripts.exchange.composing import functions
-from agent_scripts.exchange.watch_script import PARTS, watch_script
 
 BROKEN_PARTS = "CURFEW_BROKEN_PARTS"
 """Names a folder with other texts for some parts of the script."""
@@ -17,11 +16,3 @@ def part(name: str) -> str:
     folder = os.environ.get(BROKEN_PARTS)
     broken = Path(folder, name) if folder else None
     return broken.read_text() if broken and broken.exists() else functions(name)
-
-
-def script() -> bytes:
-    """Return the whole script."""
-    text = watch_script().decode()
-    for name in PARTS:
-        text = text.replace(functions(name), part(name))
-    return text.encode()

@@ -258,17 +258,17 @@ mark=none
 while read -r case_word case_rest; do
     case $case_word in
         case)
-            case_name=$case_rest f_problem='' f_users='' f_readings=' ' f_states=' ' l_entries=' '
+            case_name=$case_rest f_problem='' f_users='' f_words=' ' l_entries=' '
             plan_is_empty
             ;;
         problem) f_problem=$case_rest ;;
         users) f_users=" $case_rest " ;;
-        readings) f_readings=" $case_rest " ;;
-        states) f_states=" $case_rest " ;;
+        words) f_words=" $case_rest " ;;
         ledger) l_entries=" $case_rest " ;;
         judge)
             plan_is_whole
-            judge "${case_rest% *}" "${case_rest#* }"
+            now=${case_rest% *} trusted=${case_rest#* }
+            judge
             echo "$case_name ${p_bad:-good}|$j_stage|$j_verdict|$j_enforceable|$j_restore|$j_disable|$j_notify"
             ;;
         *) plan_line "$case_word" "$case_rest" ;;
@@ -279,7 +279,7 @@ done
 
 def driver() -> str:
     """Return the shell text that judges cases from its stdin."""
-    names = ("frame", "cut", "folder", "read", "facts", "plan", "judge")
+    names = ("values", "digest", "plan", "judge", "judge_actions")
     return "\n".join((*map(part, names), DRIVER))
 
 
@@ -290,8 +290,7 @@ def case_lines(name: int, case: Case) -> str:
         lines.append(f"problem {case.problem}")
     lines += [
         f"users {' '.join(str(user.number) for user in case.now.users)}",
-        f"readings {' '.join(f'{r.package}={_kind(r)}' for r in case.now.packages.values())}",
-        f"states {' '.join(word for r in case.now.packages.values() for word in state_words(r))}",
+        f"words {' '.join(word for r in case.now.packages.values() for word in words_of(r))}",
         f"ledger {' '.join(map(_entry_word, case.ledger.entries))}",
         f"judge {int(case.time.now.timestamp())} {int(case.time.trusted)}",
     ]
@@ -304,13 +303,15 @@ def _kind(reading: PackageReading) -> str:
     return "unknown" if not reading.known else "system" if reading.system else "user"
 
 
-def state_words(reading: PackageReading) -> list[str]:
-    return [
+def words_of(reading: PackageReading) -> list[str]:
+    """Return a reading as the script's own words (digest.sh)."""
+    states = [
         f"{reading.package}/{number}/{_word(s.installed)},{_word(s.hidden)},{_word(s.archived)},{int(s.enabled)},"
         f"{'shell' if s.disabled_by_shell else 'other'},"
         f"{'-' if s.installed_ago is None else s.installed_ago // SECOND}"
         for number, s in reading.states.items()
     ]
+    return [f"{reading.package}={_kind(reading)}", *states]
 
 
 def _word(value: bool) -> str:

@@ -15,7 +15,7 @@ from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, PERSONALITI
 from policy.names import PackageName, UserNumber
 from tests.on_phone.conftest import PhoneShell
 from tests.on_phone.script import part
-from tests.on_phone.table import state_words
+from tests.on_phone.table import words_of
 
 CLOCK = "2024-05-02T10:00:00"
 SPOILT_EACH = 2
@@ -31,12 +31,12 @@ dumpsys() { cat "$case_file"; return "${case_exit%cut}"; }
 while read -r case_file case_exit case_package f_users; do
     f_users=" $f_users "
     echo "case $case_file"
-    read_package "$case_package" >"$case_file.cut"
+    read_package "package:$case_package" "$case_package" >"$case_file.cut"
     case $case_exit in
         *cut) sed -i '$d' "$case_file.cut" ;;
     esac
     cat "$case_file.cut"
-    echo "words $(digest "$case_package" <"$case_file.cut")"
+    echo "words $(digest "package:$case_package" "$case_package" <"$case_file.cut")"
 done
 """
 
@@ -127,7 +127,7 @@ def test_both_readers_make_the_same_of_every_dump(phone_shell: PhoneShell, tmp_p
     (tmp_path / "table").write_text("".join(lines))
     driver = "\n".join((
         f"mark=0123456789abcdef0123456789abcdef clock={CLOCK} managed='{OUTLOOK} {LYNC}'",
-        *(part(name) for name in ("frame", "cut", "folder", "read", "facts")),
+        *(part(name) for name in ("frame", "cut", "values", "package", "digest")),
         DRIVER,
     ))  # fmt: skip
 
@@ -169,7 +169,4 @@ def _expected(package: PackageName, section: list[str], users: str) -> set[str]:
     )
     numbers = frozenset(UserNumber(int(number)) for number in users.split())
     reading = read_package(package, answer, numbers, datetime.fromisoformat(CLOCK))
-    if reading.unreadable:
-        return {f"{package}=unreadable"}
-    kind = "unknown" if not reading.known else "system" if reading.system else "user"
-    return {f"{package}={kind}", *state_words(reading)}
+    return set(words_of(reading))

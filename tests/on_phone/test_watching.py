@@ -11,7 +11,7 @@ import pytest
 
 from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, TIKTOK
 from policy.ledger import EntryState
-from tests.on_phone.bench import NOW, WORK_POLICY, WatchedPhone, eventually
+from tests.on_phone.bench import MARKER, NOW, WORK_POLICY, WatchedPhone, eventually
 from tests.on_phone.conftest import MakeWatched
 from tests.virtual_phone.conftest import Computer, computer  # noqa: F401
 from tests.virtual_phone.test_phone_platform_adb import Adb, adb, platform_adb  # noqa: F401
@@ -162,6 +162,20 @@ def test_where_the_counter_is_not_known_the_interval_alone_counts(watched: MakeW
     assert ("dumpsys", "package", TIKTOK) not in list(phone.phone.calls)[seen:]
 
 
+def test_an_answer_that_fails_once_does_not_end_the_looking(watched: MakeWatched) -> None:
+    phone = started(watched, "clean")
+    eventually(lambda: any(line.startswith("alive ") for line in phone.spool), "no first check")
+    looks = ("dumpsys", "package", "changes")
+    phone.phone.faults.refuse(*looks, text="Can't find service: package\n")
+    before = len(phone.phone.calls)
+    eventually(lambda: list(phone.phone.calls)[before:].count(looks) >= 2, "it did not look again")
+
+    phone.phone.faults.clear()
+    phone.phone.model.install(0, TIKTOK)
+
+    eventually(lambda: off(phone), "the work apps stayed on")
+
+
 # Time and the plan's end ------------------------------------------------------------------------------------
 
 
@@ -278,16 +292,61 @@ def test_restore_needs_neither_plan_nor_time(watched: MakeWatched) -> None:
 # The ledger -----------------------------------------------------------------------------------------------------
 
 
-def test_a_damaged_ledger_is_told_and_nothing_is_touched(watched: MakeWatched) -> None:
+_HEAD = f"curfew-ledger 1 {MARKER}\n"
+_ENTRY = f"entry 10 {OUTLOOK} 0 done 3 2023-03-16T10:00:00+00:00 1\n"
+
+
+@pytest.mark.parametrize(
+    ("ledger", "why"),
+    [
+        ("curfew-ledger 2 x\n", "head"),
+        ("curfew-ledger 1 ab\nend 0\n", "head"),
+        (f"{_HEAD}{_ENTRY}", "cut"),
+        (f"{_HEAD}{_ENTRY}end 2\n", "end"),
+        (f"{_HEAD}end 0\n{_ENTRY}", "end"),
+        (f"{_HEAD}{_ENTRY}{_ENTRY}end 2\n", "twice"),
+        (f"{_HEAD}note 1\nend 0\n", "line"),
+        (_HEAD + _ENTRY.replace(" 0 done", " 2 done") + "end 1\n", "entry"),
+        (_HEAD + _ENTRY.replace("done", "begun") + "end 1\n", "entry"),
+        (_HEAD + _ENTRY.replace("T10:", "T99:") + "end 1\n", "entry"),
+        (_HEAD + _ENTRY.replace("entry 10", "entry x") + "end 1\n", "entry"),
+    ],
+)
+def test_a_damaged_ledger_is_told_and_nothing_is_touched(watched: MakeWatched, ledger: str, why: str) -> None:
     phone = watched("tiktok-personal")
     phone.plan()
-    (phone.folder / "ledger").write_text("curfew-ledger 2 x\n")
+    (phone.folder / "ledger").write_text(ledger)
 
     answer = phone.curfew(f"once {NOW}")
 
-    assert answer[-1] == "ledger head"
+    assert answer[-1] == f"ledger {why}"
     assert back(phone)
-    assert (phone.folder / "ledger").read_text() == "curfew-ledger 2 x\n"
+    assert (phone.folder / "ledger").read_text() == ledger
+    assert phone.curfew("restore") == [f"failed ledger {why}"]
+
+
+def test_an_entry_of_a_vanished_user_is_closed(watched: MakeWatched) -> None:
+    phone = watched("clean")
+    phone.plan()
+    gone = _ENTRY.replace("entry 10", "entry 77")
+    (phone.folder / "ledger").write_text(f"{_HEAD}{gone}end 1\n")
+
+    phone.curfew(f"once {NOW}")
+
+    assert [entry.state for entry in phone.ledger.entries] == [EntryState.GONE]
+
+
+def test_where_users_cannot_be_counted_nothing_is_judged(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    phone.phone.model.uninstall(0, TIKTOK)
+    phone.phone.faults.refuse("dumpsys", "package", "com.android.shell", text="Error: no\n")
+
+    phone.curfew("once")
+
+    assert phone.spool[-1].endswith(" unreadable 0 enforce users")
+    assert off(phone)
+    phone.curfew("restore")
+    assert back(phone), "to put back what we changed, nobody has to be counted"
 
 
 def test_after_three_rounds_with_its_owner_an_app_stays_on(watched: MakeWatched) -> None:
@@ -352,6 +411,79 @@ def test_a_damaged_plan_leaves_the_last_one_in_force_and_is_told(watched: MakeWa
     assert off(phone)
 
 
+@pytest.mark.parametrize("again", ["once", f"once {NOW + 60}"])
+@pytest.mark.parametrize("harm", ["cut", "unknown", "gone"])
+def test_harm_to_the_plan_in_force_leaves_it_in_force(watched: MakeWatched, harm: str, again: str) -> None:
+    phone = checked(watched, kind="clean")
+    plan = phone.folder / "plan"
+    good = plan.read_bytes()
+    match harm:
+        case "cut":
+            plan.write_bytes(good[:-1])
+        case "unknown":
+            plan.write_bytes(good.replace(b"\nname ", b"\nnome "))
+        case "gone":
+            plan.unlink()
+    phone.phone.model.install(0, TIKTOK)
+
+    answer = phone.curfew(again)
+    phone.curfew("once")
+
+    assert off(phone), "it judges by the plan that was good"
+    assert plan.read_bytes() == good
+    told = [line for line in phone.spool if " refused " in line]
+    assert len(told) == (0 if harm == "gone" else 1), "it is told, and once"
+    assert any(line.startswith("refused ") for line in answer) == bool(told)
+
+
+def test_a_watch_goes_on_with_the_plan_that_was_harmed_under_it(watched: MakeWatched) -> None:
+    phone = started(watched, "clean")
+    eventually(lambda: any(line.startswith("alive ") for line in phone.spool), "no first check")
+    (phone.folder / "plan").write_text("curfew-plan 1\n")
+
+    phone.phone.model.install(0, TIKTOK)
+
+    eventually(lambda: off(phone), "the work apps stayed on")
+    assert [line.split()[2:] for line in phone.spool if " refused " in line] == [["refused", "cut"]]
+
+
+def test_no_older_plan_is_taken_while_the_one_in_force_is_harmed(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    (phone.folder / "plan").write_text("x\n")
+
+    phone.plan(banned=(), bundle=2)
+    phone.curfew("once")
+
+    assert off(phone)
+    assert [line.split()[-1] for line in phone.spool if " refused " in line] == ["cut", "older"]
+
+
+def test_where_both_copies_of_the_plan_are_harmed_nothing_is_done(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    for name in ("plan", "plan.kept"):
+        (phone.folder / name).write_text("x\n")
+    phone.phone.model.uninstall(0, TIKTOK)
+
+    phone.curfew("once")
+
+    assert off(phone)
+    assert phone.spool[-1].endswith(" unreadable 0 none plan")
+    phone.plan(bundle=4)
+    phone.curfew("once")
+    assert back(phone)
+
+
+def test_a_good_plan_ends_the_talk_of_a_refused_one(watched: MakeWatched) -> None:
+    phone = checked(watched)
+    (phone.folder / "plan").write_text("x\n")
+    phone.plan(bundle=4)
+
+    answer = phone.curfew("once")
+
+    assert [line.split()[1] for line in answer if line.startswith("plan ")] == ["4"]
+    assert not any(line.startswith("refused ") for line in answer)
+
+
 def test_a_newer_plan_is_taken_over(watched: MakeWatched) -> None:
     phone = checked(watched)
     phone.plan(lifted=True, bundle=4)
@@ -366,6 +498,16 @@ def test_without_a_plan_nothing_is_done(watched: MakeWatched) -> None:
 
     assert back(phone)
     assert phone.spool == [f"verdict {NOW} unreadable 0 none plan"]
+
+
+def test_without_a_plan_it_waits_for_the_next_station(watched: MakeWatched) -> None:
+    phone = watched("tiktok-personal")
+    phone.curfew(f"start {NOW}")
+    eventually(lambda: any(line.startswith("alive ") for line in phone.spool), "no first check")
+
+    phone.curfew("stop")
+
+    assert [line.split()[0] for line in phone.spool] == ["started", "verdict", "alive", "stopped"]
 
 
 def test_an_open_folder_is_not_worked_in(watched: MakeWatched) -> None:
