@@ -146,18 +146,51 @@ def publish(trust_folder: Path) -> None:
 @cli.command()
 @_takes_config
 @click.argument("name")
-@click.option(
-    "--role", "roles", multiple=True, required=True, type=click.Choice([r.value for r in people.Role])
-)
-def person(name: str, roles: tuple[str, ...]) -> None:
-    """Make the account NAME, or give it a new password and roles; the password is asked for, or read from stdin."""
+@click.option("--role", "roles", multiple=True, type=click.Choice([r.value for r in people.Role]))
+@click.option("--off/--on", "off", default=None, help="Switch the account off at once, or on again.")
+def person(name: str, roles: tuple[str, ...], off: bool | None) -> None:
+    """Make the account NAME, or give it a new password and roles; or switch it off or on.
+
+    The password is asked for, or read from stdin. Off: no sign-in, and every session and token has ended for good.
+    """
+    if (off is None) is (not roles):
+        raise click.UsageError("Name --role (several are possible), or one of --off and --on.")
     config = _config()
+    if off is not None:
+        _switch(config, name, on=not off)
+        return
     password = _password()
     with _opened(config) as database:
         now = _now(config, database)
         with database.writing() as session:
             made = people.put_person(session, name, password, map(people.Role, roles), _ACTOR, now)
+    if made.off_since is not None:
+        click.echo(
+            f"{made.name} is changed and stays off; switch it on: curfew-server person {made.name} --on"
+        )
+        return
     click.echo(f"{made.name} can sign in as {', '.join(sorted(role.value for role in made.roles))}.")
+
+
+def _switch(config: Config, name: str, on: bool) -> None:
+    with _opened(config) as database:
+        now = _now(config, database)
+        with database.writing() as session:
+            switched = sign_ins.switch_person(session, name, on, _ACTOR, now)
+            missing = people.rights_without_anybody(session)
+    if on:
+        click.echo(f"{switched.name} is on and can sign in; new tokens: curfew-server token {switched.name}")
+        return
+    click.echo(f"{switched.name} is off: no sign-in, and every session and token has ended.")
+    # It is not refused: an account that is misused has to stop now, and this command line can always make another.
+    lost = [right for right in missing if switched.may(right)]
+    if lost:
+        roles = sorted({role.value for right in lost for role in people.roles_with(right)})
+        click.echo(
+            f"Nobody who is on may now {', '.join(right.value for right in lost)}. Make or change an account:"
+            f" curfew-server person NAME --role ROLE, with ROLE among {', '.join(roles)}.",
+            err=True,
+        )
 
 
 @cli.command("enrolment-code")

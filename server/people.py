@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server import audit
 from server.database import Base, UtcTime
-from server.errors import Malformed
+from server.errors import Malformed, NotThere
 
 PASSWORD_MIN_LENGTH = 12
 """Length is what makes guessing expensive (NIST SP 800-63B 5.1.1); no rules about kinds of characters."""
@@ -90,6 +90,7 @@ class Person:
     name: str
     roles: frozenset[Role]
     password_changed_at: datetime
+    off_since: datetime | None = None
 
     def may(self, right: Right) -> bool:
         """Whether any of the roles carries `right`."""
@@ -128,6 +129,22 @@ def put_person(
     return as_person(stored)
 
 
+def rights_without_anybody(session: Session) -> tuple[Right, ...]:
+    """Return the rights that no account which is switched on has."""
+    stored = session.scalars(select(PersonTable).where(PersonTable.off_since.is_(None)))
+    people = [as_person(row) for row in stored]
+    return tuple(right for right in Right if not any(person.may(right) for person in people))
+
+
+def nobody_called(name: str) -> NotThere:
+    """Return the refusal of a name that no account has."""
+    return NotThere(
+        "person_unknown",
+        f"nobody is called {name[:80]!r}",
+        "make the account: curfew-server person NAME --role ROLE",
+    )
+
+
 def find_person(session: Session, name: str) -> Person | None:
     """Return the account of that name (capitals do not matter), if there is one."""
     stored = session.scalar(select(PersonTable).where(PersonTable.name == name.strip().casefold()))
@@ -137,7 +154,7 @@ def find_person(session: Session, name: str) -> Person | None:
 def as_person(stored: PersonTable) -> Person:
     """Return a row as the value the rest of the server works with."""
     roles = frozenset(Role(value) for value in stored.roles.split())
-    return Person(stored.id, stored.name, roles, stored.password_changed_at)
+    return Person(stored.id, stored.name, roles, stored.password_changed_at, stored.off_since)
 
 
 def hashed_password(name: str, password: str) -> str:

@@ -12,14 +12,22 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy import ForeignKey, Select, String, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server import audit
 from server.database import Base, Database, UtcTime
-from server.errors import Malformed, NotSignedIn, NotThere, StorageBusy
-from server.people import Person, PersonTable, as_person, find_person, hashed_password, password_matches
+from server.errors import InConflict, Malformed, NotSignedIn, StorageBusy
+from server.people import (
+    Person,
+    PersonTable,
+    as_person,
+    find_person,
+    hashed_password,
+    nobody_called,
+    password_matches,
+)
 
 FAILURES_ALLOWED = 5
 """So many wrong passwords in a row, then the account waits."""
@@ -87,8 +95,12 @@ def sign_in(database: Database, secret_key: str, name: str, password: str, now: 
         )
     with database.writing() as session:
         session.execute(delete(_FailuresTable).where(_FailuresTable.name_hash == name_hash))
-        person = find_person(session, folded)
-        assert person is not None
+        person = as_person(session.scalars(_named(folded).with_for_update()).one())
+        if person.off_since is not None:
+            # Told only to who knows the password: to others the account does not exist.
+            raise NotSignedIn(
+                "account_off", "This account is switched off.", "Ask who runs this server to switch it on."
+            )
         audit.record(session, person.name, "signed in", person.name, {}, now)
         return SignIn(person, _begin(session, person, now))
 
@@ -102,6 +114,7 @@ def signed_in_person(session: Session, key: str, now: datetime) -> Person | None
             _SignInTable.key_hash == _hashed(key),
             _SignInTable.ends_at > now,
             _SignInTable.started_at >= PersonTable.password_changed_at,
+            PersonTable.off_since.is_(None),
         )
     )
     return as_person(stored) if stored else None
@@ -136,14 +149,16 @@ def change_password(database: Database, person: Person, old: str, new: str, now:
 def issue_token(session: Session, name: str, actor: str, now: datetime) -> str:
     """Return a new API token of the person `name`; it is shown this once. Writes the audit row.
 
-    Raises `NotThere` if nobody has that name.
+    Raises `NotThere` if nobody has that name, `InConflict` if the account is switched off.
     """
     person = find_person(session, name)
     if person is None:
-        raise NotThere(
-            "person_unknown",
-            f"nobody is called {name[:80]!r}",
-            "make the account: curfew-server person NAME --role ROLE",
+        raise nobody_called(name)
+    if person.off_since is not None:
+        raise InConflict(
+            "account_off",
+            f"the account {person.name} is switched off",
+            f"switch it on first: curfew-server person {person.name} --on",
         )
     token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
     session.add(_TokenTable(token_hash=_hashed(token), person_id=person.person_id, made_at=now))
@@ -157,10 +172,34 @@ def token_person(session: Session, token: str) -> Person | None:
         select(PersonTable)
         .join(_TokenTable, _TokenTable.person_id == PersonTable.id)
         .where(
-            _TokenTable.token_hash == _hashed(token), _TokenTable.made_at >= PersonTable.password_changed_at
+            _TokenTable.token_hash == _hashed(token),
+            _TokenTable.made_at >= PersonTable.password_changed_at,
+            PersonTable.off_since.is_(None),
         )
     )
     return as_person(stored) if stored else None
+
+
+def switch_person(session: Session, name: str, on: bool, actor: str, now: datetime) -> Person:
+    """Switch an account off or on and return it; every session and token ends for good when it goes off.
+
+    Writes the audit row if that changed anything. Raises `NotThere` if nobody has that name.
+    """
+    stored = session.scalar(_named(name.strip().casefold()).with_for_update())
+    if stored is None:
+        raise nobody_called(name)
+    if on is (stored.off_since is None):
+        return as_person(stored)
+    stored.off_since = None if on else now
+    for table in (_SignInTable, _TokenTable):
+        session.execute(delete(table).where(table.person_id == stored.id))
+    session.flush()
+    audit.record(session, actor, f"person switched {'on' if on else 'off'}", stored.name, {}, now)
+    return as_person(stored)
+
+
+def _named(folded: str) -> Select[PersonTable]:
+    return select(PersonTable).where(PersonTable.name == folded)
 
 
 def _count_attempt(database: Database, name_hash: str, now: datetime) -> None:

@@ -123,6 +123,50 @@ def test_a_weak_password_is_one_sentence(
     assert "12 characters" in capsys.readouterr().err
 
 
+def test_switching_the_last_auditor_off_says_what_nobody_may_do_now_and_how_to_mend_it(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("desk-1", "desk-2"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+        run("person", name, "--role", "auditor")
+
+    assert run("person", "desk-1", "--off") == 0
+    first = capsys.readouterr()
+    assert run("person", "desk-2", "--off") == 0
+    last = capsys.readouterr()
+
+    assert "every session and token has ended" in first.out
+    assert "Nobody" not in first.err
+    assert "Nobody who is on may now" in last.err
+    assert "read the audit chain" in last.err
+    assert "curfew-server person NAME --role ROLE" in last.err
+    with database.reading() as session:
+        person = find_person(session, "desk-2")
+    assert person is not None
+    assert person.off_since is not None
+
+
+def test_an_account_is_switched_on_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    run("person", "desk-1", "--role", "auditor")
+    run("person", "desk-1", "--off")
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    run("person", "desk-1", "--role", "author")
+    assert "stays off" in capsys.readouterr().out
+
+    assert run("person", "desk-1", "--on") == 0
+
+    assert "desk-1 is on" in capsys.readouterr().out
+
+
+def test_switching_nobody_off_is_one_sentence(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("person", "nobody", "--off") == 1
+
+    assert "nobody is called" in capsys.readouterr().err
+
+
 def test_a_token_is_good_for_its_person(
     run: Run, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,7 +223,14 @@ def test_a_missing_config_is_one_sentence(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    "arguments", [["unknown"], ["person", "x", "--role", "king"], ["serve", "--port", "0"]]
+    "arguments",
+    [
+        ["unknown"],
+        ["person", "x", "--role", "king"],
+        ["person", "x"],
+        ["person", "x", "--role", "author", "--off"],
+        ["serve", "--port", "0"],
+    ],
 )
 def test_what_is_typed_wrongly_ends_with_2(arguments: list[str]) -> None:
     assert main(arguments) == 2
