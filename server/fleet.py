@@ -124,7 +124,8 @@ def look_at_fleet(
     shown = [phone_id for *_, phone_id in chosen[offset : offset + limit]]
     by_id = {phone.phone_id: phone for phone in phones.find_phones(session, shown)}
     rows = _rows(session, [by_id[phone_id] for phone_id in shown], here)
-    return FleetView(FleetCounts(sum(counts.values()), counts, waiting, reaches), rows, len(chosen))
+    oldest = min((fact.checked_at for fact in facts.values()), default=None)
+    return FleetView(FleetCounts(sum(counts.values()), counts, waiting, reaches, oldest), rows, len(chosen))
 
 
 def fleet(

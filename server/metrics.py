@@ -1,31 +1,146 @@
-"""What Prometheus may know of this process: counts and times, never a name or an id."""
+"""What Prometheus may know: counts and times, never a name or an id.
+
+What this server has done is counted, by all its workers together; what stands is computed when it is asked for.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
 import time
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+import structlog
 from flask import Flask, Response, current_app, g, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    values,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy.orm import Session
+
+from server import alarms, bundles, stations
+from server.context import context
+from server.errors import StorageUnavailable
+from server.fleet import fleet_counts
+from server.refusals import open_refusals
 
 _EXTENSION = "curfew_metrics"
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_FRESH_S = 60.0
+"""For so long what stands is not computed again: anybody may ask, and a walk over 32,000 phones takes 0.4 s of CPU."""
+
+_log = structlog.get_logger()
+
+
+def count_together(folder: Path) -> None:
+    """Let this process count into `folder`, as its sister workers do: whichever is asked answers for all of them.
+
+    To be called before the application is made. The library looks at the variable when it is imported, which is too
+    early in a forked worker; so it is told here (its manual: "Multiprocess Mode").
+    """
+    os.environ[_FOLDER] = str(folder)
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
     """The counters of one application; two applications in one process do not mix theirs."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        counted = CollectorRegistry()
         self.requests = Counter(
-            "curfew_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
+            "curfew_requests", "Requests answered", ("method", "route", "status"), registry=counted
         )
         self.seconds = Histogram(
-            "curfew_request_seconds", "Time to answer a request", ("route",), registry=self.registry
+            "curfew_request_seconds", "Time to answer a request", ("route",), registry=counted
         )
         self.reports = Counter(
             "curfew_reports",
             "Reports received, by what became of them",
             ("status", "code"),
-            registry=self.registry,
+            registry=counted,
+        )
+        self.exposed = CollectorRegistry()
+        if _FOLDER in os.environ:
+            MultiProcessCollector(self.exposed, path=os.environ[_FOLDER])  # type: ignore[no-untyped-call]
+        else:
+            self.exposed.register(counted)
+        self.exposed.register(_Standing())
+
+
+class _Standing:
+    """What stands now, from the database: the same whichever worker is asked. Needs an application's context."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._computed: tuple[float, Sequence[Metric]] | None = None
+
+    def describe(self) -> Iterable[Metric]:
+        """Say nothing when registered: there is no database yet."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the gauges, at most a minute old."""
+        with self._lock:
+            if self._computed is None or time.monotonic() - self._computed[0] > _FRESH_S:
+                self._computed = (time.monotonic(), _gauges_or_silence())
+            return self._computed[1]
+
+
+def _gauges_or_silence() -> Sequence[Metric]:
+    answers = GaugeMetricFamily("curfew_database_answers", "1 if the database could be asked just now")
+    try:
+        with context().database.reading() as session:
+            found = [*_fleet(session), *_authority(session)]
+    except StorageUnavailable as error:
+        _log.warning("standing_not_known", reason=str(error))
+        answers.add_metric([], 0)
+        return (answers,)
+    answers.add_metric([], 1)
+    return (answers, *found)
+
+
+def _fleet(session: Session) -> Iterable[Metric]:
+    counts = fleet_counts(session, context().clock.now())
+    phones = GaugeMetricFamily("curfew_phones", "Phones by their standing now", labels=("standing",))
+    for standing, count in counts.by_standing.items():
+        phones.add_metric([standing.value], count)
+    yield phones
+    if counts.oldest_check_at is not None:
+        yield GaugeMetricFamily(
+            "curfew_oldest_check_timestamp_seconds",
+            "When the phone was checked whose latest check is the oldest",
+            counts.oldest_check_at.timestamp(),
+        )
+
+
+def _authority(session: Session) -> Iterable[Metric]:
+    open_alarms = GaugeMetricFamily("curfew_alarms_open", "Alarms that wait for a person", labels=("kind",))
+    for kind, count in alarms.open_counts(session).items():
+        open_alarms.add_metric([kind.value], count)
+    yield open_alarms
+    refused = GaugeMetricFamily(
+        "curfew_refusals_open", "Stations that refuse a bundle, by their reason", labels=("code",)
+    )
+    for code, count in Tally(one.refusal.code for one in open_refusals(session)).items():
+        refused.add_metric([code], count)
+    yield refused
+    in_service = stations.count_in_service(session)
+    yield GaugeMetricFamily("curfew_stations", "Stations in service", in_service)
+    current = next((bundle for bundle in bundles.bundles(session) if bundle.current), None)
+    if current is not None:
+        yield GaugeMetricFamily("curfew_bundle_number", "Number of the bundle in force", current.number)
+        yield GaugeMetricFamily(
+            "curfew_signatures_expire_timestamp_seconds",
+            "When the approvers' signatures of the bundle in force end",
+            current.expires.timestamp(),
         )
 
 
@@ -57,4 +172,4 @@ def _count(response: Response) -> Response:
 
 
 def _serve() -> Response:
-    return Response(generate_latest(metrics(current_app).registry), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(metrics(current_app).exposed), content_type=CONTENT_TYPE_LATEST)

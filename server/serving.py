@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from granian import Granian
@@ -18,6 +19,7 @@ from server.config import Config
 from server.context import context
 from server.errors import ConfigurationRefused
 from server.logs import configure_logs
+from server.metrics import count_together
 
 THREADS = 8
 """Blocking threads per worker: more add nothing on one core (LIMITS.md 3)."""
@@ -36,7 +38,8 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
     # Made once here so that a refusal is one sentence in this process, not the death of a worker.
     with create_app(config).app_context():
         context().database.close()  # workers are forks, and a connection must not be shared with one
-    serve_wsgi(partial(_load, config), host, port, workers, config.tls_folder)
+    with TemporaryDirectory(prefix="curfew-counts-") as counts:
+        serve_wsgi(partial(_load, config, Path(counts)), host, port, workers, config.tls_folder)
 
 
 def serve_wsgi(load: Callable[[], WsgiApp], host: str, port: int, workers: int, tls_folder: Path) -> None:
@@ -71,6 +74,7 @@ def _require_free(host: str, port: int) -> None:
         ) from error
 
 
-def _load(config: Config) -> WsgiApp:
+def _load(config: Config, counts: Path) -> WsgiApp:
     configure_logs()
+    count_together(counts)
     return create_app(config)

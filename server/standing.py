@@ -135,3 +135,5 @@ class FleetCounts:
     """How many wait for the lift, by the age of their latest check: ``day``, ``week``, ``month``, ``longer``."""
     by_reach: Mapping[Reach, int]
     """How many of the phones whose owners agreed can be enforced on, as probed when they were provisioned."""
+    oldest_check_at: datetime | None
+    """When the phone was checked whose latest check is the oldest; None before the first report."""

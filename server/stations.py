@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import LargeBinary, String, bindparam, select, update
+from sqlalchemy import LargeBinary, String, bindparam, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from certs.errors import KeyUnusable
@@ -129,6 +129,12 @@ def stations(session: Session) -> Sequence[StationRow]:
         )
         for row in rows
     ]
+
+
+def count_in_service(session: Session) -> int:
+    """Return how many stations are enrolled and not revoked."""
+    query = select(func.count()).select_from(_StationTable).where(_StationTable.revoked_at.is_(None))
+    return session.scalars(query).one()
 
 
 def revoke_station(session: Session, station_id: str, now: datetime) -> bool:

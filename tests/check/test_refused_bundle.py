@@ -125,6 +125,7 @@ def test_a_station_that_refuses_a_rule_says_so_on_the_admins_pages_until_it_is_u
         assert f"refuses {known + 1}" in stations
         assert f"rules.{RULE}" in stations
         assert "1 station refuses" in fleet
+        assert 'curfew_refusals_open{code="rule_unknown"} 1.0' in browser.read("/metrics")
 
         assert bench.check()[0] == ExitCode.VIOLATING
 

@@ -29,19 +29,22 @@ def free_port() -> int:
 class RunningServer:
     """``curfew-server serve`` for the length of a ``with`` block."""
 
-    def __init__(self, folder: Path, authority_pem: Path, file_limit_bytes: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, authority_pem: Path, file_limit_bytes: int | None = None, workers: int = 1
+    ) -> None:
         self.port = free_port()
         self.log = folder / "log"
         self._folder = folder
         self._authority_pem = authority_pem
         self._limit = file_limit_bytes
+        self._workers = workers
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RunningServer:
         command = [sys.executable, "-m", "server.cli", "--config", str(self._folder / "server.env"), "serve"]
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*command, "--port", str(self.port)],
+                [*command, "--port", str(self.port), "--workers", str(self._workers)],
                 cwd=ROOT,
                 env={**os.environ, "CURFEW_CANARY": "canary-of-the-environment"},
                 stdout=output,
