@@ -11,7 +11,7 @@ from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import Owners, read_owners
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.dialect.users import read_users
-from agent_scripts.exchange.composing import READING, composed
+from agent_scripts.exchange.composing import composed
 from agent_scripts.exchange.frame import Frame, read_frame
 from agent_scripts.exchange.memory import PhoneMemory, read_memory
 from agent_scripts.exchange.phone_script import PhoneScript, call_to_collect, parse_script
@@ -57,20 +57,26 @@ def read_command(
     owners: Iterable[PackageName],
     dated: Iterable[PackageName] = (),
     collecting: Collecting | None = None,
+    *,
+    if_marked: bool = False,
 ) -> str:
     """Return the shell text that asks for users, owners, `packages`, properties and our own folder.
 
     Owners are named by the phone only if they are among `owners`; when an app was installed is told only of
-    those in `dated`. The phone's own script is asked only if `collecting`.
+    those in `dated`. The phone's own script is asked only if `collecting`. With `if_marked` a phone that was not
+    provisioned is asked for nothing but our own folder: its owner did not agree to more.
     """
     listed = " ".join(sorted({PackageName(owner) for owner in owners}))
     names = list(dict.fromkeys(PackageName(package) for package in packages))
     with_times = " ".join(sorted({PackageName(package) for package in dated}))
     values = (f"owners='{listed}'", f"dated='{with_times}'")
-    if collecting is None:
-        return composed(mark, READING, values, " ".join(("framed read read_phone", *names)))
-    call = call_to_collect(collecting.mark, names)
-    return composed(mark, (*READING, "place"), values, f"framed read {call}")
+    parts: tuple[str, ...] = ("folder", "read")
+    call = " ".join(("read_phone", *names))
+    if collecting is not None:
+        parts, call = (*parts, "place"), call_to_collect(collecting.mark, names)
+    if if_marked:
+        parts, call = (*parts, "marked"), f"if_marked {call}"
+    return composed(mark, parts, values, f"framed read {call}")
 
 
 def parse_reading(

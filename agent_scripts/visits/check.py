@@ -155,7 +155,9 @@ async def read_phone(
     collecting = None
     if run.bundle and run.bundle.policy.on_phone:
         collecting = exchange.Collecting(run.station.watch_mark(known.phone_id) if known else None)
-    command = exchange.read_command(mark, packages, owners, dated=managed, collecting=collecting)
+    command = exchange.read_command(
+        mark, packages, owners, dated=managed, collecting=collecting, if_marked=True
+    )
     try:
         answer, lost = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES), ""
     except PhoneError as error:
@@ -176,8 +178,8 @@ def which_phone(station: Station, reading: exchange.Reading, address: str) -> Kn
         phone = station.phone(reading.memory.phone_id)
         return phone or KnownPhone(reading.memory.phone_id, address=address, consent=Consent.AGREED)
     phone = station.phone_at(address)
-    if phone is None or not reading.observation.unreadable:
-        # Readable, yet without our mark: a new phone, or one that was reset to factory state.
+    if phone is None or not reading.memory.problem:
+        # It answered, and does not carry our mark: a new phone, or one that was reset to factory state.
         raise PhoneNotProvisioned(address)
     return phone
 

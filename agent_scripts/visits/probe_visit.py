@@ -13,6 +13,7 @@ from rich.text import Text
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import OwnerDeclined, PhoneError
+from agent_scripts.exchange import Reading
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.station_files.station import Station
 from agent_scripts.visits.check import ANSWER_MAX_BYTES, READ_TIMEOUT_S
@@ -20,6 +21,7 @@ from agent_scripts.visits.probe import probe
 from agent_scripts.visits.run import begin_run
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
 from policy.document import Policy
+from policy.names import PhoneId
 from policy.probe import Limit, Owner, Probe, Reach
 from policy.report import Consent
 from policy.schemas import dump_probe
@@ -63,13 +65,23 @@ async def _probe_one(
     known = station.phone_at(address)
     if known is not None and known.consent is Consent.DECLINED:
         raise OwnerDeclined(address)
+    reading = None
+    if policy is not None and known is not None:
+        reading = await _read(connection, policy, known.phone_id)
+    if reading is None or (reading.memory.phone_id is None and not reading.memory.problem):
+        # Nobody agreed for a phone that does not carry our mark: who it is, and no app.
+        reading = await _read(connection, policy, None)
+    return probe(reading, policy)
+
+
+async def _read(connection: PhoneConnection, policy: Policy | None, known: PhoneId | None) -> Reading:
+    """Return what the phone shows, of apps only if it is `known` and carries our mark."""
     packages = policy.named_packages if policy is not None and known is not None else ()
     owners = policy.owners if policy is not None else frozenset()
     mark = exchange.new_mark()
-    command = exchange.read_command(mark, packages, owners)
+    command = exchange.read_command(mark, packages, owners, if_marked=known is not None)
     answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
-    phone_id = known.phone_id if known is not None else None
-    return probe(exchange.parse_reading(mark, answer, packages, owners, phone_id), policy)
+    return exchange.parse_reading(mark, answer, packages, owners, known)
 
 
 def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False) -> None:
