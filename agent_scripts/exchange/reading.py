@@ -11,7 +11,7 @@ from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import Owners, read_owners
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.dialect.users import read_users
-from agent_scripts.exchange.composing import composed
+from agent_scripts.exchange.composing import READING, composed
 from agent_scripts.exchange.frame import Frame, read_frame
 from agent_scripts.exchange.memory import PhoneMemory, read_memory
 from agent_scripts.exchange.phone_script import PhoneScript, call_to_collect, parse_script
@@ -70,7 +70,7 @@ def read_command(
     names = list(dict.fromkeys(PackageName(package) for package in packages))
     with_times = " ".join(sorted({PackageName(package) for package in dated}))
     values = (f"owners='{listed}'", f"dated='{with_times}'")
-    parts: tuple[str, ...] = ("folder", "read")
+    parts: tuple[str, ...] = READING
     call = " ".join(("read_phone", *names))
     if collecting is not None:
         parts, call = (*parts, "place"), call_to_collect(collecting.mark, names)
