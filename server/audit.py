@@ -54,6 +54,9 @@ class _HeadTable(Base):
     hash: Mapped[str] = mapped_column(String(64))
 
 
+_HEAD = select(_HeadTable.number, _HeadTable.hash)
+
+
 @dataclass(frozen=True)
 class AuditRow:
     """One change as pages show it; ``detail`` is a flat mapping of what a reader needs to know."""
@@ -120,7 +123,7 @@ def record(
 
 def head(session: Session) -> AuditHead:
     """Return the newest row's number and hash."""
-    stored = session.execute(select(_HeadTable.number, _HeadTable.hash)).one_or_none()
+    stored = session.execute(_HEAD).one_or_none()
     return AuditHead(*stored) if stored else AuditHead()
 
 
@@ -199,7 +202,7 @@ class HeadSigner:
 
 
 def _lock_head(session: Session) -> AuditHead:
-    locked = session.execute(select(_HeadTable.number, _HeadTable.hash).with_for_update()).one_or_none()
+    locked = session.execute(_HEAD.with_for_update()).one_or_none()
     if locked:
         return AuditHead(*locked)
     # The migration makes this row; a database made from the tables alone gets it here.

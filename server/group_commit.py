@@ -1,8 +1,8 @@
 """Requests that arrive together share one transaction, and so one wait for the disk.
 
 The first thread that finds nobody at work leads: it takes all that wait, does it in one go, wakes the others with
-their outcomes, and hands the lead to whoever came meanwhile. A thread alone never waits. Otherwise the leader waits
-for those that have announced themselves and are still preparing, at most `WINDOW_S`.
+their outcomes, and hands the lead to whoever came meanwhile. Before it begins it waits, at most a window, for those
+still preparing and until as many have come as the last time. A thread that was alone and still is does not wait.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from server.errors import StorageUnavailable
 
 WINDOW_S = 0.005
-"""How long a leader waits for those on their way (LIMITS.md 3)."""
+"""How long a leader waits for the others of its group (LIMITS.md 3)."""
 
 _REFUSED_VALUES = (SQLAlchemyError, ValueError, TypeError, ArithmeticError)
 """What a database and its driver raise for a value that they cannot take."""
@@ -43,12 +43,16 @@ class GroupCommit(Generic[Work, Outcome]):
     `store` must leave nothing behind when it raises. Made once per process and database.
     """
 
-    def __init__(self, store: Callable[[Sequence[Work]], Sequence[Outcome]]) -> None:
+    def __init__(
+        self, store: Callable[[Sequence[Work]], Sequence[Outcome]], window_s: float = WINDOW_S
+    ) -> None:
         self._store = store
+        self._window_s = window_s
         self._change = threading.Condition(threading.Lock())
         self._coming = 0
         self._waiting: list[_Part[Work, Outcome]] = []
         self._led = False
+        self._usual = 1
 
     def run(self, prepare: Callable[[], Work]) -> Outcome:
         """Return the outcome of what `prepare` returns, once it is stored.
@@ -74,7 +78,7 @@ class GroupCommit(Generic[Work, Outcome]):
         finally:
             with self._change:
                 self._coming -= 1
-                if not self._coming:
+                if self._all_here():
                     self._change.notify()
 
     def _join(self, work: Work) -> _Part[Work, Outcome]:
@@ -94,9 +98,13 @@ class GroupCommit(Generic[Work, Outcome]):
 
     def _gather(self) -> list[_Part[Work, Outcome]]:
         with self._change:
-            self._change.wait_for(lambda: not self._coming, WINDOW_S)
+            self._change.wait_for(self._all_here, self._window_s)
             group, self._waiting = self._waiting, []
+            self._usual = len(group)
         return group
+
+    def _all_here(self) -> bool:
+        return not self._coming and len(self._waiting) >= self._usual
 
     def _settle(self, group: Sequence[_Part[Work, Outcome]]) -> None:
         try:

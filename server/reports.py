@@ -47,7 +47,6 @@ from server.texts import storable
 BATCH_LIMIT = 100
 """Reports in one request (DESIGN.md 6)."""
 
-_ATTEMPTS = 3
 _UNKNOWN_STATION = "this station is not enrolled here; enrol it with a new code"
 _log = structlog.get_logger()
 
@@ -116,7 +115,13 @@ class Intake:
 
         Raises `StorageUnavailable` when nothing of the request could be stored.
         """
-        return self._group.run(lambda: _Request(self._open_all(envelopes), now))
+        try:
+            return self._group.run(lambda: _Request(self._open_all(envelopes), now))
+        except IntegrityError as error:
+            # Once is the same report by another node at this moment, and storing it again alone has shown that.
+            raise StorageBusy(
+                "the same reports keep arriving on other connections; try again in a few seconds"
+            ) from error
 
     def _open_all(self, envelopes: Sequence[bytes]) -> Sequence[_Verified | ReportResult]:
         senders = [_sender(envelope) for envelope in envelopes]
@@ -134,18 +139,12 @@ class Intake:
             self._keys |= {station_id: station.public_key_pem for station_id, station in found.items()}
 
     def _store(self, requests: Sequence[_Request]) -> Sequence[Accepted]:
-        for _ in range(_ATTEMPTS):
-            try:
-                with self._database.writing() as session:
-                    group = _Group(session, requests)
-                    decided = [group.decide(request) for request in requests]
-                    group.keep()
-                    holding = bundles.newest(session), bundles.newest_bundle(session), audit.head(session)
-            except IntegrityError:
-                # The same report came in by another node at this moment; looking again shows it.
-                continue
-            return [Accepted(results, *holding) for results in decided]
-        raise StorageBusy("the same reports keep arriving on other connections; try again in a few seconds")
+        with self._database.writing() as session:
+            group = _Group(session, requests)
+            decided = [group.decide(request) for request in requests]
+            group.keep()
+            holding = group.newest, bundles.newest_bundle(session), audit.head(session)
+        return [Accepted(results, *holding) for results in decided]
 
 
 def _sender(envelope: bytes) -> str:
@@ -186,7 +185,7 @@ class _Group:
         station_ids = {report.station_id for report in reports}
         self._session = session
         self._stations = find_stations(session, station_ids, lock=True)
-        self._demo = bundles.newest(session).demo
+        self.newest = bundles.newest(session)
         self._phones = phones.known_phone_ids(session, {report.phone_id for report in reports}, lock=True)
         self._hashes = kept_reports.payload_hashes(session, {report.report_id for report in reports})
         self._highest = kept_reports.highest_counters(session, station_ids)
@@ -231,7 +230,7 @@ class _Group:
             return _rejected(
                 report.report_id, "station_revoked", "this station was revoked; ask for a new enrolment code"
             )
-        if report.virtual and not self._demo:
+        if report.virtual and not self.newest.demo:
             return _rejected(
                 report.report_id,
                 "virtual_refused",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from certs.envelope import sign_envelope
 from policy.names import PhoneId
 from policy.schemas import dump_report
 from server import kept_reports
 from server.alarms import AlarmKind, open_alarms
+from server.errors import StorageBusy
 from server.reports import ReportStatus
 from server.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench
@@ -134,6 +137,73 @@ def test_one_bad_report_does_not_keep_the_others_of_its_batch_out(authority: Aut
     assert [result.status for result in results] == [
         ReportStatus.STORED,
         ReportStatus.REJECTED,
+        ReportStatus.STORED,
+    ]
+
+
+def test_a_report_that_the_database_refuses_does_not_keep_out_those_that_came_with_it(
+    authority: Authority,
+) -> None:
+    benches = [authority.bench(f"bench {number}") for number in range(8)]
+    reports = [bench.report(authority.phone(bench)) for bench in benches]
+    refused = replace(reports[3], report_id="refused")
+    envelopes = [bench.sign(refused if n == 3 else reports[n]) for n, bench in enumerate(benches)]
+    _let_the_database_refuse(authority, "refused")
+
+    with ThreadPoolExecutor(8) as senders:
+        sending = [senders.submit(authority.accept, envelope) for envelope in envelopes]
+
+    with pytest.raises(StorageBusy):
+        sending.pop(3).result()
+    assert [sent.result()[0].status for sent in sending] == [ReportStatus.STORED] * 7
+
+
+def _let_the_database_refuse(authority: Authority, report_id: str) -> None:
+    statement = f"ALTER TABLE report ADD CONSTRAINT refusing CHECK (report_id <> '{report_id}')"
+    if authority.config.database_url.startswith("sqlite"):
+        statement = (
+            "CREATE TRIGGER refusing BEFORE INSERT ON report"
+            f" WHEN NEW.report_id = '{report_id}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    with authority.database.writing() as session:
+        session.execute(text(statement))
+
+
+def test_a_key_that_is_known_already_does_not_help_a_station_revoked_since(authority: Authority) -> None:
+    bench = authority.bench()
+    phone_id = authority.phone(bench)
+    authority.accept(bench.sign(bench.report(phone_id)))
+    with authority.database.writing() as session:
+        revoke_station(session, bench.station_id, NOW)
+
+    [result] = authority.accept(bench.sign(bench.report(phone_id)))
+
+    assert (result.status, result.code) == (ReportStatus.REJECTED, "station_revoked")
+    assert _stored(authority, bench) == 1
+
+
+def test_a_station_that_a_restored_backup_does_not_know_is_told_to_enrol_anew(authority: Authority) -> None:
+    known, lost = authority.bench("known"), authority.bench("lost")
+    phone_id = authority.phone(known)
+    authority.accept(b"{}", lost.sign(lost.report(PhoneId.random())))
+    with authority.database.writing() as session:
+        session.execute(text("DELETE FROM station WHERE name = 'lost'"))
+
+    [result] = authority.accept(lost.sign(lost.report(phone_id)))
+
+    assert (result.status, result.code) == (ReportStatus.REJECTED, "station_unknown")
+
+
+def test_a_counter_of_ten_thousand_reports_ago_is_still_known_as_used(authority: Authority) -> None:
+    bench = authority.bench()
+    phone_id = authority.phone(bench)
+    authority.accept(*[bench.sign(bench.report(phone_id, counter=counter)) for counter in (3, 10_000)])
+
+    results = authority.accept(*[bench.sign(bench.report(phone_id, counter=n)) for n in (3, 4, 10_001)])
+
+    assert [result.status for result in results] == [
+        ReportStatus.QUARANTINED,
+        ReportStatus.LATE,
         ReportStatus.STORED,
     ]
 

@@ -9,8 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPSConnection
+from contextlib import suppress
+from dataclasses import replace
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
+from threading import Event
+from uuid import uuid4
 
 import pytest
 
@@ -84,6 +88,57 @@ def test_what_was_acknowledged_survives_a_kill(office: Authority) -> None:
         _, told = server.post_reports(envelope)
 
     assert told["results"][0]["status"] == "duplicate"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_kill_in_mid_load_loses_nothing_that_was_acknowledged(
+    kind: str, office: Authority, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "postgresql":
+        office = _on_postgresql(office, request, monkeypatch)
+    benches = [office.bench(f"bench {number}") for number in range(8)]
+    phone_ids = [office.phone(bench) for bench in benches]
+    acknowledged: list[bytes] = []
+    enough = Event()
+
+    def send_for_ever(bench: Bench, phone_id: str) -> None:
+        with suppress(OSError, HTTPException):  # the server is gone
+            while True:
+                envelope = bench.sign(bench.report(phone_id))
+                _, told = server.post_reports(envelope)
+                assert told["results"][0]["status"] == "stored"
+                acknowledged.append(envelope)
+                if len(acknowledged) > 60:
+                    enough.set()
+
+    with serving(office) as server, ThreadPoolExecutor(8) as senders:
+        sending = [senders.submit(send_for_ever, *pair) for pair in zip(benches, phone_ids, strict=True)]
+        assert enough.wait(60)
+        server.kill()
+        for sent in sending:
+            sent.result()
+
+    with serving(office) as server:
+        _, told = server.post_reports(*acknowledged[-100:])
+    assert {result["status"] for result in told["results"]} == {"duplicate"}
+
+
+def test_two_servers_on_one_postgresql_store_each_report_once(
+    office: Authority, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = _on_postgresql(office, request, monkeypatch)
+    benches = [office.bench(f"bench {number}") for number in range(4)]
+    phone_id = office.phone(benches[0])
+    envelopes = [bench.sign(bench.report(phone_id)) for bench in benches for _ in range(5)]
+
+    with serving(office) as here, serving(office) as there, ThreadPoolExecutor(16) as senders:
+        sending = [senders.submit(server.post_reports, one) for one in envelopes for server in (here, there)]
+        answers = [sent.result()[1]["results"][0] for sent in sending]
+
+    statuses: dict[str, set[str]] = {}
+    for answer in answers:
+        statuses.setdefault(answer["report_id"], set()).add(answer["status"].replace("late", "stored"))
+    assert list(statuses.values()) == [{"stored", "duplicate"}] * len(envelopes)
 
 
 def test_a_full_disk_loses_nothing_that_was_acknowledged(office: Authority) -> None:
@@ -202,6 +257,19 @@ class _StartedProgram(RunningServer):
             )
         self._wait()
         return self
+
+
+def _on_postgresql(
+    office: Authority, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Authority:
+    """Return the same office on PostgreSQL; its servers are told by the environment."""
+    url = request.getfixturevalue("postgresql").create_database(
+        f"office_{uuid4().hex}", request.getfixturevalue("published_postgresql")
+    )
+    monkeypatch.setenv("CURFEW_DATABASE_URL", url)
+    moved = Authority(office.folder, office.trust, replace(office.config, database_url=url))
+    request.addfinalizer(moved.database.close)
+    return moved
 
 
 def _bulky_report(bench: Bench, phone_id: str) -> Report:
