@@ -140,6 +140,11 @@ def open_counts(session: Session) -> Mapping[AlarmKind, int]:
     return {kind: counted.get(kind.value, 0) for kind in AlarmKind}
 
 
+def alarmed_envelopes(session: Session) -> Sequence[bytes]:
+    """Return the envelopes of all alarms, settled or not."""
+    return session.scalars(select(_AlarmTable.envelope)).all()
+
+
 def counts_by_station(session: Session) -> Mapping[str, int]:
     """Return how many open alarms each station caused."""
     query = select(_AlarmTable.station_id, func.count()).where(_OPEN).group_by(_AlarmTable.station_id)

@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from certs.durable import create_private_file
 from certs.errors import CertsError
 from certs.keys import create_key
-from server import audit, enrolment, people, publishing, sign_ins, stations
+from server import audit, enrolment, people, publishing, sign_ins, stations, thinning
 from server.bundles import require_demo_root
 from server.clock import Clock
 from server.config import Config, read_config
@@ -222,6 +222,32 @@ def revoke(station_id: str) -> None:
             if revoked:
                 audit.record(session, _ACTOR, "station revoked", station_id, {}, now)
     click.echo("Revoked." if revoked else "It was revoked before.")
+
+
+@cli.command()
+@_takes_config
+@click.option("--older-than", "days", required=True, type=click.IntRange(1), help="Days since the check.")
+@click.option("--yes", is_flag=True, help="Do it; without this, only tell what would be done.")
+def thin(days: int, yes: bool) -> None:
+    """Drop the signed envelopes of old reports in which nothing changed.
+
+    Kept whole: the latest of each phone, the newest with its ledger, every report that differs from the one before or
+    in which something was done, and what an alarm or the audit chain names. Of the others id, hash, counter, times and
+    verdict stay, so that sending one again changes nothing. It cannot be taken back: make a copy of the database first.
+    """
+    config = _config()
+    with _opened(config) as database:
+        now = _now(config, database)
+        plan = thinning.plan(database, now - timedelta(days=days))
+        told = (
+            f"{len(plan.report_ids)} of {plan.older} reports older than {days} days tell nothing new;"
+            f" their envelopes take {plan.envelope_bytes / 1_000_000:.1f} MB."
+        )
+        if not yes:
+            click.echo(f"{told} Nothing was changed; --yes drops them.")
+            return
+        dropped = thinning.drop(database, plan, days, _ACTOR, now)
+    click.echo(f"{told} {dropped} were dropped. The space is used for new reports; a VACUUM gives it back.")
 
 
 @cli.command()

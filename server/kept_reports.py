@@ -1,10 +1,10 @@
-"""Every accepted report, for ever: the signed envelope and the columns that are asked for."""
+"""Every accepted report, for ever: the columns that are asked for, and the signed envelope until it is thinned out."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -26,6 +26,7 @@ from sqlalchemy import (
     insert,
     select,
     union_all,
+    update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -61,6 +62,7 @@ class _ReportTable(Base):
     has_ledger: Mapped[bool]
     watched: Mapped[bool] = mapped_column(server_default=false())
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    """Empty once the report was thinned out (`server.thinning`)."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,42 @@ def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable
     if last_other is not None:
         query = query.where(_ReportTable.effective_at >= last_other)
     return session.scalar(query)
+
+
+@dataclass(frozen=True)
+class KeptEnvelope:
+    """What thinning needs to know of one stored report; ``envelope`` is empty if it was thinned out before."""
+
+    report_id: str
+    station_id: str
+    counter: int
+    effective_at: datetime
+    has_ledger: bool
+    envelope: bytes
+
+
+def envelopes_of(session: Session, phone_id: str) -> Iterator[KeptEnvelope]:
+    """Yield every report of one phone, oldest first."""
+    query = (
+        select(
+            _ReportTable.report_id,
+            _ReportTable.station_id,
+            _ReportTable.counter,
+            _ReportTable.effective_at,
+            _ReportTable.has_ledger,
+            _ReportTable.envelope,
+        )
+        .where(_ReportTable.phone_id == phone_id)
+        .order_by(_ReportTable.effective_at, _ReportTable.counter)
+        .execution_options(yield_per=200)
+    )
+    for row in session.execute(query):
+        yield KeptEnvelope(*row)
+
+
+def drop_envelopes(session: Session, report_ids: Collection[str]) -> None:
+    """Empty the envelopes of these reports; ids, hashes, counters and verdicts stay."""
+    session.execute(update(_ReportTable).where(_ReportTable.report_id.in_(report_ids)).values(envelope=b""))
 
 
 def payload_of(envelope: bytes) -> bytes:

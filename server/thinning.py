@@ -1,0 +1,139 @@
+"""Thinning out: old reports in which nothing changed lose their envelope, which is three quarters of what they take.
+
+Their rows stay: a report that is sent again must be known by id and hash, and its counter must stay used. So nothing
+on the way of new reports needs to know of thinning. What was seen is compared whole, so a field that comes later
+counts as a change until somebody names it here as one that changes by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from policy.errors import PolicyError
+from policy.report import Report
+from policy.schemas import load_report
+from server import alarms, audit, kept_reports, phones
+from server.database import Database
+from server.kept_reports import KeptEnvelope, payload_of
+
+_CHANGES_BY_ITSELF = frozenset(
+    {
+        "report_id",
+        "station_id",
+        "counter",
+        "operator",
+        "transport",
+        "checked_at",
+        "phone_skew_s",
+        # Dumps carry times: the hash differs though the phone is as it was.
+        "answers_sha256",
+    }
+)
+_SEEN = tuple(field.name for field in fields(Report) if field.name not in _CHANGES_BY_ITSELF)
+_AT_ONCE = 5_000
+"""Reports in one transaction: stations that report meanwhile wait for it."""
+_ROWS_AT_ONCE = 1_000
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which reports would be thinned out, of how many that are old enough, and what their envelopes take."""
+
+    report_ids: tuple[str, ...]
+    older: int
+    envelope_bytes: int
+
+
+def plan(database: Database, before: datetime) -> Plan:
+    """Return what can be thinned out of the checks up to that moment; changes nothing."""
+    with database.reading() as session:
+        phone_ids = [phone.phone_id for phone in phones.phone_names(session)]
+        named = _named(session)
+    report_ids: list[str] = []
+    older = size = 0
+    for phone_id in phone_ids:
+        with database.reading() as session:
+            stored = list(kept_reports.envelopes_of(session, phone_id))
+        older += sum(one.effective_at <= before for one in stored)
+        for one in _without_news(stored):
+            if one.effective_at <= before and not named.holds(one):
+                report_ids.append(one.report_id)
+                size += len(one.envelope)
+    return Plan(tuple(report_ids), older, size)
+
+
+def drop(database: Database, planned: Plan, days: int, actor: str, now: datetime) -> int:
+    """Drop the planned envelopes, each part with its audit row, and return how many; what was named meanwhile stays."""
+    dropped = 0
+    for start in range(0, len(planned.report_ids), _AT_ONCE):
+        part = planned.report_ids[start : start + _AT_ONCE]
+        with database.writing() as session:
+            named = _named(session)
+            report_ids = [report_id for report_id in part if report_id not in named.report_ids]
+            kept_reports.drop_envelopes(session, report_ids)
+            detail = {"reports": len(report_ids), "older_than_days": days}
+            audit.record(session, actor, "reports thinned out", "reports", detail, now)
+        dropped += len(report_ids)
+    return dropped
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What alarms and the audit chain name: ids (and any other word), and counters of stations."""
+
+    report_ids: Collection[str]
+    counters: Collection[tuple[str, int]]
+
+    def holds(self, one: KeptEnvelope) -> bool:
+        return one.report_id in self.report_ids or (one.station_id, one.counter) in self.counters
+
+
+def _named(session: Session) -> _Named:
+    words: set[str] = set()
+    counters: set[tuple[str, int]] = set()
+    for envelope in alarms.alarmed_envelopes(session):
+        told = json.loads(payload_of(envelope))
+        words.add(told["report_id"])
+        counters.add((told["station_id"], told["counter"]))
+    for row in _audit_rows(session):
+        found = _TOKEN.findall(f"{row.subject} {json.dumps(row.detail)}")
+        words.update(found)
+        words.update(word.rstrip("._:-") for word in found)  # the end of a sentence is no part of an id
+    return _Named(words, counters)
+
+
+def _audit_rows(session: Session) -> Iterator[audit.AuditRow]:
+    before: int | None = None
+    while rows := audit.newest_rows(session, _ROWS_AT_ONCE, before):
+        yield from rows
+        before = rows[-1].number
+
+
+def _without_news(stored: Sequence[KeptEnvelope]) -> Iterator[KeptEnvelope]:
+    """Yield those of a phone's reports, oldest first, that say again what the one before said."""
+    indispensable = {one.report_id for one in stored[-1:]}
+    indispensable |= {one.report_id for one in [one for one in stored if one.has_ledger][-1:]}
+    last: tuple[object, ...] | None = None
+    for one in stored:
+        if not one.envelope:
+            continue  # thinned out before, because it said what `last` says
+        seen = _seen(one.envelope)
+        if seen is not None and seen == last and one.report_id not in indispensable:
+            yield one
+        last = seen
+
+
+def _seen(envelope: bytes) -> tuple[object, ...] | None:
+    """Return what a check saw, None for one that is news in any case: something was done, or it cannot be read."""
+    try:
+        report = load_report(payload_of(envelope))
+    except PolicyError:
+        return None
+    return None if report.actions else tuple(getattr(report, name) for name in _SEEN)
