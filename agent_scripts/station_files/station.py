@@ -8,6 +8,7 @@ adbkey, adbkey.pub the key that phones know
 counter            number of the last report
 time.json          the last time the server told (`trusted_time`)
 phones/ ledgers/   one file per phone
+unsettled/         what only the server remembers, until a person has decided (`unsettled`)
 watched/           up to where the record of a phone's own script is here
 spool/ aside/      reports that wait, reports that a person must look at
 trust/             signed metadata and the accepted bundle (`certs.trust_client`)
@@ -237,7 +238,7 @@ class Station:
         return self._phones[1]
 
 
-_SUBFOLDERS = ("phones", "ledgers", "watched", "spool", "aside")
+_SUBFOLDERS = ("phones", "ledgers", "unsettled", "watched", "spool", "aside")
 
 
 def lay_out(

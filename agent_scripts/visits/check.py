@@ -10,20 +10,22 @@ cable or a killed process harmless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import AgentError, OwnerDeclined, PhoneError, PhoneNotProvisioned
 from agent_scripts.station_files.station import KnownPhone, Station
-from agent_scripts.visits import ledger_steps, lost_memory, placing
+from agent_scripts.station_files.unsettled import keep_unsettled, unsettled
+from agent_scripts.visits import ledger_steps, lost_memory, placing, servers_word
 from agent_scripts.visits.memories import Memories
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
 from policy.coverage import has_vanished
 from policy.judgement import judge
-from policy.ledger import Ledger
+from policy.ledger import Ledger, LedgerEntry
+from policy.ledger_merge import MergedLedger
 from policy.names import PackageName, PhoneId
 from policy.report import Consent
 from policy.verdict import Action, ActionKind, Judgement, Reason, ReasonCode, Stage, Verdict
@@ -44,25 +46,31 @@ async def check_phone(run: Run, connection: PhoneConnection, address: str) -> Ch
     known = run.station.phone_at(address)
     if known is not None and known.consent is Consent.DECLINED:
         raise OwnerDeclined(address)
-    reading = await read_phone(run, connection, address)
-    if which_phone(run.station, reading, address).consent is Consent.DECLINED:
-        raise OwnerDeclined(address)
-    record = await visit(run, connection, address, reading, _judged)
+    record = await visit(run, connection, address, _read_if_agreed, _judged)
     return await placing.tended(run, connection, record)
 
 
+Read = Callable[[Run, PhoneConnection, str], Awaitable[exchange.Reading]]
 Judge = Callable[[Run, exchange.Reading, Ledger], Judgement]
 
 
 async def visit(
-    run: Run, connection: PhoneConnection, address: str, reading: exchange.Reading, decide: Judge
+    run: Run,
+    connection: PhoneConnection,
+    address: str,
+    read: Read,
+    decide: Judge,
+    reading: exchange.Reading | None = None,
 ) -> CheckRecord:
-    """Judge and act; once more, from a new reading, if the phone's script or another station acted in between."""
+    """Read, judge and act; once more if the phone's script or another station acted since the reading.
+
+    `reading` is what was read just now, if it was.
+    """
+    reading = reading or await read(run, connection, address)
     record = await _judge_and_act(run, connection, address, reading, decide)
     if not record.met_somebody:
         return record
-    reading = await read_phone(run, connection, address)
-    return await _judge_and_act(run, connection, address, reading, decide)
+    return await _judge_and_act(run, connection, address, await read(run, connection, address), decide)
 
 
 async def _judge_and_act(
@@ -71,27 +79,35 @@ async def _judge_and_act(
     phone = which_phone(run.station, reading, address)
     reading = _under_its_id(reading, phone.phone_id)
     memories = await memories_of(run, phone.phone_id, reading)
-    agreed = memories.agreed(reading.observation)
+    agreed, held = _within_the_bundle(run, memories, reading)
     settled = ledger_steps.settled(agreed.ledger, reading.observation)
     judgement = decide(run, reading, settled)
     if not memories.server_asked:
         judgement = lost_memory.without_new_disabling(judgement)
     ledger = memories.for_phone(_closed(run, reading, judgement, settled), agreed.ledger)
+    waiting = ledger_steps.with_entries(unsettled(run.station, phone.phone_id, memories.marker), held)
     record = CheckRecord(
         address=address,
         phone=phone,
         reading=reading,
         judgement=judgement,
         ledger=ledger,
-        contradictions=(*agreed.contradictions, *_forgotten(judgement, reading, memories)),
+        contradictions=(
+            *agreed.contradictions,
+            *_forgotten(judgement, reading, memories),
+            *_undecided(waiting, phone.phone_id, reading),
+        ),
+        unsettled=waiting,
     )
-    if not _may_act(reading):
+    if not _may_act(reading) or (held and reading.observation.unreadable):
         return replace(record, ledger=memories.station or ledger)
     to_report = memories.to_report_only(ledger, agreed, acting=bool(judgement.actions))
     if to_report is not None:
         return replace(record, ledger=to_report)
 
     def keep(ledger: Ledger) -> None:
+        if held:
+            keep_unsettled(run.station, phone.phone_id, waiting)
         on_station = memories.for_station(ledger, agreed.ledger)
         if on_station != run.station.ledger(phone.phone_id):
             run.station.keep_ledger(phone.phone_id, on_station)
@@ -100,6 +116,17 @@ async def _judge_and_act(
         return await _act(run, connection, record, keep)
     keep(ledger)
     return record
+
+
+def _within_the_bundle(
+    run: Run, memories: Memories, reading: exchange.Reading
+) -> tuple[MergedLedger, tuple[LedgerEntry, ...]]:
+    """Return the ledger to act on, and what only the server remembers and the bundle does not let us touch."""
+    agreed = memories.agreed(reading.observation)
+    alone = servers_word.told_by_server_alone(memories, agreed.ledger)
+    policy = run.bundle.policy if run.bundle else None
+    held = servers_word.beyond_the_bundle(alone, policy, reading.observation)
+    return replace(agreed, ledger=servers_word.without(agreed.ledger, held)), held
 
 
 async def memories_of(run: Run, phone_id: PhoneId, reading: exchange.Reading) -> Memories:
@@ -135,6 +162,20 @@ def _forgotten(judgement: Judgement, reading: exchange.Reading, memories: Memori
         api_level=reading.observation.api_level,
         server_asked=memories.server_asked,
     )
+
+
+def _undecided(waiting: Ledger, phone_id: PhoneId, reading: exchange.Reading) -> tuple[str, ...]:
+    """Return what a person has to decide of the server's word; on a phone not read well its places are not known."""
+    if reading.observation.unreadable:
+        return ()
+    return servers_word.for_a_person(waiting, phone_id, reading.observation.api_level)
+
+
+async def _read_if_agreed(run: Run, connection: PhoneConnection, address: str) -> exchange.Reading:
+    reading = await read_phone(run, connection, address)
+    if which_phone(run.station, reading, address).consent is Consent.DECLINED:
+        raise OwnerDeclined(address)
+    return reading
 
 
 async def read_phone(

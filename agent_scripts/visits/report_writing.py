@@ -32,7 +32,8 @@ class CheckRecord:
 
     ``watched`` is what the phone's own script told, None where there is none; ``watch_mark`` is what the station
     remembers of that once the report is on disk. ``leaving`` says why Curfew could not leave the phone as it was
-    told to: empty if it did, None if it was not told.
+    told to: empty if it did, None if it was not told. ``unsettled`` is what only the server remembers and a person
+    has to decide: nothing is done about it, and the report still tells it, for the server must not forget.
     """
 
     address: str
@@ -46,6 +47,7 @@ class CheckRecord:
     watched: Watched | None = None
     watch_mark: SpoolMark | None = None
     leaving: str | None = None
+    unsettled: Ledger = Ledger()
 
     @property
     def outcomes(self) -> tuple[ActionOutcome, ...]:
@@ -164,10 +166,19 @@ def report_of(
         actions=tuple(_reported_action(outcome) for outcome in record.outcomes),
         commands=(*record.reading.commands, *(acting.commands if acting else ())),
         answers_sha256=_hash_of_answers(record),
-        ledger=record.ledger,
+        ledger=_whole_ledger(record),
         contradictions=record.contradictions,
         watched=record.watched,
     )
+
+
+def _whole_ledger(record: CheckRecord) -> Ledger:
+    """Return the phone's ledger and what is unsettled; where the phone has a word of its own, that one counts."""
+    ledger = record.ledger
+    if ledger.marker != record.unsettled.marker:
+        return ledger
+    missing = (e for e in record.unsettled.entries if ledger.entry(e.user, e.package) is None)
+    return Ledger(ledger.marker, (*ledger.entries, *missing))
 
 
 def _hash_of_answers(record: CheckRecord) -> str:

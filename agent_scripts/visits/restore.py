@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.exchange import Reading
-from agent_scripts.visits import placing
+from agent_scripts.visits import placing, servers_word
 from agent_scripts.visits.check import (
     Judge,
     judged_for_restoring,
@@ -35,10 +35,9 @@ async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> 
     phone = which_phone(run.station, reading, address)
     decide: Judge = judged_for_restoring if phone.consent is Consent.AGREED else _not_asked
     if not (reading.has_script and placing.can_be_handled(reading)):
-        return await visit(run, connection, address, reading, decide)
+        return await visit(run, connection, address, _read, decide, reading)
     told = await placing.withdrawn(run, connection, phone.phone_id, reading)
-    reading = await _read(run, connection, address)
-    record = await visit(run, connection, address, reading, decide)
+    record = await visit(run, connection, address, _read, decide)
     if phone.consent is Consent.DECLINED:
         told = replace(told, watched=Watched(told.watched.script, problem=told.watched.problem))
     return replace(record, watched=told.watched, watch_mark=told.mark)
@@ -54,7 +53,7 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> Reading:
     if phone.consent is Consent.AGREED:
         return await read_phone(run, connection, address)
     memories = await memories_of(run, phone.phone_id, reading)
-    named = {entry.package for memory in memories.all() if memory for entry in memory.entries}
+    named = servers_word.packages_to_read(memories, run.bundle.policy if run.bundle else None)
     return await read_phone(run, connection, address, packages=sorted(named)) if named else reading
 
 

@@ -1,0 +1,38 @@
+"""What a station holds of the server's word until a person has decided about it: a ledger per phone.
+
+It is kept because every report carries the phone's whole ledger: one without these entries would make the server
+forget them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent_scripts.errors import FileDamaged
+from agent_scripts.station_files.durable_file import write_durably
+from agent_scripts.station_files.station import Station
+from policy.errors import PolicyError
+from policy.ledger import Ledger
+from policy.names import PhoneId
+from policy.schemas import dump_ledger, load_ledger
+
+
+def unsettled(station: Station, phone_id: PhoneId, marker: str) -> Ledger:
+    """Return what waits for a decision; empty where nothing does, or where it dates from before a reset."""
+    path = _path(station, phone_id)
+    if not path.exists():
+        return Ledger(marker)
+    try:
+        found = load_ledger(path.read_bytes())
+    except (OSError, PolicyError) as error:
+        raise FileDamaged(f"{path} is no ledger; move it away: the server is asked again then") from error
+    return found if found.marker == marker else Ledger(marker)
+
+
+def keep_unsettled(station: Station, phone_id: PhoneId, ledger: Ledger) -> None:
+    """Put what waits for a decision on disk."""
+    write_durably(_path(station, phone_id), dump_ledger(ledger))
+
+
+def _path(station: Station, phone_id: PhoneId) -> Path:
+    return station.folder / "unsettled" / f"{PhoneId(phone_id)}.json"

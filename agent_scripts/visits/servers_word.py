@@ -1,0 +1,67 @@
+"""What rests on the server's word alone: done within the accepted bundle, and a person's to decide beyond it. Pure.
+
+The server's ledger counts where phone and station remember nothing. Whoever stole the server could name any app in it,
+to have it enabled or only to learn whether it is there. So an entry that no other memory confirms is acted on, and
+its app asked about, only if the bundle manages that app in that place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent_scripts.visits.lost_memory import restoring_command
+from agent_scripts.visits.memories import Memories
+from policy.coverage import has_vanished, managed_spots
+from policy.document import Policy
+from policy.ledger import Ledger, LedgerEntry
+from policy.names import PackageName, PhoneId
+from policy.observation import Observation
+
+
+def told_by_server_alone(memories: Memories, agreed: Ledger) -> tuple[LedgerEntry, ...]:
+    """Return the open entries of `agreed`, the merged ledger, that neither phone nor station confirms."""
+    if memories.phone is not None or memories.server is None:
+        return ()
+    station = memories.station
+    own = station.open_entries if station is not None and station.marker == memories.marker else ()
+    confirmed = {(entry.user, entry.package, entry.prior) for entry in own}
+    return tuple(e for e in agreed.open_entries if (e.user, e.package, e.prior) not in confirmed)
+
+
+def beyond_the_bundle(
+    entries: Iterable[LedgerEntry], policy: Policy | None, seen: Observation
+) -> tuple[LedgerEntry, ...]:
+    """Return those entries that the bundle does not let us touch; without a bundle that is all of them."""
+    spots = managed_spots(policy, seen) if policy is not None else frozenset()
+    return tuple(
+        entry
+        for entry in entries
+        if (entry.user, entry.package) not in spots and not has_vanished(seen, entry.user, entry.package)
+    )
+
+
+def without(ledger: Ledger, entries: Iterable[LedgerEntry]) -> Ledger:
+    """Return `ledger` with `entries` taken out."""
+    out = set(entries)
+    return Ledger(ledger.marker, tuple(entry for entry in ledger.entries if entry not in out))
+
+
+def packages_to_read(memories: Memories, policy: Policy | None) -> frozenset[PackageName]:
+    """Return the apps that ledgers name; of the server's only those that the bundle manages."""
+    managed = {app.package for app in policy.managed} if policy is not None else set()
+    own = (entry for memory in (memories.phone, memories.station) if memory for entry in memory.entries)
+    servers = memories.server.entries if memories.server is not None else ()
+    return frozenset(
+        (*(e.package for e in own), *(e.package for e in servers if e.package in managed)),
+    )
+
+
+def for_a_person(unsettled: Ledger, phone_id: PhoneId, api_level: int) -> tuple[str, ...]:
+    """Return a line with the exact commands for each entry that waits for a person's decision."""
+    return tuple(
+        f"{entry.package} in user {entry.user}: only the server remembers that it was switched off by us, and the"
+        " bundle in force does not manage it there, so it is left alone. If that is right, type"
+        f" `{restoring_command(entry.user, entry.package, entry.prior, api_level)}`. Once it is decided, remove"
+        f" unsettled/{phone_id}.json from this station's folder"
+        for entry in unsettled.entries
+    )
