@@ -47,6 +47,8 @@ class Newest:
 
     number: int = 0
     demo: bool = False
+    expires: datetime | None = None
+    """When the approvers' signatures end."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def bundles(session: Session) -> Sequence[BundleRow]:
 
 # Made once: building a query costs more than running these.
 _NEWEST = (
-    select(_PublicationTable.number, _PublicationTable.demo)
+    select(_PublicationTable.number, _PublicationTable.demo, _PublicationTable.expires)
     .order_by(_PublicationTable.serial.desc())
     .limit(1)
 )
@@ -100,7 +102,7 @@ _DOCUMENTS = select(_PublicationTable.policy_bytes, _PublicationTable.fleet_byte
 
 
 def newest(session: Session) -> Newest:
-    """Return number and demo mark of the newest publication."""
+    """Return number, demo mark and end of signatures of the newest publication."""
     found = session.execute(_NEWEST).one_or_none()
     return Newest(*found) if found else Newest()
 

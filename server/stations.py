@@ -137,6 +137,13 @@ def count_in_service(session: Session) -> int:
     return session.scalars(query).one()
 
 
+def count_judging_by(session: Session, bundle_number: int) -> int:
+    """Return how many stations in service judged by this bundle, or a newer one, when they reported last."""
+    in_service = session.scalars(select(_StationTable.station_id).where(_StationTable.revoked_at.is_(None)))
+    newest = (kept_reports.newest_of_station(session, station_id) for station_id in in_service.all())
+    return sum(found is not None and found[1] >= bundle_number for found in newest)
+
+
 def revoke_station(session: Session, station_id: str, now: datetime) -> bool:
     """Refuse everything this station sends from now on; False if it was revoked before.
 

@@ -10,6 +10,7 @@ from flask import render_template
 from policy.document import Policy
 from policy.verdict import Stage
 from server.bundles import bundles as published_bundles
+from server.bundles import newest_bundle
 from server.context import context
 from server.pages.access import needs
 from server.pages.blueprint import pages
@@ -17,6 +18,7 @@ from server.pages.moment import now
 from server.pages.refusal_words import by_bundle_and_reason
 from server.people import Right
 from server.refusals import open_refusals
+from server.stations import count_in_service, count_judging_by
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,21 @@ def bundles() -> str:
     """Show all bundles, the current one in full."""
     with context().database.reading() as session:
         published = published_bundles(session)
+        current = next((bundle for bundle in published if bundle.current), None)
+        whole = newest_bundle(session)
         refused = by_bundle_and_reason(open_refusals(session))
-    current = next((bundle for bundle in published if bundle.current), None)
+        judging = count_judging_by(session, current.number) if current else 0
+        in_service = count_in_service(session)
     return render_template(
         "bundles.html",
         tab="pages.bundles",
         published=published,
         current=current,
         refused=refused,
+        exempt=[one for one in whole.fleet.exemptions if now() < one.until] if whole else (),
+        judging=judging,
+        in_service=in_service,
+        begins_at=enforcement_begins_at(current.policy) if current else None,
         stage=stage_of_first_ring(current.policy, now()) if current else None,
         rings=ring_lines(current.policy, now()) if current else (),
     )
@@ -54,8 +63,12 @@ def stage_of_first_ring(policy: Policy, now: datetime) -> Stage:
         return Stage.LIFTED
     if now >= policy.review_at:
         return Stage.PAUSED
-    starts = [max(policy.deadline, ring.starts_at) for ring in policy.rings] or [policy.deadline]
-    return Stage.ENFORCE if now >= min(starts) else Stage.REMIND
+    return Stage.ENFORCE if now >= enforcement_begins_at(policy) else Stage.REMIND
+
+
+def enforcement_begins_at(policy: Policy) -> datetime:
+    """Return when the first phones are enforced: the deadline, or the first ring if that starts later."""
+    return min((max(policy.deadline, ring.starts_at) for ring in policy.rings), default=policy.deadline)
 
 
 def ring_lines(policy: Policy, now: datetime) -> tuple[RingLine, ...]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from flask import render_template, request, url_for
 
 from server.alarms import open_alarms
+from server.bundles import newest, newest_bundle
 from server.context import context
 from server.fleet import look_at_fleet
 from server.pages.access import needs
 from server.pages.blueprint import pages
+from server.pages.bundles import enforcement_begins_at, stage_of_first_ring
 from server.pages.moment import now
 from server.pages.words import REACHES, STANDINGS
 from server.people import Right
@@ -61,6 +63,7 @@ def fleet() -> str:
         )
         raised = open_alarms(session, limit=_ALARMS_SHOWN + 1)
         refusing = len(open_refusals(session))
+        published, bundle = newest(session), newest_bundle(session)
     first = (selection.page - 1) * ROWS_PER_PAGE + 1
     return render_template(
         "fleet.html",
@@ -78,6 +81,10 @@ def fleet() -> str:
         alarms=raised[:_ALARMS_SHOWN],
         more_alarms=len(raised) > _ALARMS_SHOWN,
         refusing=refusing,
+        published=published,
+        policy=bundle.policy if bundle else None,
+        stage=stage_of_first_ring(bundle.policy, now()) if bundle else None,
+        begins_at=enforcement_begins_at(bundle.policy) if bundle else None,
     )
 
 

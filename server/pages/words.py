@@ -72,6 +72,11 @@ REASONS: Mapping[ReasonCode, Word] = {
     ReasonCode.RESET_BY_UPDATE: Word(
         "reset by update", "", "An update or a new installation of a disabled app made it run again."
     ),
+    ReasonCode.DISABLING_REFUSED: Word(
+        "disabling refused",
+        "bad",
+        "The phone refused to disable a managed app, so nothing enforces there; the mail side must block.",
+    ),
     ReasonCode.OWNER_ENABLES_AGAIN: Word(
         "enabled every time",
         "bad",

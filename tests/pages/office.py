@@ -115,13 +115,18 @@ class Office:
         )
 
     def publish(
-        self, number: int = 1, demo: bool = False, policy: Policy | None = None, fleet: Fleet | None = None
+        self,
+        number: int = 1,
+        demo: bool = False,
+        policy: Policy | None = None,
+        fleet: Fleet | None = None,
+        expires: datetime | None = None,
     ) -> None:
         bundle = VerifiedBundle(
             number=number,
             demo=demo,
             signers=("a1" * 32, "b2" * 32),
-            expires=now() + timedelta(days=20),
+            expires=expires or now() + timedelta(days=20),
             policy_bytes=dump_policy_document(number, policy or policy_in_force()),
             fleet_bytes=dump_fleet(fleet or Fleet()),
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from policy.document import Policy, Ring
+from policy.document import Exemption, Fleet, Policy, Ring
 from policy.verdict import Stage
 from server.pages.bundles import ring_lines, stage_of_first_ring
 from server.people import Role
-from tests.pages.office import Office, policy_in_force
+from tests.pages.office import COMPLIANT, Office, now, policy_in_force
 
 HERE = "https://localhost"
 NOON = datetime(2023, 3, 15, 12, 0, tzinfo=UTC)
@@ -103,3 +105,32 @@ def test_a_demo_says_so_on_every_page(office: Office) -> None:
 
     for address in ("/", "/bundles", "/account"):
         assert "for training only" in client.get(address, base_url=HERE).text
+
+
+def test_it_is_said_at_how_many_stations_the_bundle_has_arrived(staffed: Office, tmp_path: Path) -> None:
+    staffed.publish(2)
+    staffed.report(staffed.phone(), **COMPLIANT, bundle_number=2)
+    staffed.station("Bench 3", tmp_path / "three.pem")
+    staffed.counter = 0
+    staffed.report(staffed.phone(), **COMPLIANT, bundle_number=1)
+    staffed.station("Bench 4", tmp_path / "four.pem")
+
+    assert re.search(r"1 of 3 <a [^>]*>stations</a>", bundles(staffed))
+
+
+def test_exempt_phones_are_named_until_their_exemption_ends(staffed: Office) -> None:
+    exempt, ended = staffed.phone(), staffed.phone()
+    tomorrow, yesterday = now() + timedelta(days=1), now() - timedelta(days=1)
+    staffed.publish(
+        2, fleet=Fleet(1, (Exemption(exempt, tomorrow, "repair"), Exemption(ended, yesterday, "repair")))
+    )
+
+    page = bundles(staffed)
+
+    assert f'href="/phones/{exempt}"' in page
+    assert ": repair" in page
+    assert ended not in page
+
+
+def test_without_exemptions_no_phone_is_exempt(staffed: Office) -> None:
+    assert "<dt>Exempt now</dt><dd>no phone</dd>" in bundles(staffed)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from policy.document import Policy, Ring
 from policy.report import Consent
 from server.pages.fleet import ROWS_PER_PAGE
 from server.people import Role
@@ -139,3 +140,49 @@ def test_an_alarm_is_shown_above_the_table(staffed: Office) -> None:
 
     assert "Needs a person" in page
     assert "conflict" in page
+
+
+def fleet_with(office: Office, policy: Policy, expires: datetime | None = None) -> str:
+    office.publish(2, policy=policy, expires=expires)
+    return str(office.client(Role.AUTHOR).get("/", base_url=HERE).text)
+
+
+def test_before_the_deadline_it_is_said_when_and_what_happens_then(office: Office) -> None:
+    deadline = now() + timedelta(days=2, minutes=1)
+
+    page = fleet_with(office, replace(policy_in_force(), deadline=deadline, time_zone="UTC"))
+
+    assert ">remind<" in page
+    assert f'nothing is disabled before <time class="zoned" datetime="{deadline:%Y-%m-%dT%H:%M:%SZ}">' in page
+    assert "(in 2 days)" in page
+    assert ">Bundle 2</a>" in page
+
+
+def test_the_first_ring_may_start_after_the_deadline_and_then_counts(office: Office) -> None:
+    deadline, start = now() + timedelta(days=2), now() + timedelta(days=5, minutes=1)
+    rings = (Ring(0.1, start), Ring(1.0, start + timedelta(days=1)))
+
+    page = fleet_with(office, replace(policy_in_force(), deadline=deadline, rings=rings))
+
+    assert "(in 5 days)" in page
+
+
+def test_after_the_deadline_the_stage_is_said(office: Office) -> None:
+    page = fleet_with(office, policy_in_force())
+
+    assert ">enforce<" in page
+    assert "Managed apps are disabled while a banned app is on the phone." in page
+
+
+def test_signatures_that_end_before_the_deadline_are_called_out(office: Office) -> None:
+    policy = replace(policy_in_force(), deadline=now() + timedelta(days=2))
+
+    assert "before the deadline<" not in fleet_with(office, policy)
+    assert "before the deadline<" in fleet_with(office, policy, expires=now() + timedelta(days=1))
+    assert ">expired<" in fleet_with(office, policy, expires=now() - timedelta(days=1))
+
+
+def test_without_a_bundle_it_is_said_that_nothing_happens(office: Office) -> None:
+    page = office.client(Role.AUTHOR).get("/", base_url=HERE).text
+
+    assert "Nothing is published yet" in page
