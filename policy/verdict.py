@@ -37,6 +37,7 @@ class ReasonCode(Enum):
     PACKAGE_UNREADABLE = "package_unreadable"
     USER_MISSING = "user_missing"
     PLACE_CLOSED = "place_closed"
+    DISABLING_REFUSED = "disabling_refused"
     EXEMPT = "exempt"
     CLOCK_UNTRUSTED = "clock_untrusted"
     BUNDLE_TOO_OLD = "bundle_too_old"

@@ -47,6 +47,27 @@ class Refusal(Enum):
         """What it means and what to do next, for a technician."""
         return _SENTENCES[self]
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the phone would say the same next time, as far as we know: then it cannot be made to comply."""
+        return self not in _PASSING
+
+
+_PASSING = frozenset(
+    {
+        Refusal.UNKNOWN_PACKAGE,
+        Refusal.NOT_INSTALLED,
+        Refusal.UNKNOWN_USER,
+        Refusal.SERVICE_MISSING,
+        Refusal.SERVICE_FAILED,
+        Refusal.TOO_SLOW,
+        Refusal.WENT_AWAY,
+        Refusal.BUSY,
+        Refusal.LEDGER_CHANGED,
+        Refusal.LEDGER_NOT_WRITTEN,
+        Refusal.FOLDER_OPEN,
+    }
+)
 
 _SENTENCES = {
     Refusal.USER_CLOSED: (

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from agent_scripts.exchange import ActionOutcome
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.visits.report_writing import CheckRecord, is_fine, was_enabled_before
+from agent_scripts.visits.outcomes import is_fine, was_enabled_before
+from agent_scripts.visits.report_writing import CheckRecord
 from policy.report import ActionResult
 from policy.undo import ROUNDS_LIMIT
 from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict
@@ -36,6 +37,7 @@ _HELD_BACK = {
     ReasonCode.BUNDLE_TOO_OLD: "the bundle was not confirmed for too long; connect to the server, check again.",
 }
 
+_OUT_OF_REACH = (ReasonCode.PLACE_CLOSED, ReasonCode.DISABLING_REFUSED)
 _NOTICED = {
     ReasonCode.ENABLED_AGAIN: "was enabled again by the phone's user or somebody else",
     ReasonCode.RESET_BY_UPDATE: "runs again because it was updated or installed anew",
@@ -178,9 +180,9 @@ def _next_step(record: CheckRecord) -> str:
     if judgement.verdict is Verdict.UNREADABLE and not record.was_only_restored:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
-        closed = [r.detail for r in judgement.reasons if r.code is ReasonCode.PLACE_CLOSED]
-        if closed and judgement.stage is Stage.ENFORCE:
-            return f"Cannot be enforced here ({'; '.join(closed)}): the mail side must block this phone."
+        shut = [r.detail for r in judgement.reasons if r.code in _OUT_OF_REACH]
+        if shut and judgement.stage is Stage.ENFORCE:
+            return f"Cannot be enforced here ({'; '.join(shut)}): the mail side must block this phone."
         given_up = [r.detail for r in judgement.reasons if r.code is ReasonCode.OWNER_ENABLES_AGAIN]
         if given_up:
             return (

@@ -20,6 +20,7 @@ from agent_scripts.station_files.station import KnownPhone, Station
 from agent_scripts.station_files.unsettled import keep_unsettled, unsettled
 from agent_scripts.visits import ledger_steps, lost_memory, placing, servers_word
 from agent_scripts.visits.memories import Memories
+from agent_scripts.visits.outcomes import after_acting
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
 from policy.coverage import has_vanished
@@ -282,4 +283,5 @@ async def _act(
     acting = exchange.parse_acting(mark, answer, actions, ledger)
     ledger = acting.ledger or ledger
     keep(ledger)
-    return replace(record, ledger=ledger, acting=acting)
+    judgement = after_acting(record.judgement, acting.outcomes)
+    return replace(record, ledger=ledger, acting=acting, judgement=judgement)

@@ -12,15 +12,15 @@ from agent_scripts.exchange import Acting, ActionOutcome, Reading, Refusal, Spoo
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.station_files.trusted_time import TrustedMoment
+from agent_scripts.visits.outcomes import is_fine
 from policy.document import JUDGEMENT_VERSION
 from policy.ledger import Ledger
 from policy.observation import EnabledState, PackageState
-from policy.report import ActionResult, Consent, Report, ReportedAction, ReportedApp, ReportedUser
+from policy.report import Consent, Report, ReportedAction, ReportedApp, ReportedUser
 from policy.verdict import ActionKind, Judgement, ManagedState, ReasonCode, Stage, Verdict
 from policy.watched import Watched
 
 _SOMEBODY_ELSE = (Refusal.LEDGER_CHANGED, Refusal.BUSY)
-_FINE = (ActionResult.DONE, ActionResult.ALREADY)
 HELD_BACK = frozenset((ReasonCode.CLOCK_UNTRUSTED, ReasonCode.BUNDLE_TOO_OLD, ReasonCode.LEDGER_MISSING))
 """Why the station itself does not do what the stage asks for."""
 _AGENT_VERSION = version("curfew")  # looked up in files: once a process, not once a report
@@ -100,23 +100,6 @@ class CheckRecord:
     def _left_undone(self) -> bool:
         """Whether actions were due and none could be tried, because the phone's memory was not usable."""
         return bool(self.judgement.actions) and self.acting is None
-
-
-def is_fine(outcome: ActionOutcome) -> bool:
-    """Whether reading back showed what was wanted; a notification that was not shown is no failure.
-
-    Nor is an app that its owner enabled before we came to restore it: it can be used, and their word stands.
-    """
-    if outcome.action.kind is ActionKind.NOTIFY or outcome.result in _FINE:
-        return True
-    return outcome.action.kind is ActionKind.RESTORE and was_enabled_before(outcome)
-
-
-def was_enabled_before(outcome: ActionOutcome) -> bool:
-    """Whether somebody else had enabled the app when we came to act on it, so that it was left alone."""
-    if outcome.result is not ActionResult.STATE_CHANGED or outcome.before is None:
-        return False
-    return outcome.before.installed and outcome.before.enabled.can_run
 
 
 def report_of(

@@ -1,0 +1,44 @@
+"""What became of the actions of one check, and what that says of the phone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from agent_scripts.exchange import ActionOutcome
+from policy.report import ActionResult
+from policy.verdict import ActionKind, Judgement, Reason, ReasonCode
+
+_FINE = (ActionResult.DONE, ActionResult.ALREADY)
+
+
+def is_fine(outcome: ActionOutcome) -> bool:
+    """Whether reading back showed what was wanted; a notification that was not shown is no failure.
+
+    Nor is an app that its owner enabled before we came to restore it: it can be used, and their word stands.
+    """
+    if outcome.action.kind is ActionKind.NOTIFY or outcome.result in _FINE:
+        return True
+    return outcome.action.kind is ActionKind.RESTORE and was_enabled_before(outcome)
+
+
+def was_enabled_before(outcome: ActionOutcome) -> bool:
+    """Whether somebody else had enabled the app when we came to act on it, so that it was left alone."""
+    if outcome.result is not ActionResult.STATE_CHANGED or outcome.before is None:
+        return False
+    return outcome.before.installed and outcome.before.enabled.can_run
+
+
+def after_acting(judgement: Judgement, outcomes: Iterable[ActionOutcome]) -> Judgement:
+    """Return the judgement with what acting has shown: where the phone does not let us disable, nothing enforces.
+
+    A refusal that may pass by itself, such as a service that is not running yet, proves nothing of the kind.
+    """
+    refused = tuple(
+        Reason(ReasonCode.DISABLING_REFUSED, f"{o.action.package} in user {o.action.user}: {o.refusal.value}")
+        for o in outcomes
+        if o.action.kind is ActionKind.DISABLE and o.refusal is not None and o.refusal.is_lasting
+    )
+    if not refused:
+        return judgement
+    return replace(judgement, enforceable=False, reasons=(*judgement.reasons, *refused))
