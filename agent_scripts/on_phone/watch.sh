@@ -38,8 +38,8 @@ watch() {
 changes() {
     change=$(dumpsys package changes 2>/dev/null </dev/null)
     case $change in
-        *" Sequence number="[0-9]*)
-            change=${change#*" Sequence number="}
+        *"Sequence number="[0-9]*)
+            change=${change#*"Sequence number="}
             change=${change%%[!0-9]*}
             ;;
         *) change=$seen ;;

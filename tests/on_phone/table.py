@@ -48,6 +48,7 @@ _TIMES = [_LATER] * 14 + [
     *(DEADLINE + n * HOUR for n in (-1, 0, 1, 47, 48)),
     *(time + n * SECOND for time in (DEADLINE, REVIEW, END) for n in (-1, 0, 1)),
 ]
+_QUARRELS = [_LATER] * 3 + [REVIEW]
 _AGES = [HOUR] * 8 + [timedelta(0), 72 * HOUR, 72 * HOUR + SECOND, -SECOND]
 _EXEMPT = [None] * 8 + [_LATER + HOUR, _LATER, END]
 _EXTRA = [
@@ -113,7 +114,7 @@ def _case(chance: random.Random) -> Case:
         there.append(UserNumber(chance.choice((40, 41))))
     # An owner who enables what we disable, round after round: rare by chance, so some phones are made for it.
     quarrel = _often(chance, 0.2)
-    now = _LATER if quarrel else chance.choice(_TIMES)
+    now = chance.choice(_QUARRELS if quarrel else _TIMES)
     readings = _readings(chance, there, quarrel)
     if _often(chance, 0.02):
         there.remove(UserNumber(0))

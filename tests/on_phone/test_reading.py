@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -44,7 +44,7 @@ done
 def _spoilt(text: str, chance: random.Random) -> str:
     """Lose, double, swap or change a line of the part that is read."""
     lines = text.splitlines(keepends=True)
-    telling = [n for n, line in enumerate(lines) if any(word in line for word in _TELLING)]
+    telling = _telling(lines)
     at = chance.choice(telling) if telling else 0
     match chance.choice(_HARMS):
         case "lose":
@@ -77,6 +77,10 @@ def _spoilt(text: str, chance: random.Random) -> str:
         case "archive":
             lines.insert(at, "      archiveTime=2024-05-01 10:00:00\n")
     return "".join(lines)
+
+
+def _telling(lines: Sequence[str]) -> list[int]:
+    return [n for n, line in enumerate(lines) if any(word in line for word in _TELLING)]
 
 
 _HARMS = (
@@ -116,6 +120,11 @@ def _dumps() -> Iterator[tuple[str, str, str]]:
                 yield package, text, "0"
             for _ in range(SPOILT_EACH):
                 yield package, _spoilt(text, chance), users
+            if name == "clean":
+                lines = text.splitlines(keepends=True)
+                for at in _telling(lines):
+                    yield package, "".join(lines[:at] + lines[at + 1 :]), users
+                    yield package, "".join(lines[: at + 1] + lines[at:]), users
 
 
 def test_both_readers_make_the_same_of_every_dump(phone_shell: PhoneShell, tmp_path: Path) -> None:

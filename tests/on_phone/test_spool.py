@@ -85,6 +85,7 @@ def test_what_a_station_has_is_forgotten_and_never_counted_as_lost(record: Recor
 
     assert (got.watched.first_line, got.watched.last_line, got.watched.dropped) == (4, 4, 0)
     assert len(record.lines) == 2
+    assert record.collect().watched.dropped == 0, "some station has them"
     again = record.collect(got.mark)
     assert (again.watched.first_line, again.watched.damage) == (0, ())
     assert len(record.lines) == 1

@@ -46,7 +46,7 @@ def _in_force(old: str, new: str, only: str) -> Mutation:
 
 
 def _act(old: str, new: str) -> Mutation:
-    return Mutation("act", old, new, ACTING)
+    return Mutation("act", old, new, ACTING, "not dash and not busybox")
 
 
 def _digest(old: str, new: str) -> Mutation:
