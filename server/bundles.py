@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BigInteger, Engine, LargeBinary, String, Text, bindparam, func, select
+from sqlalchemy import BigInteger, Engine, LargeBinary, String, Text, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.document import Bundle, Policy
@@ -49,6 +49,7 @@ class Newest:
     demo: bool = False
     expires: datetime | None = None
     """When the approvers' signatures end."""
+    serial: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,12 @@ def bundles(session: Session) -> Sequence[BundleRow]:
 
 # Made once: building a query costs more than running these.
 _NEWEST = (
-    select(_PublicationTable.number, _PublicationTable.demo, _PublicationTable.expires)
+    select(
+        _PublicationTable.number, _PublicationTable.demo, _PublicationTable.expires, _PublicationTable.serial
+    )
     .order_by(_PublicationTable.serial.desc())
     .limit(1)
 )
-_NEWEST_SERIAL = select(func.max(_PublicationTable.serial))
 _DOCUMENTS = select(_PublicationTable.policy_bytes, _PublicationTable.fleet_bytes).where(
     _PublicationTable.serial == bindparam("serial")
 )
@@ -109,8 +111,13 @@ def newest(session: Session) -> Newest:
 
 def newest_bundle(session: Session) -> Bundle | None:
     """Return the newest published bundle with the newest fleet document, or None before the first publication."""
-    serial = session.scalar(_NEWEST_SERIAL)
-    if serial is None:
+    return bundle_of(session, newest(session))
+
+
+def bundle_of(session: Session, published: Newest) -> Bundle | None:
+    """Return the bundle of the newest publication, which was just asked for."""
+    serial = published.serial
+    if not serial:
         return None
     # A publication is never updated, so each database's newest one is read and parsed once.
     database = session.get_bind().engine

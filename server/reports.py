@@ -143,8 +143,9 @@ class Intake:
             group = _Group(session, requests)
             decided = [group.decide(request) for request in requests]
             group.keep()
-            holding = group.newest, bundles.newest_bundle(session), audit.head(session)
-        return [Accepted(results, *holding) for results in decided]
+            bundle = bundles.bundle_of(session, group.newest)
+            audit_head = audit.head(session)
+        return [Accepted(results, group.newest, bundle, audit_head) for results in decided]
 
 
 def _sender(envelope: bytes) -> str:

@@ -21,8 +21,9 @@ from server.errors import ConfigurationRefused
 from server.logs import configure_logs
 from server.metrics import count_together
 
-THREADS = 8
-"""Blocking threads per worker: more add nothing on one core (LIMITS.md 3)."""
+THREADS = 32
+"""Blocking threads per worker: more than 8 add nothing for other routes (LIMITS.md 3), but as many reports as there
+are threads share one commit (`server.group_commit`)."""
 
 WsgiApp = Callable[..., Any]
 

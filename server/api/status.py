@@ -21,7 +21,8 @@ def status() -> dict[str, Any]:
     """Tell the time and what is in force"""
     here = context()
     with here.database.reading() as session:
-        return status_of(bundles.newest(session), bundles.newest_bundle(session), here.clock.now())
+        newest = bundles.newest(session)
+        return status_of(newest, bundles.bundle_of(session, newest), here.clock.now())
 
 
 def status_of(newest: Newest, bundle: Bundle | None, now: datetime) -> dict[str, Any]:

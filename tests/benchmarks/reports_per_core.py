@@ -1,7 +1,7 @@
 """Measures what accepting a signed report costs the server, against a bare Flask route on the same granian.
 
-Both are served as the product serves (`server.serving`: granian, TLS, one worker, 8 threads), each in processes of
-its own; 4 stations keep a connection each. The reports are those of a real check of a virtual phone, signed before
+Both are served as the product serves (`server.serving`: granian, TLS, one worker), each in processes of
+its own; 32 stations keep a connection each. The reports are those of a real check of a virtual phone, signed before
 the clock starts; each is verified, checked against the schema and stored durably (SQLite with synchronous=FULL,
 PostgreSQL with fsync). Counted is the CPU of the whole process tree, PostgreSQL's included; the cases take turns,
 medians of the rounds.
@@ -38,11 +38,11 @@ from tests.server.postgresql import Postgresql
 from tests.server.running import free_port
 
 ROUNDS = 5
-_STATIONS = 4
+_STATIONS = 32
 _PHONES = 100
-_HELLOS = 1500
-_SINGLES = 80
-_BATCHES, _BATCH = 4, 100
+_HELLOS = 3200
+_SINGLES = 640
+_BATCHES, _BATCH = 8, 100
 _HOST = "127.0.0.1"
 
 Send = Callable[[http.client.HTTPSConnection], None]
