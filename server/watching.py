@@ -8,6 +8,7 @@ from datetime import datetime
 
 from policy.report import Report
 from policy.watched import ScriptState, Watched, WatchedAction, WatchedSpan, WatchedVerdict
+from server.watched_lines import telling_each_line_once
 
 EVENTS_MAX = 50
 
@@ -48,14 +49,19 @@ def watch_story(reports: Sequence[Report]) -> WatchStory | None:
     if not told:
         return None
     told_at, latest = told[-1]
-    spans = _joined(span for _, watched in told for span in watched.spans)
+    summed_up = telling_each_line_once([watched for _, watched in told])
+    spans = _joined(
+        span if place in summed_up else replace(span, heartbeats=0)
+        for place, (_, watched) in enumerate(told)
+        for span in watched.spans
+    )
     return WatchStory(
         script=latest.script,
         told_at=told_at,
         known_until=spans[-1].until if spans else None,
         times=tuple(reversed(_with_gaps(spans))),
         events=_events([watched for _, watched in told]),
-        dropped=sum(watched.dropped for _, watched in told),
+        dropped=sum(watched.dropped for place, (_, watched) in enumerate(told) if place in summed_up),
         damage=tuple(dict.fromkeys(line for _, watched in reversed(told) for line in watched.damage)),
         problem=latest.problem,
     )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
+from policy.schemas import load_report
+from server.kept_reports import payload_of
+from server.watching import watch_story
 from tests.check.office import LYNC, OUTLOOK, TIKTOK, Office
+from tests.check.test_on_phone import folder_of, has_noted, until
 
 
 def test_a_second_station_restores_from_the_phones_ledger_while_the_server_is_away(office: Office) -> None:
@@ -35,3 +42,29 @@ def test_a_second_station_restores_from_the_servers_ledger_when_the_phones_is_go
         code, _ = second.check(address)
         assert code == 0
         assert [phone.model.state(10, package).enabled for package in (OUTLOOK, LYNC)] == [0, 1]
+
+
+def test_what_two_stations_both_collected_of_a_phones_record_counts_once(watching: Office) -> None:
+    with watching.phone("clean") as phone:
+        first, second = watching.new_bench(), watching.new_bench()
+        address = first.provision(phone)
+        first.row(address)
+        until(lambda: has_noted(phone, "alive"), "it checked")
+        first.row(address)
+        second.provision(phone)
+        second.row(address)
+        known = first.station().phone_at(address)
+        assert known is not None
+        path = watching.config.parent / "curfew.sqlite"
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            query = "SELECT envelope FROM report WHERE phone_id = ?"
+            envelopes = database.execute(query, (known.phone_id,)).fetchall()
+        reports = [load_report(payload_of(envelope)) for (envelope,) in envelopes]
+        told = [report.watched for report in reports if report.watched and report.watched.spans]
+        assert [sum(span.heartbeats for span in watched.spans) for watched in told] == [1, 1], "both told it"
+
+        story = watch_story(reports)
+
+        assert story is not None
+        assert sum(time.span.heartbeats for time in story.times if time.span) == 1
+        assert (folder_of(phone) / "spool").read_text().count(" alive ") == 1
