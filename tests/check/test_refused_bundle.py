@@ -161,6 +161,24 @@ def test_a_server_that_is_away_when_it_is_to_be_told_costs_a_warning_only(own_of
     assert "the next run tries again" in warning
 
 
+def test_signatures_that_ran_out_are_refused_until_they_are_renewed_though_the_bundle_stays_in_force(
+    own_office: Office,
+) -> None:
+    own_office.publish()
+    bench = own_office.new_bench()
+    with own_office.phone("clean") as phone:
+        bench.provision(phone)
+        bench.check()
+        own_office.at(hours=24 * 40)
+
+        bench.check()
+
+        assert bench.last_report()["bundle_number"] == own_office.number
+        stations = Browser(own_office).read("/stations")
+        assert f"refuses {own_office.number}" in stations
+        assert ">expired<" in stations
+
+
 @pytest.mark.parametrize(
     ("sentence", "told"),
     [

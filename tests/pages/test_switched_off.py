@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from server import audit
 from server.errors import InConflict, NotSignedIn, NotThere
@@ -64,6 +65,17 @@ def test_a_token_is_refused_at_once(either: Office) -> None:
     switch(either, "Desk-1")
 
     assert client.get("/api/v1/blocks", **ask).status_code == 401  # type: ignore[arg-type]
+
+
+def test_what_is_left_of_an_account_that_is_off_counts_for_nothing(either: Office) -> None:
+    client = either.client(Role.AUTHOR)
+    token = token_of(either, "author")
+    with either.database.writing() as session:
+        session.execute(text("UPDATE people SET off_since = created_at"))
+
+    assert client.get("/", base_url=HERE).status_code == 302
+    with either.database.reading() as session:
+        assert token_person(session, token) is None
 
 
 def test_signing_in_is_refused_and_says_why_to_who_knows_the_password(office: Office) -> None:

@@ -223,6 +223,16 @@ def test_thinning_again_finds_nothing(authority: Authority, bench: Bench) -> Non
     assert (planned.report_ids, dropped) == ((), 0)
 
 
+def test_thinning_goes_on_where_it_ended(authority: Authority, bench: Bench) -> None:
+    reports = story(authority, bench, authority.phone(bench), *[{}] * 7)
+    thin(authority, days=4)
+    assert thinned(authority, reports) == [1, 2]
+
+    thin(authority, days=2)
+
+    assert thinned(authority, reports) == [1, 2, 3, 4]
+
+
 def test_it_is_audited(authority: Authority, bench: Bench) -> None:
     story(authority, bench, authority.phone(bench), {}, {}, {}, {})
 
