@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import ProvisioningFailed
+from agent_scripts.exchange import DeviceFacts, Reading
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone, Station
 from agent_scripts.visits.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, READ_TIMEOUT_S
@@ -44,6 +45,23 @@ async def provision_phone(
     harmless: the phone keeps its id and, unless it was reset, its mark. Raises `ProvisioningFailed` with the
     next step, `PhoneError` and `ServerError`; nothing is remembered then.
     """
+    reading, facts = await _read(connection, address, policy)
+    probed = probe(reading, policy)
+    show(probed)
+    memory = reading.memory
+    identity = station.phone_identity(facts.manufacturer, facts.device, facts.serial, owner.label)
+    proposed = memory.phone_id or station.id_of_identity(identity) or PhoneId.random()
+    phone_id = await asyncio.to_thread(_register, client, identity, proposed, owner, facts, probed)
+    same_phone = memory.phone_id == phone_id and memory.marker
+    await _leave_mark(connection, address, phone_id, memory.marker if same_phone else secrets.token_hex(16))
+    phone = KnownPhone(phone_id, address, identity, Consent.AGREED, owner.label, facts.model)
+    station.remember(phone)
+    return phone
+
+
+async def _read(
+    connection: PhoneConnection, address: str, policy: Policy | None
+) -> tuple[Reading, DeviceFacts]:
     mark = exchange.new_mark()
     owners = policy.owners if policy else frozenset()
     answer = await connection.run(exchange.read_command(mark, (), owners), READ_TIMEOUT_S, ANSWER_MAX_BYTES)
@@ -53,13 +71,13 @@ async def provision_phone(
         raise ProvisioningFailed(
             f"{address} could not say what it is ({reasons}). Reconnect it and try again."
         )
-    facts, memory = reading.facts, reading.memory
-    probed = probe(reading, policy)
-    show(probed)
-    identity = station.phone_identity(facts.manufacturer, facts.device, facts.serial, owner.label)
-    proposed = memory.phone_id or station.id_of_identity(identity) or PhoneId.random()
-    phone_id = await asyncio.to_thread(
-        client.register_phone,
+    return reading, reading.facts
+
+
+def _register(
+    client: ServerClient, identity: str, proposed: PhoneId, owner: Owner, facts: DeviceFacts, probed: Probe
+) -> PhoneId:
+    return client.register_phone(
         identity=identity,
         phone_id=proposed,
         manufacturer=facts.manufacturer,
@@ -71,18 +89,6 @@ async def provision_phone(
         virtual=facts.virtual,
         probe=probed,
     )
-    same_phone = memory.phone_id == phone_id and memory.marker
-    await _leave_mark(connection, address, phone_id, memory.marker if same_phone else secrets.token_hex(16))
-    phone = KnownPhone(
-        phone_id,
-        address=address,
-        identity=identity,
-        consent=Consent.AGREED,
-        label=owner.label,
-        model=facts.model,
-    )
-    station.remember(phone)
-    return phone
 
 
 async def _leave_mark(connection: PhoneConnection, address: str, phone_id: PhoneId, marker: str) -> None:

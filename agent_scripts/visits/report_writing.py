@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from uuid import uuid4
 
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.exchange import Acting, ActionOutcome, Reading, Refusal, SpoolMark
+from agent_scripts.exchange import Acting, ActionOutcome, DeviceFacts, Reading, Refusal, SpoolMark
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.station_files.trusted_time import TrustedMoment
@@ -23,6 +23,8 @@ from policy.watched import Watched
 _SOMEBODY_ELSE = (Refusal.LEDGER_CHANGED, Refusal.BUSY)
 HELD_BACK = frozenset((ReasonCode.CLOCK_UNTRUSTED, ReasonCode.BUNDLE_TOO_OLD, ReasonCode.LEDGER_MISSING))
 """Why the station itself does not do what the stage asks for."""
+_NOT_TOLD = DeviceFacts("", "", "", "", "", 0, "", "", "", None, False)
+"""Of a phone that did not even say what it is."""
 _AGENT_VERSION = version("curfew")  # looked up in files: once a process, not once a report
 
 
@@ -112,10 +114,8 @@ def report_of(
     bundle_number: int,
 ) -> Report:
     """Return the report of one check. The skew is the phone's clock minus trusted time, in seconds."""
-    facts, judgement = record.reading.facts, record.judgement
-    clock = facts.phone_clock if facts else None
-    acting = record.acting
-    return Report(
+    facts, judgement = record.reading.facts or _NOT_TOLD, record.judgement
+    report = Report(
         report_id=str(uuid4()),
         station_id=station_id,
         counter=counter,
@@ -123,27 +123,33 @@ def report_of(
         agent_version=_AGENT_VERSION,
         judgement_version=JUDGEMENT_VERSION,
         transport=PhoneAddress.parse(record.address).transport,
-        virtual=bool(facts and facts.virtual),
+        virtual=facts.virtual,
         phone_id=record.phone.phone_id,
         consent=record.phone.consent,
-        model=facts.model if facts else record.phone.model,
-        manufacturer=facts.manufacturer if facts else "",
-        release=facts.release if facts else "",
-        api_level=facts.api_level if facts else 0,
-        patch_level=facts.patch_level if facts else "",
-        boot_state=facts.boot_state if facts else "",
+        model=facts.model or record.phone.model,
+        manufacturer=facts.manufacturer,
+        release=facts.release,
+        api_level=facts.api_level,
+        patch_level=facts.patch_level,
+        boot_state=facts.boot_state,
         bundle_number=bundle_number,
         stage=judgement.stage,
         checked_at=time.now,
         time_trusted=time.trusted,
-        phone_skew_s=round((clock - time.now).total_seconds()) if clock else None,
+        phone_skew_s=round((facts.phone_clock - time.now).total_seconds()) if facts.phone_clock else None,
         verdict=judgement.verdict,
         enforceable=judgement.enforceable,
+    )
+    return _with_what_was_seen_and_done(report, record)
+
+
+def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
+    judgement, acting = record.judgement, record.acting
+    users = record.reading.observation.users
+    return replace(
+        report,
         reasons=judgement.reasons,
-        users=tuple(
-            ReportedUser(user.number, user.kind, user.open_to_shell)
-            for user in record.reading.observation.users
-        ),
+        users=tuple(ReportedUser(user.number, user.kind, user.open_to_shell) for user in users),
         findings=judgement.findings,
         managed=tuple(_reported_app(managed, record.outcomes) for managed in judgement.managed),
         actions=tuple(_reported_action(outcome) for outcome in record.outcomes),

@@ -1,0 +1,1 @@
+"""What a technician can type: thin commands, by what brings somebody to them."""

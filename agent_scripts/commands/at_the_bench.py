@@ -1,0 +1,155 @@
+"""The commands of every day: look, check, put back, and send what was found."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent_scripts.commands.settings import Settings, named_phones
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.station_files.spool import Spool
+from agent_scripts.station_files.station import Station
+from agent_scripts.station_files.trusted_time import TrustedClock
+from agent_scripts.visits.check import check_phone
+from agent_scripts.visits.probe_visit import probe_phones
+from agent_scripts.visits.restore import restore_phone
+from agent_scripts.visits.run import trust_client
+from agent_scripts.visits.visiting import say, send_waiting, visit_phones
+
+
+@click.command()
+@click.pass_obj
+def devices(settings: Settings) -> None:
+    """List the phones on cables and those this station knows, with what to do about each."""
+    # Loaded by the one command that needs it: every other starts a third of a second sooner.
+    from agent_scripts.adb.adb_server_phone import list_devices
+
+    table = Table("Phone", "State", "Label", "Next step")
+    for device in list_devices():
+        table.add_row(Text(device.address), Text(device.state), "", Text(device.next_step))
+    for phone in settings.station().phones():
+        table.add_row(Text(phone.address or "no address"), phone.consent.value, Text(phone.label), "")
+    Console().print(table)
+
+
+@click.command("probe")
+@click.argument("addresses", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every phone this station knows an address of.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per phone.")
+@click.pass_obj
+def probe_phones_command(
+    settings: Settings, addresses: tuple[str, ...], every: bool, as_json: bool
+) -> ExitCode:
+    """Show what can be read, enforced and restored on phones, and what would change that; changes nothing."""
+    station = settings.station()
+    visitor = settings.visitor(station, as_json, "en")
+    return probe_phones(visitor, named_phones(station, addresses, every))
+
+
+def _options_of_a_visit(command: Callable[..., int]) -> Callable[..., int]:
+    for option in (
+        click.argument("addresses", nargs=-1),
+        click.option("--all", "every", is_flag=True, help="Every phone this station knows an address of."),
+        click.option("--json", "as_json", is_flag=True, help="One line of JSON per phone."),
+        click.option("--language", default="en", show_default=True, help="Of the messages to owners."),
+        click.pass_obj,
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_options_of_a_visit
+def check(settings: Settings, addresses: tuple[str, ...], every: bool, as_json: bool, language: str) -> int:
+    """Read, judge, act and read back, phone by phone, all in parallel."""
+    station = settings.station()
+    return visit_phones(
+        settings.visitor(station, as_json, language), named_phones(station, addresses, every), check_phone
+    )
+
+
+@click.command()
+@_options_of_a_visit
+@click.option("--yes", is_flag=True, help="Do not ask before restoring.")
+def restore(
+    settings: Settings, addresses: tuple[str, ...], every: bool, as_json: bool, language: str, yes: bool
+) -> int:
+    """Put back everything Curfew changed, whatever the policy says; works without a server."""
+    station = settings.station()
+    phones = named_phones(station, addresses, every)
+    for address in phones:
+        phone = station.phone_at(address)
+        ledger = station.ledger(phone.phone_id) if phone else None
+        apps = ", ".join(f"{e.package} in user {e.user}" for e in (ledger.open_entries if ledger else ()))
+        say(f"{address}: will restore {apps or 'what the phone itself remembers'}.")
+    if not yes and not click.confirm("Restore on these phones?", err=True):
+        return ExitCode.WRONG_USE
+    return visit_phones(settings.visitor(station, as_json, language), phones, restore_phone)
+
+
+@click.command()
+@_options_of_a_visit
+@click.option("--rounds", default=0, help="Stop after that many rounds; 0 goes on until Ctrl-C.")
+def watch(
+    settings: Settings, addresses: tuple[str, ...], every: bool, as_json: bool, language: str, rounds: int
+) -> int:
+    """Check again and again at the policy's interval, with jitter, until Ctrl-C."""
+    station = settings.station()
+    done = 0
+    while True:
+        phones = named_phones(station, addresses, every)
+        code = visit_phones(settings.visitor(station, as_json, language), phones, check_phone)
+        done += 1
+        if rounds and done >= rounds:
+            return code
+        pause_s = _pause_s(station)
+        say(f"Next round in {pause_s / 60:.0f} minutes; Ctrl-C ends.")
+        time.sleep(pause_s)
+
+
+def _pause_s(station: Station) -> float:
+    accepted = trust_client(station, ServerClient(station)).stored()
+    if accepted is None:
+        return 900.0
+    policy = accepted.bundle.policy
+    # Jitter keeps stations from meeting at the server on the full hour; nothing secret hangs on it.
+    return policy.check_interval.total_seconds() + random.uniform(0, policy.check_jitter.total_seconds())  # noqa: S311
+
+
+@click.command()
+@click.pass_obj
+def status(settings: Settings) -> None:
+    """Show what this station is, whom it believes, and what still waits to be sent."""
+    station = settings.station()
+    accepted, clock = (
+        trust_client(station, ServerClient(station)).stored(),
+        TrustedClock(station.folder, station.story_clock).read(),
+    )
+    table = Table(show_header=False)
+    table.add_row("Station", station.station_id)
+    table.add_row("Server", Text(station.server_url))
+    table.add_row("Time (UTC)", f"{clock.now:%Y-%m-%d %H:%M:%S} {'trusted' if clock.trusted else clock.why}")
+    if accepted is None:
+        table.add_row("Bundle", "none accepted yet; run `curfew-agent check`")
+    else:
+        confirmed = f"confirmed {accepted.confirmed_at:%Y-%m-%d %H:%M} UTC"
+        table.add_row(
+            "Bundle", f"{accepted.bundle.number}, {confirmed}{', demo trust' if accepted.demo else ''}"
+        )
+    table.add_row("Phones", str(len(station.phones())))
+    table.add_row("Reports waiting", str(len(Spool(station.spool_folder).waiting())))
+    Console().print(table)
+
+
+@click.command()
+@click.pass_obj
+def send(settings: Settings) -> int:
+    """Send the reports that wait on this station, oldest first."""
+    return send_waiting(settings.station())

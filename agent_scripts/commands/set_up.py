@@ -1,0 +1,95 @@
+"""The commands that come before and after the daily work: a station joins, phones are made known, and left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agent_scripts.commands.settings import Settings, named_phones
+from agent_scripts.errors import WrongUse
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.server_link.enrolment import enrol as enrol_station
+from agent_scripts.visits.provision import Owner
+from agent_scripts.visits.provision_visit import provision_phones
+from agent_scripts.visits.refusal import take_refusal
+from agent_scripts.visits.unprovision import unprovision_phone
+from agent_scripts.visits.visiting import say, visit_phones
+
+
+@click.command()
+@click.argument("code")
+@click.option("--name", required=True, help="What this station is called on the server's pages.")
+@click.option(
+    "--organisation-key",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File with the organisation's key; the server never has it.",
+)
+@click.pass_obj
+def enrol(settings: Settings, code: str, name: str, organisation_key: Path) -> None:
+    """Join the server that gave CODE; any mismatch stores nothing."""
+    station = enrol_station(
+        settings.folder, code, name=name, organisation_key=organisation_key, story_clock=settings.story_clock
+    )
+    say(f"Enrolled as station {station.station_id} at {station.server_url}. Next: curfew-agent devices")
+
+
+@click.command()
+@click.argument("addresses", nargs=-1)
+@click.option("--label", default="", help="Asset tag; needed for phones without a serial of their own.")
+@click.option("--holder", default="", help="The organisation's opaque reference for the person.")
+@click.option(
+    "--consent",
+    type=click.Choice(["agreed", "declined"]),
+    prompt="Did the owner agree that Curfew asks this phone about the named apps only",
+    help="What the owner said; declined: nothing more is asked, what was done is undone, the mail side is told.",
+)
+@click.pass_obj
+def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder: str, consent: str) -> int:
+    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL or usb:SERIAL."""
+    station = settings.station()
+    visitor, client, owner = (
+        settings.visitor(station, False, "en"),
+        ServerClient(station),
+        Owner(label, holder),
+    )
+    if consent == "declined":
+        return take_refusal(visitor, client, addresses, owner)
+    if not addresses:
+        raise WrongUse("No phone named. Run `curfew-agent devices` and name one, such as adb:SERIAL.")
+    return provision_phones(visitor, client, addresses, owner)
+
+
+@click.command()
+@click.argument("addresses", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per phone.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+@click.pass_obj
+def unprovision(settings: Settings, addresses: tuple[str, ...], as_json: bool, yes: bool) -> int:
+    """Put everything back, end the phone's own script, and remove every trace of Curfew from phones."""
+    station = settings.station()
+    phones = named_phones(station, addresses, every=False)
+    for address in phones:
+        say(f"{address}: will restore every app, end the phone's own script and remove Curfew's folder.")
+    if not yes and not click.confirm("Remove Curfew from these phones?", err=True):
+        return ExitCode.WRONG_USE
+    return visit_phones(settings.visitor(station, as_json, "en"), phones, unprovision_phone)
+
+
+@click.command("virtual-phone")
+@click.option(
+    "--model", default="pixel-14", show_default=True, help="Which phone to be; `list` names them all."
+)
+@click.option(
+    "--port", default=5600, show_default=True, help="TCP port on this computer; 0 picks a free one."
+)
+@click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the phone's state here."
+)
+def virtual_phone(model: str, port: int, folder: Path | None) -> int:
+    """Start a phone made of software to train on; it listens on this computer only."""
+    from agent_scripts.virtual_phone.command import serve_by_hand
+
+    return serve_by_hand(model, port, folder)

@@ -1,0 +1,40 @@
+"""What every command is given: the options before it, and the phones that its arguments name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.errors import WrongUse
+from agent_scripts.station_files.station import Station
+from agent_scripts.visits.visiting import Visitor
+from policy.report import Consent
+
+
+class Settings:
+    """The options before the command."""
+
+    def __init__(self, folder: Path, operator: str, plain_tcp: bool, story_clock: Path | None) -> None:
+        self.folder = folder
+        self.operator = operator
+        self.plain_tcp = plain_tcp
+        self.story_clock = story_clock
+
+    def station(self) -> Station:
+        """Return the enrolled station. Raises `NotEnrolled` with the command that enrols it."""
+        return Station.open(self.folder, story_clock=self.story_clock)
+
+    def visitor(self, station: Station, as_json: bool, language: str) -> Visitor:
+        """Return how phones are visited under these options."""
+        return Visitor(station, self.operator, self.plain_tcp, as_json, language)
+
+
+def named_phones(station: Station, addresses: Sequence[str], every: bool) -> list[str]:
+    """Return the addresses in the order named, each once; raises `WrongUse` if there is none."""
+    agreed = (phone for phone in station.phones() if phone.consent is Consent.AGREED)
+    known = [phone.address for phone in agreed if phone.address]
+    chosen = [*addresses, *(known if every else ())]
+    if not chosen:
+        raise WrongUse("No phone named: name one such as adb:SERIAL, or use --all for every known phone.")
+    return list(dict.fromkeys(str(PhoneAddress.parse(address)) for address in chosen))

@@ -1,0 +1,51 @@
+"""Provisioning phones at the bench, in parallel: what each can promise is shown first, then it is made known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from agent_scripts.errors import AgentError
+from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.visits.probe_visit import in_a_line, show_probe
+from agent_scripts.visits.provision import Owner, provision_phone
+from agent_scripts.visits.run import begin_run
+from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
+from policy.probe import Probe
+
+
+def provision_phones(
+    visitor: Visitor, client: ServerClient, addresses: Sequence[str], owner: Owner
+) -> ExitCode:
+    """Make the phones at `addresses` known; one that fails is told and does not cost the others theirs."""
+    return asyncio.run(_provision_all(visitor, client, addresses, owner))
+
+
+async def _provision_all(
+    visitor: Visitor, client: ServerClient, addresses: Sequence[str], owner: Owner
+) -> ExitCode:
+    station = visitor.station
+    run = await begin_run(station, visitor.operator, visitor.language, say)
+    policy = run.bundle.policy if run.bundle else None
+
+    async def one(address: str) -> ExitCode:
+        found = ""
+
+        def show(probed: Probe) -> None:
+            nonlocal found
+            if len(addresses) == 1:
+                show_probe(address, probed, as_json=False, err=True)
+            else:
+                found = f" {in_a_line(probed)}"
+
+        try:
+            async with connected(station, address, visitor.plain_tcp) as connection:
+                phone = await provision_phone(station, client, connection, address, owner, policy, show)
+        except AgentError as error:
+            say(f"{address}: {error}")
+            return ExitCode.NOT_REACHED
+        say(f"{address}: provisioned as {phone.phone_id} ({phone.model}).{found}")
+        return ExitCode.COMPLIANT
+
+    return most_urgent(await visit_all(addresses, one))
