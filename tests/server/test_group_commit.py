@@ -128,6 +128,21 @@ def test_a_leader_waits_for_those_that_are_still_preparing(
     assert crowd.store.groups == [[1, 7]]
 
 
+def test_a_leader_waits_until_as_many_have_come_as_the_last_time(crowd: Crowd) -> None:
+    earlier = crowd.send_behind_a_leader(2, 3)
+    assert crowd.store.entered.acquire(timeout=LONG_S)
+    crowd.store.gate.release()
+    assert [one.result(LONG_S) for one in earlier] == [4, 6]
+
+    first = crowd.send(4)
+    assert not crowd.store.entered.acquire(timeout=0.05)
+    second = crowd.send(5)
+    crowd.store.gate.release()
+
+    assert (first.result(LONG_S), second.result(LONG_S)) == (8, 10)
+    assert crowd.store.groups == [[1], [2, 3], [4, 5]]
+
+
 def test_a_leader_waits_no_longer_than_the_window_for_one_that_never_comes(hasty_crowd: Crowd) -> None:
     preparing, go_on = threading.Event(), threading.Event()
 
