@@ -177,6 +177,8 @@ def _next_step(record: CheckRecord) -> str:
         return f"Nothing was changed: {record.memory_problem}."
     if record.acting and record.acting.refusal:
         return record.acting.refusal.sentence
+    if record.leaving == "":
+        return "This phone is not checked any more; `curfew-agent provision` takes it in again."
     if judgement.verdict is Verdict.UNREADABLE and not record.was_only_restored:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
