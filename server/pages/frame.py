@@ -12,7 +12,7 @@ from server.context import context
 from server.pages.access import is_signed_in, person
 from server.pages.moment import now
 from server.pages.refusal_words import refusal_word
-from server.pages.times import in_zone, length, machine, relative, utc
+from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
 from server.people import Right
 
@@ -28,7 +28,7 @@ _TABS = (
 def give_templates_their_words(app: Flask) -> None:
     """Add filters and the frame's values to all templates of `app`."""
     app.jinja_env.filters.update(
-        utc=utc, machine=machine, relative=_relative, in_zone=in_zone, length_of=length, word=word
+        utc=utc, machine=machine, relative=_relative, in_zone=in_zone, length_of=length, skew=skew, word=word
     )
     app.jinja_env.filters.update(thousands=_thousands, percent=_percent, refusal=refusal_word)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

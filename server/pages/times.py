@@ -43,3 +43,12 @@ def relative(time: datetime, now: datetime) -> str:
     if abs(span) < timedelta(minutes=1):
         return "just now"
     return f"in {length(span)}" if span > timedelta(0) else f"{length(span)} ago"
+
+
+def skew(seconds: int) -> str:
+    """Return how a clock goes that is so far ahead, like ``3 s behind`` or ``5 hours ahead``."""
+    if seconds == 0:
+        return "agrees"
+    span = timedelta(seconds=seconds)
+    far = length(span) if abs(span) >= timedelta(minutes=2) else f"{abs(seconds)} s"
+    return f"{far} {'ahead' if seconds > 0 else 'behind'}"

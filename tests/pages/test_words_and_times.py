@@ -12,7 +12,7 @@ from policy.observation import EnabledState, UserKind
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from server.alarms import AlarmKind
-from server.pages.times import in_zone, length, machine, relative, utc
+from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
 from server.standing import Standing
 
@@ -51,6 +51,20 @@ def test_a_deadline_is_shown_in_the_zone_it_was_written_in(time: datetime, zone:
 )
 def test_a_length_of_time_is_one_number_and_its_unit(span: timedelta, shown: str) -> None:
     assert length(span) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "agrees"),
+        (3, "3 s ahead"),
+        (-119, "119 s behind"),
+        (-18_000, "5 hours behind"),
+        (120, "2 minutes ahead"),
+    ],
+)
+def test_a_wrong_clock_is_told_in_a_unit_that_a_reader_feels(seconds: int, shown: str) -> None:
+    assert skew(seconds) == shown
 
 
 def test_an_age_tells_past_from_future() -> None:
