@@ -26,7 +26,7 @@ COREUTILS = (
     "cp",
     "chmod",
 )
-PROGRAMS = ("mksh", "toybox", "original-awk", "busybox", "shellcheck", "chromium")
+PACKAGES = ("mksh", "toybox", "original-awk", "busybox", "shellcheck", "chromium", "libatomic1")
 
 # Answers questions like the real interpreter; makes environments and installs by writing down that it did.
 PYTHON = """#!/bin/sh
@@ -35,9 +35,15 @@ case "$*" in
   *version_info*3,\\ 11*) [ ! -e "$MACHINE/old-python" ] ;;
   "-m venv"*) mkdir -p .venv/bin && cp "$MACHINE/bin/python3" .venv/bin/python ;;
   "-m pip"*) echo "pip $*" >>"$MACHINE/calls"; echo 'noise of pip'; [ ! -e "$MACHINE/no-network" ] ;;
+  *playwright*) echo "$MACHINE/playwright" ;;
   *_base_executable*) echo "$MACHINE/bin/python3" ;;
   *) exec "{real}" "$@" ;;
 esac
+"""
+
+# The browser's driver needs a library that a bare Debian lacks.
+DRIVER = """#!/bin/sh
+[ -e "$MACHINE/bin/libatomic1" ]
 """
 
 # Installs a program by putting it on PATH, but knows no chromium, as some distributions do.
@@ -105,14 +111,16 @@ def machine(tmp_path: Path) -> Machine:
     for name in ("constraints.txt", "setup.cfg", "pyproject.toml"):
         (machine.checkout / name).write_text(f"# {name}\n")
     machine.has("python3", PYTHON.format(real=sys.executable))
+    (tmp_path / "playwright" / "driver").mkdir(parents=True)
+    machine.has("../playwright/driver/node", DRIVER)
     machine.is_run_by(1000)
     return machine
 
 
 @pytest.fixture
 def ready_machine(machine: Machine) -> Machine:
-    for program in PROGRAMS:
-        machine.has(program)
+    for package in PACKAGES:
+        machine.has(package)
     return machine
 
 
@@ -203,7 +211,7 @@ def test_missing_programs_are_named_with_the_command_that_installs_them(machine:
     run = machine.set_up()
     assert run.returncode == 0
     assert "ATTENTION" in run.stderr
-    assert f"sudo apt-get install {' '.join(PROGRAMS)}" in run.stderr
+    assert f"sudo apt-get install {' '.join(PACKAGES)}" in run.stderr
     assert not [call for call in machine.calls() if call.startswith("apt-get")]
 
 
@@ -216,7 +224,15 @@ def test_missing_programs_are_installed_and_an_unknown_one_does_not_hold_up_the_
     assert run.returncode == 0
     assert run.stderr.count("ATTENTION") == 1
     assert run.stderr.rstrip().endswith("sudo apt-get install chromium")
-    assert all(os.access(machine.folder / "bin" / name, os.X_OK) for name in PROGRAMS[:-1])
+    assert all(os.access(machine.folder / "bin" / name, os.X_OK) for name in PACKAGES if name != "chromium")
+
+
+def test_the_library_that_the_browsers_driver_lacks_is_installed(ready_machine: Machine) -> None:
+    (ready_machine.folder / "bin" / "libatomic1").unlink()
+    ready_machine.has("apt-get", APT_GET)
+    ready_machine.is_run_by(0)
+    assert ready_machine.set_up().returncode == 0
+    assert [call for call in ready_machine.calls() if "install" in call and call.endswith("libatomic1")]
 
 
 def test_the_demo_asks_for_no_browser(machine: Machine) -> None:

@@ -100,9 +100,11 @@ def test_a_job_deaf_to_hang_ups_in_its_own_session_lives_on(
 
 
 def test_adbds_end_kills_even_such_a_job(phone: VirtualPhone, device: AdbDeviceTcp) -> None:
-    device.shell(f"trap '' HUP; setsid sh -c 'sleep 0.3; echo x >{BACKGROUND}' </dev/null >/dev/null 2>&1 &")
+    told = f"while [ ! -e {BACKGROUND}.go ]; do sleep 0.05; done; echo x >{BACKGROUND}"
+    device.shell(f"trap '' HUP; setsid sh -c '{told}' </dev/null >/dev/null 2>&1 &")
     phone.reboot()
-    time.sleep(0.6)
+    phone.userland.host_path(f"{BACKGROUND}.go").touch()
+    time.sleep(0.4)
     assert not phone.userland.host_path(BACKGROUND).exists()
 
 
