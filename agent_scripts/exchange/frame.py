@@ -110,17 +110,18 @@ def _sections(mark: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tup
     problem = ""
     current = ""
     lines: list[str] = []
+    of_frame = f"{mark} "
     for line in body:
-        framed = line.startswith(f"{mark} ")
+        framed = line.startswith(of_frame)
         words = line.split(" ")[1:] if framed else []
-        if framed and len(words) == 2 and words[0] == "open" and not current and words[1] not in sections:
+        if current and not framed:
+            lines.append(line)
+        elif framed and len(words) == 2 and words[0] == "open" and not current and words[1] not in sections:
             current, lines = words[1], []
             sections[current] = CutAnswer(current, (), None)
         elif current and framed and words[:2] == ["exit", current] and _is_exit(words):
             sections[current] = CutAnswer(current, tuple(lines), int(words[2]))
             current = ""
-        elif current and not framed:
-            lines.append(line)
         elif framed and not current and words[0] not in ("open", "exit"):
             notes.append(" ".join(words))
         else:

@@ -106,12 +106,16 @@ async def _judge_and_act(
     if to_report is not None:
         return replace(record, ledger=to_report)
 
+    kept = memories.station
+
     def keep(ledger: Ledger) -> None:
+        nonlocal kept
         if held:
             keep_unsettled(run.station, phone.phone_id, waiting)
         on_station = memories.for_station(ledger, agreed.ledger)
-        if on_station != run.station.ledger(phone.phone_id):
+        if on_station != kept:
             run.station.keep_ledger(phone.phone_id, on_station)
+            kept = on_station
 
     if judgement.actions or ledger != memories.phone:
         return await _act(run, connection, record, keep)
