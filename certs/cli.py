@@ -14,23 +14,19 @@ from pathlib import Path
 import click
 from securesystemslib.signer import Key, Signer
 
-from certs import repository
-from certs.cli_tables import plain, print_document, print_overview
-from certs.errors import CertsError, KeyUnusable, PassphraseNeeded
+from certs import cli_documents, repository
+from certs.cli_prompts import FOLDER, KEY_HELP, new_passphrase, open_key
+from certs.cli_tables import plain, print_overview
+from certs.errors import CertsError, KeyUnusable
 from certs.keys import create_key, key_pem, load_public_key, load_signer
 from certs.online import OnlineSigners, Publication
 from certs.overview import overview
-from certs.rendering import fleet_rows, policy_rows, with_changes
 from certs.roles import ALL_ROLES, FLEET, SNAPSHOT, TARGETS, TIMESTAMP
 from certs.rotation import root_keys
 from certs.rotation import rotate as rotate_role
 from certs.tls import fingerprint, issue_server_certificate
 from certs.trust_folder import TrustFolder
 from policy.errors import PolicyError
-from policy.schemas import load_fleet, load_policy_document
-
-FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-_KEY_HELP = "A key file, or a URI of a token or key service (hsm:, awskms:, azurekms:, gcpkms:, hv:, ...)."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def commands() -> None:
     """Say who is believed: keys, approvals, publications."""
+
+
+for command in (cli_documents.draft, cli_documents.sign, cli_documents.exempt):
+    commands.add_command(command)
 
 
 @commands.command()
@@ -84,7 +84,7 @@ def init(
     server_name: tuple[str, ...],
 ) -> None:
     """Make trust in FOLDER: keys, root, TLS authority. Take keys/root.pem offline afterwards."""
-    passphrase = _new_passphrase() if encrypt else None
+    passphrase = new_passphrase() if encrypt else None
     repository.create_repository(
         folder,
         datetime.now(UTC),
@@ -106,7 +106,7 @@ def init(
 @click.option("--encrypt", is_flag=True, help="Ask for a passphrase.")
 def key(file: Path, encrypt: bool) -> None:
     """Make a private key in FILE and its public half in FILE.pub, for an approver to hand to the root's holder."""
-    passphrase = _new_passphrase() if encrypt else None
+    passphrase = new_passphrase() if encrypt else None
     create_key(file, passphrase)
     public = file.with_suffix(".pub")
     public.write_bytes(key_pem(load_signer(str(file), passphrase).public_key))
@@ -115,35 +115,8 @@ def key(file: Path, encrypt: bool) -> None:
 
 @commands.command()
 @FOLDER
-@click.argument("document", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--key", "key_uri", required=True, help=_KEY_HELP)
-@click.option("--yes", is_flag=True, help="Sign without being asked.")
-@click.option("--replace", is_flag=True, help="Throw an open policy draft away first.")
-def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -> None:
-    """Show what DOCUMENT says (a policy, or the fleet's exemptions), ask, and sign those very bytes."""
-    data = document.read_bytes()
-    if _kind(data) == "curfew-fleet":
-        _sign_fleet(folder, data, key_uri, yes)
-        return
-    number, policy = load_policy_document(data)
-    in_force = repository.published_policy(folder)
-    before = policy_rows(*in_force) if in_force else []
-    print_document(with_changes(policy_rows(number, policy), before))
-    _confirm(yes, f"Sign this as policy number {number}?")
-    signer = _open_key(key_uri, repository.approver_keys(folder))
-    if replace:
-        TrustFolder(folder).discard_policy_draft()
-    draft = repository.sign_policy(folder, data, signer, datetime.now(UTC))
-    click.echo(f"signed by {', '.join(draft.signed_by)}: {len(draft.signed_by)} of {draft.threshold}")
-    click.echo(f"holds until {draft.expires:%Y-%m-%d %H:%M} UTC")
-    step = f"curfew-certs publish {folder}" if draft.ready else "another approver signs the same file"
-    click.echo(f"next: {step}")
-
-
-@commands.command()
-@FOLDER
-@click.option("--snapshot-key", help=_KEY_HELP)
-@click.option("--timestamp-key", help=_KEY_HELP)
+@click.option("--snapshot-key", help=KEY_HELP)
+@click.option("--timestamp-key", help=KEY_HELP)
 def publish(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -> None:
     """Publish what enough approvers have signed."""
     signers = _online_signers(folder, snapshot_key, timestamp_key)
@@ -153,8 +126,8 @@ def publish(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -
 
 @commands.command()
 @FOLDER
-@click.option("--snapshot-key", help=_KEY_HELP)
-@click.option("--timestamp-key", help=_KEY_HELP)
+@click.option("--snapshot-key", help=KEY_HELP)
+@click.option("--timestamp-key", help=KEY_HELP)
 def refresh(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -> None:
     """Renew the timestamp, and the snapshot near its end; a server does this by itself."""
     signers = _online_signers(folder, snapshot_key, timestamp_key)
@@ -172,7 +145,7 @@ def refresh(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -
 )
 @click.option("--keep-keys", is_flag=True, help="Exchange nothing: give root another year.")
 @click.option("--threshold", type=click.IntRange(1, 20), help="Change how many of the role's keys must sign.")
-@click.option("--root-key", multiple=True, help="A root key, old or new. Repeatable. " + _KEY_HELP)
+@click.option("--root-key", multiple=True, help="A root key, old or new. Repeatable. " + KEY_HELP)
 @click.option("--encrypt", is_flag=True, help="Ask for a passphrase for the key made here.")
 def rotate(
     folder: Path,
@@ -196,7 +169,7 @@ def rotate(
         retire=retire,
         keep_keys=keep_keys,
         threshold=threshold,
-        passphrase=_new_passphrase() if encrypt else None,
+        passphrase=new_passphrase() if encrypt else None,
     )
     if done.added:
         click.echo(f"{role}: {done.added} comes, {done.retired} goes, with root version {done.root_version}")
@@ -224,33 +197,6 @@ def show(folder: Path, as_json: bool) -> None:
     print_overview(found, datetime.now(UTC))
 
 
-def _sign_fleet(folder: Path, data: bytes, key_uri: str, yes: bool) -> None:
-    fleet = load_fleet(data)
-    print_document(with_changes(fleet_rows(fleet), []))
-    _confirm(yes, f"Sign this as fleet document number {fleet.number}?")
-    signer = _open_key(key_uri, repository.approver_keys(folder, FLEET))
-    repository.sign_fleet(folder, data, signer, datetime.now(UTC))
-    click.echo(f"next: curfew-certs publish {folder}")
-
-
-def _kind(data: bytes) -> str:
-    """Return what the document says it is; its own schema judges it afterwards."""
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return ""
-    return str(document.get("kind")) if isinstance(document, dict) else ""
-
-
-def _open_key(uri: str, public_keys: Sequence[Key]) -> Signer:
-    try:
-        return load_signer(uri, None, public_keys)
-    except PassphraseNeeded as error:
-        click.echo(str(error), err=True)
-    passphrase = click.prompt("Passphrase or PIN", hide_input=True, err=True)
-    return load_signer(uri, str(passphrase).encode(), public_keys)
-
-
 def _root_signers(folder: Path, uris: Sequence[str], coming: Key | None) -> list[Signer]:
     """Open the root keys named, else those at hand, else ask for the passphrase of the one that ``init`` made."""
     known = root_keys(folder)
@@ -258,7 +204,7 @@ def _root_signers(folder: Path, uris: Sequence[str], coming: Key | None) -> list
     if at_hand:
         return at_hand
     chosen = uris or [str(folder / "keys" / "root.pem")]
-    return [_open_key(uri, [*known, *([coming] if coming else [])]) for uri in chosen]
+    return [open_key(uri, [*known, *([coming] if coming else [])]) for uri in chosen]
 
 
 def _online_signers(folder: Path, snapshot: str | None, timestamp: str | None) -> OnlineSigners | None:
@@ -266,8 +212,8 @@ def _online_signers(folder: Path, snapshot: str | None, timestamp: str | None) -
         return None
     keys = folder / "keys"
     return OnlineSigners(
-        _open_key(snapshot or str(keys / "snapshot.pem"), repository.approver_keys(folder, SNAPSHOT)),
-        _open_key(timestamp or str(keys / "timestamp.pem"), repository.approver_keys(folder, TIMESTAMP)),
+        open_key(snapshot or str(keys / "snapshot.pem"), repository.approver_keys(folder, SNAPSHOT)),
+        open_key(timestamp or str(keys / "timestamp.pem"), repository.approver_keys(folder, TIMESTAMP)),
     )
 
 
@@ -276,16 +222,6 @@ def _public_key(file: Path) -> Key:
         return load_public_key(file.read_bytes())
     except KeyUnusable as error:
         raise KeyUnusable(f"{file}: {error}") from error
-
-
-def _new_passphrase() -> bytes:
-    passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
-    return str(passphrase).encode()
-
-
-def _confirm(yes: bool, question: str) -> None:
-    if not yes:
-        click.confirm(question, abort=True, err=True)
 
 
 def _say_published(publication: Publication) -> None:

@@ -1,0 +1,37 @@
+"""What several commands ask a person: a passphrase, a yes, the key to sign with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from securesystemslib.signer import Key, Signer
+
+from certs.errors import PassphraseNeeded
+from certs.keys import load_signer
+
+FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+KEY_HELP = "A key file, or a URI of a token or key service (hsm:, awskms:, azurekms:, gcpkms:, hv:, ...)."
+
+
+def open_key(uri: str, public_keys: Sequence[Key]) -> Signer:
+    """Return the signer that `uri` names, after asking for its passphrase if it has one."""
+    try:
+        return load_signer(uri, None, public_keys)
+    except PassphraseNeeded as error:
+        click.echo(str(error), err=True)
+    passphrase = click.prompt("Passphrase or PIN", hide_input=True, err=True)
+    return load_signer(uri, str(passphrase).encode(), public_keys)
+
+
+def new_passphrase() -> bytes:
+    """Return a passphrase that was typed twice."""
+    passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    return str(passphrase).encode()
+
+
+def confirm(yes: bool, question: str) -> None:
+    """Ask, unless `yes` says it already; anything but a yes stops the command."""
+    if not yes:
+        click.confirm(question, abort=True, err=True)

@@ -1,0 +1,58 @@
+"""The next document to sign, built on the newest published one: a policy to edit or to lift, or other exemptions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from certs.draft_rules import published_document
+from certs.errors import RepositoryProblem
+from certs.roles import FLEET, FLEET_TARGET, POLICY_TARGET, TARGETS
+from certs.trust_folder import TrustFolder
+from policy.document import Exemption, Fleet
+from policy.names import PhoneId
+from policy.ready_made import ready_made_document
+from policy.schemas import dump_fleet, load_fleet
+
+
+def next_policy(folder: Path, *, lift: bool = False) -> bytes:
+    """Return the newest policy under the next number, as its author wrote it; the ready-made one if there is none.
+
+    With `lift` it gives everything back and says the same in all else; raises `RepositoryProblem` if there is nothing
+    to lift.
+    """
+    newest = published_document(TrustFolder(folder).published(), TARGETS, POLICY_TARGET)
+    if newest is None and lift:
+        raise RepositoryProblem(f"no policy was published from {folder} yet: there is nothing to lift")
+    if newest is None:
+        return ready_made_document()
+    document = json.loads(newest)
+    document["number"] += 1
+    if lift:
+        document["rules"]["lifted"] = True
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def with_exemptions(folder: Path, exemptions: Collection[Exemption]) -> bytes:
+    """Return the newest fleet document under the next number, these exemptions in place of the phones' old ones."""
+    fleet = _next_fleet(folder)
+    named = {exemption.phone_id for exemption in exemptions}
+    others = (exemption for exemption in fleet.exemptions if exemption.phone_id not in named)
+    return dump_fleet(replace(fleet, exemptions=(*others, *exemptions)))
+
+
+def without_exemptions(folder: Path, phone_ids: Collection[PhoneId]) -> bytes:
+    """Return the same without these phones; raises `RepositoryProblem` for one that is not exempt."""
+    fleet = _next_fleet(folder)
+    if unknown := set(phone_ids) - {exemption.phone_id for exemption in fleet.exemptions}:
+        raise RepositoryProblem(f"not exempt, so there is nothing to end: {', '.join(sorted(unknown))}")
+    left = tuple(exemption for exemption in fleet.exemptions if exemption.phone_id not in phone_ids)
+    return dump_fleet(replace(fleet, exemptions=left))
+
+
+def _next_fleet(folder: Path) -> Fleet:
+    newest = published_document(TrustFolder(folder).published(), FLEET, FLEET_TARGET)
+    fleet = load_fleet(newest) if newest else Fleet()
+    return replace(fleet, number=fleet.number + 1)
