@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.pages.office import Office, make_office
+from tests.server.postgresql import Postgresql
 
 
 @pytest.fixture
@@ -24,6 +26,25 @@ def staffed(office: Office, tmp_path: Path) -> Office:
     office.publish()
     office.station("Bench 2", tmp_path / "station.pem")
     return office
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """One PostgreSQL for all tests that want it."""
+    with Postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    """A server with nothing in it yet but its tables, on either database."""
+    url = ""
+    if request.param == "postgresql":
+        server: Postgresql = request.getfixturevalue("postgresql")
+        url = server.create_database(f"pages_{uuid.uuid4().hex}")
+    made = make_office(tmp_path, url)
+    yield made
+    made.database.close()
 
 
 _ARGUMENTS = (

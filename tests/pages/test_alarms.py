@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,31 +16,18 @@ from policy.report import Report
 from server import audit
 from server.alarms import AlarmKind, Settlement, open_alarms, open_counts, settle_alarm, settled_alarms
 from server.people import Role
-from tests.pages.office import Office, make_office, now
-from tests.server.postgresql import Postgresql
+from tests.pages.office import Office, now
 
 HERE = "https://localhost"
 FOUND = "the folder was copied to a new computer, the old one is revoked"
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Postgresql]:
-    with Postgresql() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
-    """A staffed office on either database."""
-    url = ""
-    if request.param == "postgresql":
-        server: Postgresql = request.getfixturevalue("postgresql")
-        url = server.create_database(f"alarms_{tmp_path.name[-20:]}")
-    made = make_office(tmp_path, url)
-    made.publish()
-    made.station("Bench 2", tmp_path / "station.pem")
-    yield made
-    made.database.close()
+@pytest.fixture
+def bench(either: Office, tmp_path: Path) -> Office:
+    """The same with a policy in force and one station."""
+    either.publish()
+    either.station("Bench 2", tmp_path / "station.pem")
+    return either
 
 
 def conflict(office: Office) -> tuple[Report, Report]:
@@ -82,18 +68,18 @@ def test_those_who_may_not_settle_see_no_form(staffed: Office) -> None:
     assert 'name="reason"' in page(staffed.client(Role.TECHNICIAN))
 
 
-def test_a_settled_alarm_is_folded_away_with_who_when_and_why(either: Office) -> None:
-    report, _ = conflict(either)
-    client = either.client(Role.AUDITOR)
+def test_a_settled_alarm_is_folded_away_with_who_when_and_why(bench: Office) -> None:
+    report, _ = conflict(bench)
+    client = bench.client(Role.AUDITOR)
 
-    settle(either, client)
+    settle(bench, client)
 
     shown = page(client)
     assert "No alarm is open" in shown
     folded = shown[shown.index("<details") : shown.index("</details>")]
     assert FOUND in folded
     assert "by auditor" in folded
-    with either.database.reading() as session:
+    with bench.database.reading() as session:
         [alarm] = settled_alarms(session)
         row = audit.newest_rows(session)[0]
     assert alarm.settled is not None
@@ -102,27 +88,27 @@ def test_a_settled_alarm_is_folded_away_with_who_when_and_why(either: Office) ->
     assert row.detail == {"kind": "conflict", "report": report.report_id, "reason": FOUND}
 
 
-def test_settling_twice_changes_and_records_nothing_more(either: Office) -> None:
-    conflict(either)
-    client = either.client(Role.TECHNICIAN)
-    settle(either, client)
-    with either.database.reading() as session:
+def test_settling_twice_changes_and_records_nothing_more(bench: Office) -> None:
+    conflict(bench)
+    client = bench.client(Role.TECHNICIAN)
+    settle(bench, client)
+    with bench.database.reading() as session:
         before = audit.head(session)
 
-    settle(either, client, reason="something else")
+    settle(bench, client, reason="something else")
 
     assert "Somebody settled this alarm before" in page(client)
-    with either.database.reading() as session:
+    with bench.database.reading() as session:
         assert audit.head(session) == before
         assert settled_alarms(session)[0].settled.reason == FOUND  # type: ignore[union-attr]
 
 
-def test_two_people_settle_at_once_and_one_word_stands(either: Office) -> None:
-    conflict(either)
+def test_two_people_settle_at_once_and_one_word_stands(bench: Office) -> None:
+    conflict(bench)
     told: list[bool] = []
 
     def settle_by_hand(name: str) -> None:
-        with either.database.writing() as session:
+        with bench.database.writing() as session:
             told.append(settle_alarm(session, 1, Settlement(name, now(), name)) is not None)
 
     threads = [threading.Thread(target=settle_by_hand, args=(f"desk-{n}",)) for n in range(4)]
@@ -187,28 +173,28 @@ def test_the_reason_is_shown_as_text(staffed: Office) -> None:
     assert "<script" not in page(client)
 
 
-def test_the_same_content_raises_one_alarm_while_it_is_open_and_a_new_one_after(either: Office) -> None:
-    _, second = conflict(either)
-    either.send_reports([second])
-    with either.database.reading() as session:
+def test_the_same_content_raises_one_alarm_while_it_is_open_and_a_new_one_after(bench: Office) -> None:
+    _, second = conflict(bench)
+    bench.send_reports([second])
+    with bench.database.reading() as session:
         assert len(open_alarms(session)) == 1
-    settle(either, either.client(Role.AUDITOR))
+    settle(bench, bench.client(Role.AUDITOR))
 
-    either.send_reports([second])
+    bench.send_reports([second])
 
-    with either.database.reading() as session:
+    with bench.database.reading() as session:
         [again] = open_alarms(session)
         assert again.number == 2
         assert len(settled_alarms(session)) == 1
 
 
-def test_another_occurrence_opens_an_alarm_of_its_own(either: Office) -> None:
-    report, _ = conflict(either)
-    settle(either, either.client(Role.AUDITOR))
+def test_another_occurrence_opens_an_alarm_of_its_own(bench: Office) -> None:
+    report, _ = conflict(bench)
+    settle(bench, bench.client(Role.AUDITOR))
 
-    either.send_reports([replace(report, report_id="another-id")])
+    bench.send_reports([replace(report, report_id="another-id")])
 
-    with either.database.reading() as session:
+    with bench.database.reading() as session:
         assert open_counts(session) == {AlarmKind.CONFLICT: 0, AlarmKind.CLONED_STATION: 1}
 
 

@@ -16,12 +16,6 @@ from tests.pages.office import COMPLIANT, Office, make_office, now
 from tests.server.postgresql import Postgresql
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Postgresql]:
-    with Postgresql() as server:
-        yield server
-
-
 @pytest.fixture
 def shared_office(postgresql: Postgresql, tmp_path: Path) -> Iterator[Office]:
     made = make_office(tmp_path, postgresql.create_database(f"pages_{tmp_path.name[-20:]}"))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
 
@@ -12,28 +9,9 @@ from server import audit
 from server.errors import InConflict, NotSignedIn, NotThere
 from server.people import RIGHTS, Right, Role, put_person, rights_without_anybody
 from server.sign_ins import issue_token, sign_in, switch_person, token_person
-from tests.pages.office import PASSWORD, Office, make_office, now
-from tests.server.postgresql import Postgresql
+from tests.pages.office import PASSWORD, Office, now
 
 HERE = "https://localhost"
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Postgresql]:
-    with Postgresql() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
-    """An office on either database."""
-    url = ""
-    if request.param == "postgresql":
-        server: Postgresql = request.getfixturevalue("postgresql")
-        url = server.create_database(f"off_{tmp_path.name[-20:]}")
-    made = make_office(tmp_path, url)
-    yield made
-    made.database.close()
 
 
 def switch(office: Office, name: str, on: bool = False) -> None:
