@@ -20,7 +20,7 @@ from agent_scripts.station_files.trusted_time import TrustedClock
 from agent_scripts.visits.check import check_phone
 from agent_scripts.visits.probe_visit import probe_phones
 from agent_scripts.visits.restore import restore_phone
-from agent_scripts.visits.run import trust_client
+from agent_scripts.visits.run import stored_bundle, trust_client
 from agent_scripts.visits.visiting import say, send_waiting, visit_phones
 
 
@@ -115,7 +115,7 @@ def watch(
 
 
 def _pause_s(station: Station) -> float:
-    accepted = trust_client(station, ServerClient(station)).stored()
+    accepted, _ = stored_bundle(trust_client(station, ServerClient(station)))
     if accepted is None:
         return 900.0
     policy = accepted.bundle.policy
@@ -128,15 +128,15 @@ def _pause_s(station: Station) -> float:
 def status(settings: Settings) -> None:
     """Show what this station is, whom it believes, and what still waits to be sent."""
     station = settings.station()
-    accepted, clock = (
-        trust_client(station, ServerClient(station)).stored(),
-        TrustedClock(station.folder, station.story_clock).read(),
-    )
+    accepted, refused = stored_bundle(trust_client(station, ServerClient(station)))
+    clock = TrustedClock(station.folder, station.story_clock).read()
     table = Table(show_header=False)
     table.add_row("Station", station.station_id)
     table.add_row("Server", Text(station.server_url))
     table.add_row("Time (UTC)", f"{clock.now:%Y-%m-%d %H:%M:%S} {'trusted' if clock.trusted else clock.why}")
-    if accepted is None:
+    if refused is not None:
+        table.add_row("Bundle", Text(f"refused: {refused}"))
+    elif accepted is None:
         table.add_row("Bundle", "none accepted yet; run `curfew-agent check`")
     else:
         confirmed = f"confirmed {accepted.confirmed_at:%Y-%m-%d %H:%M} UTC"

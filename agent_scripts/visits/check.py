@@ -37,6 +37,20 @@ ANSWER_MAX_BYTES = 1 << 20
 """A phone's cut answer is a few KiB; a mebibyte is far beyond any honest one."""
 
 
+_NOT_JUDGED = Judgement(
+    Stage.PAUSED,
+    Verdict.UNREADABLE,
+    False,
+    (
+        Reason(
+            ReasonCode.PHONE_UNREADABLE,
+            "no accepted bundle on this station: nothing was judged; connect it to its server",
+        ),
+    ),
+)
+"""What a station without a bundle can say. It starts nothing, and lifts nothing that another station started."""
+
+
 async def check_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
     """Check one phone and return the record of it; nothing due is left undone without being in the record.
 
@@ -237,7 +251,7 @@ def _under_its_id(reading: exchange.Reading, phone_id: PhoneId) -> exchange.Read
 
 def _judged(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
     if run.bundle is None:
-        return judged_for_restoring(run, reading, ledger)
+        return _NOT_JUDGED
     return judge(run.bundle, reading.observation, ledger, run.moment)
 
 
@@ -248,10 +262,7 @@ def judged_for_restoring(run: Run, reading: exchange.Reading, ledger: Ledger) ->
         for e in ledger.open_entries
         if not has_vanished(reading.observation, e.user, e.package)
     )
-    if run.bundle is not None:
-        return replace(judge(run.bundle, reading.observation, ledger, run.moment), actions=actions)
-    reason = Reason(ReasonCode.PHONE_UNREADABLE, "no accepted bundle on this station: nothing was judged")
-    return Judgement(Stage.PAUSED, Verdict.UNREADABLE, False, (reason,), actions=actions)
+    return replace(_judged(run, reading, ledger), actions=actions)
 
 
 def _may_act(reading: exchange.Reading) -> bool:

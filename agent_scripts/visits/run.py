@@ -84,22 +84,33 @@ async def begin_run(station: Station, operator: str, language: str, warn: Callab
     client = ServerClient(station)
     trust = trust_client(station, client)
     clock = TrustedClock(station.folder, station.story_clock)
-    accepted, time = trust.stored(), None
+    accepted, refused = stored_bundle(trust)
+    what = "stored"
     in_force = f"bundle {accepted.bundle.number}" if accepted else "no bundle: nothing is judged"
-    going_on = f"Going on with {in_force}."
+    status = None
     try:
         status = await asyncio.to_thread(client.status)
         clock.confirm(status.server_time)
-        if _is_due(accepted, status, clock.read()):
+        if refused is None and _is_due(accepted, status, clock.read()):
             accepted = await asyncio.to_thread(trust.refresh, clock.read().now)
-    except BundleRefused as refused:
-        warn(f"The newest bundle is refused: {refused}. {going_on}")
-        time = clock.read()
-        await asyncio.to_thread(tell_refusal, client, refused, status.bundle_number, accepted, time.now, warn)
+    except BundleRefused as error:
+        refused, what = error, "newest"
     except (ServerError, CertsError) as error:
-        warn(f"{error}. {going_on}")
-    ledger_question = _ledger_question(client, warn)
-    return Run(station, operator, time or clock.read(), accepted, language, ledger_question)
+        warn(f"{error}. Going on with {in_force}.")
+    time = clock.read()
+    if refused is not None:
+        warn(f"The {what} bundle is refused: {refused}. Going on with {in_force}.")
+    if refused is not None and status is not None:
+        await asyncio.to_thread(tell_refusal, client, refused, status.bundle_number, accepted, time.now, warn)
+    return Run(station, operator, time, accepted, language, _ledger_question(client, warn))
+
+
+def stored_bundle(trust: TrustClient) -> tuple[AcceptedBundle | None, BundleRefused | None]:
+    """Return the bundle in force, or why the one on disk cannot be used: restoring must not need it."""
+    try:
+        return trust.stored(), None
+    except BundleRefused as refused:
+        return None, refused
 
 
 def _ledger_question(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+import pytest
+
 from agent_scripts.exit_codes import ExitCode
-from tests.check.office import TIKTOK, Office
+from agent_scripts.virtual_phone.phone import VirtualPhone
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Office
 
 
 def test_reports_made_while_the_server_is_away_are_kept_and_sent_by_send(enforcing: Office) -> None:
@@ -34,6 +39,46 @@ def test_a_station_that_never_had_a_bundle_judges_nothing_and_says_so(enforcing:
         assert (code, row["verdict"]) == (ExitCode.UNREADABLE, "unreadable")
         assert "no accepted bundle" in row["next_step"]
         assert phone.model.state(10, "com.microsoft.office.outlook").enabled == 0
+
+
+def test_a_station_that_never_had_a_bundle_lifts_nothing_that_another_enforced(enforcing: Office) -> None:
+    bench, other = enforcing.new_bench(), enforcing.new_bench()
+    with enforcing.phone("tiktok-personal") as phone:
+        address = other.provision(phone)
+        other.row(address)
+        assert disabled(phone)
+        with bench.without_server():
+            code, row = bench.row(address)
+
+            assert (code, row["verdict"], row["done"]) == (ExitCode.UNREADABLE, "unreadable", "")
+            assert disabled(phone)
+            bench.agent("restore", "--yes", address)
+            assert not disabled(phone), "restoring by order needs no bundle"
+
+
+@pytest.mark.parametrize("server_answers", [True, False])
+def test_a_damaged_bundle_stops_judging_and_never_restoring(enforcing: Office, server_answers: bool) -> None:
+    bench = enforcing.new_bench()
+    with enforcing.phone("tiktok-personal") as phone:
+        address = bench.provision(phone)
+        bench.row(address)
+        stored = bench.folder / "trust" / "trust.json"
+        stored.write_bytes(stored.read_bytes()[:50])
+        with nullcontext() if server_answers else bench.without_server():
+            code, row = bench.row(address)
+            assert (code, row["verdict"], row["done"]) == (ExitCode.UNREADABLE, "unreadable", "")
+            assert "The stored bundle is refused" in bench.said
+            assert "restore it from a copy" in bench.said
+            assert "could not be told" not in bench.said
+            assert disabled(phone), "a damaged file on a station lifts nothing"
+            assert bench.agent("status")[0] == 0
+
+            bench.agent("restore", "--yes", address)
+            assert not disabled(phone)
+
+
+def disabled(phone: VirtualPhone) -> bool:
+    return [int(phone.model.state(10, package).enabled) for package in (OUTLOOK, LYNC)] == [3, 3]
 
 
 def test_the_reports_of_a_revoked_station_are_set_aside_loudly(enforcing: Office) -> None:
