@@ -9,16 +9,42 @@ from pathlib import Path
 
 import click
 
-from agent_scripts.commands import at_the_bench, set_up
-from agent_scripts.commands.settings import Settings
 from agent_scripts.errors import AgentError
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.visits.visiting import say
 from certs.errors import CertsError
+from certs.lazy_commands import CommandAt, LazyGroup
 from policy.errors import PolicyError
 
+_COMMANDS = {
+    "enrol": CommandAt("agent_scripts.commands.set_up:enrol", "Join a server with its enrolment code."),
+    "devices": CommandAt(
+        "agent_scripts.commands.at_the_bench:devices", "List phones, and what to do about each."
+    ),
+    "provision": CommandAt(
+        "agent_scripts.commands.set_up:provision", "Make phones known, with their owners' consent."
+    ),
+    "probe": CommandAt(
+        "agent_scripts.commands.at_the_bench:probe_phones_command", "Show what can be promised of a phone."
+    ),
+    "check": CommandAt("agent_scripts.commands.at_the_bench:check", "Read, judge, act and read back."),
+    "restore": CommandAt(
+        "agent_scripts.commands.at_the_bench:restore", "Put back everything that was changed."
+    ),
+    "unprovision": CommandAt(
+        "agent_scripts.commands.set_up:unprovision", "Put back, and leave no trace on phones."
+    ),
+    "watch": CommandAt("agent_scripts.commands.at_the_bench:watch", "Check again and again until Ctrl-C."),
+    "status": CommandAt(
+        "agent_scripts.commands.at_the_bench:status", "Show this station, its trust and its spool."
+    ),
+    "send": CommandAt("agent_scripts.commands.at_the_bench:send", "Send the reports that wait here."),
+    "virtual-phone": CommandAt(
+        "agent_scripts.commands.set_up:virtual_phone", "Start a phone of software to train on."
+    ),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=LazyGroup, commands_at=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--station",
     "folder",
@@ -51,23 +77,10 @@ def curfew_agent(
     context: click.Context, folder: Path, operator: str, plain_tcp: bool, story_clock: Path | None
 ) -> None:
     """Check phones for the banned app, act as the policy says, and put everything back."""
+    # Loaded with the command, not for --help: it knows stations, phones and visits.
+    from agent_scripts.commands.settings import Settings
+
     context.obj = Settings(folder, operator, plain_tcp, story_clock)
-
-
-for command in (
-    set_up.enrol,
-    at_the_bench.devices,
-    set_up.provision,
-    at_the_bench.probe_phones_command,
-    at_the_bench.check,
-    at_the_bench.restore,
-    set_up.unprovision,
-    at_the_bench.watch,
-    at_the_bench.status,
-    at_the_bench.send,
-    set_up.virtual_phone,
-):
-    curfew_agent.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,17 +91,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return ExitCode.WRONG_USE
     except click.Abort:
-        say("Stopped.")
+        _say("Stopped.")
         return ExitCode.WRONG_USE
     except KeyboardInterrupt:
-        say("Stopped; what was done is on disk, the next check goes on from there.")
+        _say("Stopped; what was done is on disk, the next check goes on from there.")
         return ExitCode.WRONG_USE
     except (AgentError, CertsError, PolicyError) as error:
         if os.environ.get("CURFEW_VERBOSE"):
             raise
-        say(f"{error}")
+        _say(f"{error}")
         return ExitCode.WRONG_USE
     return int(result or ExitCode.COMPLIANT)
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
 
 
 if __name__ == "__main__":

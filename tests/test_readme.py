@@ -206,8 +206,9 @@ def assert_exists(command: str) -> None:
         if words[0].startswith("-"):
             words = words[2:]  # an option of the program and its value
             continue
-        assert words[0] in known.commands, f"`{command}`: there is no {words[0]}"
-        known = known.commands[words.pop(0)]
+        found = known.get_command(click.Context(known), words.pop(0))
+        assert found, f"`{command}` names a command that does not exist"
+        known = found
     try:
         values, superfluous, _ = known.make_parser(click.Context(known)).parse_args(words)
     except click.UsageError as error:
@@ -248,7 +249,8 @@ def test_the_next_steps_that_our_messages_name_exist() -> None:
     named = {step for source in SOURCES for step in re.findall(NEXT_STEP, messages_of(source))}
     assert named
     for program, command in sorted(named):
-        assert command in PROGRAMS[program].commands, f"a message says: {program} {command}"
+        group = PROGRAMS[program]
+        assert command in group.list_commands(click.Context(group)), f"a message says: {program} {command}"
 
 
 def test_the_table_of_exit_codes_is_the_one_in_the_code_most_urgent_first() -> None:

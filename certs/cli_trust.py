@@ -1,0 +1,198 @@
+"""The commands of whoever keeps the trust folder: keys, publishing, keeping fresh, exchanging keys, looking."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from securesystemslib.signer import Key, Signer
+
+from certs import repository
+from certs.cli_prompts import FOLDER, KEY_HELP, new_passphrase, open_key
+from certs.cli_tables import plain, print_overview
+from certs.errors import KeyUnusable
+from certs.keys import create_key, key_pem, load_public_key, load_signer
+from certs.online import OnlineSigners, Publication
+from certs.overview import overview
+from certs.roles import ALL_ROLES, FLEET, SNAPSHOT, TARGETS, TIMESTAMP
+from certs.rotation import root_keys
+from certs.rotation import rotate as rotate_role
+from certs.tls import fingerprint, issue_server_certificate
+from certs.trust_folder import TrustFolder
+
+
+@click.command()
+@FOLDER
+@click.option(
+    "--demo", is_flag=True, help="Mark this trust as a demo: one approver, virtual phones accepted."
+)
+@click.option("--approvers", type=click.IntRange(1, 20), help="Make so many approver keys here (2; demo: 1).")
+@click.option("--threshold", type=click.IntRange(1, 20), help="So many approvers must sign (2; demo: 1).")
+@click.option(
+    "--approver-key",
+    "approver_files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="An approver's public key (PEM), made elsewhere; its file name is the approver's name. Repeatable.",
+)
+@click.option(
+    "--encrypt", is_flag=True, help="Ask for a passphrase for the root and approver keys made here."
+)
+@click.option("--server-name", multiple=True, help="A host name or address of the server. Repeatable.")
+def init(
+    folder: Path,
+    demo: bool,
+    approvers: int | None,
+    threshold: int | None,
+    approver_files: tuple[Path, ...],
+    encrypt: bool,
+    server_name: tuple[str, ...],
+) -> None:
+    """Make trust in FOLDER: keys, root, TLS authority. Take keys/root.pem offline afterwards."""
+    passphrase = new_passphrase() if encrypt else None
+    repository.create_repository(
+        folder,
+        datetime.now(UTC),
+        demo=demo,
+        approvers=approvers,
+        threshold=threshold,
+        approver_keys={file.stem: _public_key(file) for file in approver_files},
+        passphrase=passphrase,
+        server_names=server_name or ("localhost", "127.0.0.1"),
+    )
+    click.echo(f"trust made in {folder}")
+    click.echo(f"TLS authority {fingerprint((folder / 'tls' / 'authority.pem').read_bytes())}")
+    approver = "KEY" if approver_files else folder / "keys" / "approver-1.pem"
+    click.echo(f"next: curfew-certs sign {folder} POLICY.json --key {approver}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--encrypt", is_flag=True, help="Ask for a passphrase.")
+def key(file: Path, encrypt: bool) -> None:
+    """Make a private key in FILE and its public half in FILE.pub, for an approver to hand to the root's holder."""
+    passphrase = new_passphrase() if encrypt else None
+    create_key(file, passphrase)
+    public = file.with_suffix(".pub")
+    public.write_bytes(key_pem(load_signer(str(file), passphrase).public_key))
+    click.echo(f"private key {file} (keep it), public key {public} (hand it over)")
+
+
+@click.command()
+@FOLDER
+@click.option("--snapshot-key", help=KEY_HELP)
+@click.option("--timestamp-key", help=KEY_HELP)
+def publish(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -> None:
+    """Publish what enough approvers have signed."""
+    signers = _online_signers(folder, snapshot_key, timestamp_key)
+    _say_published(repository.publish(folder, datetime.now(UTC), signers))
+    click.echo(f"next: curfew-server publish {folder}")
+
+
+@click.command()
+@FOLDER
+@click.option("--snapshot-key", help=KEY_HELP)
+@click.option("--timestamp-key", help=KEY_HELP)
+def refresh(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -> None:
+    """Renew the timestamp, and the snapshot near its end; a server does this by itself."""
+    signers = _online_signers(folder, snapshot_key, timestamp_key)
+    _say_published(repository.refresh(folder, datetime.now(UTC), signers))
+
+
+@click.command()
+@FOLDER
+@click.argument("role", type=click.Choice(ALL_ROLES))
+@click.option("--retire", help="The name of the key that goes, where the role has several.")
+@click.option(
+    "--new-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The public key (PEM) that comes; its file name is its name. Without it a key file is made here.",
+)
+@click.option("--keep-keys", is_flag=True, help="Exchange nothing: give root another year.")
+@click.option("--threshold", type=click.IntRange(1, 20), help="Change how many of the role's keys must sign.")
+@click.option("--root-key", multiple=True, help="A root key, old or new. Repeatable. " + KEY_HELP)
+@click.option("--encrypt", is_flag=True, help="Ask for a passphrase for the key made here.")
+def rotate(
+    folder: Path,
+    role: str,
+    retire: str | None,
+    new_key: Path | None,
+    keep_keys: bool,
+    threshold: int | None,
+    root_key: tuple[str, ...],
+    encrypt: bool,
+) -> None:
+    """Exchange a key of ROLE under a new root, which is published with the next `publish`."""
+    coming = _public_key(new_key) if new_key else None
+    signers = [] if role == FLEET else _root_signers(folder, root_key, coming)
+    done = rotate_role(
+        folder,
+        role,
+        signers,
+        datetime.now(UTC),
+        new_key=(new_key.stem, coming) if new_key and coming else None,
+        retire=retire,
+        keep_keys=keep_keys,
+        threshold=threshold,
+        passphrase=new_passphrase() if encrypt else None,
+    )
+    if done.added:
+        click.echo(f"{role}: {done.added} comes, {done.retired} goes, with root version {done.root_version}")
+    click.echo(f"next: {done.next_step}")
+
+
+@click.command()
+@FOLDER
+@click.argument("names", nargs=-1, required=True)
+def certificate(folder: Path, names: tuple[str, ...]) -> None:
+    """Issue the server's TLS certificate anew, for these host names and addresses."""
+    issue_server_certificate(TrustFolder(folder).tls, names)
+    click.echo(f"issued {folder / 'tls' / 'server.pem'} for {', '.join(names)}")
+
+
+@click.command()
+@FOLDER
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def show(folder: Path, as_json: bool) -> None:
+    """Show roles, versions, signers, expiries, the bundle in force and the draft."""
+    found = overview(folder)
+    if as_json:
+        click.echo(json.dumps(plain(found), sort_keys=True))
+        return
+    print_overview(found, datetime.now(UTC))
+
+
+def _root_signers(folder: Path, uris: Sequence[str], coming: Key | None) -> list[Signer]:
+    """Open the root keys named, else those at hand, else ask for the passphrase of the one that ``init`` made."""
+    known = root_keys(folder)
+    at_hand = [] if uris else list(TrustFolder(folder).local_signers([key.keyid for key in known]))
+    if at_hand:
+        return at_hand
+    chosen = uris or [str(folder / "keys" / "root.pem")]
+    return [open_key(uri, [*known, *([coming] if coming else [])]) for uri in chosen]
+
+
+def _online_signers(folder: Path, snapshot: str | None, timestamp: str | None) -> OnlineSigners | None:
+    if snapshot is None and timestamp is None:
+        return None
+    keys = folder / "keys"
+    return OnlineSigners(
+        open_key(snapshot or str(keys / "snapshot.pem"), repository.approver_keys(folder, SNAPSHOT)),
+        open_key(timestamp or str(keys / "timestamp.pem"), repository.approver_keys(folder, TIMESTAMP)),
+    )
+
+
+def _public_key(file: Path) -> Key:
+    try:
+        return load_public_key(file.read_bytes())
+    except KeyUnusable as error:
+        raise KeyUnusable(f"{file}: {error}") from error
+
+
+def _say_published(publication: Publication) -> None:
+    signed = ", ".join(publication.signers[TARGETS])
+    click.echo(f"bundle {publication.number} is published, approved by {signed}")
+    click.echo(f"approval holds until {publication.expires[TARGETS]:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,72 @@
+"""The commands that make a server ready: its folder, its schema, what it publishes."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+from cryptography.fernet import Fernet
+
+from certs.durable import create_private_file
+from certs.keys import create_key
+from server import publishing
+from server.commands.settings import ACTOR, given_config, opened, takes_config
+from server.errors import ConfigurationRefused
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--url", default="https://127.0.0.1:8443", show_default=True, help="The address that stations use."
+)
+@click.option(
+    "--trust",
+    default=Path("trust"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder curfew-certs made: its tls/ and online keys are used.",
+)
+def init(folder: Path, url: str, trust: Path) -> None:
+    """Make FOLDER with a server.env of fresh secrets and a key for the audit chain."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationRefused(
+            f"{folder} cannot be made: {error.strerror}; choose another folder"
+        ) from error
+    trust = trust.resolve()
+    lines = [
+        f"CURFEW_DATABASE_URL=sqlite:///{folder.resolve() / 'curfew.sqlite'}",
+        f"CURFEW_SECRET_KEY={secrets.token_urlsafe(32)}",
+        f"CURFEW_HOLDER_KEY={Fernet.generate_key().decode()}",
+        "CURFEW_AUDIT_KEY=audit.key",
+        f"CURFEW_PUBLIC_URL={url}",
+        f"CURFEW_TLS_FOLDER={trust / 'tls'}",
+        f"CURFEW_TRUST_KEYS={trust / 'keys'}",
+    ]
+    create_private_file(folder / "server.env", ("\n".join(lines) + "\n").encode())
+    create_key(folder / "audit.key")
+    click.echo(
+        f"Made {folder / 'server.env'}. Next: curfew-server --config {folder / 'server.env'} publish {trust}"
+    )
+
+
+@click.command()
+@takes_config
+def migrate() -> None:
+    """Bring the database to the newest schema; serve does this too."""
+    with opened(given_config()):
+        click.echo("The database has the newest schema.")
+
+
+@click.command()
+@takes_config
+@click.argument("trust_folder", type=click.Path(path_type=Path))
+def publish(trust_folder: Path) -> None:
+    """Verify what is published in TRUST_FOLDER and serve it from now on."""
+    config = given_config()
+    with opened(config) as database:
+        publication = publishing.publish(database, config, trust_folder, ACTOR)
+    demo = " It is demo trust: virtual phones are accepted." if publication.demo else ""
+    click.echo(f"Bundle {publication.number} ({publication.policy.name}) is published.{demo}")

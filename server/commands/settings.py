@@ -1,0 +1,59 @@
+"""What every command is given: the settings, the database at its newest schema, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server.bundles import require_demo_root
+from server.clock import Clock
+from server.config import Config, read_config
+from server.database import Database
+from server.migrating import migrate as migrate_database
+
+ACTOR = "command line"
+"""Who did it, as the audit chain names commands typed on the server itself."""
+
+
+def _remember_config(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        context.find_root().obj = value
+
+
+def takes_config(command: Any) -> Any:
+    """Let `command` take --config behind its name as well; the later one counts."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=_remember_config,
+        help="The server.env to use; ./server.env unless given.",
+    )(command)
+
+
+def given_config() -> Config:
+    """Return the settings that --config names; raises `ConfigurationRefused`."""
+    return read_config(click.get_current_context().find_root().obj or Path("server.env"))
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Database]:
+    """Lend the database at its newest schema, and give every connection back."""
+    database = Database(config.database_url)
+    try:
+        migrate_database(database)
+        yield database
+    finally:
+        database.close()
+
+
+def now_of(config: Config, database: Database) -> datetime:
+    """Return the time, UTC: the story's under a demo root, else the clock's."""
+    if config.story_clock is not None:
+        require_demo_root(database)
+    return Clock(config.story_clock).now()

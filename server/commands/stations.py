@@ -1,0 +1,43 @@
+"""The commands about stations: one joins by a code, one is refused from now on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from server import audit, enrolment, stations
+from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
+
+_HOURS_MAX = 24 * 7
+
+
+@click.command("enrolment-code")
+@takes_config
+@click.option("--for", "made_for", default="", help="Whom the code is for; shown in the audit chain.")
+@click.option("--hours", default=24, show_default=True, type=click.IntRange(1, _HOURS_MAX))
+def enrolment_code(made_for: str, hours: int) -> None:
+    """Print a code that enrols one station, once."""
+    config = given_config()
+    with opened(config) as database:
+        now = now_of(config, database)
+        with database.writing() as session:
+            code = enrolment.new_code(session, config, made_for[:100], now + timedelta(hours=hours), now)
+            audit.record(session, ACTOR, "enrolment code made", made_for[:100], {"hours": hours}, now)
+    click.echo(f"Good for one station within {hours} hours; give it to nobody else.", err=True)
+    click.echo(code.line())
+
+
+@click.command()
+@takes_config
+@click.argument("station_id")
+def revoke(station_id: str) -> None:
+    """Refuse everything STATION_ID sends from now on."""
+    config = given_config()
+    with opened(config) as database:
+        now = now_of(config, database)
+        with database.writing() as session:
+            revoked = stations.revoke_station(session, station_id, now)
+            if revoked:
+                audit.record(session, ACTOR, "station revoked", station_id, {}, now)
+    click.echo("Revoked." if revoked else "It was revoked before.")

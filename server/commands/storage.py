@@ -1,0 +1,36 @@
+"""The command that keeps the database small."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from server import thinning
+from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
+
+
+@click.command()
+@takes_config
+@click.option("--older-than", "days", required=True, type=click.IntRange(1), help="Days since the check.")
+@click.option("--yes", is_flag=True, help="Do it; without this, only tell what would be done.")
+def thin(days: int, yes: bool) -> None:
+    """Drop the signed envelopes of old reports in which nothing changed.
+
+    Kept whole: the latest of each phone, the newest with its ledger, every report that differs from the one before or
+    in which something was done, and what an alarm or the audit chain names. Of the others id, hash, counter, times and
+    verdict stay, so that sending one again changes nothing. It cannot be taken back: make a copy of the database first.
+    """
+    config = given_config()
+    with opened(config) as database:
+        now = now_of(config, database)
+        plan = thinning.plan(database, now - timedelta(days=days))
+        told = (
+            f"{len(plan.report_ids)} of {plan.older} reports older than {days} days tell nothing new;"
+            f" their envelopes take {plan.envelope_bytes / 1_000_000:.1f} MB."
+        )
+        if not yes:
+            click.echo(f"{told} Nothing was changed; --yes drops them.")
+            return
+        dropped = thinning.drop(database, plan, days, ACTOR, now)
+    click.echo(f"{told} {dropped} were dropped. The space is used for new reports; a VACUUM gives it back.")

@@ -1,0 +1,94 @@
+"""What all three programs owe whoever types: a quick --help that fits the terminal, a version, and completion."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from agent_scripts.cli import curfew_agent
+from certs.cli import commands as curfew_certs
+from server.cli import cli as curfew_server
+
+PROGRAMS: dict[str, click.Group] = {
+    "agent_scripts.cli": curfew_agent,
+    "certs.cli": curfew_certs,
+    "server.cli": curfew_server,
+}
+HEAVY = (
+    "adb_shell",
+    "adbutils",
+    "alembic",
+    "argon2",
+    "cryptography",
+    "flask",
+    "granian",
+    "marshmallow",
+    "rich",
+)
+ALSO_HEAVY = ("securesystemslib", "sqlalchemy", "tuf", "urllib3")
+EACH_PROGRAM = pytest.mark.parametrize("module", sorted(PROGRAMS))
+
+
+def typed(module: str, *words: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *words],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@EACH_PROGRAM
+def test_help_loads_no_library_that_only_a_command_needs(module: str) -> None:
+    script = (
+        f"import sys, {module}; {module}.main(['--help']);"
+        " print('loaded:', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("loaded:")[2].split())
+    assert "click" in loaded
+    assert not loaded & {*HEAVY, *ALSO_HEAVY}
+
+
+@EACH_PROGRAM
+def test_every_command_in_the_list_can_be_loaded_and_says_what_it_does(module: str) -> None:
+    group = PROGRAMS[module]
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.help
+
+
+@EACH_PROGRAM
+def test_the_list_of_commands_fits_a_terminal_of_80_columns_uncut(module: str) -> None:
+    text = typed(module, "--help", COLUMNS="80")
+    table = text.partition("Commands:")[2].strip("\n").splitlines()
+    assert len(table) == len(PROGRAMS[module].list_commands(click.Context(PROGRAMS[module])))
+    for line in table:
+        assert len(line) <= 80
+        assert line.endswith(".")
+        assert not line.endswith("...")
+
+
+@EACH_PROGRAM
+def test_every_program_tells_its_version_and_takes_the_short_form_of_help(module: str) -> None:
+    assert "version" in typed(module, "--version")
+    assert typed(module, "-h") == typed(module, "--help")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_commands_complete_in_the_usual_shells(shell: str) -> None:
+    assert "curfew-agent" in typed("agent_scripts.cli", _CURFEW_AGENT_COMPLETE=f"{shell}_source")
+    words = {"COMP_WORDS": "curfew-agent pro", "COMP_CWORD": "pro" if shell == "fish" else "1"}
+    offered = typed("agent_scripts.cli", _CURFEW_AGENT_COMPLETE=f"{shell}_complete", **words)
+    assert "provision" in offered
+    assert "probe" in offered
+    assert "restore" not in offered
