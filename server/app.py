@@ -5,21 +5,21 @@ from __future__ import annotations
 from flask import Flask
 
 from certs.errors import KeyUnusable
-from server.answers import answer_errors
 from server.api import register_api
-from server.audit import HeadSigner
-from server.bundles import require_demo_root
+from server.api.trust import register_trust
 from server.clock import Clock
 from server.config import BODY_LIMIT_BYTES, Config
 from server.context import Context, install_context
-from server.database import Database
 from server.errors import ConfigurationRefused
-from server.limits import refuse_before_reading
-from server.logs import log_requests
-from server.metrics import count_requests
+from server.evidence.audit import HeadSigner
+from server.intake.reports import Intake
 from server.pages import register_pages
-from server.reports import Intake
-from server.trust import register_trust
+from server.policies.bundles import require_demo_root
+from server.running.answers import answer_errors
+from server.running.limits import refuse_before_reading
+from server.running.logs import log_requests
+from server.running.metrics import count_requests
+from server.storage.database import Database
 
 
 def create_app(config: Config) -> Flask:

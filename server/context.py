@@ -7,11 +7,11 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from server.audit import HeadSigner
 from server.clock import Clock
 from server.config import Config
-from server.database import Database
-from server.reports import Intake
+from server.evidence.audit import HeadSigner
+from server.intake.reports import Intake
+from server.storage.database import Database
 
 _EXTENSION = "curfew"
 

@@ -18,12 +18,12 @@ from server.app import create_app
 from server.config import Config
 from server.context import context
 from server.errors import ConfigurationRefused
-from server.logs import configure_logs
-from server.metrics import count_together
+from server.running.logs import configure_logs
+from server.running.metrics import count_together
 
 THREADS = 32
 """Blocking threads per worker: more than 8 add nothing for other routes (LIMITS.md 3), but as many reports as there
-are threads share one commit (`server.group_commit`)."""
+are threads share one commit (`server.storage.group_commit`)."""
 
 WsgiApp = Callable[..., Any]
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from flask import request
 
-from server.answers import written
 from server.api.blueprint import PERSON, described
 from server.api.schemas import BlocksSchema
-from server.blocks import blocks
 from server.context import context
 from server.errors import NotAllowed, NotSignedIn
-from server.people import Right, roles_with
-from server.sign_ins import token_person
+from server.fleet.blocks import blocks
+from server.people.people import Right, roles_with
+from server.people.sign_ins import token_person
+from server.running.answers import written
 
 _SCHEME = "Bearer "
 

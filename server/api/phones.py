@@ -10,14 +10,17 @@ from sqlalchemy.orm import Session
 from policy.errors import InvalidName
 from policy.names import PhoneId
 from policy.schemas import dump_ledger
-from server import audit, bundles, kept_reports, phones
-from server.answers import written
 from server.api.blueprint import STATION, described
 from server.api.schemas import LedgerAnswerSchema, RegisteredSchema, RegistrationSchema
 from server.api.station_access import requesting_station
 from server.context import context
 from server.errors import NotAllowed, NotThere
-from server.phones import Registration
+from server.evidence import audit
+from server.fleet import phones
+from server.fleet.phones import Registration
+from server.policies import bundles
+from server.reports import kept_reports
+from server.running.answers import written
 
 _UNSIGNED = "the request is not signed by an enrolled station"
 

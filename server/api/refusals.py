@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.answers import written
 from server.api.blueprint import STATION, described
 from server.api.schemas import RefusalKeptSchema, RefusalSchema
 from server.api.station_access import requesting_station
 from server.context import context
-from server.refusals import Refusal, keep_refusal
+from server.running.answers import written
+from server.stations.refusals import Refusal, keep_refusal
 
 
 @described(

@@ -7,8 +7,8 @@ from datetime import datetime
 from flask import request
 from sqlalchemy.orm import Session
 
-from server.station_requests import IncomingRequest, verify_station_request
-from server.stations import Station
+from server.stations.station_requests import IncomingRequest, verify_station_request
+from server.stations.stations import Station
 
 
 def requesting_station(session: Session, now: datetime) -> Station:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from server import audit
-from server.answers import written
 from server.api.blueprint import described
 from server.api.schemas import EnrolledSchema, EnrolmentSchema
 from server.context import context
-from server.enrolment import use_token
-from server.stations import add_station
+from server.evidence import audit
+from server.running.answers import written
+from server.stations.enrolment import use_token
+from server.stations.stations import add_station
 
 
 @described(

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from policy.document import Bundle
-from server import bundles
-from server.answers import written
 from server.api.blueprint import described
 from server.api.schemas import StatusSchema
-from server.bundles import Newest
 from server.context import context
+from server.policies import bundles
+from server.policies.bundles import Newest
+from server.running.answers import written
 
 _WITHOUT_BUNDLE = timedelta(minutes=15)
 

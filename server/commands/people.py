@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from server import people, sign_ins
 from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
 from server.config import Config
+from server.people import people, sign_ins
 
 
 @click.command()

@@ -10,9 +10,9 @@ from cryptography.fernet import Fernet
 
 from certs.durable import create_private_file
 from certs.keys import create_key
-from server import publishing
 from server.commands.settings import ACTOR, given_config, opened, takes_config
 from server.errors import ConfigurationRefused
+from server.policies import publishing
 
 
 @click.command()

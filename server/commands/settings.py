@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from server.bundles import require_demo_root
 from server.clock import Clock
 from server.config import Config, read_config
-from server.database import Database
-from server.migrating import migrate as migrate_database
+from server.policies.bundles import require_demo_root
+from server.storage.database import Database
+from server.storage.migrating import migrate as migrate_database
 
 ACTOR = "command line"
 """Who did it, as the audit chain names commands typed on the server itself."""

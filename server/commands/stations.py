@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import click
 
-from server import audit, enrolment, stations
 from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
+from server.evidence import audit
+from server.stations import enrolment, stations
 
 _HOURS_MAX = 24 * 7
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import click
 
-from server import thinning
 from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
+from server.retention import thinning
 
 
 @click.command()

@@ -1,10 +1,10 @@
-"""How alembic runs the chain: on the connection that `server.migrating` hands over, in one transaction."""
+"""How alembic runs the chain: on the connection that `server.storage.migrating` hands over, in one transaction."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from server.database import Base
+from server.storage.database import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -21,8 +21,8 @@ from server.errors import NotAllowed
 from server.pages.blueprint import pages
 from server.pages.errors import error_page
 from server.pages.moment import now
-from server.people import Person, Right, roles_with
-from server.sign_ins import signed_in_person
+from server.people.people import Person, Right, roles_with
+from server.people.sign_ins import signed_in_person
 
 View = Callable[..., Any]
 

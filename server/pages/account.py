@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from server import sign_ins
 from server.context import context
 from server.errors import Malformed
 from server.pages.access import begin, needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
-from server.people import PASSWORD_MIN_LENGTH, Right
+from server.people import sign_ins
+from server.people.people import PASSWORD_MIN_LENGTH, Right
 
 
 @pages.get("/account")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from server import audit
-from server.alarms import Settlement, open_alarms, settle_alarm, settled_alarms
 from server.context import context
 from server.errors import Malformed
+from server.evidence import audit
+from server.evidence.alarms import Settlement, open_alarms, settle_alarm, settled_alarms
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
-from server.people import Right
-from server.stations import station_names
+from server.people.people import Right
+from server.stations.stations import station_names
 from server.texts import storable
 
 REASON_MAX_LENGTH = 300

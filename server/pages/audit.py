@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import render_template, request
 
-from server import audit as chain
 from server.context import context
+from server.evidence import audit as chain
 from server.pages.access import needs
 from server.pages.blueprint import pages
-from server.people import Right
+from server.people.people import Right
 
 ROWS_PER_PAGE = 100
 

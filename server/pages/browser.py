@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from server.sign_ins import SIGN_IN_LENGTH
+from server.people.sign_ins import SIGN_IN_LENGTH
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from flask import render_template, request, url_for
 
-from server.alarms import open_alarms
-from server.bundles import newest, newest_bundle
 from server.context import context
-from server.fleet import look_at_fleet
+from server.evidence.alarms import open_alarms
+from server.fleet.fleet import look_at_fleet
+from server.fleet.standing import Standing
 from server.pages.access import needs
 from server.pages.blueprint import pages
 from server.pages.bundles import enforcement_begins_at, stage_of_first_ring
 from server.pages.moment import now
 from server.pages.words import REACHES, STANDINGS
-from server.people import Right
-from server.refusals import open_refusals
-from server.standing import Standing
+from server.people.people import Right
+from server.policies.bundles import newest, newest_bundle
+from server.stations.refusals import open_refusals
 
 ROWS_PER_PAGE = 100
 _SEARCH_MAX_LENGTH = 100

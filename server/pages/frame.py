@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Flask
 
-from server.bundles import newest
 from server.context import context
 from server.pages.access import is_signed_in, person
 from server.pages.moment import now
 from server.pages.refusal_words import refusal_word
 from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
-from server.people import Right
+from server.people.people import Right
+from server.policies.bundles import newest
 
 _TABS = (
     ("pages.fleet", "Fleet", Right.LOOK),

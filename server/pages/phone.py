@@ -10,14 +10,14 @@ from policy.errors import InvalidName
 from policy.names import PackageName, PhoneId
 from policy.report import Report
 from policy.verdict import ReasonCode
-from server.bundles import BundleRow, bundles
 from server.context import context
 from server.errors import NotThere
-from server.fleet import phone_page
+from server.fleet.fleet import phone_page
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
-from server.people import Right
+from server.people.people import Right
+from server.policies.bundles import BundleRow, bundles
 
 _NOT_READ = frozenset(
     {

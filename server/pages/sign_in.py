@@ -7,12 +7,12 @@ import re
 from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from server import sign_ins
 from server.context import context
 from server.errors import NotSignedIn
 from server.pages.access import begin, end, is_signed_in, needs
 from server.pages.blueprint import pages
 from server.pages.moment import now
+from server.people import sign_ins
 
 # A path on this server: browsers read "//host", "/\host" and "/<tab>/host" as another one.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")

@@ -9,17 +9,18 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from server import audit, bundles
 from server.context import context
-from server.enrolment import new_code
 from server.errors import Malformed, NotThere
+from server.evidence import audit
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
-from server.people import Right
-from server.refusals import refusals_by_station
-from server.stations import StationRow, revoke_station
-from server.stations import stations as all_stations
+from server.people.people import Right
+from server.policies import bundles
+from server.stations.enrolment import new_code
+from server.stations.refusals import refusals_by_station
+from server.stations.stations import StationRow, revoke_station
+from server.stations.stations import stations as all_stations
 from server.texts import storable
 
 CODE_HOURS = (1, 8, 24, 72)

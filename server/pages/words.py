@@ -13,8 +13,8 @@ from policy.probe import Owner, Reach
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from policy.watched import ScriptState, SpanEnd, WatchedResult
-from server.alarms import AlarmKind
-from server.standing import Standing
+from server.evidence.alarms import AlarmKind
+from server.fleet.standing import Standing
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from flask import Flask
 from agent_scripts.visits.report_writing import report_of
 from policy.names import PhoneId
 from policy.report import Report
-from server.migrating import migrate
 from server.serving import serve, serve_wsgi
+from server.storage.migrating import migrate
 from tests.benchmarks.bench_station import folder_for_a_while, make_run, make_station
 from tests.benchmarks.figures import Figure, cpu_of_tree, in_turns, show
 from tests.benchmarks.recording import record

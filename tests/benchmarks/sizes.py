@@ -18,7 +18,7 @@ from agent_scripts.visits.run import Run, keep_report
 from certs.errors import FileMissing
 from certs.trust_client import TrustClient
 from server.app import create_app
-from server.migrating import migrate
+from server.storage.migrating import migrate
 from tests.benchmarks.bench_station import NOW, folder_for_a_while, make_run, make_station
 from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.recording import record

@@ -39,14 +39,14 @@ from policy.report import (
 from policy.schemas import dump_fleet, dump_policy_document, dump_report
 from policy.verdict import ActionKind, Finding, Reason, ReasonCode, Stage, Verdict
 from server.app import create_app
-from server.bundles import VerifiedBundle, store_publication
 from server.config import Config
 from server.context import Context
-from server.migrating import migrate
-from server.people import Role, put_person
-from server.phones import Registration, register_phone
-from server.reports import Intake
-from server.stations import add_station
+from server.fleet.phones import Registration, register_phone
+from server.intake.reports import Intake
+from server.people.people import Role, put_person
+from server.policies.bundles import VerifiedBundle, store_publication
+from server.stations.stations import add_station
+from server.storage.migrating import migrate
 
 PASSWORD = "four unrelated words here"
 TIKTOK = PackageName("com.zhiliaoapp.musically")

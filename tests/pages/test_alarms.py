@@ -13,9 +13,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from policy.report import Report
-from server import audit
-from server.alarms import AlarmKind, Settlement, open_alarms, open_counts, settle_alarm, settled_alarms
-from server.people import Role
+from server.evidence import audit
+from server.evidence.alarms import (
+    AlarmKind,
+    Settlement,
+    open_alarms,
+    open_counts,
+    settle_alarm,
+    settled_alarms,
+)
+from server.people.people import Role
 from tests.pages.office import Office, now
 
 HERE = "https://localhost"

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from certs.envelope import open_envelope, sign_envelope
 from certs.errors import EnvelopeRefused
 from certs.keys import create_key, load_signer
-from server import audit
-from server.audit import AUDIT_HEAD_PAYLOAD_TYPE, HeadSigner, record, verify_chain, verify_witness
+from server.evidence import audit
+from server.evidence.audit import AUDIT_HEAD_PAYLOAD_TYPE, HeadSigner, record, verify_chain, verify_witness
 from tests.pages.office import Office, now
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from server import audit
+from server.evidence import audit
 from server.pages.audit import ROWS_PER_PAGE
-from server.people import Role
+from server.people.people import Role
 from tests.pages.office import Office, now
 
 HERE = "https://localhost"

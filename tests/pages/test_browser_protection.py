@@ -7,7 +7,7 @@ import re
 import pytest
 from sqlalchemy import text
 
-from server.people import Role
+from server.people.people import Role
 from tests.pages.office import PASSWORD, SHOWN, Office
 
 HERE = "https://localhost"

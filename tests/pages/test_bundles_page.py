@@ -12,7 +12,7 @@ import pytest
 from policy.document import Exemption, Fleet, Policy, Ring
 from policy.verdict import Stage
 from server.pages.bundles import ring_lines, stage_of_first_ring
-from server.people import Role
+from server.people.people import Role
 from tests.pages.office import COMPLIANT, Office, now, policy_in_force
 
 HERE = "https://localhost"

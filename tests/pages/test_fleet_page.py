@@ -10,7 +10,7 @@ import pytest
 from policy.document import Policy, Ring
 from policy.report import Consent
 from server.pages.fleet import ROWS_PER_PAGE
-from server.people import Role
+from server.people.people import Role
 from tests.pages.office import COMPLIANT, UNREADABLE, Office, now, policy_in_force
 
 HERE = "https://localhost"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from server import audit, sign_ins
 from server.errors import NotSignedIn
-from server.people import Role
-from server.sign_ins import FAILURES_ALLOWED
+from server.evidence import audit
+from server.people import sign_ins
+from server.people.people import Role
+from server.people.sign_ins import FAILURES_ALLOWED
 from tests.pages.office import COMPLIANT, Office, make_office, now
 from tests.server.postgresql import Postgresql
 

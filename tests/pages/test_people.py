@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from server import audit
 from server.errors import Malformed, NotThere
-from server.people import PASSWORD_MAX_LENGTH, Right, Role, find_person, put_person, roles_with
-from server.sign_ins import issue_token, token_person
+from server.evidence import audit
+from server.people.people import PASSWORD_MAX_LENGTH, Right, Role, find_person, put_person, roles_with
+from server.people.sign_ins import issue_token, token_person
 from tests.pages.office import PASSWORD, Office, now
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from policy.document import Exemption, Fleet
 from policy.report import Consent
-from server.people import Right, Role, roles_with
+from server.people.people import Right, Role, roles_with
 from tests.pages.office import COMPLIANT, OUTLOOK, TIKTOK, UNREADABLE, Office, now
 
 HERE = "https://localhost"

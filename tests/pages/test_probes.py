@@ -10,8 +10,8 @@ from policy.names import PhoneId, UserNumber
 from policy.observation import UserKind
 from policy.probe import Limit, LimitCode, Owner, Probe, ProbedPlace, ProbedUser, Reach
 from policy.report import Consent
-from server.people import Role
-from server.phones import Registration, register_phone
+from server.fleet.phones import Registration, register_phone
+from server.people.people import Role
 from tests.pages.office import Office, now
 
 HERE = "https://localhost"

@@ -9,9 +9,9 @@ import pytest
 
 from certs.errors import Refusal as Code
 from server.pages.refusal_words import REFUSALS
-from server.people import Role
-from server.refusals import Refusal, keep_refusal
-from server.stations import revoke_station
+from server.people.people import Role
+from server.stations.refusals import Refusal, keep_refusal
+from server.stations.stations import revoke_station
 from tests.pages.office import COMPLIANT, Office, now
 
 HERE = "https://localhost"

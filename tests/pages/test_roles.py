@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from server.pages.access import unguarded_views
-from server.people import RIGHTS, Right, Role
+from server.people.people import RIGHTS, Right, Role
 from tests.pages.office import Office
 
 HERE = "https://localhost"

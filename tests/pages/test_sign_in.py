@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from server import sign_ins
 from server.errors import NotSignedIn
-from server.people import Role
-from server.sign_ins import FAILURES_ALLOWED, PAUSE, SIGN_IN_LENGTH, signed_in_person
+from server.people import sign_ins
+from server.people.people import Role
+from server.people.sign_ins import FAILURES_ALLOWED, PAUSE, SIGN_IN_LENGTH, signed_in_person
 from tests.pages.office import PASSWORD, Office, now
 
 HERE = "https://localhost"

@@ -10,9 +10,9 @@ import re
 import pytest
 
 from certs.tls import fingerprint
-from server import audit
-from server.enrolment import use_token
-from server.people import Role
+from server.evidence import audit
+from server.people.people import Role
+from server.stations.enrolment import use_token
 from tests.pages.office import Office, now
 
 HERE = "https://localhost"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from server import audit
 from server.errors import InConflict, NotSignedIn, NotThere
-from server.people import RIGHTS, Right, Role, put_person, rights_without_anybody
-from server.sign_ins import issue_token, sign_in, switch_person, token_person
+from server.evidence import audit
+from server.people.people import RIGHTS, Right, Role, put_person, rights_without_anybody
+from server.people.sign_ins import issue_token, sign_in, switch_person, token_person
 from tests.pages.office import PASSWORD, Office, now
 
 HERE = "https://localhost"

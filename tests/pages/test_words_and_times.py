@@ -11,10 +11,10 @@ from policy.ledger import EntryState
 from policy.observation import EnabledState, UserKind
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
-from server.alarms import AlarmKind
+from server.evidence.alarms import AlarmKind
+from server.fleet.standing import Standing
 from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
-from server.standing import Standing
 
 NOON = datetime(2023, 3, 15, 12, 0, tzinfo=UTC)
 

@@ -28,12 +28,15 @@ from policy.ready_made import ready_made_policy
 from policy.report import REPORT_PAYLOAD_TYPE, Consent, Report
 from policy.schemas import dump_fleet, dump_policy_document, dump_probe, dump_report
 from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
-from server import enrolment, people, phones, publishing, sign_ins
 from server.config import Config
-from server.database import Database
-from server.phones import Registration
-from server.reports import Intake, ReportResult
-from server.stations import add_station
+from server.fleet import phones
+from server.fleet.phones import Registration
+from server.intake.reports import Intake, ReportResult
+from server.people import people, sign_ins
+from server.policies import publishing
+from server.stations import enrolment
+from server.stations.stations import add_station
+from server.storage.database import Database
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The moment at which the tests' trust was made; everything else is told from here."""

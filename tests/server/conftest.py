@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from server.app import create_app
-from server.migrating import migrate
+from server.storage.migrating import migrate
 from tests.server.authority import Authority, Bench, TrustFolder, make_config
 from tests.server.postgresql import Postgresql
 

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from certs.envelope import open_envelope
 from server.app import create_app
-from server.audit import AUDIT_HEAD_PAYLOAD_TYPE
 from server.context import context
-from server.people import Role
+from server.evidence.audit import AUDIT_HEAD_PAYLOAD_TYPE
+from server.people.people import Role
 from tests.server.authority import NOT_ENFORCEABLE, Authority, Bench, post_reports, registration_body
 
 MIB = 1024 * 1024

@@ -10,9 +10,9 @@ from policy.document import Bundle, Exemption, Fleet, Ring
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.verdict import Verdict
-from server.blocks import BLOCKING, BlockCause, blocks, cause_of
-from server.phones import Phone
-from server.standing import CheckFacts, Situation
+from server.fleet.blocks import BLOCKING, BlockCause, blocks, cause_of
+from server.fleet.phones import Phone
+from server.fleet.standing import CheckFacts, Situation
 from tests.server.authority import NOT_ENFORCEABLE, NOW, VIOLATING, Authority, banning_policy
 
 DAY = timedelta(days=1)

@@ -11,10 +11,10 @@ import pytest
 
 from server.cli import main
 from server.config import read_config
-from server.database import Database
-from server.people import Role, find_person
-from server.sign_ins import token_person
-from server.stations import stations
+from server.people.people import Role, find_person
+from server.people.sign_ins import token_person
+from server.stations.stations import stations
+from server.storage.database import Database
 from tests.server.authority import NOW, PASSWORD, Authority, TrustFolder
 
 Run = Callable[..., int]

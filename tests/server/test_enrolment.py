@@ -18,10 +18,10 @@ from sqlalchemy import text
 from certs.envelope import public_key_pem
 from certs.keys import create_key, load_signer
 from certs.tls import fingerprint
-from server import enrolment
 from server.errors import InConflict, NotAllowed, NotThere
-from server.migrating import migrate
-from server.stations import revoke_station, stations
+from server.stations import enrolment
+from server.stations.stations import revoke_station, stations
+from server.storage.migrating import migrate
 from tests.server.authority import NOW, Authority, make_config
 
 

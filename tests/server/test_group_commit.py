@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from server.errors import StorageBusy
-from server.group_commit import WINDOW_S, GroupCommit
+from server.storage.group_commit import WINDOW_S, GroupCommit
 
 LONG_S = 30
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from policy.names import PhoneId
-from server import kept_reports, phone_states
-from server.standing import LatestCheck
+from server.fleet import phone_states
+from server.fleet.standing import LatestCheck
+from server.reports import kept_reports
 from tests.server.authority import NOW, UNREADABLE, VIOLATING, Authority, disabled_ledger
 
 HOUR = timedelta(hours=1)

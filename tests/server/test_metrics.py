@@ -9,12 +9,12 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from server.alarms import Settlement, settle_alarm
 from server.app import create_app
 from server.config import read_config
-from server.database import Database
-from server.migrating import migrate
-from server.refusals import Refusal, keep_refusal
+from server.evidence.alarms import Settlement, settle_alarm
+from server.stations.refusals import Refusal, keep_refusal
+from server.storage.database import Database
+from server.storage.migrating import migrate
 from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, TrustFolder
 from tests.server.running import ROOT, RunningServer
 

@@ -10,8 +10,8 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from policy.report import Consent
-from server import phones
 from server.errors import ConfigurationRefused, InConflict
+from server.fleet import phones
 from tests.server.authority import NOW, Authority, Bench, make_registration
 
 

@@ -14,8 +14,8 @@ from policy.names import PhoneId, UserNumber
 from policy.observation import UserKind
 from policy.probe import Limit, LimitCode, Owner, Probe, ProbedPlace, ProbedUser, Reach
 from policy.report import Consent
-from server import fleet, phones
-from server.phones import KeptProbe
+from server.fleet import fleet, phones
+from server.fleet.phones import KeptProbe
 from tests.server.authority import NOW, Authority, Bench, make_registration, registration_body
 
 PROBE = Probe(

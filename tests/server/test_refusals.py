@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from server.refusals import OpenRefusal, Refusal, keep_refusal, open_refusals
-from server.stations import revoke_station
+from server.stations.refusals import OpenRefusal, Refusal, keep_refusal, open_refusals
+from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench
 
 MINUTE = timedelta(minutes=1)

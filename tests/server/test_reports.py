@@ -1,4 +1,4 @@
-"""What becomes of signed reports: each rule of `server.reports` is broken once, on both databases."""
+"""What becomes of signed reports: each rule of `server.intake.reports` is broken once, on both databases."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from sqlalchemy import text
 from certs.envelope import sign_envelope
 from policy.names import PhoneId
 from policy.schemas import dump_report
-from server import kept_reports
-from server.alarms import AlarmKind, open_alarms
 from server.errors import StorageBusy
-from server.reports import ReportStatus
-from server.stations import revoke_station
+from server.evidence.alarms import AlarmKind, open_alarms
+from server.intake.reports import ReportStatus
+from server.reports import kept_reports
+from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench
 
 

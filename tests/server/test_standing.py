@@ -11,8 +11,8 @@ from policy.document import Bundle, Exemption, Fleet
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.verdict import Verdict
-from server.fleet import fleet, fleet_counts, phone_page
-from server.standing import CheckFacts, Situation, Standing, standing_of
+from server.fleet.fleet import fleet, fleet_counts, phone_page
+from server.fleet.standing import CheckFacts, Situation, Standing, standing_of
 from tests.server.authority import (
     NOT_ENFORCEABLE,
     NOW,

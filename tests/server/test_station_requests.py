@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from certs.envelope import sign_envelope
 from policy.names import PhoneId
-from server.stations import revoke_station
+from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench, disabled_ledger, registration_body
 
 PATH = "/api/v1/phones"

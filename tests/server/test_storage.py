@@ -19,12 +19,12 @@ from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.engine import make_url
 
 from server.app import create_app
-from server.bundles import newest
 from server.config import BODY_LIMIT_BYTES
 from server.context import context
-from server.database import Base, Database
 from server.errors import ConfigurationRefused, StorageBusy, StorageFull
-from server.migrating import alembic_config, migrate, schema_is_newest
+from server.policies.bundles import newest
+from server.storage.database import Base, Database
+from server.storage.migrating import alembic_config, migrate, schema_is_newest
 from tests.server.authority import NOW, Authority, Bench, TrustFolder, make_config, post_reports
 
 

@@ -13,10 +13,13 @@ from policy.ledger import Ledger
 from policy.names import PhoneId, UserNumber
 from policy.report import ActionResult, Report, ReportedAction
 from policy.verdict import ActionKind, Reason, ReasonCode, Stage
-from server import audit, kept_reports, phone_states, thinning
 from server.cli import main
-from server.kept_reports import history, newest_ledger
-from server.reports import ReportStatus
+from server.evidence import audit
+from server.fleet import phone_states
+from server.intake.reports import ReportStatus
+from server.reports import kept_reports
+from server.reports.kept_reports import history, newest_ledger
+from server.retention import thinning
 from tests.server.authority import MANAGED, NOW, UNREADABLE, VIOLATING, Authority, Bench, disabled_ledger
 
 DAY = timedelta(days=1)

@@ -16,9 +16,9 @@ from certs.trust_client import TrustClient
 from policy.document import Exemption
 from policy.names import PhoneId
 from server.app import create_app
-from server.bundles import bundles, newest, newest_bundle
 from server.errors import ConfigurationRefused, PublicationRefused
-from server.migrating import migrate
+from server.policies.bundles import bundles, newest, newest_bundle
+from server.storage.migrating import migrate
 from tests.server.authority import NOW, Authority, TrustFolder, banning_policy, make_config
 
 

@@ -18,10 +18,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from certs.envelope import open_envelope
 from certs.errors import EnvelopeRefused
-from server.database import Base, UtcTime
 from server.errors import NotAllowed, NotSignedIn
-from server.kept_reports import payload_of
-from server.stations import Station, find_stations
+from server.reports.kept_reports import payload_of
+from server.stations.stations import Station, find_stations
+from server.storage.database import Base, UtcTime
 from server.texts import storable
 
 REQUEST_PAYLOAD_TYPE = "application/vnd.curfew.request+json"

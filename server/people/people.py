@@ -14,9 +14,9 @@ from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server import audit
-from server.database import Base, UtcTime
 from server.errors import Malformed, NotThere
+from server.evidence import audit
+from server.storage.database import Base, UtcTime
 
 PASSWORD_MIN_LENGTH = 12
 """Length is what makes guessing expensive (NIST SP 800-63B 5.1.1); no rules about kinds of characters."""
@@ -68,7 +68,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 
 
 class PersonTable(Base):
-    """Accounts; `server.sign_ins` refers to them."""
+    """Accounts; `server.people.sign_ins` refers to them."""
 
     __tablename__ = "people"
 

@@ -10,8 +10,8 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Index, LargeBinary, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server.database import Base, UtcTime
 from server.errors import NotThere
+from server.storage.database import Base, UtcTime
 
 
 class AlarmKind(StrEnum):

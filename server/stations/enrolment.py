@@ -13,10 +13,10 @@ from sqlalchemy import String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from certs.tls import fingerprint
-from server.bundles import trust_file
 from server.config import Config
-from server.database import Base, UtcTime
 from server.errors import ConfigurationRefused, InConflict, NotAllowed
+from server.policies.bundles import trust_file
+from server.storage.database import Base, UtcTime
 
 _PREFIX = "curfew1:"
 _FIRST_ROOT = "1.root.json"

@@ -11,7 +11,7 @@
 9. counter of the station unused      -> else ``quarantined`` (kept, alarm: cloned station)
 10. stored; ``late`` when the station's counter has been higher before
 
-Requests that come together share the transaction (`server.group_commit`).
+Requests that come together share the transaction (`server.storage.group_commit`).
 """
 
 from __future__ import annotations
@@ -33,15 +33,18 @@ from policy.document import Bundle
 from policy.errors import PolicyError
 from policy.report import REPORT_PAYLOAD_TYPE, Report
 from policy.schemas import load_report
-from server import audit, bundles, kept_reports, phone_states, phones
-from server.alarms import Alarm, AlarmKind, raise_alarm
-from server.audit import AuditHead
-from server.bundles import Newest
-from server.database import Database
 from server.errors import StorageBusy
-from server.group_commit import GroupCommit
-from server.kept_reports import KeptReport, payload_of
-from server.stations import find_stations
+from server.evidence import audit
+from server.evidence.alarms import Alarm, AlarmKind, raise_alarm
+from server.evidence.audit import AuditHead
+from server.fleet import phone_states, phones
+from server.policies import bundles
+from server.policies.bundles import Newest
+from server.reports import kept_reports
+from server.reports.kept_reports import KeptReport, payload_of
+from server.stations.stations import find_stations
+from server.storage.database import Database
+from server.storage.group_commit import GroupCommit
 from server.texts import storable
 
 BATCH_LIMIT = 100

@@ -13,9 +13,9 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server import kept_reports
-from server.database import Base, UtcTime
-from server.stations import find_stations
+from server.reports import kept_reports
+from server.stations.stations import find_stations
+from server.storage.database import Base, UtcTime
 
 SENTENCE_MAX_LENGTH = 300
 

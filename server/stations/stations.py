@@ -12,9 +12,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from certs.errors import KeyUnusable
 from certs.keys import key_pem, load_public_key
-from server import alarms, kept_reports
-from server.database import Base, UtcTime
 from server.errors import InConflict, Malformed, NotThere
+from server.evidence import alarms
+from server.reports import kept_reports
+from server.storage.database import Base, UtcTime
 
 _P256 = "ecdsa-sha2-nistp256"
 

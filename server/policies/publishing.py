@@ -12,8 +12,11 @@ from certs.online import Publication, adopt, load_online_signers, needs_renewal,
 from certs.publication import TIMESTAMP_FILE, file_name, reachable, timestamp_of
 from certs.repository import publication_files
 from certs.roles import SNAPSHOT, TARGETS
-from server import audit
-from server.bundles import (
+from server.clock import Clock
+from server.config import Config
+from server.errors import PublicationRefused
+from server.evidence import audit
+from server.policies.bundles import (
     VerifiedBundle,
     lock_trust_files,
     store_publication,
@@ -21,10 +24,7 @@ from server.bundles import (
     trust_file,
     trust_files,
 )
-from server.clock import Clock
-from server.config import Config
-from server.database import Database
-from server.errors import PublicationRefused
+from server.storage.database import Database
 
 _log = structlog.get_logger()
 

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.document import Bundle, Policy
 from policy.schemas import load_fleet, load_policy_document
-from server.database import Base, Database, UtcTime
 from server.errors import ConfigurationRefused
-from server.standing import Situation
+from server.fleet.standing import Situation
+from server.storage.database import Base, Database, UtcTime
 
 
 class _PublicationTable(Base):

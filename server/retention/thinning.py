@@ -18,9 +18,11 @@ from sqlalchemy.orm import Session
 from policy.errors import PolicyError
 from policy.report import Report
 from policy.schemas import load_report
-from server import alarms, audit, kept_reports, phones
-from server.database import Database
-from server.kept_reports import KeptEnvelope, payload_of
+from server.evidence import alarms, audit
+from server.fleet import phones
+from server.reports import kept_reports
+from server.reports.kept_reports import KeptEnvelope, payload_of
+from server.storage.database import Database
 
 _CHANGES_BY_ITSELF = frozenset(
     {

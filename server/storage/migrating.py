@@ -13,8 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from server import migrations
-from server.database import Database
 from server.errors import ConfigurationRefused
+from server.storage.database import Database
 
 # Any number will do, as long as all nodes agree on it.
 _POSTGRESQL_LOCK = 0x437572666577

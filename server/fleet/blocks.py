@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from policy.report import Consent
 from policy.stage import enforcement_starts_at, stage_of
 from policy.verdict import Stage, Verdict
-from server import phone_states, phones
-from server.bundles import situation
-from server.phones import Phone
-from server.standing import CheckFacts, Situation
+from server.fleet import phone_states, phones
+from server.fleet.phones import Phone
+from server.fleet.standing import CheckFacts, Situation
+from server.policies.bundles import situation
 
 
 class BlockCause(Enum):

@@ -35,7 +35,7 @@ from policy.names import PhoneId
 from policy.report import Report
 from policy.schemas import load_report
 from policy.verdict import Verdict
-from server.database import Base, UtcTime
+from server.storage.database import Base, UtcTime
 
 
 class _ReportTable(Base):
@@ -62,7 +62,7 @@ class _ReportTable(Base):
     has_ledger: Mapped[bool]
     watched: Mapped[bool] = mapped_column(server_default=false())
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
-    """Empty once the report was thinned out (`server.thinning`)."""
+    """Empty once the report was thinned out (`server.retention.thinning`)."""
 
 
 @dataclass(frozen=True)

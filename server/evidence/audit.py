@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from certs.envelope import open_envelope, public_key_pem, sign_envelope
 from certs.keys import load_signer
-from server.database import Base, UtcTime
+from server.storage.database import Base, UtcTime
 
 AUDIT_HEAD_PAYLOAD_TYPE = "application/vnd.curfew.audit-head+json"
 """The DSSE payload type of a signed head; no other document can pass for one."""

@@ -13,12 +13,14 @@ from policy.names import PhoneId
 from policy.probe import Reach
 from policy.report import Consent, Report
 from policy.verdict import Verdict
-from server import kept_reports, phone_states, phones, stations
-from server.alarms import Alarm, open_alarms, settled_alarms
-from server.bundles import situation
-from server.phones import KeptProbe, Phone, PhoneNames
-from server.standing import FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
-from server.watching import WatchStory, watch_story
+from server.evidence.alarms import Alarm, open_alarms, settled_alarms
+from server.fleet import phone_states, phones
+from server.fleet.phones import KeptProbe, Phone, PhoneNames
+from server.fleet.standing import FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
+from server.policies.bundles import situation
+from server.reports import kept_reports
+from server.reports.watching import WatchStory, watch_story
+from server.stations import stations
 
 _AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))
 # What needs a person comes first on the page.

@@ -26,11 +26,13 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.orm import Session
 
-from server import alarms, bundles, stations
 from server.context import context
 from server.errors import StorageUnavailable
-from server.fleet import fleet_counts
-from server.refusals import open_refusals
+from server.evidence import alarms
+from server.fleet.fleet import fleet_counts
+from server.policies import bundles
+from server.stations import stations
+from server.stations.refusals import open_refusals
 
 _EXTENSION = "curfew_metrics"
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"

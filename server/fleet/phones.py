@@ -15,8 +15,8 @@ from policy.names import PhoneId
 from policy.probe import Probe, Reach
 from policy.report import Consent
 from policy.schemas import dump_probe, load_probe
-from server.database import Base, UtcTime
 from server.errors import ConfigurationRefused, InConflict
+from server.storage.database import Base, UtcTime
 
 
 class _PhoneTable(Base):

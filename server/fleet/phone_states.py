@@ -1,4 +1,4 @@
-"""The latest check of each phone, as facts; what they mean now is computed in `server.standing`."""
+"""The latest check of each phone, as facts; what they mean now is computed in `server.fleet.standing`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.report import Report
 from policy.verdict import Reason, ReasonCode, Stage, Verdict
-from server.database import Base, UtcTime
-from server.kept_reports import KeptReport, run_start
-from server.standing import CheckFacts, LatestCheck
+from server.fleet.standing import CheckFacts, LatestCheck
+from server.reports.kept_reports import KeptReport, run_start
+from server.storage.database import Base, UtcTime
 
 
 class _StateTable(Base):

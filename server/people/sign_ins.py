@@ -16,10 +16,9 @@ from sqlalchemy import ForeignKey, Select, String, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server import audit
-from server.database import Base, Database, UtcTime
 from server.errors import InConflict, Malformed, NotSignedIn, StorageBusy
-from server.people import (
+from server.evidence import audit
+from server.people.people import (
     Person,
     PersonTable,
     as_person,
@@ -28,6 +27,7 @@ from server.people import (
     nobody_called,
     password_matches,
 )
+from server.storage.database import Base, Database, UtcTime
 
 FAILURES_ALLOWED = 5
 """So many wrong passwords in a row, then the account waits."""

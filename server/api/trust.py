@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Flask, Response
 
 from certs.publication import TIMESTAMP_FILE, is_served_name
-from server.bundles import trust_file
 from server.context import context
-from server.enrolment import authority_certificate
 from server.errors import NotThere
-from server.publishing import current_timestamp
+from server.policies.bundles import trust_file
+from server.policies.publishing import current_timestamp
+from server.stations.enrolment import authority_certificate
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _NOT_AT_ALL = "no-store"

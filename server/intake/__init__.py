@@ -1,0 +1,1 @@
+"""What becomes of signed reports when they arrive."""

@@ -1,0 +1,1 @@
+"""People who may use the server: accounts, rights, signing in, tokens."""

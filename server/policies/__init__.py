@@ -1,0 +1,1 @@
+"""What was published, and how it is taken over and kept fresh."""

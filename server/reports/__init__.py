@@ -1,0 +1,1 @@
+"""What was accepted of stations, and what it tells of the time between two visits."""

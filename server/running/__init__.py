@@ -1,0 +1,1 @@
+"""What surrounds every request of the running server: limits, errors, logs, metrics."""

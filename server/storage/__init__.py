@@ -1,0 +1,1 @@
+"""One database behind everything that is kept: transactions, migrations, shared commits."""
