@@ -6,16 +6,16 @@ from flask import Flask
 
 from certs.errors import KeyUnusable
 from server.api import register_api
-from server.api.trust import register_trust
+from server.api.trust_files import register_trust
 from server.clock import Clock
 from server.config import BODY_LIMIT_BYTES, Config
 from server.context import Context, install_context
 from server.errors import ConfigurationRefused
 from server.evidence.audit import HeadSigner
-from server.intake.reports import Intake
+from server.intake.intake import Intake
 from server.pages import register_pages
 from server.policies.bundles import require_demo_root
-from server.running.answers import answer_errors
+from server.running.error_handlers import answer_errors
 from server.running.limits import refuse_before_reading
 from server.running.logs import log_requests
 from server.running.metrics import count_requests

@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from server.clock import Clock
 from server.config import Config
 from server.evidence.audit import HeadSigner
-from server.intake.reports import Intake
+from server.intake.intake import Intake
 from server.storage.database import Database
 
 _EXTENSION = "curfew"

@@ -1,4 +1,4 @@
-"""What can go wrong on the server, as errors. `server.running.answers` turns them into answers, in one shape.
+"""What can go wrong on the server, as errors. `server.running.error_handlers` turns them into answers, in one shape.
 
 ServerError
 ├── ConfigurationRefused        a setting is missing or contradicts another: the server does not start

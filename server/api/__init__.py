@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from server.api import blocks, phones, refusals, reports, stations, status
+from server.api import blocks, phones, refused_bundles, reports, stations, status
 from server.api.blueprint import describe_api
 
-_VIEWS = (blocks, phones, refusals, reports, stations, status)
+_VIEWS = (blocks, phones, refused_bundles, reports, stations, status)
 """Importing a module of views adds them to the blueprints."""
 
 

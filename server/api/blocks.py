@@ -13,7 +13,7 @@ from server.errors import NotAllowed, NotSignedIn
 from server.fleet.blocks import blocks
 from server.people.people import Right, roles_with
 from server.people.sign_ins import token_person
-from server.running.answers import written
+from server.running.error_handlers import written
 
 _SCHEME = "Bearer "
 

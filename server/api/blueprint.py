@@ -60,7 +60,7 @@ class _CurfewApi(Api):  # type: ignore[misc]
     ERROR_SCHEMA = ErrorSchema
 
     def _register_error_handlers(self) -> None:
-        """Leave errors to `server.running.answers`, which answers them for the whole application."""
+        """Leave errors to `server.running.error_handlers`, which answers them for the whole application."""
 
 
 class _StrictBlueprint(Blueprint):  # type: ignore[misc]

@@ -20,7 +20,7 @@ from server.fleet import phones
 from server.fleet.phones import Registration
 from server.policies import bundles
 from server.reports import kept_reports
-from server.running.answers import written
+from server.running.error_handlers import written
 
 _UNSIGNED = "the request is not signed by an enrolled station"
 

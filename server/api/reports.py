@@ -14,7 +14,7 @@ from server.api.blueprint import hot
 from server.api.status import status_of
 from server.context import context
 from server.errors import Malformed
-from server.intake.reports import BATCH_LIMIT, ReportResult, ReportStatus
+from server.intake.intake import BATCH_LIMIT, ReportResult, ReportStatus
 from server.running.metrics import metrics
 
 

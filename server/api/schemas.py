@@ -14,8 +14,8 @@ from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
 from policy.schemas.values import utc_time, write_utc_time
 from server.fleet.phones import Registration
-from server.intake.reports import BATCH_LIMIT, ReportStatus
-from server.stations.refusals import SENTENCE_MAX_LENGTH, Refusal
+from server.intake.intake import BATCH_LIMIT, ReportStatus
+from server.stations.refused_bundles import SENTENCE_MAX_LENGTH, Refusal
 from server.texts import storable
 
 _API_LEVEL_MAX = 10_000

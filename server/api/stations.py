@@ -8,7 +8,7 @@ from server.api.blueprint import described
 from server.api.schemas import EnrolledSchema, EnrolmentSchema
 from server.context import context
 from server.evidence import audit
-from server.running.answers import written
+from server.running.error_handlers import written
 from server.stations.enrolment import use_token
 from server.stations.stations import add_station
 

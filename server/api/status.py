@@ -11,7 +11,7 @@ from server.api.schemas import StatusSchema
 from server.context import context
 from server.policies import bundles
 from server.policies.bundles import Newest
-from server.running.answers import written
+from server.running.error_handlers import written
 
 _WITHOUT_BUNDLE = timedelta(minutes=15)
 

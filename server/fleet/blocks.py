@@ -18,8 +18,9 @@ from policy.stage import enforcement_starts_at, stage_of
 from policy.verdict import Stage, Verdict
 from server.fleet import phone_states, phones
 from server.fleet.phones import Phone
-from server.fleet.standing import CheckFacts, Situation
+from server.fleet.standing import CheckFacts
 from server.policies.bundles import situation
+from server.policies.situation import Situation
 
 
 class BlockCause(Enum):

@@ -12,7 +12,7 @@ from server.pages.access import guard_pages
 from server.pages.blueprint import pages
 from server.pages.browser import protect_browsers
 from server.pages.errors import error_page
-from server.pages.frame import give_templates_their_words
+from server.pages.template_context import give_templates_their_words
 
 __all__ = ["error_page", "register_pages"]
 

@@ -13,11 +13,11 @@ from server.context import context
 from server.pages.access import needs
 from server.pages.blueprint import pages
 from server.pages.moment import now
-from server.pages.refusal_words import by_bundle_and_reason
+from server.pages.refused_bundle_words import by_bundle_and_reason
 from server.people.people import Right
 from server.policies.bundles import bundles as published_bundles
 from server.policies.bundles import newest_bundle
-from server.stations.refusals import open_refusals
+from server.stations.refused_bundles import open_refusals
 from server.stations.stations import count_in_service, count_judging_by
 
 

@@ -8,7 +8,7 @@ from flask import render_template, request, url_for
 
 from server.context import context
 from server.evidence.alarms import open_alarms
-from server.fleet.fleet import look_at_fleet
+from server.fleet.overview import look_at_fleet
 from server.fleet.standing import Standing
 from server.pages.access import needs
 from server.pages.blueprint import pages
@@ -17,7 +17,7 @@ from server.pages.moment import now
 from server.pages.words import REACHES, STANDINGS
 from server.people.people import Right
 from server.policies.bundles import newest, newest_bundle
-from server.stations.refusals import open_refusals
+from server.stations.refused_bundles import open_refusals
 
 ROWS_PER_PAGE = 100
 _SEARCH_MAX_LENGTH = 100

@@ -12,7 +12,7 @@ from policy.report import Report
 from policy.verdict import ReasonCode
 from server.context import context
 from server.errors import NotThere
-from server.fleet.fleet import phone_page
+from server.fleet.overview import phone_page
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now

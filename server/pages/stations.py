@@ -18,7 +18,7 @@ from server.pages.moment import now
 from server.people.people import Right
 from server.policies import bundles
 from server.stations.enrolment import new_code
-from server.stations.refusals import refusals_by_station
+from server.stations.refused_bundles import refusals_by_station
 from server.stations.stations import StationRow, revoke_station
 from server.stations.stations import stations as all_stations
 from server.texts import storable

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from policy.document import Bundle, Policy
 from policy.schemas import load_fleet, load_policy_document
 from server.errors import ConfigurationRefused
-from server.fleet.standing import Situation
+from server.policies.situation import Situation
 from server.storage.database import Base, Database, UtcTime
 
 

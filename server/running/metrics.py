@@ -29,10 +29,10 @@ from sqlalchemy.orm import Session
 from server.context import context
 from server.errors import StorageUnavailable
 from server.evidence import alarms
-from server.fleet.fleet import fleet_counts
+from server.fleet.overview import fleet_counts
 from server.policies import bundles
 from server.stations import stations
-from server.stations.refusals import open_refusals
+from server.stations.refused_bundles import open_refusals
 
 _EXTENSION = "curfew_metrics"
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"

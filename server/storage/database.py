@@ -1,7 +1,7 @@
 """One database behind all storage modules: `Database` hands out transactions, and nothing else.
 
 Each storage module declares its own tables on `Base` and is the only one that queries them. A new table also
-needs a migration under ``server/migrations/versions`` (one file per owner, see there).
+needs a migration under ``server/storage/migrations/versions`` (one file per owner, see there).
 """
 
 from __future__ import annotations

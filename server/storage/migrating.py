@@ -12,8 +12,8 @@ from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from server import migrations
 from server.errors import ConfigurationRefused
+from server.storage import migrations
 from server.storage.database import Database
 
 # Any number will do, as long as all nodes agree on it.

@@ -42,7 +42,7 @@ from server.app import create_app
 from server.config import Config
 from server.context import Context
 from server.fleet.phones import Registration, register_phone
-from server.intake.reports import Intake
+from server.intake.intake import Intake
 from server.people.people import Role, put_person
 from server.policies.bundles import VerifiedBundle, store_publication
 from server.stations.stations import add_station

@@ -18,7 +18,7 @@ from policy.names import PhoneId
 from policy.report import Consent
 from server.evidence.alarms import Settlement, settle_alarm
 from server.people.people import Role
-from server.stations.refusals import Refusal, keep_refusal
+from server.stations.refused_bundles import Refusal, keep_refusal
 from tests.pages.office import COMPLIANT, PASSWORD, UNREADABLE, Office, now, served
 
 WIDE = {"width": 1280, "height": 800}

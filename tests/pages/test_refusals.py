@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from certs.errors import Refusal as Code
-from server.pages.refusal_words import REFUSALS
+from server.pages.refused_bundle_words import REFUSALS
 from server.people.people import Role
-from server.stations.refusals import Refusal, keep_refusal
+from server.stations.refused_bundles import Refusal, keep_refusal
 from server.stations.stations import revoke_station
 from tests.pages.office import COMPLIANT, Office, now
 

@@ -31,7 +31,7 @@ from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
 from server.config import Config
 from server.fleet import phones
 from server.fleet.phones import Registration
-from server.intake.reports import Intake, ReportResult
+from server.intake.intake import Intake, ReportResult
 from server.people import people, sign_ins
 from server.policies import publishing
 from server.stations import enrolment

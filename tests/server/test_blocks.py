@@ -12,7 +12,8 @@ from policy.report import Consent
 from policy.verdict import Verdict
 from server.fleet.blocks import BLOCKING, BlockCause, blocks, cause_of
 from server.fleet.phones import Phone
-from server.fleet.standing import CheckFacts, Situation
+from server.fleet.standing import CheckFacts
+from server.policies.situation import Situation
 from tests.server.authority import NOT_ENFORCEABLE, NOW, VIOLATING, Authority, banning_policy
 
 DAY = timedelta(days=1)

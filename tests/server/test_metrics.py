@@ -12,7 +12,7 @@ from pathlib import Path
 from server.app import create_app
 from server.config import read_config
 from server.evidence.alarms import Settlement, settle_alarm
-from server.stations.refusals import Refusal, keep_refusal
+from server.stations.refused_bundles import Refusal, keep_refusal
 from server.storage.database import Database
 from server.storage.migrating import migrate
 from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, TrustFolder

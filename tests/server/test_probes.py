@@ -14,7 +14,7 @@ from policy.names import PhoneId, UserNumber
 from policy.observation import UserKind
 from policy.probe import Limit, LimitCode, Owner, Probe, ProbedPlace, ProbedUser, Reach
 from policy.report import Consent
-from server.fleet import fleet, phones
+from server.fleet import overview, phones
 from server.fleet.phones import KeptProbe
 from tests.server.authority import NOW, Authority, Bench, make_registration, registration_body
 
@@ -38,7 +38,7 @@ def kept(authority: Authority, phone_id: PhoneId) -> KeptProbe | None:
 
 def counted(authority: Authority) -> dict[Reach, int]:
     with authority.database.reading() as session:
-        counts = fleet.fleet_counts(session, NOW).by_reach
+        counts = overview.fleet_counts(session, NOW).by_reach
     return {reach: count for reach, count in counts.items() if count}
 
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from server.stations.refusals import OpenRefusal, Refusal, keep_refusal, open_refusals
+from server.stations.refused_bundles import OpenRefusal, Refusal, keep_refusal, open_refusals
 from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench
 

@@ -1,4 +1,4 @@
-"""What becomes of signed reports: each rule of `server.intake.reports` is broken once, on both databases."""
+"""What becomes of signed reports: each rule of `server.intake.intake` is broken once, on both databases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from policy.names import PhoneId
 from policy.schemas import dump_report
 from server.errors import StorageBusy
 from server.evidence.alarms import AlarmKind, open_alarms
-from server.intake.reports import ReportStatus
+from server.intake.intake import ReportStatus
 from server.reports import kept_reports
 from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench

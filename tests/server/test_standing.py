@@ -11,8 +11,9 @@ from policy.document import Bundle, Exemption, Fleet
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.verdict import Verdict
-from server.fleet.fleet import fleet, fleet_counts, phone_page
-from server.fleet.standing import CheckFacts, Situation, Standing, standing_of
+from server.fleet.overview import fleet, fleet_counts, phone_page
+from server.fleet.standing import CheckFacts, Standing, standing_of
+from server.policies.situation import Situation
 from tests.server.authority import (
     NOT_ENFORCEABLE,
     NOW,

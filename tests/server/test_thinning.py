@@ -16,7 +16,7 @@ from policy.verdict import ActionKind, Reason, ReasonCode, Stage
 from server.cli import main
 from server.evidence import audit
 from server.fleet import phone_states
-from server.intake.reports import ReportStatus
+from server.intake.intake import ReportStatus
 from server.reports import kept_reports
 from server.reports.kept_reports import history, newest_ledger
 from server.retention import thinning

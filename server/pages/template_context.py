@@ -10,7 +10,7 @@ from flask import Flask
 from server.context import context
 from server.pages.access import is_signed_in, person
 from server.pages.moment import now
-from server.pages.refusal_words import refusal_word
+from server.pages.refused_bundle_words import refusal_word
 from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
 from server.people.people import Right

@@ -8,8 +8,8 @@ from server.api.blueprint import STATION, described
 from server.api.schemas import RefusalKeptSchema, RefusalSchema
 from server.api.station_access import requesting_station
 from server.context import context
-from server.running.answers import written
-from server.stations.refusals import Refusal, keep_refusal
+from server.running.error_handlers import written
+from server.stations.refused_bundles import Refusal, keep_refusal
 
 
 @described(

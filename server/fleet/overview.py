@@ -16,8 +16,9 @@ from policy.verdict import Verdict
 from server.evidence.alarms import Alarm, open_alarms, settled_alarms
 from server.fleet import phone_states, phones
 from server.fleet.phones import KeptProbe, Phone, PhoneNames
-from server.fleet.standing import FleetCounts, LatestCheck, Situation, Standing, no_counts, standing_of
+from server.fleet.standing import FleetCounts, LatestCheck, Standing, no_counts, standing_of
 from server.policies.bundles import situation
+from server.policies.situation import Situation
 from server.reports import kept_reports
 from server.reports.watching import WatchStory, watch_story
 from server.stations import stations

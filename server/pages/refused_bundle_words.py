@@ -9,7 +9,7 @@ from itertools import groupby
 
 from certs.errors import Refusal as Code
 from server.pages.words import Word
-from server.stations.refusals import OpenRefusal
+from server.stations.refused_bundles import OpenRefusal
 
 REFUSALS: Mapping[Code, Word] = {
     Code.NOT_BOOTSTRAPPED: Word("no root", "bad", "It trusts no root yet: enrol it with a new code."),
