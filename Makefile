@@ -6,11 +6,11 @@ CURFEW_FOLDER ?= .curfew
 ONCE ?=
 
 BIN := .venv/bin
-SHELL_SCRIPTS = $(sort tools/set-up .ci/run $(shell find agent_scripts tools tests demo -name '*.sh'))
+SHELL_SCRIPTS = $(sort tools/set-up tools/dist .ci/run $(shell find agent_scripts tools tests demo -name '*.sh'))
 
 export PYTHON
 
-.PHONY: help setup demo demo-sabotage test lint format bench fuzz clean
+.PHONY: help setup demo demo-sabotage test lint format dist bench fuzz clean
 
 help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make demo-sabotage   the demo with one part broken on purpose: it must fail'
 	@echo 'make lint     formatter check, ruff, mypy, shellcheck'
 	@echo 'make format   lets the formatter mend what it can'
+	@echo 'make dist     the wheel and the source archive, installed afresh and tried once'
 	@echo 'make bench    the measures that the README shows'
 	@echo 'make fuzz     feeds the readers noise for a minute, guided by coverage; needs the extra "fuzz"'
 	@echo 'make clean    removes what set-up and tests made; keeps $(CURFEW_FOLDER), which holds keys'
@@ -50,6 +51,10 @@ format:
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+dist:
+	@tools/set-up lint
+	@tools/dist
+
 bench:
 	@tools/set-up
 	$(BIN)/python -m tests.benchmarks
@@ -59,5 +64,5 @@ fuzz:
 	$(BIN)/python -m tests.fuzz 60
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

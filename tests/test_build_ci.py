@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = ("setup", "lint", "test", "demo", "demo-sabotage")
+STEPS = ("setup", "lint", "test", "demo", "demo-sabotage", "dist")
 
 MAKEFILE = """
-lint demo demo-sabotage:
+lint demo demo-sabotage dist:
 \t@echo "ran $@ with ONCE=$(ONCE)"; test "$(BROKEN)" != $@
 test:
 \t@echo '=========== 1 failed, 12 passed, 2 skipped in 3.21s ==========='; test "$(BROKEN)" != $@
