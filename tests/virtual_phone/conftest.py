@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,3 +75,17 @@ def device(phone: VirtualPhone, computer: Computer) -> Iterator[AdbDeviceTcp]:
     connected = computer.connect(phone)
     yield connected
     connected.close()
+
+
+PATIENCE_S = 60
+"""How long a loaded machine may take; nothing waits so long unless something is broken."""
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    """Whether it happens at all."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if happened():
+            return True
+        time.sleep(0.02)
+    return False

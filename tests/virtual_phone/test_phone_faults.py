@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from adb_shell.adb_device import AdbDeviceTcp
 from adb_shell.exceptions import AdbTimeoutError, TcpTimeoutException
 
 from agent_scripts.virtual_phone import VirtualPhone
-from tests.virtual_phone.conftest import Computer
+from tests.virtual_phone.conftest import Computer, eventually
 
+PID = "/data/local/tmp/pid"
 OUTLOOK = "com.microsoft.office.outlook"
 LOST = (TcpTimeoutException, AdbTimeoutError, OSError)
 
@@ -92,8 +94,10 @@ def test_it_is_still_booting(phone: VirtualPhone, device: AdbDeviceTcp) -> None:
 def test_it_dies_in_mid_command(phone: VirtualPhone, device: AdbDeviceTcp, computer: Computer) -> None:
     phone.faults.die_in_mid_command()
     with pytest.raises(LOST):
-        ask(device, "echo begun; sleep 1; pm disable-user --user 10 com.microsoft.office.outlook", 0.5)
-    time.sleep(0.8)
+        ask(device, f"echo $$ >{PID}; echo begun; sleep 60; pm disable-user --user 10 {OUTLOOK}", 0.5)
+    assert eventually(lambda: bool(phone.userland.host_path(PID).read_text()))
+    pid = phone.userland.host_path(PID).read_text().strip()
+    assert eventually(lambda: not Path(f"/proc/{pid}").exists()), "its shell goes on"
     assert phone.model.state(10, OUTLOOK).enabled == 0
     again = computer.connect(phone)
     assert again.shell("echo back") == "back\n"

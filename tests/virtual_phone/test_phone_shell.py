@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from adb_shell.adb_device import AdbDeviceTcp
 from adb_shell.exceptions import TcpTimeoutException
 
 from agent_scripts.virtual_phone import VirtualPhone
-from tests.virtual_phone.conftest import Computer, needs_android_shell
+from tests.virtual_phone.conftest import PATIENCE_S, Computer, eventually, needs_android_shell
 
 BACKGROUND = "/data/local/tmp/alive"
 
 
-def eventually(phone: VirtualPhone, path: str) -> bool:
-    """Whether a file appears on the phone within two seconds."""
-    for _ in range(40):
-        if phone.userland.host_path(path).exists():
-            return True
-        time.sleep(0.05)
-    return False
+def exists(phone: VirtualPhone, path: str) -> bool:
+    return phone.userland.host_path(path).exists()
+
+
+def waiting_job(phone: VirtualPhone, device: AdbDeviceTcp, starter: str = "sh -c") -> Callable[[], bool]:
+    """Start a job that writes BACKGROUND once it may, and say how to ask whether it is dead.
+
+    The command ends only when the job lives, so that a job which never began is not taken for one that died.
+    """
+    told = f"echo $$ >{BACKGROUND}.pid; while [ ! -e {BACKGROUND}.go ]; do sleep 0.05; done; echo x >{BACKGROUND}"
+    begun = f"until [ -s {BACKGROUND}.pid ]; do sleep 0.05; done"
+    device.shell(f"{starter} '{told}' </dev/null >/dev/null 2>&1 & {begun}", read_timeout_s=PATIENCE_S)
+    pid = phone.userland.host_path(f"{BACKGROUND}.pid").read_text().strip()
+    return lambda: not Path(f"/proc/{pid}").exists()
 
 
 @needs_android_shell
@@ -86,26 +95,25 @@ def test_each_phone_has_a_folder_of_its_own(make_phone, computer: Computer) -> N
 
 
 def test_a_background_job_dies_with_its_command(phone: VirtualPhone, device: AdbDeviceTcp) -> None:
-    device.shell(f"(sleep 0.3; echo x >{BACKGROUND}) </dev/null >/dev/null 2>&1 &")
-    time.sleep(0.6)
-    assert not phone.userland.host_path(BACKGROUND).exists()
+    is_dead = waiting_job(phone, device)
+    assert eventually(is_dead)
+    assert not exists(phone, BACKGROUND)
 
 
 def test_a_job_deaf_to_hang_ups_in_its_own_session_lives_on(
     phone: VirtualPhone, device: AdbDeviceTcp
 ) -> None:
-    device.shell(f"trap '' HUP; setsid sh -c 'sleep 0.2; echo x >{BACKGROUND}' </dev/null >/dev/null 2>&1 &")
+    waiting_job(phone, device, "trap '' HUP; setsid sh -c")
     device.close()
-    assert eventually(phone, BACKGROUND)
+    phone.userland.host_path(f"{BACKGROUND}.go").touch()
+    assert eventually(lambda: exists(phone, BACKGROUND))
 
 
 def test_adbds_end_kills_even_such_a_job(phone: VirtualPhone, device: AdbDeviceTcp) -> None:
-    told = f"while [ ! -e {BACKGROUND}.go ]; do sleep 0.05; done; echo x >{BACKGROUND}"
-    device.shell(f"trap '' HUP; setsid sh -c '{told}' </dev/null >/dev/null 2>&1 &")
+    is_dead = waiting_job(phone, device, "trap '' HUP; setsid sh -c")
     phone.reboot()
-    phone.userland.host_path(f"{BACKGROUND}.go").touch()
-    time.sleep(0.4)
-    assert not phone.userland.host_path(BACKGROUND).exists()
+    assert eventually(is_dead)
+    assert not exists(phone, BACKGROUND)
 
 
 def test_a_background_job_that_keeps_its_output_holds_the_command(device: AdbDeviceTcp) -> None:
