@@ -98,7 +98,7 @@ def cause_of(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[B
 def _problem(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[BlockCause, datetime]:
     if phone.consent is Consent.DECLINED:
         return BlockCause.DECLINED, phone.consent_since
-    last_seen = facts.checked_at if facts else phone.registered_at
+    last_seen = facts.effective_at if facts else phone.registered_at
     if here.overdue(last_seen):
         return BlockCause.SILENT, last_seen
     if facts is None:

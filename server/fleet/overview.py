@@ -12,7 +12,6 @@ from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.probe import Reach
 from policy.report import Consent, Report
-from policy.verdict import Verdict
 from server.evidence.alarms import Alarm, open_alarms, settled_alarms
 from server.fleet import phone_states, phones
 from server.fleet.phones import KeptProbe, Phone, PhoneNames
@@ -66,17 +65,10 @@ class FleetView:
 
 @dataclass(frozen=True)
 class ReportLine:
-    """One check in a phone's history."""
+    """One check in a phone's history, with the name of the station that made it."""
 
-    report_id: str
+    check: kept_reports.PastCheck
     station_name: str
-    checked_at: datetime
-    received_at: datetime
-    late: bool
-    verdict: Verdict
-    enforceable: bool
-    bundle_number: int
-    actions: int
 
 
 @dataclass(frozen=True)
@@ -120,14 +112,14 @@ def look_at_fleet(
         if phone.consent is Consent.AGREED:
             reaches[phone.reach] += 1
         if standing is Standing.WAITING_FOR_LIFT and fact is not None:
-            waiting[_age(now - fact.checked_at)] += 1
+            waiting[_age(now - fact.effective_at)] += 1
         if standing_filter in (None, standing) and (not wanted or _matches(phone, wanted)):
             chosen.append((_URGENCY[standing], phone.label, phone.model, phone.phone_id))
     chosen.sort()
     shown = [phone_id for *_, phone_id in chosen[offset : offset + limit]]
     by_id = {phone.phone_id: phone for phone in phones.find_phones(session, shown)}
     rows = _rows(session, [by_id[phone_id] for phone_id in shown], here)
-    oldest = min((fact.checked_at for fact in facts.values()), default=None)
+    oldest = min((fact.effective_at for fact in facts.values()), default=None)
     return FleetView(FleetCounts(sum(counts.values()), counts, waiting, reaches, oldest), rows, len(chosen))
 
 
@@ -160,7 +152,10 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         holder=phones.holders(session, holder_key, [phone_id])[phone_id],
         report=kept_reports.stored_report(session, row.latest.report_id) if row.latest else None,
         ledger=kept_reports.newest_ledger(session, phone_id),
-        history=tuple(_line(check, names) for check in kept_reports.history(session, phone_id)),
+        history=tuple(
+            ReportLine(check, names.get(check.station_id, ""))
+            for check in kept_reports.history(session, phone_id)
+        ),
         alarms=tuple(open_alarms(session, phone_id)),
         settled=tuple(settled_alarms(session, phone_id)),
         probe=phones.kept_probe(session, phone_id),
@@ -196,18 +191,4 @@ def _row(phone: Phone, latest: LatestCheck | None, names: Mapping[str, str], her
         exempt=here.exempts(phone.phone_id),
         station_name=names.get(latest.station_id, "") if latest else "",
         latest=latest,
-    )
-
-
-def _line(check: kept_reports.PastCheck, names: Mapping[str, str]) -> ReportLine:
-    return ReportLine(
-        report_id=check.report_id,
-        station_name=names.get(check.station_id, ""),
-        checked_at=check.checked_at,
-        received_at=check.received_at,
-        late=check.late,
-        verdict=check.verdict,
-        enforceable=check.enforceable,
-        bundle_number=check.bundle_number,
-        actions=check.actions,
     )

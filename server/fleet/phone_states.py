@@ -108,9 +108,9 @@ def check_facts(session: Session) -> Mapping[str, CheckFacts]:
 
 
 def _is_newer(kept: KeptReport, row: Row) -> bool:
-    checked_at: datetime = row["effective_at"]
-    if kept.effective_at != checked_at:
-        return kept.effective_at > checked_at
+    effective_at: datetime = row["effective_at"]
+    if kept.effective_at != effective_at:
+        return kept.effective_at > effective_at
     return kept.report.station_id != row["station_id"] or bool(kept.report.counter > row["counter"])
 
 
@@ -142,7 +142,7 @@ def _as_latest(row: _StateTable) -> LatestCheck:
     return LatestCheck(
         report_id=row.report_id,
         station_id=row.station_id,
-        checked_at=row.effective_at,
+        effective_at=row.effective_at,
         received_at=row.received_at,
         time_trusted=row.time_trusted,
         verdict=Verdict(row.verdict),

@@ -39,8 +39,8 @@ class Standing(Enum):
 class CheckFacts:
     """The little of a phone's newest check that its standing follows from."""
 
-    checked_at: datetime
-    """Its trusted time, or its arrival where that was earlier."""
+    effective_at: datetime
+    """What orders and ages it: the time the station says, or its arrival where that was earlier."""
     verdict: Verdict
     enforceable: bool
     open_entries: int
@@ -78,7 +78,7 @@ def standing_of(
         return Standing.UNSEEN
     if latest.open_entries and (situation.lifted or situation.exempts(phone_id)):
         return Standing.WAITING_FOR_LIFT
-    if situation.overdue(latest.checked_at):
+    if situation.overdue(latest.effective_at):
         return Standing.SILENT
     if latest.verdict is Verdict.UNREADABLE:
         return Standing.UNREADABLE

@@ -65,6 +65,11 @@ class _ReportTable(Base):
     """Empty once the report was thinned out (`server.retention.thinning`)."""
 
 
+def effective(checked_at: datetime, received_at: datetime) -> datetime:
+    """Return the time that counts for a check: the station's word, but never later than its arrival."""
+    return min(checked_at, received_at)
+
+
 @dataclass(frozen=True)
 class KeptReport:
     """A verified report on its way into the database.
@@ -82,12 +87,12 @@ class KeptReport:
     @property
     def effective_at(self) -> datetime:
         """Where this check stands in time among the others of its phone."""
-        return min(self.report.checked_at, self.received_at)
+        return effective(self.report.checked_at, self.received_at)
 
 
 @dataclass(frozen=True)
 class PastCheck:
-    """One check in a phone's history."""
+    """One check in a phone's history. ``checked_at`` is what the station said, ``effective_at`` what counts."""
 
     report_id: str
     station_id: str
@@ -98,6 +103,11 @@ class PastCheck:
     enforceable: bool
     bundle_number: int
     actions: int
+
+    @property
+    def effective_at(self) -> datetime:
+        """Where this check stands in time among the others of its phone."""
+        return effective(self.checked_at, self.received_at)
 
 
 @dataclass(frozen=True)

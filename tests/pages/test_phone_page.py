@@ -116,6 +116,22 @@ def test_history_lists_reports_newest_first(staffed: Office) -> None:
     assert history.index("compliant") < history.index("violating")
 
 
+def test_a_check_from_a_station_whose_clock_is_ahead_is_shown_and_counted_from_its_arrival(
+    staffed: Office,
+) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, checked_at=now() + timedelta(days=300))
+
+    page = page_of(staffed, phone)
+
+    ahead = f"{now() + timedelta(days=300):%Y-%m-%d}"
+    assert "its arrival counts" in section(page, "Latest check")
+    assert "station's clock ahead" in section(page, "Reports").replace("&#39;", "'")
+    assert ahead in section(page, "Latest check"), "the station's own word stays to be seen"
+    assert ahead not in section(page, "Reports")
+    assert ahead not in page.partition("Latest check")[0]
+
+
 @pytest.mark.parametrize("changes", [COMPLIANT, UNREADABLE, {}])
 def test_silence_is_said_to_be_unknown(staffed: Office, changes: dict[str, object]) -> None:
     phone = staffed.phone()

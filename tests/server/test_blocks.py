@@ -27,10 +27,10 @@ def phone(consent: Consent = Consent.AGREED, since: datetime = NOW - 10 * DAY) -
 def facts(
     verdict: Verdict = Verdict.COMPLIANT,
     enforceable: bool = True,
-    checked_at: datetime = NOW,
+    effective_at: datetime = NOW,
     unchanged_since: datetime = NOW,
 ) -> CheckFacts:
-    return CheckFacts(checked_at, verdict, enforceable, 0, unchanged_since)
+    return CheckFacts(effective_at, verdict, enforceable, 0, unchanged_since)
 
 
 def in_force(now: datetime = NOW, **changes: object) -> Situation:
@@ -47,7 +47,7 @@ CLOSED = facts(Verdict.VIOLATING, enforceable=False)
         (phone(), facts(Verdict.VIOLATING), BlockCause.ENFORCED_ON_PHONE),
         (phone(), CLOSED, BlockCause.NOT_ENFORCEABLE),
         (phone(Consent.DECLINED), None, BlockCause.DECLINED),
-        (phone(), facts(checked_at=NOW - 3 * DAY), BlockCause.SILENT),
+        (phone(), facts(effective_at=NOW - 3 * DAY), BlockCause.SILENT),
         (phone(since=NOW - 3 * DAY), None, BlockCause.SILENT),
         (phone(since=NOW - DAY), None, BlockCause.WITHIN_LIMIT),
         (phone(), facts(Verdict.UNREADABLE, unchanged_since=NOW - DAY), BlockCause.WITHIN_LIMIT),
@@ -95,8 +95,8 @@ def test_a_block_counts_from_the_start_of_enforcement() -> None:
 
 def test_a_missed_review_starts_no_new_block_and_keeps_old_ones() -> None:
     paused = in_force(now=NOW + 21 * DAY)
-    new = facts(Verdict.VIOLATING, False, checked_at=paused.now, unchanged_since=NOW + 20 * DAY)
-    old = facts(Verdict.VIOLATING, False, checked_at=paused.now, unchanged_since=NOW + 19 * DAY)
+    new = facts(Verdict.VIOLATING, False, effective_at=paused.now, unchanged_since=NOW + 20 * DAY)
+    old = facts(Verdict.VIOLATING, False, effective_at=paused.now, unchanged_since=NOW + 19 * DAY)
 
     assert cause_of(phone(), new, paused)[0] is BlockCause.NOT_YET_ENFORCED
     assert cause_of(phone(), old, paused)[0] is BlockCause.NOT_ENFORCEABLE

@@ -54,19 +54,19 @@ def exempting() -> Situation:
         (Consent.AGREED, replace(COMPLIANT, verdict=Verdict.UNREADABLE), in_force(), Standing.UNREADABLE),
         (
             Consent.AGREED,
-            replace(COMPLIANT, checked_at=NOW - timedelta(hours=48)),
+            replace(COMPLIANT, effective_at=NOW - timedelta(hours=48)),
             in_force(),
             Standing.COMPLIANT,
         ),
         (
             Consent.AGREED,
-            replace(COMPLIANT, checked_at=NOW - timedelta(hours=48, seconds=1)),
+            replace(COMPLIANT, effective_at=NOW - timedelta(hours=48, seconds=1)),
             in_force(),
             Standing.SILENT,
         ),
         (
             Consent.AGREED,
-            replace(COMPLIANT, checked_at=NOW - timedelta(days=400)),
+            replace(COMPLIANT, effective_at=NOW - timedelta(days=400)),
             Situation(NOW),
             Standing.COMPLIANT,
         ),
@@ -78,7 +78,7 @@ def exempting() -> Situation:
         ),
         (
             Consent.AGREED,
-            replace(COMPLIANT, open_entries=1, checked_at=NOW - timedelta(days=9)),
+            replace(COMPLIANT, open_entries=1, effective_at=NOW - timedelta(days=9)),
             in_force(lifted=True),
             Standing.WAITING_FOR_LIFT,
         ),
@@ -181,7 +181,7 @@ def test_the_page_of_a_phone_tells_all_of_it(authority: Authority) -> None:
 
     assert page is not None
     assert (page.holder, page.report, page.row.station_name) == ("mailbox-42", report, "bench 7")
-    assert [line.report_id for line in page.history] == [report.report_id]
+    assert [line.check.report_id for line in page.history] == [report.report_id]
     assert page.row.latest is not None
     assert page.row.latest.families == ("TikTok",)
 
