@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -180,7 +181,7 @@ def _watched_side_by_side(folder: Path, seconds: float) -> tuple[Cost, Cost]:
         runs = [_Counted(phone, phone.command(f"start {NOW}")) for phone in (quiet, busy)]
         try:
             for phone in (quiet, busy):
-                eventually(lambda phone=phone: _is_alive(phone), "the script did not begin to watch", 60)
+                eventually(partial(_is_alive, phone), "the script did not begin to watch", 60)
             before = [run.count() for run in runs]
             time.sleep(seconds / 3)
             busy.phone.model.install(0, TIKTOK)

@@ -65,7 +65,7 @@ def _fetched(folder: Path) -> dict[str, dict[str, int]]:
         assert len(answer.data) <= max_length
         # A file is known by its role: version and hash in the name say nothing about its size.
         files[".".join(url.rpartition("/")[2].split(".")[-2:])] = len(answer.data)
-        return answer.data
+        return bytes(answer.data)
 
     client = TrustClient(folder / "accepted", fetch, "/trust")
     root = fetch("/trust/1.root.json", 1 << 20)

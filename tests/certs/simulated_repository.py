@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
@@ -40,7 +41,7 @@ def spare_key(name: str) -> CryptoSigner:
     return CryptoSigner.generate_ecdsa()
 
 
-def policy_document(number: int, **changes: object) -> bytes:
+def policy_document(number: int, **changes: Any) -> bytes:
     return dump_policy_document(number, replace(ready_made_policy(), **changes))
 
 
@@ -67,7 +68,7 @@ class SimulatedRepository:
         self.serve_root()
         self._serve_all()
 
-    def put_policy(self, number: int, **changes: object) -> None:
+    def put_policy(self, number: int, **changes: Any) -> None:
         """Make a policy the one that targets name."""
         self.put_document(self.targets, POLICY_TARGET, policy_document(number, **changes))
 
@@ -162,7 +163,7 @@ class SimulatedRepository:
         self.files[f"targets/{target.hashes['sha256']}.{path}"] = self._documents[path]
 
     def _signed(self, signed: Root | Targets | Snapshot | Timestamp, signers: list[CryptoSigner]) -> bytes:
-        metadata = Metadata(deepcopy(signed))
+        metadata: Metadata[Any] = Metadata(deepcopy(signed))
         for signer in signers:
             metadata.sign(signer, append=True)
         return metadata.to_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ def key_of(folder: Path, name: str) -> Signer:
     return load_signer(str(folder / "keys" / f"{name}.pem"))
 
 
-def approve(folder: Path, policy: bytes, *approvers: str, now=NOW) -> trust.Draft:
+def approve(folder: Path, policy: bytes, *approvers: str, now: datetime = NOW) -> trust.Draft:
     for approver in approvers or ("approver-1", "approver-2"):
         draft = trust.sign_policy(folder, policy, key_of(folder, approver), now)
     return draft

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from copy import deepcopy
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ from tests.certs.simulated_repository import (
 )
 
 
-def refused(station: TrustClient, by: type[Exception] | tuple[type[Exception], ...], now=NOW) -> None:
+def refused(
+    station: TrustClient, by: type[Exception] | tuple[type[Exception], ...], now: datetime = NOW
+) -> None:
     """The attack fails for the expected reason, and what was accepted before stays in force."""
     before = station.stored()
     with pytest.raises(by):

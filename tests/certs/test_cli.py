@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,10 +21,10 @@ from policy.schemas import dump_fleet, dump_policy_document
 pytestmark = pytest.mark.filterwarnings("ignore::getpass.GetPassWarning")
 
 
-def document(path: Path, number: int = 1, **changes: object) -> Path:
+def document(path: Path, number: int = 1, **changes: Any) -> Path:
     """A policy whose times lie around the real now, since the command line reads the real clock."""
     now = datetime.now(UTC).replace(microsecond=0, second=0)
-    times = {"deadline": now + timedelta(days=10), "review_at": now + timedelta(days=90)}
+    times: dict[str, Any] = {"deadline": now + timedelta(days=10), "review_at": now + timedelta(days=90)}
     policy = replace(ready_made_policy(), **times, ends_at=now + timedelta(days=180), **changes)
     path.write_bytes(dump_policy_document(number, policy))
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from securesystemslib.signer import Signer
@@ -21,7 +22,7 @@ def key_of(folder: Path, name: str) -> Signer:
     return load_signer(str(folder / "keys" / f"{name}.pem"))
 
 
-def rotated(folder: Path, role: str, **options: object) -> Rotation:
+def rotated(folder: Path, role: str, **options: Any) -> Rotation:
     return rotate(folder, role, [key_of(folder, ROOT)], NOW, **options)
 
 

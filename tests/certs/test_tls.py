@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.errors import KeyExists, KeyReadableByOthers, KeyUnusable
@@ -56,7 +57,9 @@ def test_certificates_are_of_version_3_with_p256_keys(tls: Path) -> None:
     for name in ("authority.pem", "server.pem"):
         certificate = x509.load_pem_x509_certificate((tls / name).read_bytes())
         assert certificate.version is x509.Version.v3
-        assert certificate.public_key().curve.name == "secp256r1"
+        key = certificate.public_key()
+        assert isinstance(key, EllipticCurvePublicKey)
+        assert key.curve.name == "secp256r1"
 
 
 def test_private_keys_are_for_their_owner_only(tls: Path) -> None:

@@ -50,7 +50,7 @@ async def counted_exchange(self: Any, *arguments: Any) -> bytes:
     return answer
 
 
-adb_shell_phone.AdbShellPhone.run = counted_exchange  # type: ignore[method-assign]
+adb_shell_phone.AdbShellPhone.run = counted_exchange  # type: ignore[method-assign, assignment]
 
 if __name__ == "__main__":
     from agent_scripts.cli import main

@@ -48,7 +48,7 @@ PASSWORD = "correct horse battery staple"
 
 def banning_policy(**changes: Any) -> Policy:
     """Return a policy whose deadline was yesterday."""
-    times = {
+    times: dict[str, Any] = {
         "deadline": NOW - timedelta(days=1),
         "time_zone": "UTC",
         "review_at": NOW + timedelta(days=20),
@@ -94,7 +94,7 @@ def make_config(folder: Path, trust: TrustFolder, database_url: str, **changes: 
     audit_key = folder / "audit.key"
     if not audit_key.exists():
         create_key(audit_key)
-    settings = {
+    settings: dict[str, Any] = {
         "database_url": database_url,
         "secret_key": "s" * 43,
         "holder_key": Fernet.generate_key().decode(),

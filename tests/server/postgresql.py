@@ -66,7 +66,7 @@ class Postgresql:
     def execute(self, statement: str) -> None:
         """Run one statement outside a transaction."""
         with psycopg.connect(self._address, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     @property
     def process_id(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 NOTIFIED = (ReportedAction(ActionKind.NOTIFY, UserNumber(0), MANAGED, ActionResult.DONE),)
 
 
-def story(authority: Authority, bench: Bench, phone: PhoneId, *checks: dict[str, Any]) -> list[Report]:
+def story(authority: Authority, bench: Bench, phone: PhoneId, *checks: Mapping[str, Any]) -> list[Report]:
     """Let one check a day arrive, the last one now; return the reports."""
     reports = [
         bench.report(phone, checked_at=NOW - DAY * (len(checks) - 1 - day), **changes)

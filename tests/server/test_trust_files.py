@@ -61,7 +61,7 @@ def test_a_station_accepts_what_is_served(client: FlaskClient, tmp_path: Path) -
         answer = client.get(url.removeprefix("https://server"))
         if answer.status_code == 404:
             raise FileMissing(url)
-        return answer.data[:max_length]
+        return bytes(answer.data[:max_length])
 
     station = TrustClient(tmp_path / "station", fetch, "https://server/trust")
     root = client.get("/trust/1.root.json").data

@@ -47,7 +47,8 @@ def test_whoever_comes_when_each_line_is_counted_once() -> None:
     """Three stations at random: each collects from its own mark, or from what no station has acknowledged yet."""
     chance = Random(20260316)
     for _ in range(300):
-        told, marks, base, written = [], {}, 0, 0
+        marks: dict[str, int] = {}
+        told, base, written = [], 0, 0
         for _ in range(chance.randint(1, 12)):
             written += chance.randint(0, 9)
             station = chance.choice("abc")
