@@ -30,8 +30,7 @@ AgentError
     ├── ServerNotTrusted       the certificate is not from the pinned authority
     ├── ServerBabbles          the answer does not have the agreed form
     ├── ServerRefused          the server said no, with a code
-    └── EnrolmentRefused       a code or what it points to does not fit; nothing was stored
-        └── InvalidCode        the code line itself is malformed
+    └── EnrolmentRefused       what a code points to does not fit; nothing was stored
 """
 
 from __future__ import annotations
@@ -182,7 +181,3 @@ class ServerRefused(ServerError):
 
 class EnrolmentRefused(ServerError):
     """A code, or what it points to, does not fit; nothing was stored."""
-
-
-class InvalidCode(EnrolmentRefused, ValueError):
-    """The code line is malformed."""

@@ -8,6 +8,7 @@ CertsError
 ├── EnvelopeRefused          a signed envelope that does not hold
 ├── FetchFailed              the server could not be asked; nothing is known about what it would have said
 │   └── FileMissing          the server answered that it has no such file
+├── InvalidCode              the line that enrols a station is not whole
 ├── NotWritten               a file could not be written durably; the old one is intact
 ├── RepositoryProblem        the folder of an admin cannot do what was asked
 │   ├── NotARepository       no trust was made there yet
@@ -73,6 +74,10 @@ class FetchFailed(CertsError):
 
 class FileMissing(FetchFailed):
     """The server answered that it does not have this file."""
+
+
+class InvalidCode(CertsError, ValueError):
+    """The line that enrols a station is malformed."""
 
 
 class NotWritten(CertsError):

@@ -36,7 +36,7 @@ SERVER_ROOMS = {
     "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
     "running": {"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
     "api": {
-        *{"context", "errors", "evidence", "fleet", "intake", "people", "policies", "reports", "running"},
+        *{"context", "errors", "evidence", "fleet", "people", "policies", "reports", "running"},
         *{"stations", "texts"},
     },
     "app": {

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any, TypeVar
 
 from agent_scripts.errors import ServerBabbles, ServerError, ServerRefused
@@ -24,6 +23,7 @@ from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.probe import Probe
 from policy.report import Consent
+from policy.report_results import ReportResult, ReportStatus
 from policy.schemas import dump_probe, load_ledger
 
 REQUEST_PAYLOAD_TYPE = "application/vnd.curfew.request+json"
@@ -32,27 +32,6 @@ _API = "/api/v1"
 _JSON = {"Content-Type": "application/json"}
 
 T = TypeVar("T")
-
-
-class ReportStatus(Enum):
-    """What became of one report at the server."""
-
-    STORED = "stored"
-    DUPLICATE = "duplicate"
-    LATE = "late"
-    CONFLICT = "conflict"
-    QUARANTINED = "quarantined"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True)
-class ReportResult:
-    """The answer to one report; ``report_id`` is empty where the server could read none."""
-
-    report_id: str
-    status: ReportStatus
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)

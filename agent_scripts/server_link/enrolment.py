@@ -1,19 +1,11 @@
-"""From a one-line code to a station: nothing is stored unless everything fits.
-
-The code is ``curfew1:`` and base64url (no padding) of
-``{"url":"https://…","root_sha256":"…","authority_sha256":"…","token":"…"}``.
-"""
+"""From a one-line code to a station: nothing is stored unless everything fits."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -21,57 +13,23 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent_scripts.errors import (
     AlreadyEnrolled,
     EnrolmentRefused,
-    InvalidCode,
     ServerUnreachable,
     StoryClockRefused,
     WriteFailed,
 )
 from agent_scripts.server_link.client import fetch_trust_file, join
-from agent_scripts.server_link.https import ServerLink, is_server_url
+from agent_scripts.server_link.https import ServerLink
 from agent_scripts.station_files.durable_file import make_folder, write_durably
 from agent_scripts.station_files.station import Station, lay_out, read_organisation_key
 from agent_scripts.station_files.trusted_time import TrustedClock
+from certs.enrolment_code import EnrolmentCode
 from certs.errors import CertsError, FetchFailed
 from certs.keys import create_key, load_signer, public_key_pem
 from certs.tls import fingerprint
 from certs.trust_client import TrustClient
 
-_PREFIX = "curfew1:"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _LARGEST_FILE = 256_000
 _FIRST_ROOT = "/trust/1.root.json"
-_ASK_AGAIN = "copy the whole line, or ask for a new code"
-
-
-@dataclass(frozen=True)
-class EnrolmentCode:
-    """Where a station is to enrol, and by which fingerprints it will know that it got there."""
-
-    url: str
-    root_sha256: str
-    authority_sha256: str
-    token: str
-
-    @classmethod
-    def parse(cls, line: str) -> Self:
-        """Return what `line` says; raises `InvalidCode` for anything that is not a whole code."""
-        text = line.strip()
-        if not text.startswith(_PREFIX):
-            raise InvalidCode(f"expected a code that starts with {_PREFIX}; {_ASK_AGAIN}")
-        encoded = text.removeprefix(_PREFIX)
-        try:
-            fields = json.loads(
-                base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
-            )
-        except (ValueError, RecursionError) as error:
-            raise InvalidCode(f"the code is damaged; {_ASK_AGAIN}") from error
-        names = {"url", "root_sha256", "authority_sha256", "token"}
-        if not isinstance(fields, dict) or set(fields) != names:
-            raise InvalidCode(f"expected {', '.join(sorted(names))} in the code; {_ASK_AGAIN}")
-        if not all(isinstance(value, str) for value in fields.values()) or not _fits(fields):
-            raise InvalidCode(f"the code's address, fingerprints or token are malformed; {_ASK_AGAIN}")
-        return cls(**fields)
 
 
 def enrol(
@@ -112,15 +70,6 @@ def enrol(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Station.open(folder, story_clock)
-
-
-def _fits(fields: dict[str, str]) -> bool:
-    hashes = (fields["root_sha256"], fields["authority_sha256"])
-    return (
-        is_server_url(fields["url"])
-        and all(_SHA256.fullmatch(value) for value in hashes)
-        and bool(_TOKEN.fullmatch(fields["token"]))
-    )
 
 
 def _require_free(folder: Path) -> None:

@@ -6,7 +6,6 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
@@ -114,17 +113,6 @@ class ServerLink:
             return Answer(response.status, bytes(content)), _asked_pause(response.headers.get("Retry-After"))
         finally:
             response.release_conn()
-
-
-def is_server_url(url: str) -> bool:
-    """Whether `url` names an HTTPS server and nothing else (no user, no query)."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    return parts.scheme == "https" and bool(parts.hostname) and port != 0 and plain and url.isascii()
 
 
 def _context(authority_pem: bytes | None) -> ssl.SSLContext:

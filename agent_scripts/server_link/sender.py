@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent_scripts.errors import ServerBabbles, ServerError, ServerRefused
-from agent_scripts.server_link.client import ReportAnswer, ReportResult, ReportStatus, ServerClient
+from agent_scripts.server_link.client import ReportAnswer, ServerClient
 from agent_scripts.station_files.audit_witness import witness
 from agent_scripts.station_files.durable_file import held_alone
 from agent_scripts.station_files.spool import Spool, SpooledReport
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
+from policy.report_results import BATCH_BYTES, BATCH_REPORTS, ReportResult
 
-BATCH_REPORTS = 100
-BATCH_BYTES = 1024 * 1024
-"""Bytes of one request's body (DESIGN.md 6)."""
 _BODY_FRAME_BYTES = 64
 _BODY_REFUSED = (400, 409, 413, 422)
-_KEPT_BY_SERVER = (ReportStatus.STORED, ReportStatus.DUPLICATE, ReportStatus.LATE)
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ class _Sending:
             self._alarms.append(alarm)
 
     def _settle(self, report: SpooledReport, result: ReportResult) -> None:
-        if result.status in _KEPT_BY_SERVER:
+        if result.status.is_kept:
             self._spool.remove(report)
             self._stored += 1
         else:
@@ -140,6 +137,6 @@ class _Sending:
 def _require_ours(batch: list[SpooledReport], answer: ReportAnswer) -> None:
     """Refuse an answer about other reports than those sent: removing by it would lose ours."""
     for report, result in zip(batch, answer.results, strict=True):
-        kept = result.status in _KEPT_BY_SERVER
+        kept = result.status.is_kept
         if (result.report_id or kept) and result.report_id != report.report_id:
             raise ServerBabbles("the server answered for other reports than were sent; tell its admin")

@@ -9,12 +9,12 @@ from typing import Any
 from flask import Response, current_app, jsonify, request
 
 from policy.errors import InvalidDocument
+from policy.report_results import BATCH_REPORTS, ReportResult, ReportStatus
 from policy.schemas.strict_json import parse_object
 from server.api.blueprint import hot
 from server.api.status import status_of
 from server.context import context
 from server.errors import Malformed
-from server.intake.intake import BATCH_LIMIT, ReportResult, ReportStatus
 from server.running.metrics import metrics
 
 
@@ -51,10 +51,10 @@ def _envelopes(body: bytes) -> list[bytes]:
         raise Malformed(
             "bad_batch", "expected exactly the field reports, a list", 'Send {"reports": [envelopes]}.'
         )
-    if len(envelopes) > BATCH_LIMIT:
+    if len(envelopes) > BATCH_REPORTS:
         raise Malformed(
             "too_many_reports",
-            f"found {len(envelopes)} reports, at most {BATCH_LIMIT} are taken",
+            f"found {len(envelopes)} reports, at most {BATCH_REPORTS} are taken",
             "Send several batches.",
         )
     return [json.dumps(envelope, separators=(",", ":"), sort_keys=True).encode() for envelope in envelopes]

@@ -10,11 +10,11 @@ from certs.errors import Refusal as Code
 from policy.errors import InvalidName
 from policy.names import PhoneId
 from policy.report import Consent
+from policy.report_results import BATCH_REPORTS, ReportStatus
 from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
 from policy.schemas.values import utc_time, write_utc_time
 from server.fleet.phones import Registration
-from server.intake.intake import BATCH_LIMIT, ReportStatus
 from server.stations.refused_bundles import SENTENCE_MAX_LENGTH, Refusal
 from server.texts import storable
 
@@ -188,7 +188,7 @@ class BlocksSchema(Schema):
 class BatchSchema(Schema):
     """Signed reports, oldest first: DSSE envelopes of type application/vnd.curfew.report+json."""
 
-    reports = fields.List(fields.Dict(), required=True, validate=validate.Length(max=BATCH_LIMIT))
+    reports = fields.List(fields.Dict(), required=True, validate=validate.Length(max=BATCH_REPORTS))
 
 
 class ReportResultSchema(Schema):

@@ -21,7 +21,6 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -32,6 +31,7 @@ from certs.errors import EnvelopeRefused
 from policy.document import Bundle
 from policy.errors import PolicyError
 from policy.report import REPORT_PAYLOAD_TYPE, Report
+from policy.report_results import ReportResult, ReportStatus
 from policy.schemas import load_report
 from server.errors import StorageBusy
 from server.evidence import audit
@@ -47,32 +47,8 @@ from server.storage.database import Database
 from server.storage.group_commit import GroupCommit
 from server.texts import storable
 
-BATCH_LIMIT = 100
-"""Reports in one request (DESIGN.md 6)."""
-
 _UNKNOWN_STATION = "this station is not enrolled here; enrol it with a new code"
 _log = structlog.get_logger()
-
-
-class ReportStatus(Enum):
-    """What became of one report."""
-
-    STORED = "stored"
-    DUPLICATE = "duplicate"
-    LATE = "late"
-    CONFLICT = "conflict"
-    QUARANTINED = "quarantined"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True)
-class ReportResult:
-    """The answer to one report; ``report_id`` is empty where none could be read. ``code`` is for programs."""
-
-    report_id: str
-    status: ReportStatus
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)

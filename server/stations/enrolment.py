@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from certs.enrolment_code import EnrolmentCode
 from certs.tls import fingerprint
 from server.config import Config
 from server.errors import ConfigurationRefused, InConflict, NotAllowed
 from server.policies.bundles import trust_file
 from server.storage.database import Base, UtcTime
 
-_PREFIX = "curfew1:"
 _FIRST_ROOT = "1.root.json"
 _TOKEN_BYTES = 16
 _ASK_FOR_A_NEW_ONE = "Ask for a new code: curfew-server enrolment-code"
@@ -34,27 +31,6 @@ class _CodeTable(Base):
     made_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcTime)
-
-
-@dataclass(frozen=True)
-class EnrolmentCode:
-    """What a station needs to know before it trusts anything: where, under which root and authority, and a token."""
-
-    url: str
-    root_sha256: str
-    authority_sha256: str
-    token: str
-
-    def line(self) -> str:
-        """Return the one line a technician copies: ``curfew1:`` and base64url of the JSON, without padding."""
-        fields = {
-            "url": self.url,
-            "root_sha256": self.root_sha256,
-            "authority_sha256": self.authority_sha256,
-            "token": self.token,
-        }
-        text = json.dumps(fields, separators=(",", ":")).encode()
-        return _PREFIX + base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 def new_code(

@@ -16,15 +16,16 @@ from agent_scripts.errors import (
     AlreadyEnrolled,
     EnrolmentRefused,
     FileDamaged,
-    InvalidCode,
     ServerNotTrusted,
     ServerRefused,
     ServerUnreachable,
     StoryClockRefused,
 )
-from agent_scripts.server_link.enrolment import EnrolmentCode, enrol
+from agent_scripts.server_link.enrolment import enrol
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
+from certs.enrolment_code import EnrolmentCode
+from certs.errors import InvalidCode
 from certs.keys import load_public_key, public_key_pem
 from certs.repository import create_repository, publication_files
 from certs.tls import fingerprint

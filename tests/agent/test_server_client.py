@@ -12,8 +12,9 @@ import pytest
 
 from agent_scripts.errors import ServerBabbles, ServerNotTrusted, ServerRefused, ServerUnreachable
 from agent_scripts.server_link.client import ServerClient
-from agent_scripts.server_link.https import ServerLink, is_server_url
+from agent_scripts.server_link.https import ServerLink
 from agent_scripts.station_files.station import Station
+from certs.enrolment_code import is_server_url
 from certs.envelope import public_key_pem
 from certs.errors import FetchFailed, FileMissing
 from policy.ledger import Ledger

@@ -26,12 +26,13 @@ from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState
 from policy.ready_made import ready_made_policy
 from policy.report import REPORT_PAYLOAD_TYPE, Consent, Report
+from policy.report_results import ReportResult
 from policy.schemas import dump_fleet, dump_policy_document, dump_probe, dump_report
 from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
 from server.config import Config
 from server.fleet import phones
 from server.fleet.phones import Registration
-from server.intake.intake import Intake, ReportResult
+from server.intake.intake import Intake
 from server.people import people, sign_ins
 from server.policies import publishing
 from server.stations import enrolment

@@ -14,10 +14,10 @@ from sqlalchemy import text
 
 from certs.envelope import sign_envelope
 from policy.names import PhoneId
+from policy.report_results import ReportStatus
 from policy.schemas import dump_report
 from server.errors import StorageBusy
 from server.evidence.alarms import AlarmKind, open_alarms
-from server.intake.intake import ReportStatus
 from server.reports import kept_reports
 from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench

@@ -12,11 +12,11 @@ from sqlalchemy import text
 from policy.ledger import Ledger
 from policy.names import PhoneId, UserNumber
 from policy.report import ActionResult, Report, ReportedAction
+from policy.report_results import ReportStatus
 from policy.verdict import ActionKind, Reason, ReasonCode, Stage
 from server.cli import main
 from server.evidence import audit
 from server.fleet import phone_states
-from server.intake.intake import ReportStatus
 from server.reports import kept_reports
 from server.reports.kept_reports import history, newest_ledger
 from server.retention import thinning
