@@ -55,7 +55,7 @@ cut_folder() {
 /^phone_id [0-9a-f-]\{1,40\}\$/p
 /^marker [0-9a-f]\{1,64\}\$/p
 /^ledger [0-9a-f]*\$/p
-/^=[A-Za-z0-9 ._:+-]\{0,400\}\$/p"
+/^=[A-Za-z0-9 ._:+-]\{0,200\}[A-Za-z0-9 ._:+-]\{0,200\}\$/p"
 }
 
 # keep FILE TEXT: puts TEXT into a file of our folder so that a pulled battery leaves the old or the new one.

@@ -41,7 +41,7 @@ cut_script() {
 p
 d
 }
-/^=\{0,1\}[a-z0-9][A-Za-z0-9 ._:+-]\{0,300\}\$/p"
+/^=\{0,1\}[a-z0-9][A-Za-z0-9 ._:+-]\{0,150\}[A-Za-z0-9 ._:+-]\{0,150\}\$/p"
 }
 
 # read_and_collect SUM SEQUENCE HASH PACKAGE...: the record first, so that the reading is the newer of the two.
