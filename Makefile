@@ -6,7 +6,7 @@ CURFEW_FOLDER ?= .curfew
 ONCE ?=
 
 BIN := .venv/bin
-SHELL_SCRIPTS = $(sort tools/set-up tools/dist .ci/run $(shell find agent_scripts tools tests demo -name '*.sh'))
+SHELL_SCRIPTS = $(sort tools/set-up tools/dist tools/build-phone-userland .ci/run $(shell find agent_scripts tools tests demo -name '*.sh'))
 
 export PYTHON
 
@@ -64,5 +64,5 @@ fuzz:
 	$(BIN)/python -m tests.fuzz 60
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .phone-userland .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

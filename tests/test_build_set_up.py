@@ -26,7 +26,18 @@ COREUTILS = (
     "cp",
     "chmod",
 )
-PACKAGES = ("mksh", "toybox", "original-awk", "busybox", "shellcheck", "chromium", "libatomic1")
+BUILD_PACKAGES = ("musl-tools", "libc6-dev", "make", "xz-utils")
+PACKAGES = (
+    "mksh",
+    "toybox",
+    "original-awk",
+    "busybox",
+    "shellcheck",
+    "chromium",
+    "libatomic1",
+    *BUILD_PACKAGES,
+)
+PROGRAM_OF = {"musl-tools": "musl-gcc", "xz-utils": "xz"}
 
 # Answers questions like the real interpreter; makes environments and installs by writing down that it did.
 PYTHON = """#!/bin/sh
@@ -46,10 +57,25 @@ DRIVER = """#!/bin/sh
 [ -e "$MACHINE/bin/libatomic1" ]
 """
 
+# A compiler without the headers of libc compiles nothing.
+COMPILER = """#!/bin/sh
+[ -e "$MACHINE/bin/libc6-dev" ]
+"""
+
+# Stands for tools/build-phone-userland, whose own tests are in test_build_phone_userland.py.
+BUILD = """#!/bin/sh
+echo built >>"$MACHINE/builds"
+[ ! -e "$MACHINE/no-source" ] || { echo 'noise of the build'; exit 1; }
+"""
+
 # Installs a program by putting it on PATH, but knows no chromium, as some distributions do.
 APT_GET = """#!/bin/sh
 echo "apt-get $*" >>"$MACHINE/calls"
 for last; do :; done
+case $last in
+  musl-tools) last=musl-gcc ;;
+  xz-utils) last=xz ;;
+esac
 case "$*" in
   *chromium*) echo "E: Unable to locate package chromium"; exit 100 ;;
   *install*-venv) rm -f "$MACHINE/no-venv" ;;
@@ -83,6 +109,11 @@ class Machine:
         record = self.folder / "calls"
         return record.read_text().splitlines() if record.exists() else []
 
+    def builds(self) -> int:
+        """How often the sed and grep with a phone's limits were asked for."""
+        record = self.folder / "builds"
+        return len(record.read_text().splitlines()) if record.exists() else 0
+
     def set_up(self, *parts: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.checkout / "tools" / "set-up", *parts],
@@ -108,6 +139,8 @@ def machine(tmp_path: Path) -> Machine:
         (tmp_path / "bin" / name).symlink_to(found)
     (machine.checkout / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools" / "set-up", machine.checkout / "tools" / "set-up")
+    machine.has("../checkout/tools/build-phone-userland", BUILD)
+    machine.has("gcc", COMPILER)
     for name in ("constraints.txt", "setup.cfg", "pyproject.toml"):
         (machine.checkout / name).write_text(f"# {name}\n")
     machine.has("python3", PYTHON.format(real=sys.executable))
@@ -120,7 +153,7 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture
 def ready_machine(machine: Machine) -> Machine:
     for package in PACKAGES:
-        machine.has(package)
+        machine.has(PROGRAM_OF.get(package, package))
     return machine
 
 
@@ -224,7 +257,8 @@ def test_missing_programs_are_installed_and_an_unknown_one_does_not_hold_up_the_
     assert run.returncode == 0
     assert run.stderr.count("ATTENTION") == 1
     assert run.stderr.rstrip().endswith("sudo apt-get install chromium")
-    assert all(os.access(machine.folder / "bin" / name, os.X_OK) for name in PACKAGES if name != "chromium")
+    programs = [PROGRAM_OF.get(name, name) for name in PACKAGES if name != "chromium"]
+    assert all(os.access(machine.folder / "bin" / name, os.X_OK) for name in programs)
 
 
 def test_the_library_that_the_browsers_driver_lacks_is_installed(ready_machine: Machine) -> None:
@@ -235,10 +269,38 @@ def test_the_library_that_the_browsers_driver_lacks_is_installed(ready_machine: 
     assert [call for call in ready_machine.calls() if "install" in call and call.endswith("libatomic1")]
 
 
-def test_the_demo_asks_for_no_browser(machine: Machine) -> None:
+def test_the_demo_asks_for_no_browser_and_no_compiler(machine: Machine) -> None:
     run = machine.set_up("demo")
     assert "mksh" in run.stderr
     assert "chromium" not in run.stderr
+    assert "musl" not in run.stderr
+    assert machine.builds() == 0
+
+
+def test_the_tests_get_a_sed_and_grep_with_a_phones_limits(ready_machine: Machine) -> None:
+    run = ready_machine.set_up()
+    assert (run.returncode, ready_machine.builds()) == (0, 1)
+    assert "ATTENTION" not in run.stderr
+
+
+def test_a_sed_and_grep_that_cannot_be_built_are_told_with_the_reason_and_the_command(
+    ready_machine: Machine,
+) -> None:
+    ready_machine.lacks("no-source")
+    run = ready_machine.set_up()
+    assert run.returncode == 0
+    assert "noise of the build" in run.stderr
+    assert "ATTENTION" in run.stderr
+    command = f"sudo apt-get install {' '.join(BUILD_PACKAGES)} && tools/build-phone-userland"
+    assert command in run.stderr
+
+
+def test_a_compiler_without_headers_is_given_them(ready_machine: Machine) -> None:
+    (ready_machine.folder / "bin" / "libc6-dev").unlink()
+    ready_machine.has("apt-get", APT_GET)
+    ready_machine.is_run_by(0)
+    assert ready_machine.set_up().returncode == 0
+    assert [call for call in ready_machine.calls() if "install" in call and call.endswith("libc6-dev")]
 
 
 def test_installing_programs_can_be_forbidden(machine: Machine) -> None:
