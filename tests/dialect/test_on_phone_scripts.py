@@ -20,6 +20,7 @@ from policy.observation import EnabledState
 from policy.ready_made import ready_made_policy
 from policy.verdict import Action, ActionKind
 from tests.dialect.asking import MARK, MARKER, PHONE_ID
+from tests.phones.fake_phone import Shell
 
 FOLDER = Path(str(files("agent_scripts.on_phone")))
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sh"))
@@ -142,6 +143,19 @@ def test_a_ledger_that_did_not_come_whole_stops_the_acting(mksh, tmp_path: Path)
 
     acting = exchange.parse_acting(MARK, answer, (action,), ledger)
     assert [outcome.refusal for outcome in acting.outcomes] == [exchange.Refusal.LEDGER_NOT_WRITTEN]
+
+
+@pytest.mark.parametrize(
+    ("filter_name", "begin", "longest"), [("cut_folder", "=", 400), ("cut_script", "=a", 300)]
+)
+def test_a_line_longer_than_any_of_ours_does_not_leave_the_phone(
+    any_shell: Shell, filter_name: str, begin: str, longest: int
+) -> None:
+    lines = [f"{begin}{'x' * length}" for length in (0, 255, longest, longest + 1)]
+    call = f"section it {filter_name} printf '%s\\n' \"$@\""
+    text = composed(MARK, ("folder", "place"), (f"set -- {' '.join(lines)}",), call)
+
+    assert any_shell.run(text).decode().splitlines()[1:-1] == lines[:3]
 
 
 def test_an_exchange_fits_into_one_command() -> None:
