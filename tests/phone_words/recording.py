@@ -14,7 +14,7 @@ _RECORDER = """#!{shell}
   print -n "$#\\0"
   print -rn -- "${{{spot}-}}"
   for word in "${{0##*/}}" "$@"; do print -n '\\0'; print -rn -- "$word"; done
-  print -n '\\0'
+  print -n '\\0.\\0'
 }} >>{log}/$$
 unset {spot}
 exec {programs}/"${{0##*/}}" "$@"
@@ -53,13 +53,17 @@ class Recording:
 
 
 def _calls(path: Path) -> list[Call]:
-    """Return what one process was started with; a number may come to several processes one after another."""
+    """Return what one process was started with; a number may come to several processes one after another.
+
+    A process that was killed while it wrote that down never did what it was started for.
+    """
     fields = path.read_bytes().decode().split("\0")
-    assert fields.pop() == "", f"{path} was cut"
     found = []
-    while fields:
-        count = int(fields[0])
-        spot, *words = fields[1 : 3 + count]
+    while fields[0].isdigit():
+        size = int(fields[0]) + 4
+        _, spot, *words, end = fields[:size] if len(fields) > size else ("", "", "", "")
+        if end != ".":
+            break
         found.append(Call(tuple(words), spot))
-        del fields[: 3 + count]
+        del fields[:size]
     return found
