@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent_scripts.dialect.errors import Unreadable
-from agent_scripts.dialect.refusals import classify
+from agent_scripts.dialect.refusal_wordings import classify
 
 
 @dataclass(frozen=True)
