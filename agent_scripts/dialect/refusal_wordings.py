@@ -22,7 +22,7 @@ _OF_A_SYSTEM_THAT_STARTS = (
     (r"Dead(?:System|SystemRuntime|Object)Exception\b", Refusal.SERVICE_FAILED),
     (r"Error with service '[A-Za-z0-9_.]{1,80}' while ", Refusal.SERVICE_FAILED),
     (r"Error while reading data for service ", Refusal.SERVICE_FAILED),
-    (r"(?:Failed to (?:read|write)|Error in poll) while dumping service ", Refusal.SERVICE_FAILED),
+    (r"while dumping service ", Refusal.SERVICE_FAILED),
     (r"Failed to create pipe to dump service info for ", Refusal.SERVICE_FAILED),
     (r"Failure calling service |Failed transaction \(", Refusal.SERVICE_FAILED),
     (r"Error occurred\. Check logcat|Error dumping service info", Refusal.SERVICE_FAILED),

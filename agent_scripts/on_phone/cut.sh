@@ -10,7 +10,8 @@
 # "no s//\1/").
 
 # Every filter begins with these lines: a carriage return that some relay added, the frame's own line, a dump that
-# ran out of time, an error cut to its class and the first line of its message.
+# ran out of time, an error cut to its class and the first line of its message. What dumpsys says of a service that
+# died is on stderr, so it may come in the middle of a line of the dump; the exit code is 0 all the same.
 cut_common="
 s/[[:cntrl:]]\$//
 t begin
@@ -23,6 +24,16 @@ d
 s/.*/timeout/p
 d
 }
+/Error w[a-z ]*service [^ ]*[a-z ]*: [^:{}]*\$/{
+s/.*Error w/Error w/
+t error
+}
+/while dumping service [^ ]* *: [^:{}]*\$/{
+s/.*while dumping service/while dumping service/
+t error
+}
+/[Ii]s the system running?\$/b error
+/^No shell command implementation/b error
 /^Can't find service: /b error
 /^cmd: /b error
 /^Error: /b error

@@ -12,6 +12,16 @@ s/^cmd: Can't find service: .*/error cmd: Can't find service: user/p
 t
 s/^cmd: .*/error cmd: Failure calling service user/p
 t
+s/^Error w[a-z ]*service .*: \([A-Z_]\{1,40\}\)\$/error Error with service 'user' while dumping: \1/p
+t
+s/^Error w[a-z ]*service .*/error Error with service 'user' while dumping/p
+t
+s/^while dumping service .*/error while dumping service user/p
+t
+s/.*[Ii]s the system running?\$/error is the system running?/p
+t
+s/^No shell command implementation.*/error No shell command implementation/p
+t
 s/^\([a-z][A-Za-z0-9_.]*\.[A-Za-z0-9_\$]*Exception\)\$/error \1/p
 t
 s/^\([a-z][A-Za-z0-9_.]*\.[A-Za-z0-9_\$]*Exception\): .*/error \1/p

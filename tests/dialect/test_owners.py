@@ -93,3 +93,22 @@ def test_a_name_that_only_begins_like_a_listed_owner_is_foreign(mksh: Shell) -> 
     dump = personal_phone(device_owner=f"{OWNER}.evil").dumpsys_device_policy()
 
     assert "name -" in cut(mksh, "cut_owners", dump, owners=[OWNER])[1]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Error while reading data for service device_policy: EPIPE",
+        "Error with service 'device_policy' while dumping: DEAD_OBJECT",
+    ],
+)
+def test_owners_of_a_service_that_died_are_unreadable_though_the_dump_looks_whole(
+    any_shell: Shell, tmp_path: Path, last: str
+) -> None:
+    whole = personal_phone().dumpsys_device_policy()
+
+    sound, died = cut_all(any_shell, tmp_path, "cut_owners", [whole, f"{whole}{last}\n"], owners=[OWNER])
+
+    assert read_owners(sound, OWNERS).profiles == {10: MINE}
+    with pytest.raises(Unreadable, match="service_failed"):
+        read_owners(died, OWNERS)

@@ -240,6 +240,8 @@ def test_a_dump_that_ran_out_of_time_is_unreadable(phone: MakePhone) -> None:
     ("stderr", "exit_code", "reason"),
     [
         ("Can't find service: package\n", 0, "service_missing"),
+        ("Error with service 'package' while dumping: DEAD_OBJECT\n", 0, "service_failed"),
+        ("Failed to read while dumping service package: I/O error\n", 0, "service_failed"),
         ("Permission Denial: can't dump package\n", 0, "permission"),
         (
             "Exception occurred while dumping:\njava.lang.NullPointerException: x\n\tat a.b\n",

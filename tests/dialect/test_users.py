@@ -10,6 +10,7 @@ from agent_scripts.dialect.answers import CutAnswer
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.kinds import UserFacts, kind_of
 from agent_scripts.dialect.owners import Owners
+from agent_scripts.dialect.refusal_wordings import classify
 from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange import Reading
 from policy.names import UserNumber
@@ -371,6 +372,11 @@ def test_no_part_of_a_name_leaves_the_phone_as_an_error(any_shell: Shell, filter
             "Can't find service: Secret Name",
             "sh: Secret Name: not found",
             "Secret Name: inaccessible or not found",
+            "Error with service 'Secret' while dumping: Secret Name",
+            "Error while reading data for service Secret: SECRET_NAME",
+            "Failed to read while dumping service Secret: Secret Name",
+            "Secret Name, is the system running?",
+            "No shell command implementation, Secret Name",
             "B",
         )
     )
@@ -379,3 +385,36 @@ def test_no_part_of_a_name_leaves_the_phone_as_an_error(any_shell: Shell, filter
 
     assert "error Error" in left
     assert not [line for line in left if "Secret" in line]
+
+
+@pytest.mark.parametrize("filter_name", ["cut_users", "cut_user_list"])
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Error with service 'user' while dumping: DEAD_OBJECT",
+        "Error while reading data for service user: EPIPE",
+        "Failed to read while dumping service user: I/O error",
+        "Error: Could not access the Package Manager.  Is the system running?",
+    ],
+)
+def test_users_of_a_service_that_died_are_an_error_that_passes(
+    any_shell: Shell, filter_name: str, last: str
+) -> None:
+    line = (
+        "UserInfo{0:Owner:c13} serialNo=0" if filter_name == "cut_users" else "UserInfo{0:Owner:c13} running"
+    )
+
+    *_, error = cut(any_shell, filter_name, f"  {line}\n{last}\n")
+
+    refusal = classify(error.removeprefix("error "), 0)
+    assert error.startswith("error ")
+    assert refusal is not None
+    assert refusal.is_brief
+
+
+def test_a_user_who_is_called_like_an_error_is_a_user(any_shell: Shell) -> None:
+    name = "Error with service 'package' while dumping: DEAD_OBJECT"
+
+    assert cut(any_shell, "cut_user_list", f"\tUserInfo{{10:{name}:1030}} running\n") == [
+        "header 10 1030 running"
+    ]

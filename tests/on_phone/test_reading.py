@@ -127,20 +127,20 @@ def _dumps() -> Iterator[tuple[str, str, str]]:
                     yield package, "".join(lines[: at + 1] + lines[at:]), users
 
 
-def test_both_readers_make_the_same_of_every_dump(phone_shell: PhoneShell, tmp_path: Path) -> None:
-    dumps = list(_dumps())
+def _answers(phone_shell: PhoneShell, folder: Path, dumps: Sequence[tuple[str, str, str]]) -> list[str]:
+    """What the script cuts each dump to, a line ``words ...`` with what it makes of that at the end."""
     lines = []
     for number, (package, text, users) in enumerate(dumps):
-        (tmp_path / str(number)).write_text(text)
-        lines.append(f"{tmp_path / str(number)} {_EXITS.get(number % 50, '0')} {package} {users}\n")
-    (tmp_path / "table").write_text("".join(lines))
+        (folder / str(number)).write_text(text)
+        lines.append(f"{folder / str(number)} {_EXITS.get(number % 50, '0')} {package} {users}\n")
+    (folder / "table").write_text("".join(lines))
     driver = "\n".join((
         f"mark=0123456789abcdef0123456789abcdef clock={CLOCK} managed='{OUTLOOK} {LYNC}'",
         *(part(name) for name in ("frame", "cut", "values", "package", "digest")),
         DRIVER,
     ))  # fmt: skip
 
-    with (tmp_path / "table").open() as table:
+    with (folder / "table").open() as table:
         done = subprocess.run(
             [*phone_shell.words, "-c", driver],
             stdin=table,
@@ -151,10 +151,15 @@ def test_both_readers_make_the_same_of_every_dump(phone_shell: PhoneShell, tmp_p
         )
 
     assert done.stderr == ""
-    answers = done.stdout.split(f"case {tmp_path}/")[1:]
+    answers = done.stdout.split(f"case {folder}/")[1:]
     assert len(answers) == len(dumps)
+    return answers
+
+
+def test_both_readers_make_the_same_of_every_dump(phone_shell: PhoneShell, tmp_path: Path) -> None:
+    dumps = list(_dumps())
     differing, readable = [], []
-    for (package, text, users), answer in zip(dumps, answers, strict=True):
+    for (package, text, users), answer in zip(dumps, _answers(phone_shell, tmp_path, dumps), strict=True):
         cut, _, words = answer.partition("words ")
         expected = _expected(PackageName(package), cut.splitlines()[1:], users)
         if f"{package}=unreadable" not in expected:
@@ -163,6 +168,33 @@ def test_both_readers_make_the_same_of_every_dump(phone_shell: PhoneShell, tmp_p
             differing.append(f"{package}: expected {expected}, found {words.split()}\n{cut}\n{text}")
     assert len(differing) == 0, f"{len(differing)} of {len(dumps)}: {differing[0][:3000]}"
     assert len(readable) > len(dumps) / 2
+
+
+LAST_WORDS = (
+    "Error with service 'package' while dumping: DEAD_OBJECT",
+    "Error with service 'package' while dumping: -2147483646 (Unknown error)",
+    "Error while reading data for service package: EPIPE",
+    "Failed to read while dumping service package: I/O error",
+    "Error in poll while dumping service package : Bad address",
+)
+
+
+def test_a_whole_dump_of_a_service_that_died_is_unreadable_to_both_readers(
+    phone_shell: PhoneShell, tmp_path: Path
+) -> None:
+    model = PERSONALITIES["clean"].build(None)
+    users = " ".join(str(user.number) for user in model.users())
+    whole = dump_package(model, OUTLOOK)
+    at = whole.index("gids=") + 3  # what goes to stderr may come in the middle of a line
+    died = [text for last in LAST_WORDS for text in (f"{whole}{last}\n", f"{whole[:at]}{last}\n{whole[at:]}")]
+
+    sound, *answers = _answers(phone_shell, tmp_path, [(OUTLOOK, text, users) for text in (whole, *died)])
+
+    assert f"{OUTLOOK}=user" in sound
+    for answer in answers:
+        cut, _, words = answer.partition("words ")
+        assert words.split() == [f"{OUTLOOK}=unreadable"]
+        assert _expected(PackageName(OUTLOOK), cut.splitlines()[1:], users) == {f"{OUTLOOK}=unreadable"}
 
 
 _EXITS = {7: "1", 9: "0cut"}
