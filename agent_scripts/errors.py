@@ -9,6 +9,7 @@ AgentError
 │   ├── PhoneWentAway          the connection ended in the middle of an exchange
 │   ├── PhoneBabbles           what arrived is not the ADB protocol
 │   ├── PhoneRefused           the phone declined a service or a file
+│   │   └── ServiceClosed      it closed a service as it was opened, for the moment as far as we know
 │   ├── AnswerTooLong          more bytes than the exchange allows
 │   ├── AnswerTooSlow          no complete answer within the time allowed
 │   ├── CommandTooLong         a command that no phone would accept
@@ -36,6 +37,7 @@ AgentError
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 
 class AgentError(Exception):
@@ -74,6 +76,18 @@ class PhoneRefused(PhoneError):
     """The phone declined a service or a file."""
 
 
+class ServiceClosed(PhoneRefused):
+    """The phone closed a service as it was opened, as an adbd in standby does; nothing of it ran."""
+
+    def __init__(self, service: bytes) -> None:
+        """Say that it passes, and what helps if it does not."""
+        name = service.partition(b":")[0].decode("ascii", "replace")
+        super().__init__(
+            f"the phone refuses the service {name!r} for the moment, as it does while it stands by or starts; wake its"
+            " screen, wait a minute and check again, restart the phone if it stays so"
+        )
+
+
 class AnswerTooLong(PhoneError):
     """More bytes came than the exchange allows."""
 
@@ -91,7 +105,7 @@ class PhoneNotProvisioned(PhoneError):
 
     def __init__(self, address: str) -> None:
         """Say which command makes the phone known."""
-        super().__init__(f"{address} is not provisioned; run `curfew-agent provision {address}`")
+        super().__init__(f"{address} is not provisioned; run `curfew-agent provision {quote(address)}`")
 
 
 class OwnerDeclined(PhoneError):
@@ -101,7 +115,7 @@ class OwnerDeclined(PhoneError):
         """Say what happens instead, and the way back."""
         super().__init__(
             f"the owner of {address} declined, so nothing is asked and the mail side decides; if they agree now, run"
-            f" `curfew-agent provision {address}`"
+            f" `curfew-agent provision {quote(address)}`"
         )
 
 

@@ -7,6 +7,14 @@ from typing import Any
 
 import pytest
 
+import agent_scripts.patience
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test wait for a phone as long as a technician would: as often, but without pauses."""
+    monkeypatch.setattr(agent_scripts.patience, "PAUSES_S", (0.0, 0.0, 0.0))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marks by which the summary counts."""

@@ -17,39 +17,49 @@ from pathlib import Path
 
 import adbutils
 
+from agent_scripts.adb.device_list import ListedPhone, listed_phones
 from agent_scripts.adb.keys import AdbKeys
-from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import CONNECT_TIMEOUT_S, checked_command
-from agent_scripts.adb.service_stream import ServiceStream, read_shell_v2, receive_file, send_file
+from agent_scripts.adb.phone_address import PhoneAddress, Way
+from agent_scripts.adb.phone_connection import CONNECT_TIMEOUT_S, TAP_ALLOW, checked_command
+from agent_scripts.adb.service_stream import ServiceStream, printable, read_shell_v2, receive_file, send_file
 from agent_scripts.errors import (
     AnswerTooSlow,
-    PhoneRefused,
+    InvalidAddress,
     PhoneUnauthorised,
     PhoneUnreachable,
     PhoneWentAway,
+    ServiceClosed,
 )
+from agent_scripts.patience import Patience
 
 _START_TIMEOUT_S = 20.0
 _READ_BYTES = 64 * 1024
 _READY = "device"
 _NEXT_STEPS = {
     _READY: "",
-    "unauthorized": "unlock the phone and tap Allow",
+    "unauthorized": TAP_ALLOW,
     "authorizing": "wait a moment and run this again",
     "connecting": "wait a moment and run this again",
     "offline": "unplug the phone and plug it in again, or switch wireless debugging off and on",
-    "no": "this computer may not open the cable; add the udev rules for Android and plug it in again",
+    "no permissions": "this computer may not open the cable; add the udev rules for Android and plug it in again",
     "recovery": "restart the phone; it is in its recovery system",
     "sideload": "restart the phone; it is in its recovery system",
     "rescue": "restart the phone; it is in its recovery system",
     "bootloader": "restart the phone; it is in its boot loader",
 }
 _OTHER_STEP = "unplug the phone, restart it and plug it in again"
+_NAMELESS = ("", "(no serial number)", "????????????")
+_NO_NAME_STEP = (
+    "adb has no name for this phone that can be typed; restart it, and report its model if it stays so"
+)
 
 
 @dataclass(frozen=True)
 class ConnectedPhone:
-    """A line of `curfew-agent devices`: adb's word for the state, and what to do about it (empty: nothing)."""
+    """A line of `curfew-agent devices`: adb's word for the state, and what to do about it (empty: nothing).
+
+    ``address`` is fit for a terminal; only a phone whose name cannot be typed is called otherwise than adb calls it.
+    """
 
     address: str
     state: str
@@ -64,25 +74,39 @@ def list_devices(keys: AdbKeys | None = None) -> tuple[ConnectedPhone, ...]:
     """
     _start_server(keys)
     try:
-        infos = adbutils.AdbClient(socket_timeout=CONNECT_TIMEOUT_S).list(extended=True)
-    except (adbutils.AdbError, OSError) as error:
+        # Two questions: adbutils' own takes its lines apart at blanks, which serials may hold.
+        phones = listed_phones(_ask_server("host:devices"), _ask_server("host:devices-l"))
+    except (adbutils.AdbError, OSError, ValueError) as error:
         raise _no_server(error) from error
-    return tuple(
-        ConnectedPhone(
-            address=f"adb:{info.serial}",
-            state="no permissions" if info.state == "no" else info.state,
-            model=info.tags.get("model", ""),
-            next_step=_NEXT_STEPS.get(info.state, _OTHER_STEP),
-        )
-        for info in infos
-    )
+    return tuple(_connected(phone) for phone in phones)
+
+
+def _ask_server(question: str) -> str:
+    with adbutils.AdbClient().make_connection(timeout=CONNECT_TIMEOUT_S) as connection:
+        connection.send_command(question)
+        connection.check_okay()
+        return str(connection.read_string_block())
+
+
+def _connected(phone: ListedPhone) -> ConnectedPhone:
+    # The words behind "no permissions" are about groups and rules of this computer, and a web address.
+    state = "no permissions" if phone.state.startswith("no permissions") else printable(phone.state)
+    step = _NEXT_STEPS.get(state, _OTHER_STEP)
+    address = f"{Way.ADB.value}:{phone.serial}"
+    try:
+        PhoneAddress.parse(address)
+    except InvalidAddress:
+        address, step = printable(address), _NO_NAME_STEP
+    if phone.serial in _NAMELESS:
+        step = _NO_NAME_STEP
+    return ConnectedPhone(address, state, printable(phone.model), step)
 
 
 async def open_adb_server_phone(
-    address: PhoneAddress, keys: AdbKeys, connect_timeout_s: float
+    address: PhoneAddress, keys: AdbKeys, connect_timeout_s: float, patience: Patience
 ) -> AdbServerPhone:
     """Return a way to a phone that the adb server knows and is allowed on; see `open_connection`."""
-    phone = AdbServerPhone(address, connect_timeout_s)
+    phone = AdbServerPhone(address, connect_timeout_s, patience)
     try:
         async with asyncio.timeout(connect_timeout_s + _START_TIMEOUT_S):
             states = {found.address: found for found in await asyncio.to_thread(list_devices, keys)}
@@ -108,9 +132,10 @@ class AdbServerPhone:
     The server holds the connection to the phone; every exchange opens a stream of its own.
     """
 
-    def __init__(self, address: PhoneAddress, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+    def __init__(self, address: PhoneAddress, connect_timeout_s: float, patience: Patience) -> None:
         """Name the phone; exchanges reach it."""
         self._address = address
+        self._patience = patience
         self._connect_timeout_s = connect_timeout_s
         self._closed = False
         self._one_at_a_time = asyncio.Lock()
@@ -143,7 +168,7 @@ class AdbServerPhone:
                 raise PhoneWentAway(f"the connection to {self._address} is closed; connect again")
             try:
                 async with asyncio.timeout(timeout_s):
-                    stream = await _open_stream(self._address, service, self._connect_timeout_s)
+                    stream = await self._patience.despite(ServiceClosed, lambda: self._open(service))
                     try:
                         yield stream
                     finally:
@@ -160,9 +185,12 @@ class AdbServerPhone:
                 self._closed = True
                 raise
 
+    async def _open(self, service: bytes) -> ServiceStream:
+        return await _open_stream(self._address, service, self._connect_timeout_s)
+
 
 async def _open_stream(address: PhoneAddress, service: bytes, connect_timeout_s: float) -> ServiceStream:
-    """Open `service` on the phone through the adb server; raises `PhoneWentAway` or `PhoneRefused`."""
+    """Open `service` on the phone through the adb server; raises `PhoneWentAway` or `ServiceClosed`."""
     try:
         connection = await asyncio.to_thread(_transport, address.serial, connect_timeout_s)
     except adbutils.AdbError as error:
@@ -174,8 +202,7 @@ async def _open_stream(address: PhoneAddress, service: bytes, connect_timeout_s:
         await stream.write(b"%04x" % len(service) + service)
         status = await stream.read(4)
         if status != b"OKAY":
-            name = service.partition(b":")[0].decode("ascii")
-            raise PhoneRefused(f"{address} refuses the service {name!r}; reconnect it and check again")
+            raise ServiceClosed(service)
     except BaseException:
         stream.abandon()
         raise

@@ -28,7 +28,7 @@ from adb_shell.transport.base_transport_async import BaseTransportAsync
 
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.adb.phone_address import PhoneAddress, Way
-from agent_scripts.adb.phone_connection import PUSH_MODE, checked_command
+from agent_scripts.adb.phone_connection import PUSH_MODE, TAP_ALLOW, checked_command
 from agent_scripts.adb.service_stream import printable
 from agent_scripts.adb.tcp_transport import HEADER_BYTES, LARGEST_PACKET_BYTES, OPENING_BYTES, TcpTransport
 from agent_scripts.errors import (
@@ -40,7 +40,9 @@ from agent_scripts.errors import (
     PhoneUnauthorised,
     PhoneUnreachable,
     PhoneWentAway,
+    ServiceClosed,
 )
+from agent_scripts.patience import Patience
 
 _BANNER = b"curfew"
 _LARGEST_SYNC_CHUNK = 64 * 1024  # SYNC.TXT: a chunk never exceeds 64 KiB
@@ -128,9 +130,10 @@ def _claim_usb(serial: str, timeout_s: float | None) -> Any:
 class _Device(AdbDeviceAsync):
     """The library's device with streams that miss nothing. One stream at a time."""
 
-    def __init__(self, transport: TcpTransport | _UsbTransport) -> None:
+    def __init__(self, transport: TcpTransport | _UsbTransport, patience: Patience) -> None:
         super().__init__(transport, banner=_BANNER)
         self._early: deque[bytes] = deque()
+        self._patience = patience
 
     async def greet(self, signer: CryptographySigner, before_question: Callable[[Any], None]) -> None:
         """Connect and authorise; `before_question` is called when the owner will have to tap Allow."""
@@ -174,6 +177,10 @@ class _Device(AdbDeviceAsync):
                 )
 
     async def _open(self, destination: bytes, *_timeouts: float | None) -> _AdbTransactionInfo:
+        """Open a stream, once more after a while where the phone closes it at once."""
+        return await self._patience.despite(ServiceClosed, lambda: self._open_once(destination))
+
+    async def _open_once(self, destination: bytes) -> _AdbTransactionInfo:
         """Open a stream; a CLSE instead of an OKAY is a refusal (fault 6)."""
         self._early.clear()
         self._local_id = self._local_id % 0xFFFFFFFF + 1
@@ -182,8 +189,7 @@ class _Device(AdbDeviceAsync):
         await self._io_manager.send(message, info)
         cmd, info.remote_id, _, _ = await self._io_manager.read([constants.OKAY, constants.CLSE], info)
         if cmd == constants.CLSE:
-            service = destination.partition(b":")[0].decode("ascii", "replace")
-            raise PhoneRefused(f"the phone refuses the service {service!r}; reconnect it and check again")
+            raise ServiceClosed(destination)
         return info
 
     async def _read_until(
@@ -265,12 +271,13 @@ async def open_adb_shell_phone(
     keys: AdbKeys,
     connect_timeout_s: float,
     allow_timeout_s: float,
+    patience: Patience,
     ask_owner: Callable[[PhoneAddress], None] | None,
 ) -> AdbShellPhone:
     """Return an authorised connection over TCP or a cable; see `open_connection` for its refusals."""
     usb = address.way is Way.USB
     transport = _UsbTransport(address.serial) if usb else TcpTransport(address.host, address.port)
-    device = _Device(transport)
+    device = _Device(transport, patience)
     asked = False
     try:
         async with asyncio.timeout(connect_timeout_s) as deadline:
@@ -288,7 +295,7 @@ async def open_adb_shell_phone(
         transport.abandon()
         if asked:
             raise PhoneUnauthorised(
-                f"{address} does not know this station; unlock the phone and tap Allow, then run this again"
+                f"{address} does not know this station; {TAP_ALLOW}, then run this again"
             ) from error
         raise PhoneUnreachable(
             f"{address} does not answer; switch on USB debugging, check the cable or network and try again"

@@ -11,8 +11,7 @@ from typing import Self
 from agent_scripts.errors import InvalidAddress, PlainTcpRefused
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-# What `adb devices` prints: serials, HOST:PORT, and mDNS names such as adb-1A2B-xyz._adb-tls-connect._tcp
-_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@\[\]%-]{0,254}")
+_LONGEST_SERIAL = 255
 _FORMS = "tcp:HOST:PORT, adb:SERIAL or usb:SERIAL"
 
 
@@ -39,7 +38,7 @@ class PhoneAddress:
         way, _, rest = text.partition(":")
         if way == Way.TCP.value:
             return cls._parse_tcp(text, rest)
-        if way in (Way.ADB.value, Way.USB.value) and _SERIAL.fullmatch(rest):
+        if way in (Way.ADB.value, Way.USB.value) and _is_serial(rest):
             return cls(Way(way), serial=rest)
         raise InvalidAddress(
             f"expected {_FORMS}, found {text!r}; `curfew-agent devices` lists what is connected"
@@ -84,6 +83,15 @@ class PhoneAddress:
                 f"{self} is not encrypted and leaves this computer; use a cable (adb:SERIAL), wireless debugging,"
                 " or accept the risk with --plain-tcp"
             )
+
+
+def _is_serial(text: str) -> bool:
+    """Whether `adb devices` may print this: whatever a maker wrote into a phone, HOST:PORT, and names from the network.
+
+    The latter may hold blanks, as adb-1A2B-xyz (2)._adb-tls-connect._tcp. It is never given to a shell; what a
+    terminal would obey instead of showing it is refused.
+    """
+    return 0 < len(text) <= _LONGEST_SERIAL and text.isprintable() and text == text.strip()
 
 
 def _ip(host: str) -> IPv4Address | IPv6Address | None:

@@ -8,12 +8,19 @@ from typing import Protocol
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.errors import CommandTooLong
+from agent_scripts.patience import Patience
 
 CONNECT_TIMEOUT_S = 10.0
 ALLOW_TIMEOUT_S = 5.0
 """How long to wait for the owner to tap Allow; longer when somebody sits in front of the phone."""
 LONGEST_COMMAND_BYTES = 65_000
 """One exchange: the platform's adb server frames a service with four hex digits (SC/ADB ``SERVICES.TXT``)."""
+
+TAP_ALLOW = (
+    "unlock the phone, change to its owner (the first user) if another user is in front, where the question never"
+    " appears, and tap Allow"
+)
+"""What makes a phone accept this station's key."""
 
 PUSH_MODE = 0o100600
 """A regular file for its owner only; the phone widens this all the same (STAND_INS.md)."""
@@ -51,10 +58,12 @@ async def open_connection(
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     allow_timeout_s: float = ALLOW_TIMEOUT_S,
     ask_owner: Callable[[PhoneAddress], None] | None = None,
+    patience: Patience | None = None,
 ) -> PhoneConnection:
     """Return an open, authorised connection to the phone at `address`.
 
-    `ask_owner` is called once when the phone shows its question and waits for a tap. Raises `PlainTcpRefused`,
+    `ask_owner` is called once when the phone shows its question and waits for a tap. `patience` is for a phone that
+    closes a service as it is opened: nothing of it ran, so opening it again repeats nothing. Raises `PlainTcpRefused`,
     `PhoneUnreachable`, `PhoneUnauthorised`, `PhoneWentAway` or `PhoneBabbles`.
     """
     address.require_allowed(plain_tcp)
@@ -62,10 +71,11 @@ async def open_connection(
     if address.way is Way.ADB:
         from agent_scripts.adb.adb_server_phone import open_adb_server_phone
 
-        return await open_adb_server_phone(address, keys, connect_timeout_s)
+        return await open_adb_server_phone(address, keys, connect_timeout_s, patience or Patience())
     from agent_scripts.adb.adb_shell_phone import open_adb_shell_phone
 
-    return await open_adb_shell_phone(address, keys, connect_timeout_s, allow_timeout_s, ask_owner)
+    limits = (connect_timeout_s, allow_timeout_s, patience or Patience())
+    return await open_adb_shell_phone(address, keys, *limits, ask_owner)
 
 
 def checked_command(command: str) -> bytes:

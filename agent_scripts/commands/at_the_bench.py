@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable
+from shlex import quote
 
 import click
 from rich.console import Console
@@ -23,6 +25,8 @@ from agent_scripts.visits.restore import restore_phone
 from agent_scripts.visits.run import stored_bundle, trust_client
 from agent_scripts.visits.visiting import say, send_waiting, visit_phones
 
+_WIDTH_OF_A_FILE = 160
+
 
 @click.command()
 @click.pass_obj
@@ -31,12 +35,16 @@ def devices(settings: Settings) -> None:
     # Loaded by the one command that needs it: every other starts a third of a second sooner.
     from agent_scripts.adb.adb_server_phone import list_devices
 
-    table = Table("Phone", "State", "Label", "Next step")
+    table = Table()
+    for heading in ("Phone", "State", "Label", "Next step"):
+        table.add_column(heading, overflow="fold")
     for device in list_devices():
-        table.add_row(Text(device.address), Text(device.state), "", Text(device.next_step))
+        # As it must be typed: a serial may hold blanks and parentheses.
+        table.add_row(Text(quote(device.address)), Text(device.state), "", Text(device.next_step))
     for phone in settings.station().phones():
-        table.add_row(Text(phone.address or "no address"), phone.consent.value, Text(phone.label), "")
-    Console().print(table)
+        address = quote(phone.address) if phone.address else "no address"
+        table.add_row(Text(address), phone.consent.value, Text(phone.label), "")
+    Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE).print(table)
 
 
 @click.command("probe")

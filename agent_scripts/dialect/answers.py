@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.refusal_wordings import classify
+from agent_scripts.dialect.refusals import Refusal
+
+_WORDS_OF_A_COMMAND = ("error ", "said ")
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,16 @@ class CutAnswer:
     command: str
     lines: tuple[str, ...]
     exit_code: int | None
+
+
+def brief_refusal(answers: Iterable[CutAnswer]) -> Refusal | None:
+    """Return the first refusal among `answers` that waiting a little may end, None if there is none."""
+    for answer in answers:
+        words = [line.partition(" ")[2] for line in answer.lines if line.startswith(_WORDS_OF_A_COMMAND)]
+        refusal = classify("\n".join(words), answer.exit_code)
+        if refusal is not None and refusal.is_brief:
+            return refusal
+    return None
 
 
 def sound_lines(answer: CutAnswer | None, command: str) -> tuple[str, ...]:

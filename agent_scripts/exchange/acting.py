@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.answers import CutAnswer, brief_refusal
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.dialect.refusal_wordings import classify
 from agent_scripts.dialect.refusals import Refusal
@@ -29,7 +29,10 @@ _GONE = PackageState(installed=False)
 
 @dataclass(frozen=True)
 class ActionOutcome:
-    """One action and what reading back showed. `before` and `after` are None where nothing could be read."""
+    """One action and what reading back showed. `before` and `after` are None where nothing could be read.
+
+    `refusal` says why it was refused, or why what became of it could not be read although waiting may help.
+    """
 
     action: Action
     before: PackageState | None
@@ -128,8 +131,16 @@ def _outcome(frame: Frame, number: int, action: Action, refusal: Refusal | None)
     before = _state(frame, "before", number, action)
     after = _state(frame, "after", number, action) if did[0] == "acted" else before
     result = _result(action, did[0], before, after)
-    why = _refusal(frame, number) if result is ActionResult.REFUSED else None
-    return ActionOutcome(action, before, after, result, why)
+    return ActionOutcome(action, before, after, result, _why(frame, number, result))
+
+
+def _why(frame: Frame, number: int, result: ActionResult) -> Refusal | None:
+    if result is ActionResult.REFUSED:
+        return _refusal(frame, number)
+    if result is not ActionResult.UNKNOWN:
+        return None
+    ids = (f"before:{number}", f"verb:{number}", f"after:{number}")
+    return brief_refusal(frame.sections[found] for found in ids if found in frame.sections)
 
 
 def _told(frame: Frame, number: int, action: Action, did: str) -> ActionOutcome:

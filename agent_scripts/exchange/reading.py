@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agent_scripts.dialect.answers import brief_refusal
 from agent_scripts.dialect.device import DeviceFacts, read_device
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import Owners, read_owners
 from agent_scripts.dialect.packages import read_package
+from agent_scripts.dialect.refusals import Refusal
 from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange.composing import READING, composed
 from agent_scripts.exchange.frame import Frame, read_frame
@@ -32,7 +34,8 @@ class Reading:
     """All that one reading exchange brought. `facts` is None if the phone did not even say what it is.
 
     `answers_sha256` is over the bytes as they came, which the phone itself had cut. `script` is what the phone
-    shows of its own script, None if that was not asked; `has_script` tells that there is one all the same.
+    shows of its own script, None if that was not asked; `has_script` tells that there is one all the same. `brief`
+    is why something could not be read that may be readable in a moment, `brief_packages` which packages that were.
     """
 
     facts: DeviceFacts | None
@@ -42,6 +45,8 @@ class Reading:
     answers_sha256: str
     script: PhoneScript | None = None
     has_script: bool = False
+    brief: Refusal | None = None
+    brief_packages: frozenset[PackageName] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,21 @@ def parse_reading(
     section = frame.sections.get("script")
     script = parse_script(section) if section is not None else None
     has_script = "script" in frame.notes or bool(script and script.script_sha256)
-    return Reading(facts, memory, observation, frame.commands, answers_sha256, script, has_script)
+    found = Reading(facts, memory, observation, frame.commands, answers_sha256, script, has_script)
+    return _with_brief_gaps(found, frame)
+
+
+def _with_brief_gaps(reading: Reading, frame: Frame) -> Reading:
+    gaps = [name for name, found in reading.observation.packages.items() if found.unreadable]
+    if not gaps and not reading.observation.unreadable:
+        return reading
+    sections = frame.sections
+    asked = {name: sections[f"package:{name}"] for name in gaps if f"package:{name}" in sections}
+    return replace(
+        reading,
+        brief=brief_refusal(sections.values()),
+        brief_packages=frozenset(name for name, answer in asked.items() if brief_refusal([answer])),
+    )
 
 
 def _facts(frame: Frame) -> tuple[DeviceFacts | None, str]:

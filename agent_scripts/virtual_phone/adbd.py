@@ -125,11 +125,13 @@ class Connection:
     def _open(self, packet: Packet) -> None:
         self._next_id += 1
         stream = Stream(self, self._next_id, packet.arg0)
-        if not stream.start(packet.data.rstrip(b"\0")):
+        service = packet.data.rstrip(b"\0")
+        stands_by = service.startswith(b"shell") and self.phone.faults.take_closed_stream()
+        if stands_by or not stream.start(service):
             self.send(Packet(b"CLSE", 0, packet.arg0))
             return
         self._streams[stream.number] = stream
-        self.send(Packet(b"OKAY", stream.number, packet.arg0))
+        self.send(Packet(b"OKAY", stream.number, packet.arg0, self.phone.faults.okay_payload))
 
     def forget(self, stream: Stream) -> None:
         """Drop a stream that has ended."""
@@ -222,7 +224,8 @@ class Stream:
         """Take WRTE, OKAY or CLSE of the peer."""
         if packet.command == b"WRTE":
             self._arrived.put_nowait(packet.data)
-            self._connection.send(Packet(b"OKAY", self.number, self._peer_number))
+            okay = Packet(b"OKAY", self.number, self._peer_number, self._phone.faults.okay_payload)
+            self._connection.send(okay)
         elif packet.command == b"OKAY":
             self._may_send.set()
         elif packet.command == b"CLSE":

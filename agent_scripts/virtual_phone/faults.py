@@ -14,6 +14,7 @@ _AS_CMD = {
     "dpm": ("cmd", "device_policy"),
     "settings": ("cmd", "settings"),
 }
+_NO_PACKAGE_MANAGER = "Error: Could not access the Package Manager.  Is the system running?\n"
 GARBAGE = b"\x00\xff\xfe<<garbage>>\x1b[31m" * 40
 
 
@@ -33,6 +34,11 @@ class Faults:
             self._slow_s = 0.0
             self._dies = False
             self._cut: tuple[int, bool] | None = None
+            self._starting = 0
+            self._is_starting = False
+            self._last_words: list[tuple[str, str, int | None]] = []
+            self._closed_streams = 0
+            self._delays_acks = False
             self._refusals: list[tuple[tuple[str, ...], Answer]] = []
             self._misreports: list[tuple[tuple[str, ...], Answer]] = []
 
@@ -87,6 +93,29 @@ class Faults:
         text = "cmd: Failure calling service package: Failed transaction (2147483646)\n"
         self.refuse("cmd", "package", text=text, exit_code=2147483646 & 0xFF)
 
+    def starting(self, commands: int) -> None:
+        """Be without Android's services for the next `commands` shell commands, as shortly after a start."""
+        with self._lock:
+            self._starting = commands
+
+    def lose_service(self, service: str, *, text: str, times: int | None = None) -> None:
+        """End the next `times` dumps of `service` (all of them without a number) with `text`, exit code 0.
+
+        ``lose_service("package", text="Error with service 'package' while dumping: DEAD_OBJECT")``
+        """
+        with self._lock:
+            self._last_words = [*self._last_words, (service, f"{text}\n", times)]
+
+    def stand_by(self, streams: int) -> None:
+        """Close the next `streams` shell streams as they are opened, like an adbd in standby."""
+        with self._lock:
+            self._closed_streams = streams
+
+    def delay_acks(self) -> None:
+        """Put four bytes into each OKAY to an opened stream, like an adbd that delays its acknowledgements."""
+        with self._lock:
+            self._delays_acks = True
+
     def die_in_mid_command(self) -> None:
         """Let adbd be killed once the next shell command has begun to answer: scripts die, the connection too. Once."""
         with self._lock:
@@ -125,6 +154,46 @@ class Faults:
         with self._lock:
             dies, self._dies = self._dies, False
             return dies
+
+    def take_closed_stream(self) -> bool:
+        """Return whether the stream that is opened now is closed at once."""
+        with self._lock:
+            closes = self._closed_streams > 0
+            self._closed_streams -= closes
+            return closes
+
+    @property
+    def okay_payload(self) -> bytes:
+        """What an OKAY to an opened stream carries."""
+        return (32 * 1024 * 1024).to_bytes(4, "little") if self._delays_acks else b""
+
+    def command_begins(self) -> None:
+        """Count a shell command towards the end of starting."""
+        with self._lock:
+            self._is_starting = self._starting > 0
+            self._starting -= self._is_starting
+
+    def without_services(self, program: str, args: Sequence[str], *, java_pm: bool) -> Answer | None:
+        """Return what a framework program says while Android has no services yet; up to 27 `pm` is a Java process."""
+        if not self._is_starting or program == "getprop":
+            return None
+        if program == "pm" and java_pm:
+            return Answer(err=_NO_PACKAGE_MANAGER, exit_code=1)
+        service = args[0] if program in ("cmd", "dumpsys") and args else _AS_CMD.get(program, ("", ""))[1]
+        if program == "dumpsys":
+            return Answer(err=f"Can't find service: {service}\n")
+        return Answer(err=f"cmd: Can't find service: {service}\n", exit_code=20)
+
+    def died(self, program: str, args: Sequence[str], answer: Answer) -> Answer:
+        """Return a dump with the last words of a service that died, if that was ordered."""
+        if program != "dumpsys" or not args:
+            return answer
+        with self._lock:
+            for at, (service, text, times) in enumerate(self._last_words):
+                if service == args[0] and times != 0:
+                    self._last_words[at] = (service, text, None if times is None else times - 1)
+                    return Answer(answer.out, answer.err + text, answer.exit_code)
+        return answer
 
     def refusal(self, program: str, args: Sequence[str]) -> Answer | None:
         """Return the refusal ordered for a framework call, if there is one."""

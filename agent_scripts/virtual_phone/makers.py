@@ -14,6 +14,9 @@ class Maker:
     system_disable_refusal: str = ""
     """The message of the SecurityException for a system package; ``{package}`` stands for its name."""
     system_disable_frame: str = ""
+    core_packages: frozenset[str] = frozenset()
+    core_disable_refusal: str = ""
+    """The message for these, whether or not they came with the phone."""
     kept_packages: frozenset[str] = frozenset()
     """Packages whose state stays, said in one line on stderr with exit 1 (Samsung One UI 7, 6.2)."""
     system_uninstall_failure: str = ""
@@ -43,6 +46,8 @@ _ROWS = (
             "com.android.server.pm.PackageManagerServiceImpl.shouldRestrictEnabledSettingsChange"
             "(PackageManagerServiceImpl.java:869)"
         ),
+        core_packages=frozenset({"com.miui.core"}),
+        core_disable_refusal="Cannot disable miui core packages.",
         system_uninstall_failure="-1000",  # T:d-017
         withholds_settings=True,
     ),

@@ -48,6 +48,9 @@ def _change_state(call: Call, user: int, name: str, new_state: int) -> int:
         if package.system and new_state > 1 and maker.system_disable_refusal:
             refusal = maker.system_disable_refusal.format(package=name)
             raise Thrown(SECURITY, refusal, maker.system_disable_frame, frame, *handler_frames(call))
+        if name in maker.core_packages and new_state > 1:
+            frames = (maker.system_disable_frame, frame, *handler_frames(call))
+            raise Thrown(SECURITY, maker.core_disable_refusal, *frames)
         if name in call.model.protected_in(user):
             raise Thrown(
                 SECURITY, f"Cannot disable a protected package: {name}", frame, *handler_frames(call)

@@ -148,11 +148,14 @@ class VirtualPhone:
 
     async def _answer(self, program: str, args: Sequence[str]) -> Answer:
         self.calls.append((program, *args))
-        refusal = self.faults.refusal(program, args)
+        java_pm = self.model.release.pm_is_a_process
+        refusal = self.faults.without_services(program, args, java_pm=java_pm)
+        refusal = refusal or self.faults.refusal(program, args)
         if refusal is not None:
             return refusal
         said = answer(self.model, program, args)
-        return self.faults.misreported(program, args) or self.faults.cut(program, args, said)
+        said = self.faults.misreported(program, args) or self.faults.cut(program, args, said)
+        return self.faults.died(program, args, said)
 
     def _save(self, text: str) -> None:
         beside = self._saved.with_name("model.json.new")
@@ -222,6 +225,7 @@ class VirtualPhone:
     def heard(self, command: bytes) -> None:
         """Take note of a shell command; whoever else is busy on the phone has acted by then."""
         self.model.owners_client_looks()
+        self.faults.command_begins()
         self.commands.append(command.decode(errors="replace"))
         self.userland.set_uptime(time.monotonic() - self._booted)
 

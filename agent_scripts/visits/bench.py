@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from agent_scripts.exchange import ActionOutcome
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.visits.outcomes import is_fine, was_enabled_before
+from agent_scripts.visits.outcomes import is_fine, may_pass, was_enabled_before
 from agent_scripts.visits.report_writing import CheckRecord
 from policy.report import ActionResult
 from policy.undo import ROUNDS_LIMIT
@@ -160,11 +161,11 @@ def _done(outcome: ActionOutcome) -> str:
 
 
 def _next_step(record: CheckRecord) -> str:
-    judgement = record.judgement
+    judgement, brief = record.judgement, _for_the_moment(record)
     if record.lost:
         return record.lost
     if record.leaving and not record.contradictions:
-        finish = f"`curfew-agent unprovision {record.address}` finishes it once that is mended"
+        finish = f"`curfew-agent unprovision {quote(record.address)}` finishes it once that is mended"
         return f"Curfew's folder stays on the phone: {record.leaving}. {finish}."
     if record.met_somebody:
         return (
@@ -180,7 +181,8 @@ def _next_step(record: CheckRecord) -> str:
     if record.leaving == "":
         return "This phone is not checked any more; `curfew-agent provision` takes it in again."
     if judgement.verdict is Verdict.UNREADABLE and not record.was_only_restored:
-        return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
+        reasons = "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
+        return f"{record.reading.brief.sentence} ({reasons})" if record.reading.brief else reasons
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
         shut = [r.detail for r in judgement.reasons if r.code in _OUT_OF_REACH]
         if shut and judgement.stage is Stage.ENFORCE:
@@ -191,6 +193,8 @@ def _next_step(record: CheckRecord) -> str:
                 f"Cannot be kept off here ({'; '.join(given_up)}): the mail side must block this phone. Ask whether"
                 " the device management or the owner enables it; the next bundle tries again."
             )
+        if brief:
+            return brief
         held_back = [_HELD_BACK[r.code] for r in judgement.reasons if r.code in _HELD_BACK]
         if held_back:
             return "Nothing new was disabled: " + "; ".join(held_back)
@@ -199,7 +203,14 @@ def _next_step(record: CheckRecord) -> str:
         if any(outcome.action.kind is ActionKind.RESTORE for outcome in record.outcomes):
             return "Restored by order; the next check disables again while the app is on the phone."
         return "The owner removes the app; the next check puts everything back."
-    return ""
+    return brief
+
+
+def _for_the_moment(record: CheckRecord) -> str:
+    """Return what to do about a part of Android that was still missing when the check had waited for it."""
+    refused = (o.refusal for o in record.outcomes if may_pass(o))
+    unread = record.reading.brief if record.unread_for_now else None
+    return next((why.sentence for why in (*refused, unread) if why is not None), "")
 
 
 def _event(row: Row) -> str:

@@ -10,6 +10,7 @@ cable or a killed process harmless.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -18,13 +19,12 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import AgentError, OwnerDeclined, PhoneError, PhoneNotProvisioned
 from agent_scripts.station_files.station import KnownPhone, Station
 from agent_scripts.station_files.unsettled import keep_unsettled, unsettled
-from agent_scripts.visits import ledger_steps, lost_memory, placing, servers_word
+from agent_scripts.visits import ledger_steps, lost_memory, passing, placing, servers_word
 from agent_scripts.visits.memories import Memories
 from agent_scripts.visits.outcomes import after_acting
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
 from policy.coverage import has_vanished
-from policy.judgement import judge
 from policy.ledger import Ledger, LedgerEntry
 from policy.ledger_merge import MergedLedger
 from policy.names import PackageName, PhoneId
@@ -77,15 +77,35 @@ async def visit(
     decide: Judge,
     reading: exchange.Reading | None = None,
 ) -> CheckRecord:
-    """Read, judge and act; once more if the phone's script or another station acted since the reading.
+    """Read, judge and act; once more if somebody else acted since the reading, or Android refused for the moment.
 
     `reading` is what was read just now, if it was.
     """
     reading = reading or await read(run, connection, address)
     record = await _judge_and_act(run, connection, address, reading, decide)
-    if not record.met_somebody:
+    if record.met_somebody:
+        return await _judge_and_act(run, connection, address, await read(run, connection, address), decide)
+    if record.may_pass and run.patience.pauses_s:
+        await asyncio.sleep(run.patience.pauses_s[0])
+        return await _once_more(run, connection, address, record, read, decide)
+    return record
+
+
+async def _once_more(
+    run: Run, connection: PhoneConnection, address: str, record: CheckRecord, read: Read, decide: Judge
+) -> CheckRecord:
+    """Return the record of a second try, judged anew from what the phone shows now; the first where it cannot be read.
+
+    Nothing is repeated as such: what was done after all shows in the reading, and the ledger knows the rest.
+    """
+    try:
+        reading = await read(run, connection, address)
+    except PhoneError:
         return record
-    return await _judge_and_act(run, connection, address, await read(run, connection, address), decide)
+    if reading.observation.unreadable or reading.brief is not None:
+        return record
+    again = await _judge_and_act(run, connection, address, reading, decide)
+    return replace(again, earlier=record)
 
 
 async def _judge_and_act(
@@ -113,6 +133,7 @@ async def _judge_and_act(
             *_undecided(waiting, phone.phone_id, reading),
         ),
         unsettled=waiting,
+        unread_for_now=passing.unread_for_now(run.bundle, reading),
     )
     if not _may_act(reading) or (held and reading.observation.unreadable):
         return replace(record, ledger=memories.station or ledger)
@@ -202,8 +223,17 @@ async def read_phone(
 ) -> exchange.Reading:
     """Return what the phone shows, in one exchange, of `packages` or of all that the policy names.
 
-    Raises `PhoneError` only for a phone this station does not know.
+    Where a part of Android is missing for the moment, as after a start, it is asked again a little later. Raises
+    `PhoneError` only for a phone this station does not know.
     """
+    return await run.patience.until(
+        lambda reading: reading.brief is None, lambda: _read_once(run, connection, address, packages)
+    )
+
+
+async def _read_once(
+    run: Run, connection: PhoneConnection, address: str, packages: Sequence[PackageName] | None
+) -> exchange.Reading:
     if packages is None:
         packages = run.bundle.policy.named_packages if run.bundle else ()
     owners = run.bundle.policy.owners if run.bundle else frozenset()
@@ -252,7 +282,7 @@ def _under_its_id(reading: exchange.Reading, phone_id: PhoneId) -> exchange.Read
 def _judged(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:
     if run.bundle is None:
         return _NOT_JUDGED
-    return judge(run.bundle, reading.observation, ledger, run.moment)
+    return passing.judged(run.bundle, reading, ledger, run.moment)
 
 
 def judged_for_restoring(run: Run, reading: exchange.Reading, ledger: Ledger) -> Judgement:

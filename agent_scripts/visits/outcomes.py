@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agent_scripts.exchange import ActionOutcome
+from policy.names import PackageName, UserNumber
 from policy.report import ActionResult
-from policy.verdict import ActionKind, Judgement, Reason, ReasonCode
+from policy.verdict import Action, ActionKind, Judgement, Reason, ReasonCode
 
 _FINE = (ActionResult.DONE, ActionResult.ALREADY)
+_Target = tuple[bool, UserNumber, PackageName]
 
 
 def is_fine(outcome: ActionOutcome) -> bool:
@@ -27,6 +29,24 @@ def was_enabled_before(outcome: ActionOutcome) -> bool:
     if outcome.result is not ActionResult.STATE_CHANGED or outcome.before is None:
         return False
     return outcome.before.installed and outcome.before.enabled.can_run
+
+
+def may_pass(outcome: ActionOutcome) -> bool:
+    """Whether something was not done for a reason that waiting a little may end."""
+    return outcome.refusal is not None and outcome.refusal.is_brief and not is_fine(outcome)
+
+
+def kept_of(earlier: Iterable[ActionOutcome], later: Iterable[ActionOutcome]) -> tuple[ActionOutcome, ...]:
+    """Return what an earlier try did that a later one of the same check did not touch again.
+
+    What was refused then and was not tried again is not due any more.
+    """
+    again = {_target(outcome.action) for outcome in later}
+    return tuple(o for o in earlier if is_fine(o) and _target(o.action) not in again)
+
+
+def _target(action: Action) -> _Target:
+    return action.kind is ActionKind.NOTIFY, action.user, action.package
 
 
 def after_acting(judgement: Judgement, outcomes: Iterable[ActionOutcome]) -> Judgement:

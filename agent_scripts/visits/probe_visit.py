@@ -15,6 +15,7 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import OwnerDeclined, PhoneError
 from agent_scripts.exchange import Reading
 from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.patience import Patience
 from agent_scripts.station_files.station import Station
 from agent_scripts.visits.check import ANSWER_MAX_BYTES, READ_TIMEOUT_S
 from agent_scripts.visits.probe import probe
@@ -47,8 +48,8 @@ async def _probe_all(visitor: Visitor, addresses: list[str]) -> ExitCode:
 
     async def one(address: str) -> ExitCode:
         try:
-            async with connected(visitor.station, address, visitor.plain_tcp) as connection:
-                probed = await _probe_one(visitor.station, connection, address, policy)
+            async with connected(visitor.station, address, visitor.plain_tcp, run.patience) as connection:
+                probed = await _probe_one(visitor.station, connection, address, policy, run.patience)
         except PhoneError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED
@@ -59,7 +60,7 @@ async def _probe_all(visitor: Visitor, addresses: list[str]) -> ExitCode:
 
 
 async def _probe_one(
-    station: Station, connection: PhoneConnection, address: str, policy: Policy | None
+    station: Station, connection: PhoneConnection, address: str, policy: Policy | None, patience: Patience
 ) -> Probe:
     """Ask one phone; about apps only if its owner agreed to that (DESIGN.md 4 rule 11)."""
     known = station.phone_at(address)
@@ -67,21 +68,27 @@ async def _probe_one(
         raise OwnerDeclined(address)
     reading = None
     if policy is not None and known is not None:
-        reading = await _read(connection, policy, known.phone_id)
+        reading = await _read(connection, policy, known.phone_id, patience)
     if reading is None or (reading.memory.phone_id is None and not reading.memory.problem):
         # Nobody agreed for a phone that does not carry our mark: who it is, and no app.
-        reading = await _read(connection, policy, None)
+        reading = await _read(connection, policy, None, patience)
     return probe(reading, policy)
 
 
-async def _read(connection: PhoneConnection, policy: Policy | None, known: PhoneId | None) -> Reading:
+async def _read(
+    connection: PhoneConnection, policy: Policy | None, known: PhoneId | None, patience: Patience
+) -> Reading:
     """Return what the phone shows, of apps only if it is `known` and carries our mark."""
     packages = policy.named_packages if policy is not None and known is not None else ()
     owners = policy.owners if policy is not None else frozenset()
-    mark = exchange.new_mark()
-    command = exchange.read_command(mark, packages, owners, if_marked=known is not None)
-    answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
-    return exchange.parse_reading(mark, answer, packages, owners, known)
+
+    async def once() -> Reading:
+        mark = exchange.new_mark()
+        command = exchange.read_command(mark, packages, owners, if_marked=known is not None)
+        answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
+        return exchange.parse_reading(mark, answer, packages, owners, known)
+
+    return await patience.until(lambda found: found.brief is None, once)
 
 
 def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False) -> None:

@@ -11,6 +11,7 @@ from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import ProvisioningFailed
 from agent_scripts.exchange import DeviceFacts, Reading
+from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone, Station
 from agent_scripts.visits.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, READ_TIMEOUT_S
@@ -37,6 +38,7 @@ async def provision_phone(
     owner: Owner,
     policy: Policy | None,
     show: Callable[[Probe], None],
+    patience: Patience,
 ) -> KnownPhone:
     """Make a phone known to server, station and itself, and return what the station now knows of it.
 
@@ -45,7 +47,7 @@ async def provision_phone(
     harmless: the phone keeps its id and, unless it was reset, its mark. Raises `ProvisioningFailed` with the
     next step, `PhoneError` and `ServerError`; nothing is remembered then.
     """
-    reading, facts = await _read(connection, address, policy)
+    reading, facts = await _read(connection, address, policy, patience)
     probed = probe(reading, policy)
     show(probed)
     memory = reading.memory
@@ -60,12 +62,17 @@ async def provision_phone(
 
 
 async def _read(
-    connection: PhoneConnection, address: str, policy: Policy | None
+    connection: PhoneConnection, address: str, policy: Policy | None, patience: Patience
 ) -> tuple[Reading, DeviceFacts]:
-    mark = exchange.new_mark()
     owners = policy.owners if policy else frozenset()
-    answer = await connection.run(exchange.read_command(mark, (), owners), READ_TIMEOUT_S, ANSWER_MAX_BYTES)
-    reading = exchange.parse_reading(mark, answer, (), owners, None)
+
+    async def once() -> Reading:
+        mark = exchange.new_mark()
+        command = exchange.read_command(mark, (), owners)
+        answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
+        return exchange.parse_reading(mark, answer, (), owners, None)
+
+    reading = await patience.until(lambda found: found.brief is None, once)
     if reading.facts is None:
         reasons = "; ".join(reading.observation.unreadable) or "no reason given"
         raise ProvisioningFailed(

@@ -40,8 +40,10 @@ async def _provision_all(
                 found = f" {in_a_line(probed)}"
 
         try:
-            async with connected(station, address, visitor.plain_tcp) as connection:
-                phone = await provision_phone(station, client, connection, address, owner, policy, show)
+            async with connected(station, address, visitor.plain_tcp, run.patience) as connection:
+                phone = await provision_phone(
+                    station, client, connection, address, owner, policy, show, run.patience
+                )
         except AgentError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED

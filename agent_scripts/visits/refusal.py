@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from shlex import quote
 
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.errors import ServerError, WrongUse
@@ -92,6 +93,6 @@ def _leave(visitor: Visitor, phone: KnownPhone, address: str) -> ExitCode:
         say(
             f"Not finished: Curfew's folder may still be on the phone, and {apps or 'no app we know of'} is to be put"
             " back. With the phone at the bench,"
-            f" `curfew-agent unprovision {address or phone.address or 'ADDRESS'}` finishes it."
+            f" `curfew-agent unprovision {quote(address or phone.address or 'ADDRESS')}` finishes it."
         )
     return code

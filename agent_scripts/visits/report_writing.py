@@ -12,11 +12,12 @@ from agent_scripts.exchange import Acting, ActionOutcome, DeviceFacts, Reading, 
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.station_files.trusted_time import TrustedMoment
-from agent_scripts.visits.outcomes import is_fine
+from agent_scripts.visits.outcomes import is_fine, kept_of, may_pass
 from policy.document import JUDGEMENT_VERSION
 from policy.ledger import Ledger
+from policy.names import PackageName
 from policy.observation import EnabledState, PackageState
-from policy.report import Consent, Report, ReportedAction, ReportedApp, ReportedUser
+from policy.report import CommandExit, Consent, Report, ReportedAction, ReportedApp, ReportedUser
 from policy.verdict import ActionKind, Judgement, ManagedState, ReasonCode, Stage, Verdict
 from policy.watched import Watched
 
@@ -36,6 +37,8 @@ class CheckRecord:
     remembers of that once the report is on disk. ``leaving`` says why Curfew could not leave the phone as it was
     told to: empty if it did, None if it was not told. ``unsettled`` is what only the server remembers and a person
     has to decide: nothing is done about it, and the report still tells it, for the server must not forget.
+    ``unread_for_now`` names managed apps that may be readable in a moment. ``earlier`` is the first try of this
+    check, after which it waited, looked again and went on from there.
     """
 
     address: str
@@ -50,11 +53,19 @@ class CheckRecord:
     watch_mark: SpoolMark | None = None
     leaving: str | None = None
     unsettled: Ledger = Ledger()
+    unread_for_now: frozenset[PackageName] = frozenset()
+    earlier: CheckRecord | None = None
 
     @property
     def outcomes(self) -> tuple[ActionOutcome, ...]:
         """What became of each action, read back from the phone."""
-        return self.acting.outcomes if self.acting else ()
+        own = self.acting.outcomes if self.acting else ()
+        return (*kept_of(self.earlier.outcomes, own), *own) if self.earlier else own
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether something was not done only because a part of Android was not there at the moment."""
+        return any(may_pass(outcome) for outcome in self.outcomes)
 
     @property
     def met_somebody(self) -> bool:
@@ -80,7 +91,8 @@ class CheckRecord:
             return ExitCode.VIOLATING
         if self.judgement.verdict is Verdict.VIOLATING:
             held_back = any(reason.code in HELD_BACK for reason in self.judgement.reasons)
-            reached = self.judgement.enforceable and not (held_back and self._still_runs)
+            left = (held_back and self._still_runs) or bool(self.unread_for_now)
+            reached = self.judgement.enforceable and not left
             return ExitCode.VIOLATING if reached else ExitCode.NOT_DONE
         return ExitCode.COMPLIANT
 
@@ -144,16 +156,16 @@ def report_of(
 
 
 def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
-    judgement, acting = record.judgement, record.acting
+    judgement = record.judgement
     users = record.reading.observation.users
     return replace(
         report,
         reasons=judgement.reasons,
         users=tuple(ReportedUser(user.number, user.kind, user.open_to_shell) for user in users),
         findings=judgement.findings,
-        managed=tuple(_reported_app(managed, record.outcomes) for managed in judgement.managed),
+        managed=tuple(_reported_app(managed, record) for managed in judgement.managed),
         actions=tuple(_reported_action(outcome) for outcome in record.outcomes),
-        commands=(*record.reading.commands, *(acting.commands if acting else ())),
+        commands=_commands(record),
         answers_sha256=_hash_of_answers(record),
         ledger=_whole_ledger(record),
         contradictions=record.contradictions,
@@ -170,21 +182,35 @@ def _whole_ledger(record: CheckRecord) -> Ledger:
     return Ledger(ledger.marker, (*ledger.entries, *missing))
 
 
+def _commands(record: CheckRecord) -> tuple[CommandExit, ...]:
+    earlier = _commands(record.earlier) if record.earlier else ()
+    return (*earlier, *record.reading.commands, *(record.acting.commands if record.acting else ()))
+
+
 def _hash_of_answers(record: CheckRecord) -> str:
-    """Return one SHA-256 over both exchanges: that of the reading alone, or of both hashes in order."""
-    if record.acting is None:
-        return record.reading.answers_sha256
-    both = record.reading.answers_sha256 + record.acting.answers_sha256
-    return hashlib.sha256(both.encode()).hexdigest()
+    """Return one SHA-256 over all exchanges: that of the reading alone, or of their hashes in order."""
+    hashes = [record.reading.answers_sha256]
+    if record.earlier is not None:
+        hashes.insert(0, _hash_of_answers(record.earlier))
+    if record.acting is not None:
+        hashes.append(record.acting.answers_sha256)
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _reported_app(managed: ManagedState, outcomes: tuple[ActionOutcome, ...]) -> ReportedApp:
-    before = managed.state.enabled
-    for outcome in outcomes:
+def _reported_app(managed: ManagedState, record: CheckRecord) -> ReportedApp:
+    before = _before(managed, record)
+    for outcome in record.outcomes:
         acted_on = (outcome.action.user, outcome.action.package) == (managed.user, managed.package)
         if acted_on and outcome.action.kind is not ActionKind.NOTIFY:
             return ReportedApp(managed.user, managed.package, before, _enabled(outcome.after))
     return ReportedApp(managed.user, managed.package, before, before)
+
+
+def _before(managed: ManagedState, record: CheckRecord) -> EnabledState:
+    """Return the app's state before this check did anything: as the first try saw it."""
+    seen = record.earlier.judgement.managed if record.earlier else ()
+    spot = (managed.user, managed.package)
+    return next((m.state.enabled for m in seen if (m.user, m.package) == spot), managed.state.enabled)
 
 
 def _enabled(state: PackageState | None) -> EnabledState | None:

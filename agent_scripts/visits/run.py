@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent_scripts.errors import AgentError, ServerError
+from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient, ServerStatus
 from agent_scripts.server_link.refusals import tell_refusal
 from agent_scripts.server_link.sender import SendResult, send_spool
@@ -35,7 +36,8 @@ class Run:
     """What one run of the agent knows before it meets a phone; the clock is read once, here.
 
     ``server_ledger`` asks the server for a phone's last reported ledger and returns None when there is none; it
-    raises `AgentError` when the server cannot be asked. ``lasted`` tells how long ago `time` was read.
+    raises `AgentError` when the server cannot be asked. ``lasted`` tells how long ago `time` was read. ``patience``
+    is for phones that cannot be read or acted on for the moment.
     """
 
     station: Station
@@ -45,6 +47,7 @@ class Run:
     language: str
     server_ledger: Callable[[PhoneId], Awaitable[Ledger | None]]
     lasted: Callable[[], timedelta] = field(default_factory=stopwatch)
+    patience: Patience = field(default_factory=Patience)
 
     def now_for_phone(self) -> datetime:
         """Return the time to set a phone's script by: the run's, and what has passed since it was read.

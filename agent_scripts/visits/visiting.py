@@ -14,6 +14,7 @@ from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.errors import PhoneError, ServerError, StationError
 from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.patience import Patience
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.visits.bench import Bench, row_of, row_of_error
@@ -54,7 +55,7 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
 
     async def one(address: str) -> ExitCode:
         try:
-            async with connected(visitor.station, address, visitor.plain_tcp) as connection:
+            async with connected(visitor.station, address, visitor.plain_tcp, run.patience) as connection:
                 record = await visit(run, connection, address)
             # In a thread: one phone's slow disk must not hold up the exchanges of the others.
             row = row_of(record, await asyncio.to_thread(keep_report, run, record))
@@ -82,9 +83,13 @@ async def visit_all(addresses: Iterable[str], visit: Callable[[str], Awaitable[T
 
 
 @asynccontextmanager
-async def connected(station: Station, address: str, plain_tcp: bool) -> AsyncIterator[PhoneConnection]:
+async def connected(
+    station: Station, address: str, plain_tcp: bool, patience: Patience | None = None
+) -> AsyncIterator[PhoneConnection]:
     """Hold a connection to the phone at `address` for the length of the block."""
-    connection = await open_connection(PhoneAddress.parse(address), station.adb_keys, plain_tcp=plain_tcp)
+    connection = await open_connection(
+        PhoneAddress.parse(address), station.adb_keys, plain_tcp=plain_tcp, patience=patience
+    )
     try:
         yield connection
     finally:

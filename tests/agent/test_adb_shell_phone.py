@@ -126,7 +126,7 @@ def test_an_unknown_key_tells_the_technician_to_tap_allow(adb_keys: AdbKeys, tmp
 
     async def scenario() -> None:
         async with daemon.running() as address:
-            with pytest.raises(PhoneUnauthorised, match="unlock the phone and tap Allow"):
+            with pytest.raises(PhoneUnauthorised, match=r"change to its owner .* and tap Allow"):
                 await open_connection(address, adb_keys, allow_timeout_s=0.2, ask_owner=asked.append)
 
     asyncio.run(scenario())

@@ -15,7 +15,7 @@ import pytest
 from agent_scripts.adb.adb_server_phone import list_devices
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.adb.phone_address import PhoneAddress, Way
-from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
+from agent_scripts.adb.phone_connection import TAP_ALLOW, PhoneConnection, open_connection
 from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,
@@ -26,6 +26,7 @@ from agent_scripts.errors import (
     PhoneUnauthorised,
     PhoneUnreachable,
     PhoneWentAway,
+    ServiceClosed,
 )
 from agent_scripts.virtual_phone import VirtualPhone
 
@@ -131,6 +132,37 @@ def test_many_exchanges_on_one_connection(road: Road, phone: VirtualPhone, adb_k
         return [await connection.run(f"echo {number}", FOR_EVER_S, MIB) for number in range(5)]
 
     assert meet(road(phone), adb_keys, use) == [b"%d\n" % number for number in range(5)]
+
+
+def test_a_phone_that_stands_by_runs_the_command_once_it_takes_it(
+    road: Road, phone: VirtualPhone, adb_keys: AdbKeys
+) -> None:
+    address = road(phone)
+    phone.faults.stand_by(2)
+
+    assert run(address, adb_keys, "echo x >>/data/local/tmp/once; cat /data/local/tmp/once") == b"x\n"
+
+
+def test_a_phone_that_stays_in_standby_says_so(road: Road, phone: VirtualPhone, adb_keys: AdbKeys) -> None:
+    address = road(phone)
+    phone.faults.stand_by(99)
+
+    with pytest.raises(ServiceClosed, match="wake its screen, wait a minute and check again"):
+        run(address, adb_keys, "id")
+    assert "id" not in phone.commands
+
+
+def test_bytes_in_an_okay_are_passed_over(phone: VirtualPhone, adb_keys: AdbKeys) -> None:
+    """The platform's adb agrees on such bytes before; by our own road a phone may send them unasked."""
+    phone.faults.delay_acks()
+    content = os.urandom(300_001)
+
+    async def use(connection: PhoneConnection) -> tuple[bytes, bytes]:
+        await connection.push(content, f"{TMP}/file")
+        return await connection.run("echo hello", FOR_EVER_S, MIB), await connection.pull(f"{TMP}/file", MIB)
+
+    address = PhoneAddress.parse(f"tcp:127.0.0.1:{phone.port}")
+    assert meet(address, adb_keys, use) == (b"hello\n", content)
 
 
 def test_a_file_goes_there_and_back(road: Road, phone: VirtualPhone, adb_keys: AdbKeys) -> None:
@@ -247,7 +279,7 @@ def test_an_unknown_station_is_told_to_tap_allow_and_let_in_afterwards(
         shown = list[str]()
         phone.on_unknown_key = shown.append
         address = road(phone)
-        with pytest.raises(PhoneUnauthorised, match="unlock the phone and tap Allow"):
+        with pytest.raises(PhoneUnauthorised, match=r"change to its owner .* and tap Allow"):
             meet(address, adb_keys, _nothing)
 
         phone.authorise(shown[0])
@@ -285,7 +317,7 @@ def test_connected_phones_are_listed_with_the_next_step(
         assert (good.state, good.next_step) == ("device", "")
         assert good.model
         assert bad.state == "unauthorized"
-        assert bad.next_step == "unlock the phone and tap Allow"
+        assert bad.next_step == TAP_ALLOW
 
 
 def test_a_phone_that_adb_does_not_see_names_the_command_that_lists_them(

@@ -49,6 +49,16 @@ def test_the_maker_refuses_to_uninstall_them_in_words_of_its_own(
     assert ask(model, f"pm uninstall --user {user} {package}").out == f"Failure [{failure}]\n"
 
 
+def test_xiaomi_keeps_its_core_packages_whoever_installed_them() -> None:
+    model = made("xiaomi")
+    model.install(0, "com.miui.core")
+    refused = ask(model, "pm disable-user --user 0 com.miui.core")
+    assert (
+        "\njava.lang.SecurityException: Cannot disable miui core packages.\n\tat com.android." in refused.err
+    )
+    assert (refused.exit_code, model.state(0, "com.miui.core").enabled) == (255, 0)
+
+
 def test_xiaomi_withholds_settings_and_dpm_until_its_own_switch_is_on() -> None:
     model = made("xiaomi")
     assert (
