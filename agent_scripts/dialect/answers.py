@@ -52,4 +52,7 @@ def sound_lines(answer: CutAnswer | None, command: str) -> tuple[str, ...]:
 
 def _explained(message: str, exit_code: int) -> str:
     refusal = classify(message, exit_code)
-    return f"{message} ({refusal.value})" if refusal else message
+    if refusal is None:
+        return message
+    advice = "; it passes: wait a minute and check again" if refusal.is_brief else ""
+    return f"{message} ({refusal.value}){advice}"

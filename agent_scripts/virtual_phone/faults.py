@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from agent_scripts.virtual_phone.answers import Answer
 
@@ -16,6 +17,23 @@ _AS_CMD = {
 }
 _NO_PACKAGE_MANAGER = "Error: Could not access the Package Manager.  Is the system running?\n"
 GARBAGE = b"\x00\xff\xfe<<garbage>>\x1b[31m" * 40
+
+
+@dataclass
+class _LastWords:
+    service: str
+    text: str
+    after: int
+    times: int | None
+
+    def take(self) -> str:
+        """Return what the dump that is made now ends with."""
+        if self.after > 0:
+            self.after -= 1
+            return ""
+        if self.times is not None:
+            self.times -= 1
+        return self.text if self.times is None or self.times >= 0 else ""
 
 
 class Faults:
@@ -36,7 +54,7 @@ class Faults:
             self._cut: tuple[int, bool] | None = None
             self._starting = 0
             self._is_starting = False
-            self._last_words: list[tuple[str, str, int | None]] = []
+            self._last_words: list[_LastWords] = []
             self._closed_streams = 0
             self._delays_acks = False
             self._refusals: list[tuple[tuple[str, ...], Answer]] = []
@@ -98,13 +116,13 @@ class Faults:
         with self._lock:
             self._starting = commands
 
-    def lose_service(self, service: str, *, text: str, times: int | None = None) -> None:
-        """End the next `times` dumps of `service` (all of them without a number) with `text`, exit code 0.
+    def lose_service(self, service: str, *, text: str, after: int = 0, times: int | None = None) -> None:
+        """End `times` dumps of `service` (all of them without a number) with `text`, exit code 0, `after` good ones.
 
         ``lose_service("package", text="Error with service 'package' while dumping: DEAD_OBJECT")``
         """
         with self._lock:
-            self._last_words = [*self._last_words, (service, f"{text}\n", times)]
+            self._last_words.append(_LastWords(service, f"{text}\n", after, times))
 
     def stand_by(self, streams: int) -> None:
         """Close the next `streams` shell streams as they are opened, like an adbd in standby."""
@@ -189,11 +207,8 @@ class Faults:
         if program != "dumpsys" or not args:
             return answer
         with self._lock:
-            for at, (service, text, times) in enumerate(self._last_words):
-                if service == args[0] and times != 0:
-                    self._last_words[at] = (service, text, None if times is None else times - 1)
-                    return Answer(answer.out, answer.err + text, answer.exit_code)
-        return answer
+            said = "".join(words.take() for words in self._last_words if words.service == args[0])
+        return Answer(answer.out, answer.err + said, answer.exit_code)
 
     def refusal(self, program: str, args: Sequence[str]) -> Answer | None:
         """Return the refusal ordered for a framework call, if there is one."""

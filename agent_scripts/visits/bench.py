@@ -181,8 +181,7 @@ def _next_step(record: CheckRecord) -> str:
     if record.leaving == "":
         return "This phone is not checked any more; `curfew-agent provision` takes it in again."
     if judgement.verdict is Verdict.UNREADABLE and not record.was_only_restored:
-        reasons = "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
-        return f"{record.reading.brief.sentence} ({reasons})" if record.reading.brief else reasons
+        return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
         shut = [r.detail for r in judgement.reasons if r.code in _OUT_OF_REACH]
         if shut and judgement.stage is Stage.ENFORCE:

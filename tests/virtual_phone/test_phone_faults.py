@@ -91,6 +91,42 @@ def test_it_is_still_booting(phone: VirtualPhone, device: AdbDeviceTcp) -> None:
     assert answer == "cmd: Failure calling service package: Failed transaction (2147483646)\n254\n"
 
 
+def test_it_starts_for_some_commands_and_then_has_its_services(
+    phone: VirtualPhone, device: AdbDeviceTcp
+) -> None:
+    phone.faults.starting(2)
+    assert ask(device, "pm list users; echo $?") == "cmd: Can't find service: package\n20\n"
+    assert ask(device, "dumpsys user; getprop ro.build.version.sdk").startswith("Can't find service: user\n3")
+    assert "UserInfo{0:" in ask(device, "pm list users")
+
+
+def test_its_service_dies_at_the_end_of_a_dump_and_the_exit_code_is_0(
+    phone: VirtualPhone, device: AdbDeviceTcp
+) -> None:
+    last = "Error with service 'package' while dumping: DEAD_OBJECT"
+    phone.faults.lose_service("package", text=last, after=1, times=1)
+    whole = ask(device, f"dumpsys package {OUTLOOK}")
+    assert ask(device, f"dumpsys package {OUTLOOK} 2>/dev/null; echo $?") == f"{whole}0\n"
+    assert ask(device, f"dumpsys package {OUTLOOK}") == whole
+    phone.faults.lose_service("user", text=last)
+    assert all(last in ask(device, "dumpsys user") for _ in range(3))
+
+
+def test_it_closes_streams_as_they_are_opened_and_then_takes_one(
+    phone: VirtualPhone, device: AdbDeviceTcp
+) -> None:
+    phone.faults.stand_by(1)
+    with pytest.raises(LOST):
+        ask(device, "echo x", 0.3)
+    assert not phone.commands
+    assert ask(device, "echo x") == "x\n"
+
+
+def test_it_puts_bytes_into_its_okays(phone: VirtualPhone, device: AdbDeviceTcp) -> None:
+    phone.faults.delay_acks()
+    assert ask(device, "echo x") == "x\n"
+
+
 def test_it_dies_in_mid_command(phone: VirtualPhone, device: AdbDeviceTcp, computer: Computer) -> None:
     phone.faults.die_in_mid_command()
     with pytest.raises(LOST):

@@ -49,6 +49,10 @@ def _act(old: str, new: str) -> Mutation:
     return Mutation("act", old, new, ACTING, "not dash and not busybox")
 
 
+def _cut(old: str, new: str) -> Mutation:
+    return Mutation("cut", old, new, READING, "mksh or toybox")
+
+
 def _digest(old: str, new: str) -> Mutation:
     return Mutation("digest", old, new, READING)
 
@@ -224,6 +228,11 @@ MUTATIONS = (
     _in_force("check_plan plan.kept", "read_plan plan.kept", "both_copies"),
     _in_force('[ -n "$p_bad" ] || plan_had=$p_bundle', ":", "older"),
     _in_force('rm -f "$folder/plan.refused"', ":", "good_plan_ends"),
+    # The last words of a service that died
+    _cut("/Error w[a-z ]*service", "/^Error w[a-z ]*service"),
+    _cut("/Error w[a-z ]*service", "/Error with service"),
+    _cut("/while dumping service [^ ]* *:", "/^while dumping service [^ ]* *:"),
+    _cut("/while dumping service [^ ]* *:", "/while dumping service [^ ]*:"),
     # Reading
     _digest('"exit $1 0") d_exit=$d_open ;;', '"exit $1 "*) d_exit=$d_open ;;'),
     _digest("d_bad=${d_block:+1}$d_bad d_block=1 d_in=1", "d_block=1 d_in=1"),
