@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent_scripts.dialect.errors import Unreadable
-from agent_scripts.dialect.refusal_wordings import classify
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusals import Refusal, classify
 
 _WORDS_OF_A_COMMAND = ("error ", "said ")
 

@@ -1,14 +1,14 @@
 """Every known wording of a refusal, in the order in which a text is looked through: the first that is found counts.
 
 The wordings are those of COMMANDS.md 2.2, 2.3, 6.2, 7, 8, 9 and 17, of the captures b-*, d-* and f-*, and of what
-others posted in public. How long each refusal holds stands beside its name (`refusals.Refusal`).
+others posted in public. How long each refusal holds stands beside its name (`refusal.Refusal`).
 """
 
 from __future__ import annotations
 
 import re
 
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusal import Refusal
 
 _EXCEPTION = r"(?:java\.lang\.|android\.)[A-Za-z0-9_.$]{0,120}Exception"
 
@@ -81,28 +81,3 @@ WORDINGS = tuple(
     for pattern, refusal in (*_OF_A_SYSTEM_THAT_STARTS, *_OF_A_VERB, *_OF_A_PROGRAM, *_ANY_OTHER)
 )
 """Every wording and the refusal that it is."""
-
-_TIMED_OUT = frozenset({124, 137})
-_SERVICE_UNKNOWN = 20
-_PROGRAM_UNKNOWN = 127
-
-
-def classify(text: str, exit_code: int | None) -> Refusal | None:
-    """Return which refusal `text` and `exit_code` of a command are, or None if they read like success.
-
-    Without an exit code the command was interrupted.
-
-    Whether anything changed is never told by this: only reading back tells (COMMANDS.md 2.4, 7.2).
-    """
-    for pattern, refusal in WORDINGS:
-        if pattern.search(text):
-            return refusal
-    if exit_code is None:
-        return Refusal.WENT_AWAY
-    if exit_code in _TIMED_OUT:
-        return Refusal.TOO_SLOW
-    if exit_code == _SERVICE_UNKNOWN:
-        return Refusal.SERVICE_MISSING
-    if exit_code == _PROGRAM_UNKNOWN:
-        return Refusal.PROGRAM_MISSING
-    return None if exit_code == 0 else Refusal.UNEXPLAINED

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from agent_scripts.dialect.answers import CutAnswer, brief_refusal
 from agent_scripts.dialect.packages import read_package
-from agent_scripts.dialect.refusal_wordings import classify
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusals import Refusal, classify
 from agent_scripts.exchange.composing import ACTING, composed, quoted
 from agent_scripts.exchange.frame import Frame, read_frame
 from agent_scripts.exchange.memory import read_memory

@@ -50,7 +50,7 @@ def _act(old: str, new: str) -> Mutation:
 
 
 def _cut(old: str, new: str) -> Mutation:
-    return Mutation("cut", old, new, READING, "mksh or toybox")
+    return Mutation("cut", old, new, READING, "died")
 
 
 def _digest(old: str, new: str) -> Mutation:
