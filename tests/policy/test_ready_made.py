@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from policy.document import PlaceKind
+from policy.families import oldest_review
 from policy.observation import UserKind
 from policy.ready_made import ready_made_document, ready_made_policy
 from policy.schemas import dump_policy_document, load_policy_document
@@ -15,6 +16,7 @@ TIKTOK = {
     "com.ss.android.ugc.trill",
     "com.zhiliaoapp.musically.go",
     "com.ss.android.ugc.trill.go",
+    "com.tiktok.lite.go",
     "com.ss.android.ugc.tiktok.lite",
     "com.tiktok.tv",
     "com.ss.android.ugc.now",
@@ -66,4 +68,7 @@ def test_its_document_carries_number_1_and_survives_being_written_again() -> Non
 
     assert number == 1
     assert load_policy_document(dump_policy_document(2, loaded)) == (2, loaded)
-    assert loaded.described == {"description": json.loads(ready_made_document())["description"]}
+    assert loaded.described == {
+        "description": json.loads(ready_made_document())["description"],
+        "families_reviewed_on": oldest_review().isoformat(),
+    }
