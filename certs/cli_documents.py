@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from certs.cli_tables import print_document
 from certs.drafting import next_policy, with_exemptions, without_exemptions
 from certs.durable import create_private_file
 from certs.errors import KeyExists, RepositoryProblem
+from certs.family_lines import added_lines, review_lines
 from certs.rendering import fleet_rows, policy_rows, with_changes
 from certs.roles import FLEET
 from certs.trust_folder import TrustFolder
-from policy.document import Exemption
+from policy.document import Exemption, Policy
+from policy.families import FamilyReview, review_families
 from policy.names import PhoneId
 from policy.schemas import load_fleet, load_policy_document
 
@@ -29,13 +32,26 @@ _YES = click.option("--yes", is_flag=True, help="Sign without being asked.")
 @FOLDER
 @click.argument("document", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--lift", is_flag=True, help="Let it give everything back, and say the same in all else.")
-def draft(folder: Path, document: Path, lift: bool) -> None:
+@click.option(
+    "--update-families", is_flag=True, help="Add the names of banned families that this version knows."
+)
+def draft(folder: Path, document: Path, lift: bool, update_families: bool) -> None:
     """Write the newest policy under the next number into DOCUMENT, to be edited; the ready-made one at first."""
+    if lift and update_families:
+        raise click.UsageError(
+            "Expected --lift or --update-families, not both: a lifted policy bans nothing."
+        )
+    in_force = repository.published_policy(folder)
+    added = _reviews(in_force[1]) if in_force and update_families else ()
+    data = next_policy(folder, lift=lift, missing=added)
+    policy = load_policy_document(data)[1]
     try:
-        create_private_file(document, next_policy(folder, lift=lift))
+        create_private_file(document, data)
     except KeyExists as error:
         raise RepositoryProblem(str(error)) from error
     click.echo(f"written to {document}" if lift else f"written to {document}: edit it")
+    advice = f"to add them, draft anew: curfew-certs draft {folder} OTHER.json --update-families"
+    _say([*added_lines(added), *review_lines(_reviews(policy), "the policy in force", advice)])
     click.echo(f"next: curfew-certs sign {folder} {document} --key KEY")
 
 
@@ -55,6 +71,8 @@ def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -
     in_force = repository.published_policy(folder)
     before = policy_rows(*in_force) if in_force else []
     print_document(with_changes(policy_rows(number, policy), before))
+    advice = f"to ban them too, add them to that family in {document} first; left out on purpose, go on"
+    _say(review_lines(_reviews(policy), "this policy", advice))
     confirm(yes, f"Sign this as policy number {number}?")
     signer = open_key(key_uri, repository.approver_keys(folder))
     if replace:
@@ -99,6 +117,15 @@ def exempt(
         raise RepositoryProblem(f"--until {ends:%Y-%m-%dT%H:%MZ} is over already; --end ends an exemption")
     exemptions = [Exemption(phone_id, ends, reason) for phone_id in phones]
     _sign_fleet(folder, with_exemptions(folder, exemptions), key_uri, yes)
+
+
+def _reviews(policy: Policy) -> tuple[FamilyReview, ...]:
+    return review_families(policy, datetime.now(UTC).date())
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
 def _sign_fleet(folder: Path, data: bytes, key_uri: str, yes: bool) -> None:

@@ -14,6 +14,7 @@ from certs import repository
 from certs.cli_prompts import FOLDER, KEY_HELP, new_passphrase, open_key
 from certs.cli_tables import plain, print_overview
 from certs.errors import KeyUnusable
+from certs.family_lines import plain_reviews, review_lines
 from certs.keys import create_key, key_pem, load_public_key, load_signer
 from certs.online import OnlineSigners, Publication
 from certs.overview import overview
@@ -22,6 +23,7 @@ from certs.rotation import root_keys
 from certs.rotation import rotate as rotate_role
 from certs.tls import fingerprint, issue_server_certificate
 from certs.trust_folder import TrustFolder
+from policy.families import review_families
 
 
 @click.command()
@@ -157,12 +159,18 @@ def certificate(folder: Path, names: tuple[str, ...]) -> None:
 @FOLDER
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def show(folder: Path, as_json: bool) -> None:
-    """Show roles, versions, signers, expiries, the bundle in force and the draft."""
+    """Show roles, versions, signers, expiries, the bundle in force, the names it lacks, and the draft."""
     found = overview(folder)
+    now = datetime.now(UTC)
+    in_force = repository.published_policy(folder)
+    reviews = review_families(in_force[1], now.date()) if in_force else ()
     if as_json:
-        click.echo(json.dumps(plain(found), sort_keys=True))
+        click.echo(json.dumps({**plain(found), "families": plain_reviews(reviews)}, sort_keys=True))
         return
-    print_overview(found, datetime.now(UTC))
+    print_overview(found, now)
+    advice = f"next: curfew-certs draft {folder} NEXT.json --update-families"
+    for line in review_lines(reviews, "the policy in force", advice):
+        click.echo(line)
 
 
 def _root_signers(folder: Path, uris: Sequence[str], coming: Key | None) -> list[Signer]:

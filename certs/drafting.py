@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from certs.draft_rules import published_document
 from certs.errors import RepositoryProblem
 from certs.roles import FLEET, FLEET_TARGET, POLICY_TARGET, TARGETS
 from certs.trust_folder import TrustFolder
 from policy.document import Exemption, Fleet
+from policy.families import FamilyReview, oldest_review
 from policy.names import PhoneId
-from policy.ready_made import ready_made_document
+from policy.ready_made import REVIEWED_ON, ready_made_document
 from policy.schemas import dump_fleet, load_fleet
 
 
-def next_policy(folder: Path, *, lift: bool = False) -> bytes:
+def next_policy(folder: Path, *, lift: bool = False, missing: Sequence[FamilyReview] = ()) -> bytes:
     """Return the newest policy under the next number, as its author wrote it; the ready-made one if there is none.
 
     With `lift` it gives everything back and says the same in all else; raises `RepositoryProblem` if there is nothing
-    to lift.
+    to lift. The names that `missing` found are added to the families they are missing from.
     """
     newest = published_document(TrustFolder(folder).published(), TARGETS, POLICY_TARGET)
     if newest is None and lift:
@@ -32,7 +34,16 @@ def next_policy(folder: Path, *, lift: bool = False) -> bytes:
     document["number"] += 1
     if lift:
         document["rules"]["lifted"] = True
+    _add_names(document, missing)
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _add_names(document: dict[str, Any], missing: Sequence[FamilyReview]) -> None:
+    families = {family["name"]: family for family in document["rules"]["families"]}
+    for review in missing:
+        families[review.banned_as]["packages"] += [known.package for known in review.missing]
+    if missing:
+        document[REVIEWED_ON] = oldest_review().isoformat()
 
 
 def with_exemptions(folder: Path, exemptions: Collection[Exemption]) -> bytes:

@@ -8,6 +8,7 @@ from datetime import datetime
 from flask import render_template
 
 from policy.document import Policy
+from policy.families import REVIEW_HOLDS_FOR, review_families
 from policy.verdict import Stage
 from server.context import context
 from server.pages.access import needs
@@ -54,6 +55,8 @@ def bundles() -> str:
         begins_at=enforcement_begins_at(current.policy) if current else None,
         stage=stage_of_first_ring(current.policy, now()) if current else None,
         rings=ring_lines(current.policy, now()) if current else (),
+        reviews=review_families(current.policy, now().date()) if current else (),
+        review_holds_for=REVIEW_HOLDS_FOR,
     )
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from policy.document import Exemption, Fleet, Policy, Ring
+from policy.document import Exemption, Family, Fleet, Policy, Ring
+from policy.families import oldest_review
+from policy.ready_made import ready_made_policy
 from policy.verdict import Stage
+from server.app import create_app
 from server.pages.bundles import ring_lines, stage_of_first_ring
 from server.people.people import Role
 from tests.pages.office import COMPLIANT, Office, now, policy_in_force
@@ -134,3 +137,53 @@ def test_exempt_phones_are_named_until_their_exemption_ends(staffed: Office) -> 
 
 def test_without_exemptions_no_phone_is_exempt(staffed: Office) -> None:
     assert "<dt>Exempt now</dt><dd>no phone</dd>" in bundles(staffed)
+
+
+def policy_before_todays_lite(**changes: object) -> Policy:
+    """A policy that was drafted before TikTok Lite's name of today was known."""
+    families = [
+        Family(family.name, tuple(p for p in family.packages if p != "com.tiktok.lite.go"), family.active)
+        for family in ready_made_policy().families
+    ]
+    return replace(policy_in_force(), families=tuple(families), **changes)  # type: ignore[arg-type]
+
+
+def test_names_that_the_policy_in_force_lacks_are_listed_with_what_to_do(office: Office) -> None:
+    office.publish(policy=policy_before_todays_lite())
+
+    page = bundles(office)
+
+    assert "<h2>Names missing</h2>" in page
+    assert page.count("<code>com.tiktok.lite.go</code>") == 1
+    assert "seen on phones, installed from Google Play" in page
+    assert "curfew-certs draft FOLDER NEXT.json --update-families" in page
+    assert "com.ss.android.ugc.aweme</code>, " in page  # of the family that is off, nothing is missing
+
+
+def test_a_policy_with_every_name_shows_when_they_were_reviewed_and_warns_of_nothing(office: Office) -> None:
+    office.publish()
+
+    page = bundles(office)
+
+    assert "Names missing" not in page
+    assert f"<dt>Names reviewed</dt><dd>tiktok on {oldest_review()}" in page
+
+
+def test_a_lifted_policy_lacks_no_names(office: Office) -> None:
+    office.publish(policy=policy_before_todays_lite(lifted=True))
+
+    assert "Names missing" not in bundles(office)
+
+
+def test_an_old_list_of_names_is_called_old(office: Office, tmp_path: Path) -> None:
+    office.publish(demo=True)
+    story = tmp_path / "story"
+    office = Office(create_app(replace(office.config, story_clock=story)), office.config)
+    told = "Nobody has reviewed this version's names of family <strong>tiktok</strong> since"
+
+    on_the_last_day = datetime(*oldest_review().timetuple()[:3], 12, tzinfo=UTC) + timedelta(days=180)
+    story.write_text(str((on_the_last_day - now()).total_seconds()))
+    assert told not in bundles(office)
+
+    story.write_text(str((on_the_last_day + timedelta(days=1) - now()).total_seconds()))
+    assert told in bundles(office)
