@@ -19,6 +19,7 @@ def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marks by which the summary counts."""
     config.addinivalue_line("markers", "sample: reads what is written here from COMMANDS.md")
+    config.addinivalue_line("markers", "public_case(name): reads one odd answer that was told in public")
     config.addinivalue_line("markers", "capture: reads the output of one real phone")
 
 
@@ -47,14 +48,18 @@ def _print_readings(out: Any) -> None:
         reports = (report for report in out.stats.get(outcome, ()) if hasattr(report, "keywords"))
         return sum(mark in report.keywords and report.when != "teardown" for report in reports)
 
-    for mark, what in (("capture", "captures of real phones"), ("sample", "own samples")):
+    for mark, what, folder in (
+        ("capture", "captures of real phones", "CURFEW_CAPTURES"),
+        ("public_case", "public cases", "CURFEW_PUBLIC_CASES"),
+        ("sample", "own samples", "CURFEW_CAPTURES"),
+    ):
         right, skipped = count("passed", mark), count("skipped", mark)
         wrong = count("failed", mark) + count("error", mark)
         if right + wrong:
             without = f"; {skipped} without a written meaning" if skipped else ""
             out.write_sep("-", f"{what} read rightly: {right} of {right + wrong}{without}")
         elif skipped:
-            out.write_sep("!", f"NOT TESTED: {what}; set CURFEW_CAPTURES to their folder", red=True)
+            out.write_sep("!", f"NOT TESTED: {what}; set {folder} to their folder", red=True)
 
 
 def _print_fleet(out: Any, counted: Counter[tuple[int, str, str]]) -> None:

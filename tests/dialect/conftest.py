@@ -14,6 +14,7 @@ from tests.phones.samples import SamplePhone
 CAPTURES = Path(
     os.environ.get("CURFEW_CAPTURES", Path(__file__).parents[3] / "shared" / "android" / "transcripts")
 )
+PUBLIC_CASES = Path(os.environ.get("CURFEW_PUBLIC_CASES", CAPTURES.parent / "public-cases"))
 
 
 @pytest.fixture(scope="session")
