@@ -11,6 +11,7 @@ from policy.observation import Observation, PackageReading, PackageState, User, 
 from policy.verdict import Finding, ManagedState, Reason, ReasonCode
 
 _SYSTEM_USER = UserNumber(0)
+_ORGANISATION = (PlaceKind.WORK_PROFILE, PlaceKind.MANAGED_DEVICE)
 _DETAIL_MAX_LENGTH = 300
 
 
@@ -44,6 +45,7 @@ def cover(policy: Policy, observation: Observation) -> Coverage:
     places = places_of(policy, observation)
     findings, gaps, set_aside = _banned_apps(policy, observation, places)
     managed, managed_gaps = _managed_apps(policy, observation, places)
+    managed_gaps = (*(unplaced_owners(policy, observation) if policy.managed else ()), *managed_gaps)
     return Coverage((), findings, gaps, set_aside, managed, managed_gaps)
 
 
@@ -51,18 +53,41 @@ def places_of(policy: Policy, observation: Observation) -> Mapping[UserNumber, P
     """Return the users of the phone that are places, with their kind; all others are personal.
 
     A profile of an owner that the policy does not list (Island, Shelter, a second employer) is no place, nor
-    is user 0 under such an owner: it belongs to another organisation.
+    is user 0 under such an owner: it belongs to another organisation. A listed owner's place is the user it is in,
+    which under a headless system user is not 0; where the phone does not tell, it is nobody's place.
     """
     places = {
         user.number: PlaceKind.WORK_PROFILE
         for user in observation.users
         if user.kind is UserKind.WORK and user.owner in policy.owners
     }
+    first = observation.user(observation.main_user)
+    if first is not None and first.owner in policy.owners:
+        # The owner of a whole person's user, as under a headless system user: a profile it is not.
+        places[first.number] = PlaceKind.MANAGED_DEVICE
     if observation.device_owner in policy.owners:
-        places[_SYSTEM_USER] = PlaceKind.MANAGED_DEVICE
+        if observation.device_owner_user is not None:
+            places[observation.device_owner_user] = PlaceKind.MANAGED_DEVICE
     elif not places and not observation.has_device_owner:
-        places[_SYSTEM_USER] = PlaceKind.USER_0
+        places[observation.main_user] = PlaceKind.USER_0
     return places
+
+
+def unplaced_owners(policy: Policy, observation: Observation) -> tuple[Reason, ...]:
+    """Return where a listed owner is that has no place: what it manages there was not looked at (rule 7)."""
+    places = places_of(policy, observation)
+    found = [
+        Reason(
+            ReasonCode.PHONE_UNREADABLE, f"the owner of user {user.number} is ours, and that user is no place"
+        )
+        for user in observation.users
+        if user.owner in policy.owners and user.number not in places
+    ]
+    if observation.device_owner in policy.owners and observation.device_owner_user is None:
+        found.append(
+            Reason(ReasonCode.PHONE_UNREADABLE, "the phone does not tell which user its owner is in")
+        )
+    return tuple(found)
 
 
 def managed_spots(policy: Policy, observation: Observation) -> frozenset[tuple[UserNumber, PackageName]]:
@@ -108,6 +133,11 @@ def _spoiling(observation: Observation) -> Iterator[Reason]:
         yield Reason(ReasonCode.PHONE_UNREADABLE, "a profile names an owner and has none")
     if observation.device_owner is not None and not observation.has_device_owner:
         yield Reason(ReasonCode.PHONE_UNREADABLE, "the phone names a device owner and has none")
+    for number in {observation.device_owner_user, observation.main_user} - {None, *numbers}:
+        yield Reason(
+            ReasonCode.USER_MISSING,
+            f"the phone named no user {number}, and its owner or first person is in it",
+        )
 
 
 def counts(policy: Policy, user: User, places: Mapping[UserNumber, PlaceKind]) -> bool:
@@ -162,14 +192,14 @@ def _banned_apps(
             state = reading.states.get(number)
             if state is None:
                 gaps.append(_missing(package, number))
-            elif not (why := _gone(policy, reading, state)):
+            elif not (why := _gone(policy, reading, state, places.get(number))):
                 present.add((package, number))
             elif state.installed:
                 set_aside.append(Reason(ReasonCode.BANNED_APP_GONE, f"{package}: {why} in user {number}"))
         gaps.extend(
             _unlisted(package, number)
             for number, state in sorted(reading.states.items())
-            if observation.user(number) is None and not _gone(policy, reading, state)
+            if observation.user(number) is None and not _gone(policy, reading, state, None)
         )
     findings = tuple(
         Finding(family.name, number, package)
@@ -182,13 +212,14 @@ def _banned_apps(
     return findings, tuple(gaps), tuple(set_aside)
 
 
-def _gone(policy: Policy, reading: PackageReading, state: PackageState) -> str:
+def _gone(policy: Policy, reading: PackageReading, state: PackageState, place: PlaceKind | None) -> str:
     """Return why a banned app counts as gone, empty if it is present (rule 2)."""
     if not state.installed:
         return "not installed"
     if state.archived:
         return "archived"
-    if state.hidden:
+    if state.hidden and place in _ORGANISATION:
+        # Elsewhere its own user hid it, by Island or Shelter, and shows it again by one tap.
         return "hidden"
     if reading.system and not state.enabled.can_run and policy.preinstalled_disabled_counts:
         # A preinstalled copy cannot be removed without root; off is all its owner can do (BANNED_APPS.md 4).

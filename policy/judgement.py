@@ -19,6 +19,7 @@ from policy.undo import Undo, is_given_up, undo_of
 from policy.verdict import (
     Action,
     ActionKind,
+    Finding,
     Judgement,
     ManagedState,
     Moment,
@@ -109,10 +110,7 @@ def _verdict(case: _Case) -> tuple[Verdict, tuple[Reason, ...]]:
     coverage = case.coverage
     if coverage.spoiled:
         return Verdict.UNREADABLE, coverage.spoiled
-    present = tuple(
-        Reason(ReasonCode.BANNED_APP_PRESENT, f"{finding.package} in user {finding.user}")
-        for finding in coverage.findings
-    )
+    present = tuple(_presence(case, finding) for finding in coverage.findings)
     beside = (*present, *coverage.gaps, *coverage.set_aside)
     if case.bundle.policy.managed and coverage.managed_apps_are_gone:
         return Verdict.COMPLIANT, (Reason(ReasonCode.MANAGED_APPS_GONE), *beside)
@@ -121,6 +119,13 @@ def _verdict(case: _Case) -> tuple[Verdict, tuple[Reason, ...]]:
     if coverage.gaps:
         return Verdict.UNREADABLE, beside
     return Verdict.COMPLIANT, (Reason(ReasonCode.BANNED_APP_GONE), *beside)
+
+
+def _presence(case: _Case, finding: Finding) -> Reason:
+    """Return that a banned app is there; said of a hidden one, which its owner may take for gone."""
+    state = state_of(case.observation, finding.user, finding.package)
+    hidden = ", hidden there by its own user: not removed" if state is not None and state.hidden else ""
+    return Reason(ReasonCode.BANNED_APP_PRESENT, f"{finding.package} in user {finding.user}{hidden}")
 
 
 def _out_of_reach(case: _Case) -> tuple[Reason, ...]:

@@ -89,7 +89,9 @@ class PackageReading:
 class Observation:
     """One phone at one moment.
 
-    ``device_owner`` is named only when it is one of the policy's ``owners`` (``has_device_owner`` tells of any).
+    ``device_owner`` is named only when it is one of the policy's ``owners`` (``has_device_owner`` tells of any);
+    ``device_owner_user`` is the user it is in, None where the phone does not tell. ``main_user`` is the phone's first
+    person: 0, or another where user 0 is the system's alone (headless tablets and cars).
     ``company_owned`` is what a work profile says of the phone it is on; None where none says so (COMMANDS.md 10.5).
     ``unreadable`` lists what spoils the whole observation (a cut answer, users that contradict each other);
     what concerns one package stands in its reading.
@@ -101,6 +103,8 @@ class Observation:
     packages: Mapping[PackageName, PackageReading] = field(default_factory=dict)
     has_device_owner: bool = False
     device_owner: PackageName | None = None
+    device_owner_user: UserNumber | None = None
+    main_user: UserNumber = UserNumber(0)
     company_owned: bool | None = None
     unreadable: tuple[str, ...] = ()
 

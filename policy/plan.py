@@ -27,7 +27,7 @@ from enum import Enum
 from hashlib import sha256
 from typing import Any
 
-from policy.coverage import counts, places_of
+from policy.coverage import counts, places_of, unplaced_owners
 from policy.document import Bundle, ManagedApp, Message, PlaceKind
 from policy.errors import PlanImpossible, PolicyError
 from policy.ledger import Ledger
@@ -63,7 +63,7 @@ _TEXTS = ("name", "remind", "disabled", "restored")
 
 
 class PlannedPlace(Enum):
-    """What a user is to managed apps; user 0 stands ``alone`` when it is a place without any work profile."""
+    """What a user is to managed apps; the first person stands ``alone`` when a place without any work profile."""
 
     WORK_PROFILE = "work_profile"
     MANAGED_DEVICE = "managed_device"
@@ -134,6 +134,11 @@ def plan_of(
     if observation.unreadable or observation.user(UserNumber(0)) is None:
         why = "; ".join(observation.unreadable) or "the phone named no user 0"
         raise PlanImpossible(f"expected a phone whose users were read, found: {why}; check it again")
+    unplaced = unplaced_owners(policy, observation)
+    if unplaced:
+        raise PlanImpossible(
+            f"expected to know where the owners are, found: {unplaced[0].detail}; check it again"
+        )
     exempt = [e.until for e in bundle.fleet.exemptions if e.phone_id == phone_id]
     tongue = _spoken(policy.messages, language)
     plan = Plan(
@@ -172,7 +177,8 @@ def _planned_users(bundle: Bundle, observation: Observation) -> tuple[PlannedUse
     for user in sorted(observation.users, key=lambda user: user.number):
         kind = places.get(user.number)
         place = PlannedPlace(kind.value) if kind and kind is not PlaceKind.USER_0 else PlannedPlace.NONE
-        if user.number == 0 and kind is not PlaceKind.MANAGED_DEVICE and not observation.has_device_owner:
+        owned = observation.has_device_owner or PlaceKind.MANAGED_DEVICE in places.values()
+        if user.number == observation.main_user and not owned:
             # A place of its own as soon as the last work profile goes, whether or not there is one now.
             place = PlannedPlace.ALONE
         counting = counts(bundle.policy, user, places)
@@ -264,6 +270,8 @@ def _plan(values: dict[str, list[str]]) -> Plan:
         raise ValueError(f"unknown line {min(single)[:40]!r}")
     if len(set(banned) | {app.package for app in managed}) != len(banned) + len(managed):
         raise ValueError("a package stands twice")
+    if sum(user.place is PlannedPlace.ALONE for user in users) > 1:
+        raise ValueError("only one user can be a place alone")
     if len({user.number for user in users}) != len(users) or 0 not in [user.number for user in users]:
         raise ValueError("expected each user once, and user 0 among them")
     return Plan(
@@ -282,12 +290,9 @@ def _user(words: Sequence[str]) -> PlannedUser:
     number, counting, place, reach = words
     if counting not in ("counts", "other") or reach not in ("open", "closed"):
         raise ValueError("expected a user that counts or not, open or closed")
-    user = PlannedUser(
+    return PlannedUser(
         UserNumber(_number(number, 0, 99_999)), counting == "counts", PlannedPlace(place), reach == "open"
     )
-    if user.place in (PlannedPlace.ALONE, PlannedPlace.MANAGED_DEVICE) and user.number != 0:
-        raise ValueError("only user 0 can be that place")
-    return user
 
 
 def _number(text: str, smallest: int, largest: int) -> int:

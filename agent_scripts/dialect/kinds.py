@@ -17,8 +17,13 @@ _MAKERS_BITS = ~0xFFFF
 
 _SECURE_FOLDERS = range(150, 161)
 _DUAL_MESSENGERS = range(95, 100)
+_HUAWEI_TWIN = 128
+"""Flags 4000410 and 4100410 were seen: a full user with the maker's bits, though it is a clone of user 0."""
 _APP_TWINS = frozenset({998, 999})
 """Clones of Xiaomi, OPPO and OnePlus, whatever type they give them."""
+
+_MARKED_TWINS = frozenset({_HUAWEI_TWIN, *_DUAL_MESSENGERS})
+"""An ordinary user may get one of these numbers too; the maker's bits tell."""
 
 _TYPE_PREFIX = "android.os.usertype."
 _KINDS_BY_TYPE = {
@@ -26,6 +31,8 @@ _KINDS_BY_TYPE = {
     "profile.CLONE": UserKind.CLONE,
     "profile.COMMUNAL": UserKind.OTHER,
     "profile.TEST": UserKind.OTHER,
+    # A parent's or school's view of a child (Android 16): nobody's twin.
+    "profile.SUPERVISING": UserKind.OTHER,
 }
 
 
@@ -64,11 +71,11 @@ def kind_of(user: UserFacts, *, samsung: bool, main_user: int = 0) -> UserKind:
     A managed profile is WORK only under one of the policy's owners: a profile of any other owner, or of none,
     belongs to the person (DESIGN.md 4 rule 4).
     """
-    if user.number == 0:
+    if user.number in (0, main_user):
         return UserKind.PERSONAL
     if _is_secure_folder(user, samsung):
         return UserKind.SECURE_FOLDER
-    if user.number in _APP_TWINS or (user.number in _DUAL_MESSENGERS and user.flags & _MAKERS_BITS):
+    if user.number in _APP_TWINS or (user.number in _MARKED_TWINS and user.flags & _MAKERS_BITS):
         return UserKind.CLONE
     if user.parent not in (None, 0, main_user):
         return UserKind.OTHER  # a profile of a second person

@@ -13,19 +13,21 @@ from policy.names import PackageName
 
 _COMMAND = "dumpsys device_policy"
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
-_SYSTEM_USER = 0
 
 
 @dataclass(frozen=True)
 class Owners:
     """The owners of a phone; None as a name means an owner that is none of the policy's.
 
-    `profiles` has an entry for every user with a profile owner. `company_owned` is True if a profile owner says
+    `device_owner_user` is the user that the device owner is in, None where the dump does not tell: under a headless
+    system user it is not 0. `profiles` has an entry for every user with a profile owner.
+    `company_owned` is True if a profile owner says
     that the phone belongs to the organisation, None if none says anything of it.
     """
 
     has_device_owner: bool = False
     device_owner: PackageName | None = None
+    device_owner_user: int | None = None
     profiles: Mapping[int, PackageName | None] = field(default_factory=dict)
     company_owned: bool | None = None
 
@@ -67,9 +69,15 @@ def read_owners(
             _take(headings[-1], word, rest)
         else:
             raise Unreadable(f"{_COMMAND} has a line of an unknown form")
+    headings = [heading for heading in headings if not _is_bare(heading)]
     if not ended and not _all_listed(headings, listing):
         raise Unreadable(f"{_COMMAND} ends before its list of administrators")
     return replace(_owners(headings, listed), company_owned=any(company) if company else None)
+
+
+def _is_bare(heading: _Heading) -> bool:
+    """Whether it is the ``Device Owner:`` that some builds print where there is none, with nothing under it."""
+    return heading.device and heading.user is None and not heading.names
 
 
 def _all_listed(headings: list[_Heading], listing: CutAnswer | None) -> bool:
@@ -111,9 +119,7 @@ def _owners(headings: list[_Heading], listed: frozenset[PackageName]) -> Owners:
     if not devices:
         return Owners(profiles=profiles)
     device = devices[0]
-    # A place is user 0; an owner that sits elsewhere (headless cars) manages no place of ours.
-    named = _name(device, listed) if device.user in (None, _SYSTEM_USER) else None
-    return Owners(True, named, profiles)
+    return Owners(True, _name(device, listed), device.user, profiles)
 
 
 def _name(heading: _Heading, listed: frozenset[PackageName]) -> PackageName | None:

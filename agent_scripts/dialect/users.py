@@ -49,8 +49,8 @@ def read_users(
     *,
     api_level: int,
     samsung: bool,
-) -> tuple[User, ...]:
-    """Return every user of the phone, by number; raise `Unreadable` where the sources disagree.
+) -> tuple[tuple[User, ...], UserNumber]:
+    """Return every user of the phone, by number, and its first person; raise `Unreadable` where the sources disagree.
 
     `numbers` are the users that the dump of the shell's own app names.
     """
@@ -73,7 +73,7 @@ def read_users(
         kind = kind_of(facts[number], samsung=samsung, main_user=main_user)
         running = "running" in listed[number].words
         users.append(_user(facts[number], kind, dumped[number], owners, running=running))
-    return tuple(users)
+    return tuple(users), UserNumber(main_user)
 
 
 def _user(facts: UserFacts, kind: UserKind, region: _Region, owners: Owners, *, running: bool) -> User:

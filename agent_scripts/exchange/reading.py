@@ -147,7 +147,7 @@ def _observation(
     try:
         numbers = _user_numbers(frame)
         owners = read_owners(frame.sections.get("owners"), listed, frame.sections.get("owner-list"))
-        users = _users(frame, facts, numbers, owners)
+        users, main_user = _users(frame, facts, numbers, owners)
     except Unreadable as error:
         return _unreadable(packages, phone_id, str(error), facts.api_level)
     return Observation(
@@ -160,8 +160,14 @@ def _observation(
         },
         has_device_owner=owners.has_device_owner,
         device_owner=owners.device_owner,
+        device_owner_user=_number_of(owners.device_owner_user),
+        main_user=main_user,
         company_owned=owners.company_owned,
     )
+
+
+def _number_of(user: int | None) -> UserNumber | None:
+    return None if user is None else UserNumber(user)
 
 
 def _user_numbers(frame: Frame) -> frozenset[UserNumber]:
@@ -175,7 +181,7 @@ def _user_numbers(frame: Frame) -> frozenset[UserNumber]:
 
 def _users(
     frame: Frame, facts: DeviceFacts, numbers: frozenset[UserNumber], owners: Owners
-) -> tuple[User, ...]:
+) -> tuple[tuple[User, ...], UserNumber]:
     return read_users(
         frame.sections.get("users"),
         frame.sections.get("user-list"),

@@ -50,20 +50,27 @@ judge_stage() {
     [ "$now" -ge "$p_exempt_until" ] || j_exempt=1
 }
 
-# judge_places: " USER:PLACE ..." of the planned users that are still there.
+# judge_places: " USER:PLACE ..." of the planned users that are still there. The first person and whoever the owner
+# of the phone is in do not go: where they are missing, the phone was not read whole.
 judge_places() {
     j_places=' ' j_alone=''
+    for j_word in $p_users; do
+        case $j_word/$f_users in
+            *:alone:*/*" ${j_word%%:*} "* | *:managed_device:*/*" ${j_word%%:*} "*) ;;
+            *:alone:* | *:managed_device:*) f_problem=${f_problem:-users} ;;
+        esac
+    done
     for j_user in $f_users; do
         behind "$j_user:" "$p_users"
         case $found in
             *:work_profile:*) j_places="$j_places$j_user:work_profile " ;;
             *:managed_device:*) j_places="$j_places$j_user:managed_device " ;;
-            *:alone:*) j_alone=1 ;;
+            *:alone:*) j_alone=$j_user ;;
         esac
     done
     case $j_alone$j_places in
         *:work_profile*) ;;
-        1*) j_places="${j_places}0:user_0 " ;;
+        [0-9]*) j_places="$j_places$j_alone:user_0 " ;;
     esac
 }
 
@@ -83,10 +90,14 @@ judge_banned() {
     done
 }
 
-# is_gone: whether a banned app in $state, of a package of kind $reading, counts as gone.
+# is_gone: whether a banned app in $state, of a package of kind $reading, counts as gone. Hidden by our own owners it
+# does; elsewhere its user hid it and shows it again by a tap.
 is_gone() {
+    case $planned/$state in
+        *:work_profile:*/true,true,* | *:managed_device:*/true,true,*) return ;;
+    esac
     case $reading/$p_preinstalled/$state in
-        */false,* | */true,true,* | */true,*,true,*) ;;
+        */false,* | */true,*,true,*) ;;
         system/1/*,*,*,[234],*) ;;
         *) return 1 ;;
     esac

@@ -93,9 +93,12 @@ plan_user() {
     case $plan_rest in
         "counts work_profile open" | "counts work_profile closed" | "counts none open" | "counts none closed") ;;
         "other work_profile open" | "other work_profile closed" | "other none open" | "other none closed") ;;
-        "counts alone open" | "counts alone closed" | "counts managed_device open" | "counts managed_device closed" | \
-            "other alone open" | "other alone closed" | "other managed_device open" | "other managed_device closed")
-            [ "${1%% *}" = 0 ] || p_bad=user
+        "counts managed_device open" | "counts managed_device closed") ;;
+        "other managed_device open" | "other managed_device closed") ;;
+        "counts alone open" | "counts alone closed" | "other alone open" | "other alone closed")
+            case $p_users in
+                *:alone:*) p_bad=user ;;
+            esac
             ;;
         *) p_bad=user ;;
     esac

@@ -78,7 +78,7 @@ class TestPlaces:
         assert closed.source == "COMMANDS.md 9"
 
     def test_a_fully_managed_phone_is_a_place_whose_owner_may_switch_adb_off(self) -> None:
-        found = probed(PERSONAL, has_device_owner=True, device_owner=INTUNE)
+        found = probed(PERSONAL, has_device_owner=True, device_owner=INTUNE, device_owner_user=U0)
 
         assert found.reach is Reach.OPEN
         assert [place.kind for place in found.places] == [PlaceKind.MANAGED_DEVICE]

@@ -299,7 +299,7 @@ def test_noise_about_users_and_owners_is_unreadable_or_whole(
     with suppress(Unreadable):
         owners = read_owners(CutAnswer("owners", policy, 0), OWNERS)
         answers = CutAnswer("users", dump, 0), CutAnswer("list", listing, 0)
-        users = read_users(*answers, NUMBERS, owners, api_level=34, samsung=False)
+        users, _ = read_users(*answers, NUMBERS, owners, api_level=34, samsung=False)
         assert [user.number for user in users] == [0, 10]
 
 

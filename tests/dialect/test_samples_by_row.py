@@ -120,7 +120,12 @@ def test_the_profile_of_a_driver_is_the_cars_work_profile(phone: MakePhone) -> N
 
     reading = read(phone(SamplePhone(34, users)), ())
 
-    assert [user(reading, n).kind for n in (10, 12, 13)] == [UserKind.OTHER, UserKind.WORK, UserKind.OTHER]
+    assert [user(reading, n).kind for n in (10, 11, 12, 13)] == [
+        UserKind.PERSONAL,
+        UserKind.OTHER,
+        UserKind.WORK,
+        UserKind.OTHER,
+    ]
 
 
 # Chapter 5.3: states ---------------------------------------------------------------------------------------------
@@ -186,9 +191,9 @@ def test_the_list_of_owners_is_cut_to_numbers(mksh: Shell, tmp_path: Path, api: 
 
 DUMPED = {
     "none": ((), Owners()),
-    "fully managed": (("device", "name -", "id 0"), Owners(True)),
+    "fully managed": (("device", "name -", "id 0"), Owners(True, None, 0)),
     "work profile": (("profile 10", "name -"), Owners(profiles={10: None})),
-    "both": (("device", "name -", "id 0", "profile 10", "name -"), Owners(True, profiles={10: None})),
+    "both": (("device", "name -", "id 0", "profile 10", "name -"), Owners(True, None, 0, {10: None})),
 }
 
 

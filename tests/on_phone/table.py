@@ -104,12 +104,26 @@ def _case(chance: random.Random) -> Case:
     fleet = Fleet(1, (Exemption(PHONE, until, "field_test"),)) if until else Fleet()
     users = _users(chance)
     owner = chance.choice(["none"] * 7 + ["ours", "foreign"])
+    headless = _often(chance, 0.1)
+    main_user = UserNumber(20) if headless else UserNumber(0)
+    if headless:
+        users = (*users, _first_person(chance, owner))
     planned = Observation(
-        PHONE, 33, users, has_device_owner=owner != "none", device_owner=INTUNE if owner == "ours" else None
+        PHONE,
+        33,
+        users,
+        has_device_owner=owner != "none",
+        device_owner=INTUNE if owner == "ours" else None,
+        device_owner_user=main_user if owner == "ours" else None,
+        main_user=main_user,
     )
     there = [user.number for user in users]
-    if _often(chance, 0.15) and len(there) > 1:
-        there.remove(chance.choice(there[1:]))
+    # Under a foreign owner the plan does not tell who the first person is.
+    may_go = [
+        number for number in there if number and not (headless and owner == "foreign" and number == main_user)
+    ]
+    if _often(chance, 0.15) and may_go:
+        there.remove(chance.choice(may_go))
     if _often(chance, 0.2):
         there.append(UserNumber(chance.choice((40, 41))))
     # An owner who enables what we disable, round after round: rare by chance, so some phones are made for it.
@@ -130,6 +144,14 @@ def _case(chance: random.Random) -> Case:
         _ledger(chance, users, now - DEADLINE, quarrel),
         time,
         problem,
+    )
+
+
+def _first_person(chance: random.Random, owner: str) -> User:
+    """Whoever lives on a phone whose user 0 is nobody's; without a device owner, one of ours may own the user."""
+    owned = owner == "none" and _often(chance, 0.4)
+    return User(
+        UserNumber(20), UserKind.PERSONAL, owned, INTUNE if owned else None, open_to_shell=_often(chance, 0.9)
     )
 
 

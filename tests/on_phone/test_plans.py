@@ -99,7 +99,7 @@ def test_fractions_of_seconds_never_begin_or_end_early() -> None:
 def test_users_become_places_by_the_rules_of_the_policy() -> None:
     island = User(UserNumber(11), UserKind.WORK, has_owner=True)
     closed = User(UserNumber(10), UserKind.WORK, True, INTUNE, open_to_shell=False)
-    owned = replace(phone(PERSONAL), has_device_owner=True, device_owner=INTUNE)
+    owned = phone(PERSONAL, has_device_owner=True, device_owner=INTUNE)
     foreign = replace(phone(PERSONAL), has_device_owner=True)
 
     def places(seen):  # type: ignore[no-untyped-def]

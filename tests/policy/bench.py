@@ -85,8 +85,11 @@ def phone(
 ) -> Observation:
     """A phone with these users that was asked about every package; those not named are unknown to it.
 
-    A state is needed for the users that have the app only: the phone prints `installed=false` for the others.
+    A state is needed for the users that have the app only: the phone prints `installed=false` for the others. A
+    device owner is in user 0 unless told otherwise.
     """
+    if "device_owner" in parts:
+        parts.setdefault("device_owner_user", U0)
     readings = {package: PackageReading(package, known=False) for package in (*BANNED, *MANAGED)}
     for package, states in (packages or {}).items():
         readings[package] = states if isinstance(states, PackageReading) else reading(package, users, states)

@@ -157,7 +157,14 @@ def _users(draw: st.DrawFn) -> tuple[User, ...]:
 def phones(draw: st.DrawFn) -> Observation:
     """A phone that answered everything it was asked, without contradictions."""
     users = draw(_users())
-    device_owner = draw(st.sampled_from(["none"] * 6 + ["ours", "foreign"]))
+    device_owner = draw(st.sampled_from(["none"] * 6 + ["ours", "ours somewhere", "foreign"]))
+    owner_user = {"ours": U0, "ours somewhere": None}.get(device_owner)
+    main_user = U0
+    if draw(st.integers(0, 7)) == 0:
+        # Headless: user 0 is nobody's, the first person is another, and a device owner is in that one's user.
+        main_user = UserNumber(20)
+        users = (*users, User(main_user, UserKind.PERSONAL, open_to_shell=draw(st.booleans())))
+        owner_user = main_user if owner_user is not None else None
     banned_states = draw(st.sampled_from([_ABSENT, _SELDOM, _SELDOM, _MOSTLY, _MOSTLY]))
     readings = {}
     for package in ANY_PACKAGE:
@@ -171,7 +178,9 @@ def phones(draw: st.DrawFn) -> Observation:
         users,
         readings,
         has_device_owner=device_owner != "none",
-        device_owner=INTUNE if device_owner == "ours" else None,
+        device_owner=INTUNE if device_owner.startswith("ours") else None,
+        device_owner_user=owner_user,
+        main_user=main_user,
     )
 
 
@@ -187,7 +196,7 @@ def spoil(phone: Observation, fault: Fault) -> Observation:
         case Fault.NO_USER_0:
             return replace(phone, users=phone.users[1:])
         case Fault.OWNER_CONTRADICTED:
-            return replace(phone, has_device_owner=False, device_owner=INTUNE)
+            return replace(phone, has_device_owner=False, device_owner=INTUNE, device_owner_user=U0)
         case Fault.BANNED_UNREADABLE:
             readings = {**phone.packages, banned: PackageReading(banned, unreadable="exception text")}
         case Fault.BANNED_UNASKED:
@@ -241,11 +250,22 @@ def place_users(under: Policy, phone: Observation) -> set[int]:
     }
     chosen: set[int] = set(work) if PlaceKind.WORK_PROFILE in wanted else set()
     if phone.device_owner in (INTUNE, CLOUDDPC):
-        if PlaceKind.MANAGED_DEVICE in wanted:
-            chosen.add(0)
+        if PlaceKind.MANAGED_DEVICE in wanted and phone.device_owner_user is not None:
+            chosen.add(phone.device_owner_user)
     elif not phone.has_device_owner and not work and PlaceKind.USER_0 in wanted:
-        chosen.add(0)
+        chosen.add(phone.main_user)
     return chosen
+
+
+def owner_is_lost(phone: Observation) -> bool:
+    """Whether one of our owners is somewhere on the phone and it does not tell where."""
+    return phone.device_owner in (INTUNE, CLOUDDPC) and phone.device_owner_user is None
+
+
+def is_ours(phone: Observation, user: User) -> bool:
+    """Whether a user is under one of our owners, who alone can hide an app for good there."""
+    listed = user.kind is UserKind.WORK and user.owner in (INTUNE, CLOUDDPC)
+    return listed or (phone.device_owner in (INTUNE, CLOUDDPC) and phone.device_owner_user == user.number)
 
 
 def usable(state: PackageState | None) -> bool:
@@ -264,6 +284,8 @@ def violations(under: Policy, phone: Observation) -> set[tuple[int, str]]:
             reading = phone.packages[package]
             state = reading.states.get(user.number)
             switched_off = state is not None and int(state.enabled) >= 2
+            if state is not None and state.hidden and not is_ours(phone, user):
+                state = replace(state, hidden=False)
             if usable(state) and not (reading.system and switched_off and under.preinstalled_disabled_counts):
                 found.add((int(user.number), package))
     return found
@@ -281,6 +303,6 @@ def managed_in_use(under: Policy, phone: Observation) -> set[tuple[int, str]]:
 
 def expected_verdict(under: Policy, phone: Observation) -> Verdict:
     """The verdict on a phone that answered well; never unreadable."""
-    if violations(under, phone) and managed_in_use(under, phone):
+    if violations(under, phone) and (managed_in_use(under, phone) or owner_is_lost(phone)):
         return Verdict.VIOLATING
     return Verdict.COMPLIANT

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 
 from policy.document import Family, PlaceKind
 from policy.judgement import judge
-from policy.observation import EnabledState, PackageReading, PackageState, User, UserKind
+from policy.names import UserNumber
+from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
 from policy.verdict import ReasonCode, Verdict
 from tests.policy.bench import (
     DOUYIN,
@@ -102,9 +104,7 @@ def test_a_package_of_two_families_is_found_for_the_active_one_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "state",
-    [GONE, PackageState(installed=True, archived=True), PackageState(installed=True, hidden=True)],
-    ids=["not installed", "archived", "hidden"],
+    "state", [GONE, PackageState(installed=True, archived=True)], ids=["not installed", "archived"]
 )
 def test_an_app_that_cannot_be_opened_from_its_user_is_gone(state: PackageState) -> None:
     judgement = judged(phone(PERSONAL, WORK, packages={**OUTLOOK_AT_WORK, TIKTOK: {U0: state}}))
@@ -112,13 +112,91 @@ def test_an_app_that_cannot_be_opened_from_its_user_is_gone(state: PackageState)
     assert judgement.verdict is Verdict.COMPLIANT
 
 
-@pytest.mark.parametrize("what", ["hidden", "archived"])
-def test_an_app_set_aside_is_recorded(what: str) -> None:
+def test_an_app_that_our_own_owner_hides_in_its_place_is_gone() -> None:
+    hidden = replace(HERE, hidden=True)
+
+    in_a_profile = judged(phone(PERSONAL, WORK, packages={**OUTLOOK_AT_WORK, TIKTOK: {U10: hidden}}))
+    on_a_device = judged(
+        phone(
+            PERSONAL,
+            packages={OUTLOOK: {U0: HERE}, TIKTOK: {U0: hidden}},
+            has_device_owner=True,
+            device_owner=INTUNE,
+        )
+    )
+
+    assert [in_a_profile.verdict, on_a_device.verdict] == [Verdict.COMPLIANT] * 2
+
+
+@pytest.mark.parametrize(
+    ("user", "number"), [(PERSONAL, U0), (ISLAND, U11), (User(U11, UserKind.OTHER), U11)]
+)
+def test_an_app_that_its_user_hides_by_island_or_hail_is_present_and_said_to_be_hidden(
+    user: User, number: UserNumber
+) -> None:
+    users = (PERSONAL, WORK) if user is PERSONAL else (PERSONAL, WORK, user)
+
+    judgement = judged(
+        phone(*users, packages={**OUTLOOK_AT_WORK, TIKTOK: {number: replace(HERE, hidden=True)}})
+    )
+
+    assert judgement.verdict is Verdict.VIOLATING
+    [why] = [r.detail for r in judgement.reasons if r.code is ReasonCode.BANNED_APP_PRESENT]
+    assert why == f"{TIKTOK} in user {number}, hidden there by its own user: not removed"
+
+
+@pytest.mark.parametrize(("what", "number"), [("hidden", U10), ("archived", U0)])
+def test_an_app_set_aside_is_recorded(what: str, number: UserNumber) -> None:
     state = replace(HERE, **{what: True})
 
-    judgement = judged(phone(PERSONAL, WORK, packages={**OUTLOOK_AT_WORK, TIKTOK: {U0: state}}))
+    judgement = judged(phone(PERSONAL, WORK, packages={**OUTLOOK_AT_WORK, TIKTOK: {number: state}}))
 
-    assert f"{TIKTOK}: {what} in user 0" in [reason.detail for reason in judgement.reasons]
+    assert f"{TIKTOK}: {what} in user {number}" in [reason.detail for reason in judgement.reasons]
+
+
+class TestHeadless:
+    """Nobody lives in user 0 of these tablets and cars; the first person, and the device owner, are in another."""
+
+    FIRST = User(U11, UserKind.PERSONAL)
+    BOTH_APPS: ClassVar = {TIKTOK: {U11: HERE}, OUTLOOK: {U11: HERE}}
+
+    def tablet(self, **parts: Any) -> Observation:
+        return phone(PERSONAL, self.FIRST, packages=self.BOTH_APPS, main_user=U11, **parts)
+
+    def test_a_device_owners_place_is_the_user_it_is_in(self) -> None:
+        seen = self.tablet(has_device_owner=True, device_owner=INTUNE, device_owner_user=U11)
+
+        judgement = judged(seen)
+
+        assert (judgement.verdict, judgement.enforceable) == (Verdict.VIOLATING, True)
+        assert disabled(judgement) == [(11, OUTLOOK)]
+
+    def test_the_owner_of_the_first_person_has_its_place_there_too(self) -> None:
+        owned = User(U11, UserKind.PERSONAL, has_owner=True, owner=INTUNE)
+
+        judgement = judged(phone(PERSONAL, owned, packages=self.BOTH_APPS, main_user=U11))
+
+        assert disabled(judgement) == [(11, OUTLOOK)]
+
+    def test_managed_apps_are_not_gone_where_the_phone_does_not_tell_which_user_the_owner_is_in(self) -> None:
+        seen = self.tablet(has_device_owner=True, device_owner=INTUNE, device_owner_user=None)
+
+        judgement = judged(seen)
+
+        assert ReasonCode.MANAGED_APPS_GONE not in codes(judgement)
+        assert (judgement.verdict, judgement.enforceable) == (Verdict.VIOLATING, False)
+        assert disabled(judgement) == []
+        assert "the phone does not tell which user its owner is in" in [r.detail for r in judgement.reasons]
+
+    def test_where_user_0_counts_as_a_place_it_is_the_first_persons_user_that_does(self) -> None:
+        judgement = judged(self.tablet(), policy(managed=managed_in(PlaceKind.USER_0)))
+
+        assert disabled(judgement) == [(11, OUTLOOK)]
+
+    def test_an_owner_in_a_user_the_phone_did_not_name_spoils_the_answer(self) -> None:
+        seen = phone(PERSONAL, has_device_owner=True, device_owner=INTUNE, device_owner_user=U11)
+
+        assert judged(seen).verdict is Verdict.UNREADABLE
 
 
 def test_a_suspended_app_is_present() -> None:
