@@ -17,7 +17,7 @@ LONGEST_COMMAND_BYTES = 65_000
 """One exchange: the platform's adb server frames a service with four hex digits (SC/ADB ``SERVICES.TXT``)."""
 
 TAP_ALLOW = (
-    "unlock the phone, change to its owner (the first user) if another user is in front, where the question never"
+    "unlock the phone, change to its owner (user 0) if another user is in front, where the question never"
     " appears, and tap Allow"
 )
 """What makes a phone accept this station's key."""

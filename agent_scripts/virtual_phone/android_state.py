@@ -102,6 +102,8 @@ class AndroidState:
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     """Settings by ``NAMESPACE`` or ``NAMESPACE/USER`` for users other than 0."""
     device_owner: str | None = None
+    device_owner_user: int = 0
+    """Under a headless system user the owner of the device is in another one."""
     uninstall_blocked: list[str] = field(default_factory=list)
     """``USER:PACKAGE`` of force-installed apps."""
     user_control_disabled: list[str] = field(default_factory=list)

@@ -78,6 +78,8 @@ class Person:
     organization_owned: bool = False
     state: str = "RUNNING_UNLOCKED"
     archived: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Apps that the profile's owner has hidden, as Island and Shelter do on a tap."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Personality:
     device: str
     people: tuple[Person, ...]
     device_owner: str | None = None
+    device_owner_user: int = 0
     preinstalled: frozenset[str] = frozenset()
     maker: str = ""
     """A key of `MAKERS`: what the maker's build does differently."""
@@ -99,7 +102,11 @@ class Personality:
     def build(self, serial: str | None = None) -> AndroidModel:
         """Return a new Android of this kind."""
         state = AndroidState(
-            api=self.api, maker=self.maker, device_owner=self.device_owner, current_user=self.current_user
+            api=self.api,
+            maker=self.maker,
+            device_owner=self.device_owner,
+            device_owner_user=self.device_owner_user,
+            current_user=self.current_user,
         )
         for person in self.people:
             _add_person(state, person)
@@ -113,10 +120,13 @@ class Personality:
                 _add_app(state, package, person.number, 0, system=False)
                 left = state.packages[package].users[person.number]
                 left.installed, left.archived = False, True
+            for package in person.hidden:
+                state.packages[package].users[person.number].hidden = True
             if person.owner:
                 _add_app(state, person.owner.partition("/")[0], person.number, 0, system=False)
         if self.device_owner:
-            _add_app(state, self.device_owner.partition("/")[0], 0, 0, system=False)
+            owner = self.device_owner.partition("/")[0]
+            _add_app(state, owner, self.device_owner_user, 0, system=False)
         state.special_apps = {"launcher": _LAUNCHER, "dialer": _DIALER, "installer": "com.android.vending"}
         state.next_user = max(10, *(person.number + 1 for person in self.people if person.number < 95))
         state.properties = _properties(self, serial or _serial(self.name))

@@ -99,10 +99,10 @@ class AndroidModel:
             return PackageInUser(**asdict(found))
 
     def owners_of(self, number: int) -> set[str]:
-        """Return the packages of the profile owner of a user and, for user 0, of the device owner."""
+        """Return the packages of the profile owner of a user and, if it is there, of the device owner."""
         user = self.data.users.get(number)
         found = {user.owner} if user and user.owner else set()
-        if number == 0 and self.data.device_owner:
+        if number == self.data.device_owner_user and self.data.device_owner:
             found.add(self.data.device_owner)
         return {owner.partition("/")[0] for owner in found}
 

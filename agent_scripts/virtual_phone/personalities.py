@@ -145,6 +145,13 @@ _MAKERS = (
         ),
         current_user=10,
     ),
+    Personality(
+        "huawei-twin", 29, "HUAWEI", "ELE-L29", "HWELE",
+        (
+            _owner(29), _work(29),
+            Person(128, "clone_user", "full.SECONDARY", 0x4000410, {TIKTOK: 0}),
+        ),
+    ),
 )  # fmt: skip
 _LAYOUTS = (
     _pixel("cope-9", 28, "Pixel 3", "blueline", _owner(28, TIKTOK), _work(28)).under(OWNER_COMPONENT),
@@ -167,6 +174,19 @@ _LAYOUTS = (
     ),
     _pixel("island", 32, "Pixel 6 Pro", "raven", _owner(32, TIKTOK), _work(32, owner=_ISLAND, name="Island")),
     _pixel("shelter", 29, "Pixel 4", "flame", _owner(29, TIKTOK), _work(29, owner=_SHELTER, name="Shelter")),
+    _pixel(
+        "island-hides-tiktok", 33, "Pixel 7", "panther",
+        _owner(33), _work(33),
+        replace(_other(33, 11, "profile.MANAGED", TIKTOK, name="Island"), owner=_ISLAND, hidden=(TIKTOK,)),
+    ),
+    Personality(
+        "headless-tablet", 34, "Google", "Pixel Tablet", "tangorpro",
+        (
+            Person(0, CANARY_PERSON, "system.HEADLESS", 0x813, {CANARY_APP: 0}),
+            Person(10, "First person", "full.SECONDARY", 0x4412, {TIKTOK: 0, OUTLOOK: 0, LYNC: 1}),
+        ),
+        OWNER_COMPONENT, device_owner_user=10, current_user=10,
+    ),
     _pixel("archived", 35, "Pixel 9", "tokay", replace(_owner(35), archived=(TIKTOK,)), _work(35)),
     _pixel(
         "odd-names", 34, "Pixel 8", "shiba", _owner(34, TIKTOK),

@@ -33,7 +33,9 @@ def list_owners(model: AndroidModel) -> str:
     with model.lock:
         lines = []
         if model.data.device_owner:
-            lines.append(f"User  0: admin={short(model.data.device_owner)},DeviceOwner")
+            lines.append(
+                f"User {model.data.device_owner_user:2d}: admin={short(model.data.device_owner)},DeviceOwner"
+            )
         lines += [
             f"User {user.number:2d}: admin={short(user.owner)},ProfileOwner"
             for user in model.users()
@@ -57,14 +59,16 @@ def list_owners(model: AndroidModel) -> str:
 def active_admins(model: AndroidModel, user: AndroidUser) -> list[str]:
     """Return the components with admin rights in a user: owners and whatever the person allowed."""
     owners = [user.owner] if user.owner else []
-    if user.number == 0 and model.data.device_owner:
+    if user.number == model.data.device_owner_user and model.data.device_owner:
         owners.append(model.data.device_owner)
     return [*owners, *user.admins]
 
 
 def _enabled_admins(model: AndroidModel, user: AndroidUser) -> list[str]:
     admins = active_admins(model, user)
-    state = 3 if user.owner or (user.number == 0 and model.data.device_owner) else 0
+    state = (
+        3 if user.owner or (user.number == model.data.device_owner_user and model.data.device_owner) else 0
+    )
     lines = [f"  Enabled Device Admins (User {user.number}, provisioningState: {state}):"]
     for admin in admins:
         lines += [f"    {short(admin)}:", "      uid=10216", "      testOnlyAdmin=false", "      policies:"]
@@ -79,7 +83,8 @@ def _enabled_admins(model: AndroidModel, user: AndroidUser) -> list[str]:
 
 def _device_owner(model: AndroidModel, component: str) -> list[str]:
     maker, blanks = model.maker, model.maker.device_owner_indent
-    lines = ["  " + maker.device_owner_heading, *_admin(model, component), "    User ID: 0"]
+    user = f"    User ID: {model.data.device_owner_user}"
+    lines = ["  " + maker.device_owner_heading, *_admin(model, component), user]
     return [*(blanks + line.removeprefix("  ") for line in lines), ""]
 
 

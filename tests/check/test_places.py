@@ -55,6 +55,39 @@ def test_outlook_in_user_0_of_a_private_phone_is_never_touched(enforcing: Office
         assert _states(phone, 0) == [0, 1]
 
 
+def test_on_a_headless_tablet_the_place_is_the_user_that_the_owner_is_in(
+    enforcing: Office, bench: Bench
+) -> None:
+    with enforcing.phone("headless-tablet") as phone:
+        address = bench.provision(phone)
+
+        code, row = bench.row(address)
+
+        assert (code, row["verdict"]) == (ExitCode.VIOLATING, "violating")
+        assert _states(phone, 10) == [3, 3]
+
+        phone.model.uninstall(10, TIKTOK)
+        code, row = bench.row(address)
+        assert (code, _states(phone, 10)) == (ExitCode.COMPLIANT, [0, 1])
+
+
+def test_tiktok_that_island_hides_is_still_there(enforcing: Office, bench: Bench) -> None:
+    with enforcing.phone("island-hides-tiktok") as phone:
+        address = bench.provision(phone)
+
+        code, row = bench.row(address)
+
+        assert (code, row["verdict"]) == (ExitCode.VIOLATING, "violating")
+        assert _states(phone, 10) == [3, 3]
+
+
+def test_tiktok_in_huaweis_app_twin_counts(enforcing: Office, bench: Bench) -> None:
+    with enforcing.phone("huawei-twin") as phone:
+        address = bench.provision(phone)
+
+        assert bench.row(address)[1]["verdict"] == "violating"
+
+
 def test_a_managed_device_is_a_place_of_its_own(enforcing: Office, bench: Bench) -> None:
     with enforcing.phone("fully-managed") as phone:
         address = bench.provision(phone)

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -25,7 +22,7 @@ from agent_scripts.dialect.kinds import UserFacts, kind_of
 from agent_scripts.dialect.refusals import Refusal, classify
 from agent_scripts.errors import PhoneRefused
 from agent_scripts.exchange import Reading
-from policy.document import Bundle, Fleet
+from policy.document import Bundle, Fleet, PlaceKind, Policy
 from policy.judgement import judge
 from policy.ledger import EntryState, Ledger
 from policy.names import UserNumber
@@ -33,6 +30,7 @@ from policy.observation import EnabledState, PackageState, UserKind
 from policy.ready_made import ready_made_policy
 from policy.report import ActionResult
 from policy.verdict import ActionKind, Judgement, Moment, Verdict
+from tests.agent.small_adb_server import SmallAdbServer
 from tests.agent.small_daemon import Service, SmallDaemon, Wire
 from tests.dialect.asking import MakePhone, cut, package, read, user
 from tests.dialect.conftest import PUBLIC_CASES
@@ -66,9 +64,9 @@ def text(request: pytest.FixtureRequest) -> str:
     return said
 
 
-def judged(reading: Reading) -> Judgement:
+def judged(reading: Reading, policy: Policy = POLICY) -> Judgement:
     """Judge a reading an hour after the deadline of the ready-made policy, which nothing was disabled under yet."""
-    bundle = Bundle(1, POLICY, Fleet())
+    bundle = Bundle(1, policy, Fleet())
     return judge(bundle, reading.observation, Ledger("ab" * 16), Moment(POLICY.deadline + timedelta(hours=1)))
 
 
@@ -182,13 +180,15 @@ def test_what_cannot_be_known_by_name_is_no_finding_and_said_among_the_limits(
 @pytest.mark.public_case("dumpsys-dies-exit-0")
 def test_a_dump_whose_service_died_is_unreadable_whatever_its_exit_code(phone: MakePhone, text: str) -> None:
     # With one user nothing but the last line tells that the dump was cut.
-    fake = phone(SamplePhone(34, (SampleUser(0, 0x4C13, "full.SYSTEM"),)))
+    sample = SamplePhone(34, (SampleUser(0, 0x4C13, "full.SYSTEM"),))
+    fake = phone(sample.with_app(SampleApp(OUTLOOK, {0: SampleState()})))
     fake.print(f"dumpsys-package-{TIKTOK}", text)
 
     reading = asked_by_policy(fake)
 
     assert re.search(r"died|DEAD_OBJECT", package(reading, TIKTOK).unreadable)
-    assert judged(reading).verdict is Verdict.UNREADABLE
+    in_user_0 = tuple(replace(app, places=frozenset({PlaceKind.USER_0})) for app in POLICY.managed)
+    assert judged(reading, replace(POLICY, managed=in_user_0)).verdict is Verdict.UNREADABLE
 
 
 @pytest.mark.public_case("dumpsys-device-policy-epipe-exit-0")
@@ -376,38 +376,13 @@ def test_four_bytes_in_an_okay_are_passed_over(tmp_path: Path, text: str) -> Non
     assert asked_over_tcp(answer, tmp_path) == b"hello"
 
 
-@contextmanager
-def adb_server_that_lists(devices: str) -> Iterator[int]:
-    """A platform's adb server that answers one ``devices -l`` with this; yields its port."""
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            with connection:
-                if not (length := connection.recv(4)):
-                    continue  # somebody looked whether a server runs
-                connection.recv(int(length, 16))
-                connection.sendall(b"OKAY" + f"{len(devices):04x}{devices}".encode())
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = Thread(target=serve)
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
 @pytest.mark.public_case("unauthorized-while-second-user-in-front")
 def test_an_unauthorised_phone_may_have_a_second_user_in_front(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    with adb_server_that_lists(text) as port:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
+    serial, state, rest = re.fullmatch(r"(\S+) +(\S+)( .*)", text.strip()).groups()  # type: ignore[union-attr]
+    with SmallAdbServer(((serial, state, rest),)).running() as server:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.port))
         (found,) = list_devices()
 
     assert (found.address, found.state) == ("adb:SERIAL1", "unauthorized")

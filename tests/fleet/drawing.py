@@ -83,7 +83,7 @@ class _Drawing:
         quirks, manufacturer, _, _ = MAKERS[self._maker]
         phone = Personality(
             f"fleet-{self._name}", self._api, manufacturer, "Model", "device", people, device_owner,
-            preinstalled=self._preinstalled(), maker=quirks,
+            device_owner_user=10 if layout == "car" else 0, preinstalled=self._preinstalled(), maker=quirks,
             current_user=10 if layout == "car" else 0,
         )  # fmt: skip
         case = Case(self._name, self._api, self._maker, layout, phone.build(), self._policy())
@@ -100,7 +100,7 @@ class _Drawing:
 
     def _people(self) -> tuple[str, tuple[Person, ...], str | None]:
         if self._maker == "car":
-            return "car", self._car(), None
+            return "car", self._car(), OWNER_COMPONENT if self._api >= 30 and self._often(0.5) else None
         layouts = ["work"] * 6 + ["work paused", "work locked", "work stopped", "work closed", "work closed"]
         layouts += ["cope", "managed", "managed by another", "island", "alone"]
         layouts += ["cope", "managed"] * 6 if self._maker == "hannspree" else []

@@ -26,7 +26,7 @@ _KIND_BY_TYPE = {
     "full.GUEST": UserKind.OTHER,
     "full.SECONDARY": UserKind.OTHER,
 }
-_TWINS = (95, 998, 999)
+_TWINS = (95, 128, 998, 999)
 _GLOBAL = (Mishap.USERS, Mishap.LIST, Mishap.OWNERS)
 
 
@@ -90,7 +90,9 @@ class Truth:
 
     def _present(self, number: int, package: str) -> bool:
         state = self._state(number, package)
-        if not state.installed or state.hidden or state.archived:
+        # Only the organisation's own owner hides for good: whoever lives elsewhere shows the app again by a tap.
+        owned = self._places().get(number) in (PlaceKind.WORK_PROFILE, PlaceKind.MANAGED_DEVICE)
+        if not state.installed or state.archived or (state.hidden and owned):
             return False
         system = self.model.data.packages[package].system
         switched_off = state.enabled in (2, 3, 4)
@@ -100,7 +102,7 @@ class Truth:
         return [user.number for user in self.model.users() if self._kind(user) in self.policy.kinds]
 
     def _kind(self, user: AndroidUser) -> UserKind:
-        if user.number == 0:
+        if user.number in (0, self._first_person()):
             return UserKind.PERSONAL
         if user.number in _TWINS:
             return UserKind.CLONE
@@ -119,10 +121,17 @@ class Truth:
             u.number: PlaceKind.WORK_PROFILE for u in self.model.users() if self._kind(u) is UserKind.WORK
         }
         if self._listed(data.device_owner):
-            found[0] = PlaceKind.MANAGED_DEVICE
+            found[data.device_owner_user] = PlaceKind.MANAGED_DEVICE
         if not found and data.device_owner is None:
-            found[0] = PlaceKind.USER_0
+            found[self._first_person()] = PlaceKind.USER_0
         return found
+
+    def _first_person(self) -> int:
+        """Whoever lives on the phone first: not user 0 where the system keeps that to itself (30 and newer tell)."""
+        users = self.model.users()
+        if users[0].type != "system.HEADLESS":
+            return 0
+        return next((u.number for u in users[1:] if u.type.startswith("full.")), 0)
 
     def _spots(self) -> list[Spot]:
         places = self._places()
