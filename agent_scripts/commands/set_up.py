@@ -88,8 +88,13 @@ def unprovision(settings: Settings, addresses: tuple[str, ...], as_json: bool, y
 @click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the phone's state here."
 )
-def virtual_phone(model: str, port: int, folder: Path | None) -> int:
+@click.option(
+    "--system-root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Run commands in the shell of the unpacked Android system in this folder; needs root.",
+)
+def virtual_phone(model: str, port: int, folder: Path | None, system_root: Path | None) -> int:
     """Start a phone made of software to train on; it listens on this computer only."""
     from agent_scripts.virtual_phone.command import serve_by_hand
 
-    return serve_by_hand(model, port, folder)
+    return serve_by_hand(model, port, folder, system_root)

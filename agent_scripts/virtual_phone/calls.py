@@ -29,6 +29,7 @@ class Counter:
         for left in folder.iterdir():
             left.unlink()
         os.mkfifo(folder / "asks", 0o600)
+        self._hand_over(folder / "asks")
         self._asks = os.open(folder / "asks", os.O_RDWR | os.O_NONBLOCK)
         asyncio.get_running_loop().add_reader(self._asks, self._read)
 
@@ -57,6 +58,7 @@ class Counter:
         for name, text in (("out", answer.out), ("err", answer.err)):
             path = self._folder / f"{caller}.{name}"
             path.write_bytes(text.encode(errors="surrogateescape"))
+            self._hand_over(path)
         back = self._folder / f"{caller}.back"
         try:
             # The caller opened it before it asked: nobody reads only if the caller is dead.
@@ -69,6 +71,11 @@ class Counter:
             os.write(waiting, f"{answer.exit_code}\n".encode())
             os.close(waiting)
         back.unlink(missing_ok=True)
+
+    def _hand_over(self, path: Path) -> None:
+        """Let the callers, to whom the folder belongs, read and write a file that was made here."""
+        owner = self._folder.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
     def _forget(self, caller: str) -> None:
         for name in ("out", "err"):

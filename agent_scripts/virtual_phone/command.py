@@ -90,16 +90,17 @@ class Owner:
         print(text, file=self._out, flush=True)
 
 
-def serve_by_hand(model: str, port: int, folder: Path | None) -> int:
+def serve_by_hand(model: str, port: int, folder: Path | None, system_root: Path | None = None) -> int:
     """Serve the ready-made phone `model` on 127.0.0.1:`port` until Ctrl-C or ``quit``; return the exit code.
 
     With a folder the phone is kept there and taken up again the next time; without, it is forgotten.
+    With a system root, commands run in that unpacked system's own shell.
     """
     try:
         if folder is not None:
-            return _serve(VirtualPhone(model, folder), port)
+            return _serve(VirtualPhone(model, folder, system_root=system_root), port)
         with tempfile.TemporaryDirectory(prefix="curfew-phone-") as forgotten:
-            return _serve(VirtualPhone(model, Path(forgotten)), port)
+            return _serve(VirtualPhone(model, Path(forgotten), system_root=system_root), port)
     except VirtualPhoneError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from agent_scripts.virtual_phone.adbd import Connection
 from agent_scripts.virtual_phone.answers import Answer
@@ -21,6 +22,7 @@ from agent_scripts.virtual_phone.keys import AuthorisedKeys, public_key
 from agent_scripts.virtual_phone.model import AndroidModel
 from agent_scripts.virtual_phone.personalities import Personality, personality
 from agent_scripts.virtual_phone.processes import Processes
+from agent_scripts.virtual_phone.system_root import SystemRoot
 from agent_scripts.virtual_phone.userland import Userland
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,17 @@ class VirtualPhone:
     A folder that already holds a phone is taken up as it was left, so a phone can be restarted.
     """
 
-    def __init__(self, kind: str | Personality, folder: Path, *, serial: str | None = None) -> None:
+    default_system_root: ClassVar[Path | None] = None
+    """The unpacked Android system in whose shell every phone works that names none of its own."""
+
+    def __init__(
+        self,
+        kind: str | Personality,
+        folder: Path,
+        *,
+        serial: str | None = None,
+        system_root: Path | None = None,
+    ) -> None:
         chosen = personality(kind) if isinstance(kind, str) else kind
         folder.mkdir(parents=True, exist_ok=True)
         self.name = chosen.name
@@ -47,7 +59,12 @@ class VirtualPhone:
         self._saved = self.folder / "model.json"
         known = self._saved.read_text() if self._saved.exists() else None
         self.model = AndroidModel.from_json(known) if known else chosen.build(serial)
-        self.userland = Userland(self.folder, self.model.release)
+        genuine = system_root or self.default_system_root
+        self.userland = (
+            SystemRoot(self.folder, self.model.release, genuine)
+            if genuine
+            else Userland(self.folder, self.model.release)
+        )
         self.processes = Processes(self.userland)
         self.faults = Faults()
         self.keys = AuthorisedKeys(self.folder / "adb_keys")

@@ -36,7 +36,7 @@ class Processes:
             tty.setraw(slave)
         words: list[bytes | str] = ["-c", self.userland.rewrite(command)] if command else ["-i"]
         # setsid --ctty: hanging up reaches the foreground group only if this is the session's terminal.
-        leader = [shutil.which("setsid") or "setsid", "--ctty", self.userland.shell]
+        leader = [shutil.which("setsid") or "setsid", "--ctty", *self.userland.shell_words]
         try:
             popen = self._popen([*leader, *words], slave, slave, slave, new_session=False)
         finally:
@@ -47,7 +47,7 @@ class Processes:
 
     def start_on_pipes(self, command: bytes, *, merged: bool) -> Process:
         """Start a command (none: a shell that reads its stdin) on pipes: stdin, stdout and, unless merged, stderr."""
-        words: list[bytes | str] = [self.userland.shell]
+        words: list[bytes | str] = [*self.userland.shell_words]
         words += ["-c", self.userland.rewrite(command)] if command else ["-s"]
         pipe = subprocess.PIPE
         popen = self._popen(words, pipe, pipe, subprocess.STDOUT if merged else pipe, new_session=True)

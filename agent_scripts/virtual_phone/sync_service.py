@@ -92,6 +92,7 @@ async def _send(channel: Channel, userland: Userland, spec: str) -> None:
         return
     try:
         _store(userland.host_path(path), data, widened(int(mode_text)), modified)
+        userland.hand_over(userland.host_path(path))
     except OSError as error:
         await _fail(channel, f"couldn't create file: {os.strerror(error.errno or 0)}")
         return

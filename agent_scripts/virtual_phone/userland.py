@@ -86,20 +86,38 @@ class Userland:
     def __init__(self, folder: Path, release: Release) -> None:
         self.folder = folder.resolve()
         self.root = self.folder / "root"
-        self.calls = self.folder / "calls"
+        self._release = release
         self.mark = uuid.uuid4().hex
         self._prefix = os.fsencode(self.root)
-        self.programs = self.root / "system/bin"
-        for place in ("data/local/tmp", "sdcard", "system/bin", "proc/sys/kernel/random"):
-            (self.root / place).mkdir(parents=True, exist_ok=True)
+        self._lay_out()
+        for place in (*WRITABLE_PLACES, "system/bin"):
+            (self.root / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        for folder in (self.programs, self.proc / "sys/kernel/random", self.talk):
+            folder.mkdir(parents=True, exist_ok=True)
         self.calls.mkdir(mode=0o700, exist_ok=True)
         self.set_clock_offset(0)
-        self._make_programs(release)
+        self._make_programs()
+
+    def _lay_out(self) -> None:
+        """Say where the phone's programs, its /proc and what its programs and its Android share lie."""
+        self.programs = self.root / "system/bin"
+        self.proc = self.root / "proc"
+        self.talk = self.folder
+
+    @property
+    def calls(self) -> Path:
+        """Where the phone's programs leave what they ask Android."""
+        return self.talk / "calls"
 
     @property
     def shell(self) -> str:
-        """The path of the phone's ``sh``."""
-        return str(self.programs / "sh")
+        """The path of the phone's ``sh``, as its own programs name it."""
+        return str(self._seen(self.programs / "sh"))
+
+    @property
+    def shell_words(self) -> list[str]:
+        """The command that is the phone's ``sh``; what follows are the shell's own arguments."""
+        return [str(self.programs / "sh")]
 
     def environment(self) -> dict[str, str]:
         """Return what a command finds in its environment; `mark` tells this phone's processes from all others."""
@@ -141,15 +159,21 @@ class Userland:
 
     def set_clock_offset(self, seconds: int) -> None:
         """Let ``date`` show that many seconds more than the true time."""
-        _replace(self.folder / "clock_offset", f"{seconds}\n")
+        _replace(self.talk / "clock_offset", f"{seconds}\n")
 
     def set_boot(self, boot_id: str) -> None:
         """Show a boot id under ``/proc``."""
-        _replace(self.root / "proc/sys/kernel/random/boot_id", f"{boot_id}\n")
+        self._show(self.proc / "sys/kernel/random/boot_id", f"{boot_id}\n")
 
     def set_uptime(self, seconds: float) -> None:
         """Show the time since boot under ``/proc``."""
-        _replace(self.root / "proc/uptime", f"{seconds:.2f} {seconds:.2f}\n")
+        self._show(self.proc / "uptime", f"{seconds:.2f} {seconds:.2f}\n")
+
+    def _show(self, path: Path, text: str) -> None:
+        _replace(path, text)
+
+    def hand_over(self, path: Path) -> None:
+        """Let a file that a computer pushed belong to the phone's shell."""
 
     def empty_temporary_folder(self) -> None:
         """Remove what adb users left behind, as a factory reset does."""
@@ -170,7 +194,7 @@ class Userland:
 
     # Programs ------------------------------------------------------------------------------------------------
 
-    def _make_programs(self, release: Release) -> None:
+    def _make_programs(self) -> None:
         for old in self.programs.iterdir():
             old.unlink()
         mksh, toybox, busybox = (shutil.which(name) for name in ("mksh", "toybox", "busybox"))
@@ -184,9 +208,10 @@ class Userland:
         else:
             raise PhoneCannotStart("no shell for the phone: expected mksh and toybox; install the packages mksh,"
                                    " toybox, original-awk and busybox")  # fmt: skip
-        for late in [name for name, since in PROGRAM_SINCE.items() if since > release.api]:
+        for late in [name for name, since in PROGRAM_SINCE.items() if since > self._release.api]:
             (self.programs / late).unlink(missing_ok=True)
         self._write_scripts(mksh, toybox)
+        self._pretend_uid(mksh, toybox, _words_of(mksh)["put"])
 
     def _link_toybox(self, mksh: str, toybox: str, busybox: str | None) -> None:
         self._link("sh", mksh)
@@ -213,22 +238,26 @@ class Userland:
             self._link("flock", flock)
 
     def _write_scripts(self, shell: str, toybox: str) -> None:
-        mksh = not shell.endswith(" sh")
         words = {
-            "calls": _quoted(self.calls),
+            "calls": _quoted(self._seen(self.calls)),
             "mkfifo": f"{toybox} mkfifo",
             "cat": f"{toybox} cat",
-            "put": "print -rn --" if mksh else "printf %s",
-            "line": "print -r --" if mksh else "printf '%s\\n'",
-            "zero": "print -n '\\0'" if mksh else "printf '\\0'",
+            **_words_of(shell),
         }
         for program in FRAMEWORK_PROGRAMS:
             self._script(program, shell, _CALL.format(**words))
-        offset = _quoted(self.folder / "clock_offset")
+        offset = _quoted(self._seen(self.talk / "clock_offset"))
         self._script("date", shell, _DATE.format(offset=offset, toybox=toybox))
+        self._script("log", shell, "exit 0\n")
+
+    def _seen(self, path: Path) -> Path:
+        """Return the path by which the phone's own programs reach a file."""
+        return path
+
+    def _pretend_uid(self, shell: str, toybox: str, put: str) -> None:
         if os.getuid() != _PHONE_UID:
             names = "s/%u/2000/g;s/%g/2000/g;s/%U/shell/g;s/%G/shell/g"
-            substituted = f"$({words['put']} \"$word\" | {toybox} sed '{names}')"
+            substituted = f"$({put} \"$word\" | {toybox} sed '{names}')"
             self._script("stat", shell, _STAT.format(toybox=toybox, substituted=substituted))
             groups = (
                 "2000(shell),1004(input),1007(log),1011(adb),1015(sdcard_rw),3003(inet),3006(net_bw_stats)"
@@ -236,7 +265,6 @@ class Userland:
             self._script("id", shell, f"case $1 in\n-u) echo 2000 ;;\n-g) echo 2000 ;;\n*) echo 'uid=2000(shell)"
                                       f" gid=2000(shell) groups={groups} context=u:r:shell:s0' ;;\nesac\n")  # fmt: skip
             self._script("whoami", shell, "echo shell\n")
-        self._script("log", shell, "exit 0\n")
 
     def _link(self, name: str, target: str) -> None:
         path = self.programs / name
@@ -283,6 +311,13 @@ def _overlap(data: bytes, word: bytes) -> int:
 
 def _applets(program: str, *args: str) -> list[str]:
     return subprocess.run([program, *args], capture_output=True, text=True, check=True).stdout.split()
+
+
+def _words_of(shell: str) -> dict[str, str]:
+    """Return how a shell writes without starting a program."""
+    if shell.endswith(" sh"):
+        return {"put": "printf %s", "line": "printf '%s\\n'", "zero": "printf '\\0'"}
+    return {"put": "print -rn --", "line": "print -r --", "zero": "print -n '\\0'"}
 
 
 def _replace(path: Path, text: str) -> None:
