@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import agent_scripts.patience
+from agent_scripts.virtual_phone import VirtualPhone
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +20,9 @@ def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marks by which the summary counts."""
+    """Name the marks by which the summary counts, and let phones work in the system root that was asked for."""
+    root = os.environ.get("CURFEW_SYSTEM_ROOT")
+    VirtualPhone.default_system_root = Path(root).resolve() if root else None
     config.addinivalue_line("markers", "sample: reads what is written here from COMMANDS.md")
     config.addinivalue_line("markers", "public_case(name): reads one odd answer that was told in public")
     config.addinivalue_line("markers", "capture: reads the output of one real phone")
