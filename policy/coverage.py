@@ -68,9 +68,14 @@ def places_of(policy: Policy, observation: Observation) -> Mapping[UserNumber, P
     if observation.device_owner in policy.owners:
         if observation.device_owner_user is not None:
             places[observation.device_owner_user] = PlaceKind.MANAGED_DEVICE
-    elif not places and not observation.has_device_owner:
+    elif not (places or observation.has_device_owner or _is_owned(policy, observation)):
         places[observation.main_user] = PlaceKind.USER_0
     return places
+
+
+def _is_owned(policy: Policy, observation: Observation) -> bool:
+    """Whether a listed owner is anywhere on the phone, be its user a place or not."""
+    return any(user.owner in policy.owners for user in observation.users)
 
 
 def unplaced_owners(policy: Policy, observation: Observation) -> tuple[Reason, ...]:

@@ -13,7 +13,7 @@ from policy.errors import InvalidDocument, InvalidTime, JudgementTooOld
 from policy.names import PackageName, PhoneId
 from policy.observation import UserKind
 
-JUDGEMENT_VERSION = 1
+JUDGEMENT_VERSION = 2
 """The version of the rules in `policy.judgement`; a policy may ask for a minimum."""
 
 

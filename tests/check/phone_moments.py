@@ -21,7 +21,7 @@ READING, ACTING = 1, 2
 class _Commands(deque[str]):
     """The commands as a phone notes them, telling somebody about one of them before it runs."""
 
-    def __init__(self, number: int, then: Callable[[], None]) -> None:
+    def __init__(self, number: int, then: Callable[[], object]) -> None:
         super().__init__()
         self._number = number
         self._then = then
@@ -32,7 +32,7 @@ class _Commands(deque[str]):
             self._then()
 
 
-def at_exchange(phone: VirtualPhone, number: int, then: Callable[[], None]) -> None:
+def at_exchange(phone: VirtualPhone, number: int, then: Callable[[], object]) -> None:
     """Do `then` once, when the `number`-th command from now on has arrived and before it runs."""
     phone.commands = _Commands(number, then)
 
@@ -40,7 +40,7 @@ def at_exchange(phone: VirtualPhone, number: int, then: Callable[[], None]) -> N
 class _Meeting:
     """A connection on which somebody else comes to the phone before each acting exchange."""
 
-    def __init__(self, connection: PhoneConnection, before_acting: Callable[[], None]) -> None:
+    def __init__(self, connection: PhoneConnection, before_acting: Callable[[], object]) -> None:
         self._connection = connection
         self._before_acting = before_acting
         self.push, self.pull, self.close = connection.push, connection.pull, connection.close
@@ -52,7 +52,7 @@ class _Meeting:
         return await self._connection.run(command, timeout_s, max_bytes)
 
 
-def check_and_meet(bench: Bench, address: str, before_acting: Callable[[], None]) -> Row:
+def check_and_meet(bench: Bench, address: str, before_acting: Callable[[], object]) -> Row:
     """Check a phone while somebody else acts on it before each of our own acting exchanges; returns the row."""
     return check_within(bench, address, wrapped=lambda connection: _Meeting(connection, before_acting))
 

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from agent_scripts.commands import at_the_bench
 from agent_scripts.exit_codes import ExitCode
 from tests.check.office import OUTLOOK, Bench, Office
 from tests.check.test_ledgers import _contradict
@@ -59,7 +58,7 @@ def test_watching_two_rounds_checks_twice_with_the_policys_pause_between(
     pauses: list[float] = []
     with enforcing.phone("clean") as phone:
         address = bench.provision(phone)
-        monkeypatch.setattr(at_the_bench.time, "sleep", pauses.append)
+        monkeypatch.setattr("agent_scripts.commands.at_the_bench.time.sleep", pauses.append)
 
         code, output = bench.agent("watch", "--rounds", "2", "--json", address)
 

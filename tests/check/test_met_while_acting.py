@@ -39,7 +39,7 @@ def test_what_the_script_disabled_meanwhile_is_read_again_and_counts_as_done(
     script.phone.model.install(0, TIKTOK)
     script.phone.commands.clear()
 
-    row = check_and_meet(at_desk, address, lambda: script.curfew("once") and None)
+    row = check_and_meet(at_desk, address, lambda: script.curfew("once"))
 
     assert (row.exit_code, row.verdict) == (ExitCode.VIOLATING, "violating")
     assert "NOT" not in row.done
@@ -59,7 +59,7 @@ def test_what_the_script_restored_meanwhile_is_read_again_and_counts_as_done(
     assert states(script.phone) == [3, 3]
     script.phone.model.uninstall(0, TIKTOK)
 
-    row = check_and_meet(at_desk, address, lambda: script.curfew("once") and None)
+    row = check_and_meet(at_desk, address, lambda: script.curfew("once"))
 
     assert row.exit_code == ExitCode.COMPLIANT
     assert states(script.phone) == before

@@ -57,7 +57,7 @@ def test_a_phone_on_the_platforms_adb_is_watched_beyond_the_end_of_that_adb(
         assert [action["result"] for action in told["actions"]] == ["done", "done"]
         assert [span["end"] for span in told["spans"]] == ["running"]
 
-        code, told = at_desk.agent("unprovision", address, "--yes")
+        code, output = at_desk.agent("unprovision", address, "--yes")
         assert code == 10, "all is put back, and the banned app is still there"
-        assert "not checked any more" in " ".join(told.split()) + at_desk.said
+        assert "not checked any more" in " ".join(output.split()) + at_desk.said
         assert (watchers(phone), folder_of(phone).exists()) == ([], False)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,8 @@ def test_what_the_station_remembers_itself_needs_no_bundle(enforcing: Office, be
 @pytest.mark.parametrize("whose", ["phone", "station", "server"])
 def test_of_a_declined_phone_only_managed_apps_are_asked_about_on_the_servers_word(whose: str) -> None:
     ledger = Ledger("5f", (entry(0, BANK), entry(10, OUTLOOK)))
-    memories = replace(Memories("5f", None, None, None), **{whose: ledger})
+    remembered: dict[str, Any] = {whose: ledger}
+    memories = replace(Memories("5f", None, None, None), **remembered)
 
     read = packages_to_read(memories, ready_made_policy())
 

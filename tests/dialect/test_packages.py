@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agent_scripts.dialect.answers import CutAnswer
@@ -28,7 +30,7 @@ NAME = PackageName(TIKTOK)
 BOTH = frozenset({UserNumber(0), UserNumber(10)})
 
 
-def with_tiktok(phone: MakePhone, state: SampleState, api: int = 34, **kind: bool) -> FakePhone:
+def with_tiktok(phone: MakePhone, state: SampleState, api: int = 34, **kind: Any) -> FakePhone:
     """A phone with TikTok in user 0 in that state."""
     return phone(personal_phone(api).with_app(SampleApp(TIKTOK, {0: state}, **kind)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_scripts import exchange
-from policy.names import PackageName
+from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, PackageState, UserKind
 from tests.dialect.asking import MARK, PACKAGES, MakePhone, answer_of, package, read, reading_from, user
 from tests.phones.fake_phone import FakePhone, Shell
@@ -42,7 +42,7 @@ def test_every_release_is_read_whole(phone: MakePhone, api: int) -> None:
     assert user(reading, 10).owner == OWNER
     assert package(reading, TIKTOK).states == {0: PackageState(True), 10: PackageState(False)}
     assert not package(reading, TIKTOK_LITE).known
-    assert package(reading, SKYPE).states[10].enabled is EnabledState.ENABLED
+    assert package(reading, SKYPE).states[UserNumber(10)].enabled is EnabledState.ENABLED
     assert [p.unreadable for p in reading.observation.packages.values()] == [""] * len(PACKAGES)
 
 
@@ -58,7 +58,7 @@ def test_every_shell_gives_the_same_reading(any_shell: Shell, tmp_path: Path, ap
 
     reading = read(fake)
 
-    state = package(reading, TIKTOK).states[0]
+    state = package(reading, TIKTOK).states[UserNumber(0)]
     assert (state.enabled, state.disabled_by_shell) == (EnabledState.DISABLED_BY_USER, True)
     assert package(reading, TIKTOK).system
     assert reading.facts is not None
@@ -155,7 +155,7 @@ def test_two_more_blanks_and_unknown_keys_change_nothing(phone: MakePhone, api: 
     reading = read(phone(sample))
 
     assert {n: s.installed for n, s in package(reading, TIKTOK).states.items()} == {0: False, 10: True}
-    assert package(reading, OUTLOOK).states[10].enabled is EnabledState.DEFAULT
+    assert package(reading, OUTLOOK).states[UserNumber(10)].enabled is EnabledState.DEFAULT
 
 
 def test_nothing_is_asked_but_named_packages(phone: MakePhone) -> None:

@@ -205,8 +205,9 @@ class _Drawing:
     def _touch(self, model: AndroidModel, number: int, package: str) -> None:
         """Give one app in one user a state of its own."""
         shell = model.release.last_disabled_caller
-        states: list[tuple[int, str | None]] = [(0, None)] * 12 + [(1, None)] * 4
-        states += [
+        states: list[tuple[int, str | None]] = [
+            *((0, None),) * 12,
+            *((1, None),) * 4,
             (2, "com.google.android.gms"),
             (3, "com.android.settings"),
             (3, shell),

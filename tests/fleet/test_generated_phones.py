@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,7 +106,7 @@ class Life:
         self._is(wanted, why, checked)
         return verdict
 
-    def _is(self, wanted: object, why: str, checked: Checked) -> None:
+    def _is(self, wanted: dict[str, Any], why: str, checked: Checked) -> None:
         now = snapshot(self.model)
         done = (
             [(o.action.kind.value, o.result.value, o.refusal) for o in checked.acting.outcomes]

@@ -100,7 +100,7 @@ def _wrong(key: str, value: str) -> Iterator[str]:
     elif key not in ("name", "remind", "disabled", "restored"):
         yield from ("", "-1", "1.5", "0x10", "010", "2140000000", "4294967297", "1e3", "1 2", "99999999999")
         if key == "judgement":
-            yield from ("0", "2")
+            yield from ("0", "3")
         if key == "interval_s":
             yield from ("59", "0")
         if key == "poll_s":

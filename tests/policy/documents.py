@@ -83,7 +83,8 @@ def described_fields(draw: st.DrawFn, languages: tuple[str, ...]) -> Mapping[str
     fields: dict[str, Any] = draw(
         st.dictionaries(whole_text.filter(lambda key: key not in known), json_values, max_size=3)
     )
-    if languages and draw(st.booleans()):
+    with_messages: bool = draw(st.booleans())
+    if languages and with_messages:
         fields["messages"] = {languages[0]: {"title": draw(json_values)}}
     return fields
 

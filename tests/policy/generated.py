@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -141,7 +142,7 @@ _HELD = [(prior, state) for prior in (EnabledState.DEFAULT, EnabledState.ENABLED
 def _users(draw: st.DrawFn) -> tuple[User, ...]:
     kinds = draw(st.sampled_from(_EXTRA_USERS))
     users = [User(U0, UserKind.OTHER if UserKind.OTHER in kinds else UserKind.PERSONAL)]
-    profile = draw(st.sampled_from(_PROFILES))
+    profile: Any = draw(st.sampled_from(_PROFILES))
     if profile:
         users.append(User(UserNumber(10), UserKind.WORK, True, *profile))
     users += [

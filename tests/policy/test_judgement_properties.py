@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from policy.coverage import has_vanished
 from policy.judgement import judge
+from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
 from policy.stage import stage_of
 from policy.verdict import ActionKind, Judgement, ReasonCode, Stage, Verdict
@@ -117,7 +118,8 @@ def test_all_that_must_be_disabled_is(case: Case) -> None:
         expected = {
             (user, package)
             for user, package in managed_in_use(case.policy, case.truth)
-            if case.truth.packages[package].states[user].enabled <= EnabledState.ENABLED
+            if case.truth.packages[PackageName(package)].states[UserNumber(user)].enabled
+            <= EnabledState.ENABLED
             and any(u.number == user and u.open_to_shell for u in case.truth.users)
         }
         wanted = expected if expected_verdict(case.policy, case.truth) is Verdict.VIOLATING else set()
@@ -139,8 +141,10 @@ def test_what_is_restored_is_exactly_what_the_ledger_holds_and_the_rules_give_ba
     for held in case.ledger.entries:
         reading = case.observation.packages.get(held.package)
         state = reading.states.get(held.user) if reading and case.fault not in WHOLE else None
-        off = state is not None and state.enabled >= EnabledState.DISABLED
-        theirs = off and not (state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell)
+        off = state if state is not None and state.enabled >= EnabledState.DISABLED else None
+        theirs = off is not None and not (
+            off.enabled is EnabledState.DISABLED_BY_USER and off.disabled_by_shell
+        )
         dropped = (held.user, held.package) not in managed and case.observation.user(held.user) is not None
         due = gives_all or (judgement.verdict is Verdict.VIOLATING and dropped)
         vanished = has_vanished(case.observation, held.user, held.package)

@@ -9,7 +9,7 @@ import pytest
 
 from policy.document import Family, PlaceKind
 from policy.judgement import judge
-from policy.names import UserNumber
+from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
 from policy.verdict import ReasonCode, Verdict
 from tests.policy.bench import (
@@ -44,7 +44,7 @@ from tests.policy.bench import (
 
 OUTLOOK_AT_WORK = {OUTLOOK: {U10: HERE}}
 OFF_STATES = [EnabledState.DISABLED, EnabledState.DISABLED_BY_USER, EnabledState.DISABLED_UNTIL_USED]
-NO_MANAGED_APP = {OUTLOOK: {}, LYNC: {}}
+NO_MANAGED_APP: dict[PackageName, dict[UserNumber, PackageState]] = {OUTLOOK: {}, LYNC: {}}
 
 
 def test_a_phone_without_banned_apps_is_compliant() -> None:
@@ -147,7 +147,7 @@ def test_an_app_that_its_user_hides_by_island_or_hail_is_present_and_said_to_be_
 
 @pytest.mark.parametrize(("what", "number"), [("hidden", U10), ("archived", U0)])
 def test_an_app_set_aside_is_recorded(what: str, number: UserNumber) -> None:
-    state = replace(HERE, **{what: True})
+    state = replace(HERE, hidden=what == "hidden", archived=what == "archived")
 
     judgement = judged(phone(PERSONAL, WORK, packages={**OUTLOOK_AT_WORK, TIKTOK: {number: state}}))
 
@@ -192,6 +192,15 @@ class TestHeadless:
         judgement = judged(self.tablet(), policy(managed=managed_in(PlaceKind.USER_0)))
 
         assert disabled(judgement) == [(11, OUTLOOK)]
+
+    def test_user_0_is_no_place_while_a_listed_owner_is_in_a_user_that_is_none(self) -> None:
+        odd = User(U150, UserKind.SECURE_FOLDER, has_owner=True, owner=INTUNE)
+        seen = phone(PERSONAL, odd, packages={TIKTOK: {U0: HERE}, OUTLOOK: {U0: HERE}})
+
+        judgement = judged(seen, policy(managed=managed_in(PlaceKind.USER_0)))
+
+        assert (judgement.verdict, judgement.enforceable) == (Verdict.VIOLATING, False)
+        assert disabled(judgement) == []
 
     def test_an_owner_in_a_user_the_phone_did_not_name_spoils_the_answer(self) -> None:
         seen = phone(PERSONAL, has_device_owner=True, device_owner=INTUNE, device_owner_user=U11)

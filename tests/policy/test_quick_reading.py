@@ -40,7 +40,7 @@ FULL: Report = replace(
 )
 """A report in which every kind of part stands at least once."""
 
-STRANGE = (
+STRANGE: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 10, 1.0, 0.5, 1 << 31, (1 << 63) - 1, -(1 << 40)),
     *("", "x", "x\n", " ", "é", "x" * 101, "x" * 3000, "0", "curfew-report", "com.example.app"),
     *("2023-03-15T11:00:00Z", "2023-03-15T11:00:00", "1999-03-15T11:00:00Z", "2023-02-30T11:00:00Z"),
