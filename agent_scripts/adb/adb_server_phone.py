@@ -17,13 +17,18 @@ from pathlib import Path
 
 import adbutils
 
+from agent_scripts.adb.deadline import Progress, deadline
 from agent_scripts.adb.device_list import ListedPhone, listed_phones
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.adb.phone_address import PhoneAddress, Way
-from agent_scripts.adb.phone_connection import CONNECT_TIMEOUT_S, TAP_ALLOW, checked_command
+from agent_scripts.adb.phone_connection import (
+    CONNECT_TIMEOUT_S,
+    LONGEST_EXCHANGE_S,
+    TAP_ALLOW,
+    checked_command,
+)
 from agent_scripts.adb.service_stream import ServiceStream, printable, read_shell_v2, receive_file, send_file
 from agent_scripts.errors import (
-    AnswerTooSlow,
     InvalidAddress,
     PhoneUnauthorised,
     PhoneUnreachable,
@@ -140,44 +145,43 @@ class AdbServerPhone:
         self._closed = False
         self._one_at_a_time = asyncio.Lock()
 
-    async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
+    async def run(
+        self, command: str, timeout_s: float, max_bytes: int, longest_s: float = LONGEST_EXCHANGE_S
+    ) -> bytes:
         """Return what the phone's shell printed for `command`, stdout and stderr in the order they came."""
         service = b"shell,v2,raw:" + checked_command(command)
-        async with self._exchange(service, timeout_s) as stream:
-            return await read_shell_v2(stream, max_bytes)
+        async with self._exchange(service, timeout_s, longest_s) as (stream, progress):
+            return await read_shell_v2(stream, max_bytes, progress)
 
     async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:
         """Write `data` to `path` on the phone."""
-        async with self._exchange(b"sync:", timeout_s) as stream:
+        async with self._exchange(b"sync:", timeout_s) as (stream, _):
             await send_file(stream, data, path)
 
     async def pull(self, path: str, max_bytes: int, timeout_s: float = 30.0) -> bytes:
         """Return the content of `path` on the phone."""
-        async with self._exchange(b"sync:", timeout_s) as stream:
-            return await receive_file(stream, path, max_bytes)
+        async with self._exchange(b"sync:", timeout_s) as (stream, progress):
+            return await receive_file(stream, path, max_bytes, progress)
 
     async def close(self) -> None:
         """End the connection."""
         self._closed = True
 
     @asynccontextmanager
-    async def _exchange(self, service: bytes, timeout_s: float) -> AsyncIterator[ServiceStream]:
+    async def _exchange(
+        self, service: bytes, timeout_s: float, longest_s: float = LONGEST_EXCHANGE_S
+    ) -> AsyncIterator[tuple[ServiceStream, Progress]]:
         """Hold one exchange to its time on a stream of its own; any error closes the connection for good."""
         async with self._one_at_a_time:
             if self._closed:
                 raise PhoneWentAway(f"the connection to {self._address} is closed; connect again")
             try:
-                async with asyncio.timeout(timeout_s):
+                async with deadline(self._address, timeout_s, longest_s) as progress:
                     stream = await self._patience.despite(ServiceClosed, lambda: self._open(service))
                     try:
-                        yield stream
+                        yield stream, progress
                     finally:
                         stream.abandon()
-            except TimeoutError as error:
-                self._closed = True
-                raise AnswerTooSlow(
-                    f"{self._address} gave no whole answer in {timeout_s:g} s; keep its screen on and check again"
-                ) from error
             except (asyncio.IncompleteReadError, OSError) as error:
                 self._closed = True
                 raise PhoneWentAway(f"{self._address} is gone; check the cable and check it again") from error

@@ -26,14 +26,14 @@ from adb_shell.auth.sign_cryptography import CryptographySigner
 from adb_shell.hidden_helpers import _AdbTransactionInfo, _FileSyncTransactionInfo
 from adb_shell.transport.base_transport_async import BaseTransportAsync
 
+from agent_scripts.adb.deadline import Progress, deadline
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.adb.phone_address import PhoneAddress, Way
-from agent_scripts.adb.phone_connection import PUSH_MODE, TAP_ALLOW, checked_command
+from agent_scripts.adb.phone_connection import LONGEST_EXCHANGE_S, PUSH_MODE, TAP_ALLOW, checked_command
 from agent_scripts.adb.service_stream import printable
 from agent_scripts.adb.tcp_transport import HEADER_BYTES, LARGEST_PACKET_BYTES, OPENING_BYTES, TcpTransport
 from agent_scripts.errors import (
     AnswerTooLong,
-    AnswerTooSlow,
     FileDamaged,
     PhoneBabbles,
     PhoneRefused,
@@ -143,7 +143,7 @@ class _Device(AdbDeviceAsync):
         # A length from the phone: every transfer would reserve a buffer of it (fault 16).
         self._maxdata = min(self._maxdata, LARGEST_PACKET_BYTES)
 
-    async def answer(self, service: bytes, max_bytes: int) -> bytes:
+    async def answer(self, service: bytes, max_bytes: int, progress: Progress) -> bytes:
         """Return what `service` prints until the phone closes the stream."""
         answer = bytearray()
         info = await self._open(service)
@@ -154,12 +154,14 @@ class _Device(AdbDeviceAsync):
                 await self._io_manager.send(message, info)
                 return bytes(answer)
             answer += data
+            if data:
+                progress()
             if len(answer) > max_bytes:
                 raise AnswerTooLong(
                     f"the phone answered more than {max_bytes} bytes; restart it and check again"
                 )
 
-    async def receive(self, path: str, max_bytes: int) -> bytes:
+    async def receive(self, path: str, max_bytes: int, progress: Progress) -> bytes:
         """Return the content of the file `path`; the library's own way believes any size."""
         content = bytearray()
         info = await self._open(b"sync:")
@@ -171,6 +173,8 @@ class _Device(AdbDeviceAsync):
                 await self._clse(info)
                 return bytes(content)
             content += data
+            if data:
+                progress()
             if len(content) > max_bytes:
                 raise AnswerTooLong(
                     f"{path} on the phone is longer than {max_bytes} bytes; look at it by hand"
@@ -227,11 +231,13 @@ class AdbShellPhone:
         self._transport = transport
         self._one_at_a_time = asyncio.Lock()  # fault 8
 
-    async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
+    async def run(
+        self, command: str, timeout_s: float, max_bytes: int, longest_s: float = LONGEST_EXCHANGE_S
+    ) -> bytes:
         """Return what the phone's shell printed for `command`."""
         text = checked_command(command)
-        async with self._exchange(timeout_s, max_bytes):
-            return await self._device.answer(b"shell:" + text, max_bytes)
+        async with self._exchange(timeout_s, max_bytes, longest_s) as progress:
+            return await self._device.answer(b"shell:" + text, max_bytes, progress)
 
     async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:
         """Write `data` to `path` on the phone."""
@@ -240,27 +246,24 @@ class AdbShellPhone:
 
     async def pull(self, path: str, max_bytes: int, timeout_s: float = 30.0) -> bytes:
         """Return the content of `path` on the phone."""
-        async with self._exchange(timeout_s, max_bytes):
-            return await self._device.receive(path, max_bytes)
+        async with self._exchange(timeout_s, max_bytes) as progress:
+            return await self._device.receive(path, max_bytes, progress)
 
     async def close(self) -> None:
         """End the connection."""
         self._transport.abandon()
 
     @asynccontextmanager
-    async def _exchange(self, timeout_s: float, max_bytes: int) -> AsyncIterator[None]:
+    async def _exchange(
+        self, timeout_s: float, max_bytes: int, longest_s: float = LONGEST_EXCHANGE_S
+    ) -> AsyncIterator[Progress]:
         """Hold one exchange to its limits; whatever goes wrong, the connection is closed (faults 7, 18)."""
         async with self._one_at_a_time:
             self._transport.allowance = max_bytes * _WORST_PACKET_RATIO + OPENING_BYTES
             try:
-                async with asyncio.timeout(timeout_s):
+                async with deadline(self._address, timeout_s, longest_s) as progress:
                     with _translated(self._address):
-                        yield
-            except TimeoutError as error:
-                self._transport.abandon()
-                raise AnswerTooSlow(
-                    f"{self._address} gave no whole answer in {timeout_s:g} s; keep its screen on and check again"
-                ) from error
+                        yield progress
             except BaseException:
                 self._transport.abandon()
                 raise

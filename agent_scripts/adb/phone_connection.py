@@ -13,6 +13,8 @@ from agent_scripts.patience import Patience
 CONNECT_TIMEOUT_S = 10.0
 ALLOW_TIMEOUT_S = 5.0
 """How long to wait for the owner to tap Allow; longer when somebody sits in front of the phone."""
+LONGEST_EXCHANGE_S = 600.0
+"""However steadily a phone answers: four times what a check of a very slow phone takes. Beyond, it is broken."""
 LONGEST_COMMAND_BYTES = 65_000
 """One exchange: the platform's adb server frames a service with four hex digits (SC/ADB ``SERVICES.TXT``)."""
 
@@ -29,9 +31,12 @@ PUSH_MODE = 0o100600
 class PhoneConnection(Protocol):
     """An open connection to one phone. One exchange at a time; after any error it is closed and stays so."""
 
-    async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
+    async def run(
+        self, command: str, timeout_s: float, max_bytes: int, longest_s: float = LONGEST_EXCHANGE_S
+    ) -> bytes:
         """Return all that the phone's shell printed for `command`, stdout and stderr together.
 
+        `timeout_s` is the longest silence: a slow phone that goes on answering is waited for, up to `longest_s`.
         Raises `PhoneWentAway`, `AnswerTooSlow`, `AnswerTooLong`, `PhoneBabbles`, `PhoneRefused` or
         `CommandTooLong`. After any but the last the phone may have run the command, wholly or in part.
         """

@@ -10,6 +10,7 @@ import asyncio
 import struct
 from dataclasses import dataclass
 
+from agent_scripts.adb.deadline import Progress
 from agent_scripts.adb.phone_connection import PUSH_MODE
 from agent_scripts.errors import AnswerTooLong, PhoneBabbles, PhoneError, PhoneRefused
 
@@ -45,7 +46,7 @@ class ServiceStream:
         self.writer.transport.abort()
 
 
-async def read_shell_v2(stream: ServiceStream, max_bytes: int) -> bytes:
+async def read_shell_v2(stream: ServiceStream, max_bytes: int, progress: Progress) -> bytes:
     """Return all output of a ``shell,v2,raw:`` command, stdout and stderr in the order they came."""
     answer = bytearray()
     while True:
@@ -57,8 +58,9 @@ async def read_shell_v2(stream: ServiceStream, max_bytes: int) -> bytes:
         data = await stream.read(length)
         if kind == _EXIT:
             return bytes(answer)
-        if kind in (_STDOUT, _STDERR):
+        if kind in (_STDOUT, _STDERR) and data:
             answer += data
+            progress()
         if len(answer) > max_bytes:
             raise AnswerTooLong(f"the phone answered more than {max_bytes} bytes; restart it and check again")
 
@@ -76,7 +78,7 @@ async def send_file(stream: ServiceStream, data: bytes, path: str) -> None:
         raise await _refusal(stream, word, length)
 
 
-async def receive_file(stream: ServiceStream, path: str, max_bytes: int) -> bytes:
+async def receive_file(stream: ServiceStream, path: str, max_bytes: int, progress: Progress) -> bytes:
     """Return the content of `path` by a ``sync:`` service; raises `PhoneRefused` with the phone's reason."""
     name = path.encode()
     await stream.write(_sync(b"RECV", len(name)) + name)
@@ -88,6 +90,8 @@ async def receive_file(stream: ServiceStream, path: str, max_bytes: int) -> byte
         if word != b"DATA" or length > _CHUNK_BYTES:
             raise await _refusal(stream, word, length)
         content += await stream.read(length)
+        if length:
+            progress()
         if len(content) > max_bytes:
             raise AnswerTooLong(f"{path} on the phone is longer than {max_bytes} bytes; look at it by hand")
 

@@ -249,6 +249,31 @@ def test_a_silent_phone_ends_with_the_time_allowed(
     fails_and_stays_closed(address, adb_keys, AnswerTooSlow, timeout_s=0.3)
 
 
+def test_a_phone_that_goes_on_answering_is_waited_for_beyond_the_silence_allowed(
+    road: Road, phone: VirtualPhone, adb_keys: AdbKeys
+) -> None:
+    counting = "for n in 1 2 3 4; do sleep 0.5; echo $n; done"
+
+    assert run(road(phone), adb_keys, counting, timeout_s=1.2).split() == [b"1", b"2", b"3", b"4"]
+
+
+def test_a_phone_that_falls_silent_after_a_part_of_its_answer_is_given_up(
+    road: Road, phone: VirtualPhone, adb_keys: AdbKeys
+) -> None:
+    with pytest.raises(AnswerTooSlow, match=r"answered nothing for 0\.5 s; keep its screen on"):
+        run(road(phone), adb_keys, "echo begun; sleep 60", timeout_s=0.5)
+
+
+def test_a_phone_that_drips_for_ever_ends_at_the_upper_bound(
+    road: Road, phone: VirtualPhone, adb_keys: AdbKeys
+) -> None:
+    async def use(connection: PhoneConnection) -> bytes:
+        return await connection.run("while :; do echo x; sleep 0.1; done", FOR_EVER_S, MIB, longest_s=1.0)
+
+    with pytest.raises(AnswerTooSlow, match=r"still answering after 1 s; restart it"):
+        meet(road(phone), adb_keys, use)
+
+
 def test_megabytes_are_cut_off(road: Road, phone: VirtualPhone, adb_keys: AdbKeys) -> None:
     with pytest.raises(AnswerTooLong, match="more than 100000 bytes"):
         run(road(phone), adb_keys, "while true; do seq 1 10000; done", most=100_000)

@@ -1,0 +1,33 @@
+"""When an exchange with a phone has lasted too long: after a silence, and at the latest at one upper bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.errors import AnswerTooSlow
+
+Progress = Callable[[], None]
+"""Called for bytes of the answer that arrived: the phone is at work, so its time begins anew."""
+
+
+@asynccontextmanager
+async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) -> AsyncIterator[Progress]:
+    """End the block with `AnswerTooSlow` after `silence_s` without progress, or after `longest_s` in any case."""
+    time = asyncio.get_running_loop().time
+    end = time() + longest_s
+
+    def next_limit() -> float:
+        return min(time() + silence_s, end)
+
+    try:
+        async with asyncio.timeout_at(next_limit()) as limit:
+            yield lambda: limit.reschedule(next_limit())
+    except TimeoutError as error:
+        if time() < end:
+            why = f"answered nothing for {silence_s:g} s; keep its screen on and check again"
+        else:
+            why = f"was still answering after {longest_s:g} s; restart it and check again"
+        raise AnswerTooSlow(f"{address} {why}") from error
