@@ -31,5 +31,18 @@ framed() {
         note curfew "$framed_kind" 1
         "$@"
         note end
-    } 2>/dev/null | grep -n ''
+    } 2>/dev/null | numbered
+}
+
+# numbered: the lines of stdin with their numbers, each at once: the station waits as long as a phone goes on
+# answering, and grep -n may keep its lines back until the end, as busybox's does.
+numbered() {
+    numbered_line=0
+    while IFS= read -r numbered_text || [ -n "$numbered_text" ]; do
+        numbered_line=$((numbered_line + 1))
+        case $numbered_text in
+            *\\*) printf '%s\n' "$numbered_line:$numbered_text" ;;
+            *) echo "$numbered_line:$numbered_text" ;;
+        esac
+    done
 }
