@@ -93,8 +93,21 @@ def unprovision(settings: Settings, addresses: tuple[str, ...], as_json: bool, y
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Run commands in the shell of the unpacked Android system in this folder; needs root.",
 )
-def virtual_phone(model: str, port: int, folder: Path | None, system_root: Path | None) -> int:
+@click.option(
+    "--program-cost",
+    type=click.FloatRange(min=0, max=10),
+    default=0,
+    metavar="SECONDS",
+    help="Let every program in the phone's shell start that much later, as on a slow phone (0.2).",
+)
+def virtual_phone(
+    model: str, port: int, folder: Path | None, system_root: Path | None, program_cost: float
+) -> int:
     """Start a phone made of software to train on; it listens on this computer only."""
     from agent_scripts.virtual_phone.command import serve_by_hand
 
-    return serve_by_hand(model, port, folder, system_root)
+    if system_root and program_cost:
+        raise WrongUse(
+            "A genuine system's programs take their own time; leave out --program-cost or --system-root."
+        )
+    return serve_by_hand(model, port, folder, system_root, program_cost)

@@ -90,23 +90,32 @@ class Owner:
         print(text, file=self._out, flush=True)
 
 
-def serve_by_hand(model: str, port: int, folder: Path | None, system_root: Path | None = None) -> int:
+def serve_by_hand(
+    model: str,
+    port: int,
+    folder: Path | None,
+    system_root: Path | None = None,
+    program_cost_s: float = 0.0,
+) -> int:
     """Serve the ready-made phone `model` on 127.0.0.1:`port` until Ctrl-C or ``quit``; return the exit code.
 
     With a folder the phone is kept there and taken up again the next time; without, it is forgotten.
-    With a system root, commands run in that unpacked system's own shell.
+    With a system root, commands run in that unpacked system's own shell. Every program in the phone's shell starts
+    `program_cost_s` later, as on a slow phone.
     """
     try:
         if folder is not None:
-            return _serve(VirtualPhone(model, folder, system_root=system_root), port)
+            return _serve(VirtualPhone(model, folder, system_root=system_root), port, program_cost_s)
         with tempfile.TemporaryDirectory(prefix="curfew-phone-") as forgotten:
-            return _serve(VirtualPhone(model, Path(forgotten), system_root=system_root), port)
+            phone = VirtualPhone(model, Path(forgotten), system_root=system_root)
+            return _serve(phone, port, program_cost_s)
     except VirtualPhoneError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
-def _serve(phone: VirtualPhone, port: int) -> int:
+def _serve(phone: VirtualPhone, port: int, program_cost_s: float) -> int:
+    phone.userland.make_programs_cost(program_cost_s)
     owner = Owner(phone, sys.stdout)
     address = f"127.0.0.1:{phone.start(port)}"
     switched_off = threading.Event()

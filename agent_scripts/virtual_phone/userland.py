@@ -19,6 +19,7 @@ import uuid
 from pathlib import Path
 
 from agent_scripts.virtual_phone.errors import PhoneCannotStart
+from agent_scripts.virtual_phone.program_cost import forget_programs_behind, make_programs_cost
 from agent_scripts.virtual_phone.releases import PROGRAM_SINCE, Release
 
 log = logging.getLogger(__name__)
@@ -194,7 +195,12 @@ class Userland:
 
     # Programs ------------------------------------------------------------------------------------------------
 
+    def make_programs_cost(self, seconds: float) -> None:
+        """Let every program start that much later, as on a slow phone; 0 takes that back."""
+        make_programs_cost(self.programs, seconds)
+
     def _make_programs(self) -> None:
+        forget_programs_behind(self.programs)
         for old in self.programs.iterdir():
             old.unlink()
         mksh, toybox, busybox = (shutil.which(name) for name in ("mksh", "toybox", "busybox"))
