@@ -1,7 +1,8 @@
 # shellcheck shell=dash disable=SC2154,SC2034 # what a function expects, and who reads what it sets, is in other files
 # One check: plan, read, judge, act, remember; and putting everything back.
 
-# full_check: needs nothing but the folder.
+# full_check: needs nothing but the folder. Told to stop, it is given up before anything is judged, said or done: of
+# a reading that was broken off nothing follows.
 full_check() {
     [ "$(folder_state)" = closed ] || fail folder
     time_now
@@ -12,9 +13,11 @@ full_check() {
         return
     fi
     read_facts
+    [ -z "$stopping" ] || return 0
     read_ledger
     settle_ledger
     judge
+    [ -z "$stopping" ] || return 0
     verdict_is "$j_verdict $j_enforceable $j_stage ${l_bad:-${f_problem:-ok}}"
     c_tell=$j_disable$j_restore
     [ -z "$c_is_new" ] || c_tell=$c_tell$j_notify

@@ -36,7 +36,7 @@ main() {
     LC_ALL=C
     export LC_ALL
     folder=${0%/*}
-    dated=''
+    dated='' stopping=''
     command=${1:-status}
     [ "$#" -eq 0 ] || shift
     [ "$(folder_state)" = closed ] || { fail folder | counted "$command"; exit 1; }
@@ -65,6 +65,11 @@ counted() {
     echo "end $say_count"
 }
 
+# How many seconds since boot a script may take to start and to end: longer than acting, its longest step, takes on a
+# slow phone, and together less than the silence a station bears (PLACE_TIMEOUT_S, agent_scripts/visits/placing.py).
+longest_start=40
+longest_stop=75
+
 fail() { echo "failed $*"; exit 1; }
 blink() { sleep 0.1 2>/dev/null || sleep 1; }
 
@@ -74,21 +79,27 @@ start_watching() {
     load_plan
     trap '' HUP
     setsid sh "$folder/curfew.sh" watch </dev/null >/dev/null 2>&1 &
-    start_left=100
+    time_now
+    start_end=$((up + longest_start))
     until is_running; do
-        start_left=$((start_left - 1))
-        [ "$start_left" -gt 0 ] || fail not-started
+        time_now
+        [ "$up" -lt "$start_end" ] || fail not-started
         blink
     done
     status
 }
 
 stop_watching() {
-    stop_left=250
+    time_now
+    stop_end=$((up + longest_stop)) stop_told=$up
     while is_running; do
         kill "$pid"
-        stop_left=$((stop_left - 1))
-        [ "$stop_left" -gt 0 ] || fail still-running
+        time_now
+        [ "$up" -lt "$stop_end" ] || fail still-running
+        if [ $((up - stop_told)) -ge 5 ]; then
+            echo "stopping $pid"
+            stop_told=$up
+        fi
         blink
     done
 }

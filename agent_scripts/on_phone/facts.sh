@@ -7,7 +7,7 @@
 #   f_words     " WORD ... ", what digest made of the dumps
 #   f_clock     the phone's own clock in its own zone, in which dumps print times
 
-# read_facts: asks for users and for every package of the plan.
+# read_facts: asks for users and for every package of the plan; incomplete if the script was told to stop meanwhile.
 read_facts() {
     f_problem='' f_users='' f_words=' '
     seconds_of "$(date +%Y-%m-%dT%H:%M:%S)"
@@ -16,7 +16,7 @@ read_facts() {
     facts_users
     for fact_app in $p_managed; do dated="$dated ${fact_app%%:*}"; done
     for fact_package in $p_banned $dated; do
-        [ -n "$f_problem" ] || facts_about "$fact_package"
+        [ -n "$f_problem$stopping" ] || facts_about "$fact_package"
     done
 }
 

@@ -69,26 +69,35 @@ keep() {
 # to_disk PATH: waits until a file or folder is stored; Android 8 and 9 lack fsync and store everything.
 to_disk() { fsync "$1" 2>/dev/null || sync; }
 
+# seconds_up: sets $seconds_up to the whole seconds since boot; costs no program.
+seconds_up() {
+    seconds_up=0
+    read -r seconds_up </proc/uptime
+    seconds_up=${seconds_up%%.*}
+}
+
 # locked DESCRIPTOR SECONDS: whether the lock on that open file could be had within the time. mksh closes descriptors
 # of its own for what it starts, so they are opened around a subshell: ( locked 9 20 ... ) 9>FILE.
 locked() {
-    lock_left=$2
+    seconds_up
+    lock_end=$((seconds_up + $2))
     until flock -n "$1"; do
-        lock_left=$((lock_left - 1))
-        [ "$lock_left" -gt 0 ] || return 1
+        seconds_up
+        [ "$seconds_up" -lt "$lock_end" ] || return 1
         sleep 1
     done
 }
 
-# wait_for_lock: waits up to 20 s until nobody is acting on the phone; reading may go on then in any case.
+# wait_for_lock: waits up to 40 s, as long as acting takes on a slow phone, until nobody is acting there; reading may
+# go on then in any case.
 wait_for_lock() {
-    [ ! -f "$folder/lock" ] || (locked 9 20) 9<"$folder/lock"
+    [ ! -f "$folder/lock" ] || (locked 9 40) 9<"$folder/lock"
 }
 
 # with_lock COMMAND...: runs COMMAND while no other exchange can act.
 with_lock() {
     (
-        if locked 9 20; then
+        if locked 9 40; then
             "$@"
         else
             note refused busy

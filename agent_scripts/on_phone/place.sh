@@ -107,7 +107,7 @@ withdraw() {
 }
 
 # nobody_watches: whether the lock that a watching script holds can be had, whatever is noted of its process.
-nobody_watches() { (locked 8 10) 8>"$folder/watch.lock"; }
+nobody_watches() { (locked 8 30) 8>"$folder/watch.lock"; }
 
 # remove_script: what stays is who the phone is and what was changed on it.
 remove_script() {

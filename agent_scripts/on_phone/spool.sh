@@ -14,7 +14,7 @@ spool() { with_spool spool_add "$*"; }
 # with_spool COMMAND...: runs COMMAND while nobody else writes to the spool.
 with_spool() {
     (
-        locked 7 20 || exit 1
+        locked 7 40 || exit 1
         spool_open
         "$@"
     ) 7>"$folder/spool.lock"

@@ -3,7 +3,7 @@
 # An idle look starts two processes: dumpsys, and the sleep until the next.
 
 watch() {
-    locked 8 15 || exit 3
+    locked 8 30 || exit 3
     sleeper='' stopping='' due=0 seen=''
     trap '' HUP
     trap 'stopping=1; [ -z "$sleeper" ] || kill "$sleeper"' TERM
@@ -17,6 +17,7 @@ watch() {
         time_now
         if [ "$up" -ge "$due" ]; then
             full_check
+            [ -z "$stopping" ] || break
             spool "alive $now $(date +%s) $trusted"
             jitter=$(head -n 1 /dev/urandom | sha256sum)
             jitter=0x${jitter%"${jitter#??????}"}
