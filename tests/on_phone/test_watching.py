@@ -10,7 +10,9 @@ from datetime import timedelta
 import pytest
 
 from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, TIKTOK
+from policy.document import Family
 from policy.ledger import EntryState
+from policy.names import PackageName
 from tests.on_phone.bench import MARKER, NOW, WORK_POLICY, WatchedPhone, eventually
 from tests.on_phone.conftest import MakeWatched
 from tests.virtual_phone.conftest import Computer, computer  # noqa: F401
@@ -518,3 +520,30 @@ def test_an_open_folder_is_not_worked_in(watched: MakeWatched) -> None:
     assert phone.curfew(f"once {NOW}") == ["failed folder"]
     assert phone.curfew("status") == ["failed folder"]
     assert back(phone)
+
+
+# Slow phones ------------------------------------------------------------------------------------------------
+
+
+def test_told_to_stop_in_the_middle_of_a_check_it_ends_at_once_and_says_nothing_of_that_check(
+    watched: MakeWatched,
+) -> None:
+    phone = watched("tiktok-personal")
+    many = tuple(PackageName(f"com.example.app{number}") for number in range(40))
+    phone.plan(replace(WORK_POLICY, families=(Family("tiktok", (*many, PackageName(TIKTOK))),)))
+    phone.phone.calls.clear()
+    phone.phone.userland.make_programs_cost(0.1)
+    assert phone.curfew(f"start {NOW}")[0].startswith("running ")
+    eventually(lambda: ("dumpsys", "package", many[0]) in phone.phone.calls, "it did not check")
+
+    told = phone.curfew("stop")
+
+    assert all(line.startswith("stopping ") for line in told), told
+    assert phone.watches == []
+
+    assert ("dumpsys", "package", many[-1]) not in phone.phone.calls
+    words = [line.split()[0] for line in phone.spool]
+    assert words[-1] == "stopped"
+    assert not {"verdict", "action", "alive"} & set(words)
+    assert not (phone.folder / "verdict").exists()
+    assert (phone.state(), phone.state(LYNC)) == (0, 1)

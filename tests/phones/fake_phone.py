@@ -143,8 +143,11 @@ class FakePhone:
         self.programs = folder / "programs"
         self.our_folder = folder / "tmp" / "curfew"
         self.shell = shell
+        self.uptime = folder / "uptime"
+        """What stands in for ``/proc/uptime``: time goes by when somebody writes another."""
         for path in (self.printed, self.programs, self.our_folder.parent):
             path.mkdir(parents=True)
+        self.uptime.write_text("11000.00 11000.00\n")
         for name, body in _PROGRAMS.items():
             program = self.programs / name
             program.write_text(_HEAD.format(folder=self.printed, printing=_PRINTING) + body)
@@ -178,7 +181,8 @@ class FakePhone:
 
     def run(self, command: str) -> bytes:
         """Run an exchange on this phone."""
-        return self.shell.run(command.replace(FOLDER, str(self.our_folder)), self.programs)
+        text = command.replace(FOLDER, str(self.our_folder)).replace("/proc/uptime", str(self.uptime))
+        return self.shell.run(text, self.programs)
 
     @property
     def calls(self) -> list[str]:
