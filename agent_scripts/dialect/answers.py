@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent_scripts.dialect.errors import Unreadable
+from agent_scripts.dialect.filters import FailedFilter
 from agent_scripts.dialect.refusals import Refusal, classify
 
 _WORDS_OF_A_COMMAND = ("error ", "said ")
@@ -13,11 +14,15 @@ _WORDS_OF_A_COMMAND = ("error ", "said ")
 
 @dataclass(frozen=True)
 class CutAnswer:
-    """The lines one command's filter let through, and its exit code (None: interrupted before it ended)."""
+    """The lines one command's filter let through, and its exit code (None: interrupted before it ended).
+
+    `failed_filter` tells that the filter itself failed: then its lines are not all there.
+    """
 
     command: str
     lines: tuple[str, ...]
     exit_code: int | None
+    failed_filter: FailedFilter | None = None
 
 
 def brief_refusal(answers: Iterable[CutAnswer]) -> Refusal | None:
@@ -37,6 +42,8 @@ def sound_lines(answer: CutAnswer | None, command: str) -> tuple[str, ...]:
     """
     if answer is None:
         raise Unreadable(f"{command} is missing from the answer")
+    if answer.failed_filter is not None:
+        raise Unreadable(answer.failed_filter.sentence)
     if answer.exit_code is None:
         raise Unreadable(f"{command} was interrupted before it ended")
     for line in answer.lines:

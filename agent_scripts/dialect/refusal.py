@@ -172,6 +172,13 @@ class Refusal(Enum):
         Holds.FOR_NOW,
         "Our folder on the phone is missing or open to other apps; provision the phone again and then check it.",
     )
+    FILTER_REFUSED = (
+        "filter_refused",
+        # That nothing can be read says nothing of what the phone allows.
+        Holds.FOR_NOW,
+        "This phone's own programs do not carry out our filters, so what was done cannot be read; report model and"
+        " release to the makers of Curfew.",
+    )
     EXCEPTION = (
         "exception",
         Holds.LASTING,

@@ -113,11 +113,11 @@ def parse_acting(mark: str, answer: bytes, actions: Sequence[Action], ledger: Le
 
 
 def _refusal_of_all(frame: Frame) -> Refusal | None:
-    """Why the phone did not do all it was told: the frame's own ``refused`` line."""
+    """Why the phone did not do all it was told, or did not show it: the frame's own lines."""
     for note in frame.notes:
         if note.startswith("refused "):
             return NOTED_REFUSALS.get(note.removeprefix("refused "), Refusal.UNEXPLAINED)
-    return None
+    return Refusal.FILTER_REFUSED if frame.failed_filter else None
 
 
 def _outcome(frame: Frame, number: int, action: Action, refusal: Refusal | None) -> ActionOutcome:
@@ -181,5 +181,7 @@ def _refusal(frame: Frame, number: int) -> Refusal:
     section = frame.sections.get(f"verb:{number}")
     if section is None:
         return Refusal.UNEXPLAINED
+    if section.failed_filter:
+        return Refusal.FILTER_REFUSED
     text = "\n".join(line.removeprefix("said ") for line in section.lines)
     return classify(text, section.exit_code) or Refusal.NO_EFFECT

@@ -25,7 +25,14 @@ def composed(mark: str, parts: Iterable[str], values: Iterable[str], last: str) 
     `parts` are names of files in `on_phone`; `values` are assignments of values that were checked or quoted.
     A file set up by the exchange is nobody else's (umask), and bytes are bytes in every filter (LC_ALL).
     """
-    head = ("umask 077", "LC_ALL=C", "export LC_ALL", f"mark={checked_mark(mark)}", f"folder={FOLDER}")
+    head = (
+        "umask 077",
+        "LC_ALL=C",
+        "export LC_ALL",
+        f"mark={checked_mark(mark)}",
+        f"folder={FOLDER}",
+        "may_name_phone=1",
+    )
     return "\n".join((*head, *values, *(functions(part) for part in ("frame", "cut", *parts)), last)) + "\n"
 
 

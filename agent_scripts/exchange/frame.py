@@ -6,6 +6,13 @@
     4:MARK exit users 0             and its exit code
     5:MARK end                      the last line, by its number the count of all
 
+A filter that failed is told in place of the exit line, or behind it, with its own exit code and once with the
+phone's kind; `grep -n`, which numbers the lines, behind everything and without a number:
+
+    MARK filter users 2
+    MARK phone 34 14 Pixel 8
+    MARK filter frame 127
+
 MARK is random in each exchange, so that nothing a phone prints can forge a line of the frame; numbers show a lost
 line, the last line an early end (`agent_scripts/on_phone/frame.sh`).
 """
@@ -15,9 +22,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.filters import FailedFilter, PhoneKind
 from policy.report import CommandExit
 
 _MARK = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -51,6 +59,12 @@ class Frame:
     problem: str = ""
 
     @property
+    def failed_filter(self) -> FailedFilter | None:
+        """The first filter that failed, None if all went well."""
+        sections = self.sections.values()
+        return next((section.failed_filter for section in sections if section.failed_filter), None)
+
+    @property
     def commands(self) -> tuple[CommandExit, ...]:
         """The commands that were begun, with their exit codes."""
         return tuple(CommandExit(section.command, section.exit_code) for section in self.sections.values())
@@ -63,6 +77,8 @@ def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
     services end lines with CR LF (COMMANDS.md 14.4).
     """
     lines = [line.removesuffix("\r") for line in answer.decode("utf-8", "replace").split("\n")]
+    if failed := _unnumbered(mark, lines):
+        return Frame(problem=failed.sentence)
     first = f"1:{mark} curfew {kind} {_VERSION}"
     try:
         start = lines.index(first)
@@ -81,6 +97,13 @@ def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
         body.append(text)
     sections, notes, _ = _sections(mark, body)
     return Frame(sections, notes, "the answer has no end")
+
+
+def _unnumbered(mark: str, lines: Sequence[str]) -> FailedFilter | None:
+    """Return why the lines have no numbers: what numbers them failed, and the phone's shell said so at the end."""
+    before = f"{mark} filter frame "
+    code = next((line.partition(before)[2] for line in reversed(lines) if before in line), "")
+    return FailedFilter("frame", int(code)) if _EXIT_CODE.fullmatch(code) else None
 
 
 def _whole(mark: str, body: Sequence[str], more: bool) -> Frame:
@@ -112,6 +135,11 @@ def _sections(mark: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tup
     lines: list[str] = []
     of_frame = f"{mark} "
     for line in body:
+        failed = _failed_filter(of_frame, line)
+        if failed and failed.section in sections and current in ("", failed.section):
+            sections[failed.section] = replace(sections[failed.section], failed_filter=failed)
+            current = ""
+            continue
         framed = line.startswith(of_frame)
         words = line.split(" ")[1:] if framed else []
         if current and not framed:
@@ -126,9 +154,29 @@ def _sections(mark: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tup
             notes.append(" ".join(words))
         else:
             problem = problem or "the answer's commands are not properly framed"
+    kind, notes = _phone_kind(notes)
+    for name, section in sections.items():
+        if section.failed_filter:
+            sections[name] = replace(section, failed_filter=replace(section.failed_filter, phone=kind))
     if current:
         problem = problem or f"the answer ends while {current} runs"
     return sections, tuple(notes), problem
+
+
+def _failed_filter(of_frame: str, line: str) -> FailedFilter | None:
+    """Return the failure that a line tells; half a line of a killed filter may stand before it."""
+    words = line.partition(of_frame)[2].split(" ")
+    if len(words) == 3 and words[0] == "filter" and _EXIT_CODE.fullmatch(words[2]):
+        return FailedFilter(words[1], int(words[2]))
+    return None
+
+
+def _phone_kind(notes: Sequence[str]) -> tuple[PhoneKind, list[str]]:
+    """Return what the notes tell of the phone's kind, and the other notes."""
+    told = next((note for note in notes if note.startswith("phone ")), "phone")
+    words = [word if word != "-" else "" for word in (*told.split(" ", 3)[1:], "", "", "")]
+    kind = PhoneKind(model=words[2], release=words[1], api_level=words[0])
+    return kind, [note for note in notes if not note.startswith("phone ")]
 
 
 def _is_exit(words: Sequence[str]) -> bool:

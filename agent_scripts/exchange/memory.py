@@ -18,6 +18,9 @@ _WITHOUT_IT = (
     f"remove it (adb shell rm {FOLDER}/ledger) and check again: the station's ledger and"
     " the server's are used then"
 )
+_REPORT_IT = (
+    "; leave the folder as it is, and report it to the makers of Curfew with model and Android release"
+)
 _SUM = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
 
 
@@ -53,6 +56,8 @@ def _memory(lines: tuple[str, ...]) -> PhoneMemory:
     state = values.get("folder")
     if state == "absent":
         return PhoneMemory()
+    if state == "untold":
+        raise Unreadable(f"this phone's own programs stat or id failed for {FOLDER}{_REPORT_IT}")
     if state != "closed":
         raise Unreadable(
             f"{FOLDER} on the phone is open to other apps, so nothing in it can be believed; remove it"
@@ -77,7 +82,7 @@ def _phone_id(text: str | None) -> PhoneId | None:
 def _ledger(lines: tuple[str, ...], told_sum: str) -> tuple[Ledger | None, str, str]:
     """Return the ledger, its sum and what is wrong with it; a damaged ledger does not hide who the phone is."""
     if not _SUM.fullmatch(told_sum):
-        return None, "", "the phone cannot tell the sum of its ledger"
+        return None, "", f"this phone's own program sha256sum failed for its ledger{_REPORT_IT}"
     if not told_sum:
         return None, "", ""
     text = "".join(f"{line[1:]}\n" for line in lines if line.startswith("="))

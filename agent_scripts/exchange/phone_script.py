@@ -165,6 +165,8 @@ def parse_handled(mark: str, kind: str, answer: bytes) -> Handled:
     frame = read_frame(mark, kind, answer)
     if frame.problem:
         return Handled(PhoneScript(), frame.problem)
+    if frame.failed_filter:
+        return Handled(PhoneScript(), frame.failed_filter.sentence)
     refused = [note.removeprefix("refused ") for note in frame.notes if note.startswith("refused ")]
     problem = _refusal(refused[0]) if refused else ""
     if kind == "place":

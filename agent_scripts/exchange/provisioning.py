@@ -52,6 +52,8 @@ def parse_provisioning(mark: str, answer: bytes) -> Provisioned:
     frame = read_frame(mark, "provision", answer)
     if frame.problem:
         return Provisioned(problem=frame.problem)
+    if frame.failed_filter:
+        return Provisioned(problem=frame.failed_filter.sentence)
     for note in frame.notes:
         refusal = NOTED_REFUSALS.get(note.removeprefix("refused "))
         return Provisioned(problem=refusal.sentence if refusal else Refusal.UNEXPLAINED.sentence)

@@ -11,6 +11,7 @@ _HEAD = (
     "umask 077",
     "mark=$(head -n 4 /dev/urandom | sha256sum)",
     "mark=${mark%% *}",
+    "may_name_phone=",
 )
 PARTS = (
     *("frame", "cut", *ACTING, "facts", "plan", "plan_in_force", "judge", "judge_actions"),

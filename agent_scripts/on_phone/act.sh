@@ -25,10 +25,16 @@ act_locked() {
         act_disabled=''
         act_restored=''
         "$4"
-        [ -z "$act_marks" ] || keep ledger "$(sed "$act_marks" "$folder/ledger")
-" || note refused marks
+        [ -z "$act_marks" ] || keep_marks || note refused marks
     fi
     section folder cut_folder show_folder
+}
+
+# keep_marks: what was done, into the ledger. A sed that fails must not leave an empty one.
+keep_marks() {
+    act_ledger=$(sed "$act_marks" "$folder/ledger") &&
+        keep ledger "$act_ledger
+"
 }
 
 # look WHEN NUMBER PACKAGE USER: shows the package's states and sets $reading and $state.

@@ -3,6 +3,7 @@
 # or of an unknown form makes the package unreadable. Acting and judging on the phone know a package by these words:
 #
 #   PACKAGE=KIND           user, system (it came with the phone), unknown (to the phone) or unreadable
+#   filter                 the filter that its dump goes through failed
 #   PACKAGE/USER/INSTALLED,HIDDEN,ARCHIVED,ENABLED,CALLER,AGO       AGO in seconds before $f_clock, or -
 
 # state_of PACKAGE USER: sets $reading to the KIND of that package in $f_words, unasked if it is not among them, and
@@ -19,7 +20,7 @@ state_of() {
 digest() {
     d_package=$2
     d_bad='' d_open='' d_exit='' d_unknown='' d_block='' d_in='' d_copy='' d_copy_users='' d_message='' d_flags=''
-    d_below=''
+    d_below='' d_filter=''
     d_seen=' ' d_off='' d_time='' d_words='' u_number=''
     while read -r word rest; do
         case $word in
@@ -27,6 +28,7 @@ digest() {
                 case $rest in
                     "open $1") d_open=${d_open:-1} ;;
                     "exit $1 0") d_exit=$d_open ;;
+                    "filter $1 "*) d_bad=1 d_filter=filter ;;
                     *) d_bad=1 ;;
                 esac
                 ;;
@@ -174,7 +176,7 @@ digest_answer() {
     if [ -n "$d_bad" ]; then
         d_kind=unreadable d_words=''
     fi
-    printf '%s\n' "$d_package=$d_kind$d_words"
+    printf '%s\n' "$d_package=$d_kind$d_words${d_filter:+ $d_filter}"
 }
 
 # digest_users_agree: whether the dump names every user of the phone, and no other.

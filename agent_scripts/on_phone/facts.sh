@@ -23,6 +23,9 @@ read_facts() {
 # facts_about PACKAGE: adds what its dump says.
 facts_about() {
     f_words="$f_words$(read_package "package:$1" "$1" | digest "package:$1" "$1") "
+    case $f_words in
+        *" filter ") f_problem=filter f_users='' ;;
+    esac
 }
 
 # facts_users: the users of the shell's own app are the users of the phone.
@@ -39,6 +42,6 @@ facts_users() {
     behind com.android.shell= "$f_words"
     case $found in
         user | system) ;;
-        *) f_problem="users" f_users='' ;;
+        *) f_problem=${f_problem:-users} f_users='' ;;
     esac
 }

@@ -3,23 +3,25 @@
 # Expects $folder. Apps may write to files under /data/local/tmp unless a folder is closed to them
 # (COMMANDS.md 13.3), so an open folder is not believed.
 
-# folder_state: prints absent, closed or open.
+# folder_state: prints absent, closed, open, or untold where a program that would tell failed.
 folder_state() {
     if [ -L "$folder" ]; then
         echo open
     elif [ ! -e "$folder" ]; then
         echo absent
-    elif [ "$(stat -c '%u %a %F' "$folder")" = "$(id -u) 700 directory" ]; then
+    elif ! state_found=$(stat -c '%u %a %F' "$folder") || ! state_wanted=$(id -u); then
+        echo untold
+    elif [ "$state_found" = "$state_wanted 700 directory" ]; then
         echo closed
     else
         echo open
     fi
 }
 
-# sum_of FILE: prints the SHA-256 of a file in our folder, or nothing if it is not there.
+# sum_of FILE: prints the SHA-256 of a file in our folder, nothing if it is not there, or untold where it cannot be made.
 sum_of() {
     [ -f "$folder/$1" ] || return 0
-    sum_line=$(sha256sum <"$folder/$1")
+    sum_line=$(sha256sum <"$folder/$1") || sum_line=untold
     echo "${sum_line%% *}"
 }
 
@@ -55,6 +57,7 @@ cut_folder() {
 /^phone_id [0-9a-f-]\{1,40\}\$/p
 /^marker [0-9a-f]\{1,64\}\$/p
 /^ledger [0-9a-f]*\$/p
+/^ledger untold\$/p
 /^=[A-Za-z0-9 ._:+-]\{0,200\}[A-Za-z0-9 ._:+-]\{0,200\}\$/p"
 }
 

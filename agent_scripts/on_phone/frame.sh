@@ -1,6 +1,7 @@
 # shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
 # The frame around everything a phone answers. Runs under mksh with toybox (Android 8 to 16), busybox ash and
-# dash. Expects $mark, the random word of this exchange.
+# dash. Expects $mark, the random word of this exchange, and $may_name_phone, 1 where a phone
+# may be asked of what kind it is.
 #
 # echo is used only where no backslash can occur: it is built into the phone's shell, printf costs a process.
 
@@ -8,7 +9,7 @@
 note() { echo "$mark $*"; }
 
 # section ID CUT COMMAND...: runs COMMAND; lets CUT, a filter, choose the lines that leave the phone; tells the
-# exit code. CUT passes on the exit line, so a section without one was interrupted.
+# exit code. CUT passes on the exit line, so a section without one was interrupted; a CUT that failed is told.
 section() {
     section_id=$1 section_cut=$2
     shift 2
@@ -18,7 +19,25 @@ section() {
         section_exit=$?
         echo
         note exit "$section_id" "$section_exit"
-    } | "$section_cut"
+    } | "$section_cut" || filter_failed "$?"
+}
+
+# filter_failed CODE: that the section's filter ended so, and once on which phone. Neither goes through a filter, so
+# only Android's own words of the phone's kind are told, and only where $may_name_phone.
+filter_failed() {
+    note filter "$section_id" "$1"
+    [ -n "$may_name_phone" ] || return 0
+    may_name_phone=''
+    note phone "$(harmless ro.build.version.sdk)" "$(harmless ro.build.version.release)" "$(harmless ro.product.model)"
+}
+
+# harmless PROPERTY: its value, if it is made of characters that no frame and no page can stumble over; else -.
+harmless() {
+    harmless_value=$(getprop "$1")
+    case $harmless_value in
+        '' | *[!\ -~]* | *\\*) harmless_value=- ;;
+    esac
+    echo "$harmless_value"
 }
 
 # framed KIND COMMAND...: all lines numbered from 1 and a last line that says so, so that no lost line and no

@@ -6,6 +6,7 @@
 read_ledger() {
     l_sum=$(sum_of ledger) l_entries=' ' l_bad='' l_count=0 l_ended=''
     read -r l_marker <"$folder/marker" || l_bad=marker
+    [ "$l_sum" != untold ] || l_bad=sum
     [ -f "$folder/ledger" ] || l_bad=missing
     [ -n "$l_bad" ] || ledger_lines <"$folder/ledger"
     [ -n "$l_ended" ] || l_bad=${l_bad:-cut}

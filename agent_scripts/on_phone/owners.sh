@@ -15,7 +15,8 @@ admins"*) ;;
 
 # cut_owners: dumpsys device_policy; owners are named only if they stand in $owners, personal admins never.
 cut_owners() {
-    sed -n "$cut_common
+    {
+        sed -n "$cut_common
 s/^[[:blank:]]*Device Owner:[[:space:]]*\$/device/p
 s/^[[:blank:]]*Device Owner (User \([0-9]\{1,9\}\)):[[:space:]]*\$/device \1/p
 s/^[[:blank:]]*Profile Owner (User \([0-9]\{1,9\}\)):[[:space:]]*\$/profile \1/p
@@ -27,7 +28,12 @@ s/^[[:blank:]]*isOrganizationOwnedDevice=\(false\)[[:space:]]*\$/company \1/p
 s/^[[:blank:]]*Enabled Device Admins (User .*/admins/p
 s/^[[:space:]]*\$/blank/p
 b
-$cut_error" | cut_foreign_owners
+$cut_error" || {
+            cut_code=$?
+            echo
+            filter_failed "$cut_code"
+        }
+    } | cut_foreign_owners
 }
 
 # cut_owner_list: dpm list-owners, as a count and the users of owners; no names.
@@ -60,7 +66,7 @@ cut_foreign_owners() {
                 ;;
         esac
         case $owner_word in
-            blank) ;;
+            blank | '') ;;
             name | id | company) [ -z "$owner_open" ] || echo "$owner_word $owner_rest" ;;
             error) printf '%s\n' "$owner_word $owner_rest" ;;
             *) echo "$owner_word${owner_rest:+ $owner_rest}" ;;

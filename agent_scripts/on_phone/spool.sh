@@ -48,7 +48,8 @@ spool_open() {
         s_seq=$h_seq s_hash=$h_hash s_lines=0
         spool_add "damaged 0"
     elif [ -n "$s_extra" ]; then
-        spool_begin "$s_base" "$s_base_hash" "$s_lost" "$(head -n $((s_lines + 1)) "$folder/spool" | sed 1d)"
+        s_kept=$(sed "1d;$((s_lines + 2)),\$d" "$folder/spool") || exit 1
+        spool_begin "$s_base" "$s_base_hash" "$s_lost" "$s_kept"
     fi
 }
 
@@ -91,10 +92,11 @@ spool_add() {
 
 # spool_forget COUNT LOST: takes the oldest lines away, LOST of which nobody has collected.
 spool_forget() {
-    s_line=$(sed -n "$(($1 + 1))p" "$folder/spool")
+    s_line=$(sed -n "$(($1 + 1))p" "$folder/spool") || return
+    s_kept=$(sed "1,$(($1 + 1))d" "$folder/spool") || return
     s_after=${s_line#* }
     s_lines=$((s_lines - $1))
-    spool_begin "${s_line%% *}" "${s_after%% *}" $((s_lost + $2)) "$(sed "1,$(($1 + 1))d" "$folder/spool")"
+    spool_begin "${s_line%% *}" "${s_after%% *}" $((s_lost + $2)) "$s_kept"
 }
 
 # spool_collected SEQUENCE HASH: forgets what a station has stored, if it is the line it says.

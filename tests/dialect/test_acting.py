@@ -500,6 +500,38 @@ def test_without_a_message_nobody_is_told(phone: MakePhone) -> None:
 # What can be asked at all --------------------------------------------------------------------------------------------
 
 
+def test_a_filter_refused_while_acting_is_told_and_nothing_is_acted_twice(phone: MakePhone) -> None:
+    fake = work_phone(phone)
+    fake.refuse("sed", "said")
+
+    acting = act(fake, [DISABLE], ledger(entry(EntryState.INTENDED)))
+
+    assert (only(acting).result, acting.refusal) == (ActionResult.DONE, Refusal.FILTER_REFUSED)
+    assert not Refusal.FILTER_REFUSED.is_lasting
+    assert sum("disable-user" in call for call in fake.calls) == 1
+
+
+def test_a_state_whose_filter_is_refused_lets_nothing_be_touched(phone: MakePhone) -> None:
+    fake = work_phone(phone)
+    seen = read(fake).memory.ledger_sha256
+    fake.refuse("sed", "Hidden")
+
+    acting = act(fake, [DISABLE], ledger(entry(EntryState.INTENDED)), seen=seen)
+
+    assert (only(acting).result, acting.refusal) == (ActionResult.UNKNOWN, Refusal.FILTER_REFUSED)
+    assert not any("disable-user" in call for call in fake.calls)
+
+
+def test_a_sed_that_fails_leaves_the_ledger_as_it_was_written(phone: MakePhone) -> None:
+    fake = work_phone(phone)
+    fake.refuse("sed", "entry 10")
+
+    acting = act(fake, [DISABLE], ledger(entry(EntryState.INTENDED)))
+
+    assert acting.refusal is Refusal.LEDGER_NOT_WRITTEN
+    assert acting.ledger == ledger(entry(EntryState.INTENDED))
+
+
 def test_only_checked_values_reach_the_shell() -> None:
     with pytest.raises(ValueError, match="mark"):
         exchange.act_command("x; reboot", (), ledger(), "", 34, None)

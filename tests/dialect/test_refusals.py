@@ -15,6 +15,7 @@ OURS = {
     Refusal.LEDGER_CHANGED: FOR_NOW,
     Refusal.LEDGER_NOT_WRITTEN: FOR_NOW,
     Refusal.FOLDER_OPEN: FOR_NOW,
+    Refusal.FILTER_REFUSED: FOR_NOW,
 }
 """What no text of Android says: we find it ourselves."""
 

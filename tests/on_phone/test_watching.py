@@ -475,6 +475,25 @@ def test_where_both_copies_of_the_plan_are_harmed_nothing_is_done(watched: MakeW
     assert back(phone)
 
 
+@pytest.mark.parametrize("name", ["com.android.shell", TIKTOK])
+def test_a_filter_that_the_phone_refuses_is_the_verdicts_word(watched: MakeWatched, name: str) -> None:
+    phone = checked(watched)
+    programs = phone.phone.userland.programs
+    (programs / "sed").rename(programs / "real-sed")
+    toybox = (programs / "real-sed").resolve()
+    word = name.replace(".", r"\.")
+    case = f"case $* in *'{word}'*) exit 1 ;; esac"
+    (programs / "sed").write_text(f'#!{programs}/sh\n{case}\nexec {toybox} sed "$@"\n')
+    (programs / "sed").chmod(0o755)
+    phone.phone.model.uninstall(0, TIKTOK)
+
+    phone.curfew("once")
+
+    assert phone.spool[-1].endswith(" filter")
+    assert " unreadable " in phone.spool[-1]
+    assert off(phone)
+
+
 def test_a_good_plan_ends_the_talk_of_a_refused_one(watched: MakeWatched) -> None:
     phone = checked(watched)
     (phone.folder / "plan").write_text("x\n")

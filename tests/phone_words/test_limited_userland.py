@@ -62,4 +62,6 @@ def test_the_count_that_no_phone_took_is_noticed_as_on_a_phone(phone: VirtualPho
     answer = WatchedPhone(phone).shell(command.replace(two_parts, r"[A-Za-z0-9 ._:+-]\{0,400\}"))
 
     problem = exchange.parse_provisioning(mark, answer.encode()).problem
-    assert problem == "the answer ends while folder runs"
+    release, model = phone.model.release, WatchedPhone(phone).shell("getprop ro.product.model").strip()
+    assert "our filter for folder (refused)" in problem
+    assert f"model {model}, Android {release.version} (API {release.api})" in problem

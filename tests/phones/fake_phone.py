@@ -28,7 +28,9 @@ exit 0
 """
 
 _PROGRAMS = {
-    "getprop": "print_file getprop",
+    "getprop": r"""
+[ $# -gt 0 ] || print_file getprop
+sed -n "s/^\[$1\]: \[\(.*\)\]\$/\1/p" "$phone/getprop" """,
     "dumpsys": """
 case $# in
     1) print_file "dumpsys-$1" ;;
@@ -178,6 +180,13 @@ class FakePhone:
         program = self.programs / name
         program.write_text(text)
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+    def refuse(self, program: str, word: str = "", code: int = 1) -> None:
+        """Let a program of the phone fail from now on, wherever `word` is among what it is started with."""
+        real = f"{self.shell.path.split(':')[0]}/{program}"
+        said = "echo 'bad pattern@1 (a secret)' >&2"
+        case = f"case \"$*\" in *'{word}'*) {said}; exit {code} ;; esac"
+        self.replace_program(program, f'#!/bin/sh\n{case}\nexec {real} "$@"\n')
 
     def run(self, command: str) -> bytes:
         """Run an exchange on this phone."""
