@@ -57,7 +57,7 @@ def _memory(lines: tuple[str, ...]) -> PhoneMemory:
     if state == "absent":
         return PhoneMemory()
     if state == "untold":
-        raise Unreadable(f"this phone's own programs stat or id failed for {FOLDER}{_REPORT_IT}")
+        raise Unreadable(f"this phone's own program stat failed for {FOLDER}{_REPORT_IT}")
     if state != "closed":
         raise Unreadable(
             f"{FOLDER} on the phone is open to other apps, so nothing in it can be believed; remove it"

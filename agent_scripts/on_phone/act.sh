@@ -40,8 +40,8 @@ keep_marks() {
 # look WHEN NUMBER PACKAGE USER: shows the package's states and sets $reading and $state.
 look() {
     look_seen=$(read_package "$1:$2" "$3")
-    printf '%s\n' "$look_seen"
-    f_words=" $(printf '%s\n' "$look_seen" | digest "$1:$2" "$3")"
+    say "$look_seen"
+    f_words=" $(say "$look_seen" | digest "$1:$2" "$3")"
     state_of "$3" "$4"
 }
 

@@ -44,9 +44,9 @@ verdict_is() {
 act_on_it() {
     [ "$l_entries$j_restore$j_disable$c_tell" != "$l_read" ] || return 0
     c_ledger=$(ledger_text)
+    c_sum=$(say "$c_ledger" | sha256sum)
     c_ledger="$c_ledger
 "
-    c_sum=$(printf '%s' "$c_ledger" | sha256sum)
     c_answer=$(act "$l_sum" "${c_sum%% *}" "$c_ledger" steps)
     read_ledger
     c_step=0

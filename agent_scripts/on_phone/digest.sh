@@ -176,7 +176,7 @@ digest_answer() {
     if [ -n "$d_bad" ]; then
         d_kind=unreadable d_words=''
     fi
-    printf '%s\n' "$d_package=$d_kind$d_words${d_filter:+ $d_filter}"
+    say "$d_package=$d_kind$d_words${d_filter:+ $d_filter}"
 }
 
 # digest_users_agree: whether the dump names every user of the phone, and no other.

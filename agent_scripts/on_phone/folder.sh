@@ -9,9 +9,11 @@ folder_state() {
         echo open
     elif [ ! -e "$folder" ]; then
         echo absent
-    elif ! state_found=$(stat -c '%u %a %F' "$folder") || ! state_wanted=$(id -u); then
+    elif [ ! -d "$folder" ] || [ ! -O "$folder" ]; then
+        echo open
+    elif ! state_mode=$(stat -c %a "$folder"); then
         echo untold
-    elif [ "$state_found" = "$state_wanted 700 directory" ]; then
+    elif [ "$state_mode" = 700 ]; then
         echo closed
     else
         echo open
@@ -40,7 +42,7 @@ show_value() {
     [ -f "$folder/$1" ] || return 0
     show_line=''
     read -r show_line <"$folder/$1"
-    printf '%s\n' "$1 $show_line"
+    say "$1 $show_line"
 }
 
 # show_ledger: the ledger's lines and its sum.

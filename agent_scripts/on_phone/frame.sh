@@ -3,7 +3,15 @@
 # dash. Expects $mark, the random word of this exchange, and $may_name_phone, 1 where a phone
 # may be asked of what kind it is.
 #
-# echo is used only where no backslash can occur: it is built into the phone's shell, printf costs a process.
+# echo is used only where no backslash can occur: it is built into the phone's shell, printf costs a program.
+
+# say TEXT: prints a line, whatever it holds.
+say() {
+    case $1 in
+        *\\* | -*) printf '%s\n' "$1" ;;
+        *) echo "$1" ;;
+    esac
+}
 
 # note WORD...: a line of the frame itself.
 note() { echo "$mark $*"; }

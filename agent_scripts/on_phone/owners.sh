@@ -5,7 +5,7 @@
 # the counted list of owners, which Android has from 12 on, tells whether all of them are there.
 read_owners() {
     owners_seen=$(section owners cut_owners dumpsys device_policy)
-    printf '%s\n' "$owners_seen"
+    say "$owners_seen"
     case $owners_seen in
         *"
 admins"*) ;;
@@ -68,7 +68,7 @@ cut_foreign_owners() {
         case $owner_word in
             blank | '') ;;
             name | id | company) [ -z "$owner_open" ] || echo "$owner_word $owner_rest" ;;
-            error) printf '%s\n' "$owner_word $owner_rest" ;;
+            error) say "$owner_word $owner_rest" ;;
             *) echo "$owner_word${owner_rest:+ $owner_rest}" ;;
         esac
     done

@@ -7,9 +7,12 @@ ours_alone() {
     [ "$(folder_state)" = closed ] || return 1
     for alone_file in "$folder"/*; do
         [ -e "$alone_file" ] || [ -L "$alone_file" ] || continue
-        [ -f "$alone_file" ] && [ ! -L "$alone_file" ] || return 1
+        [ -f "$alone_file" ] && [ ! -L "$alone_file" ] && [ -O "$alone_file" ] || return 1
     done
-    ! stat -c '%u %a' "$folder"/* | grep -qv "^$(id -u) 600\$"
+    alone_modes=$(stat -c %a "$folder"/*) || return 1
+    for alone_mode in $alone_modes; do
+        [ "$alone_mode" = 600 ] || return 1
+    done
 }
 
 # run_script WORD...: the two paths are told because they are where a phone made of software has them.

@@ -7,7 +7,7 @@ read_phone() {
     wait_for_lock
     [ ! -f "$folder/curfew.sh" ] || note script
     section properties cut_properties getprop
-    section boot-id cut_line cat /proc/sys/kernel/random/boot_id
+    section boot-id cut_line show_boot
     section clock cut_line date +%s:%Y-%m-%dT%H:%M:%S
     section folder cut_folder show_folder
     section users cut_users dumpsys user
@@ -17,6 +17,11 @@ read_phone() {
     for read_name in com.android.shell "$@"; do
         read_package "package:$read_name" "$read_name"
     done
+}
+
+# show_boot: the boot's id; without cat, which is a program.
+show_boot() {
+    read -r boot_line </proc/sys/kernel/random/boot_id && echo "$boot_line"
 }
 
 # cut_line: the first line of a short answer, if it is made of harmless characters.

@@ -22,7 +22,7 @@ with_spool() {
 
 # spool_hash TEXT: sets $s_next to the hash of the line TEXT, "SEQUENCE WORD ...", behind the one of $s_hash.
 spool_hash() {
-    s_next=$(printf '%s\n' "$s_hash $1" | sha256sum)
+    s_next=$(say "$s_hash $1" | sha256sum)
     s_next=${s_next%% *}
 }
 
@@ -80,7 +80,7 @@ spool_add() {
     s_seq=$((s_seq + 1))
     spool_hash "$s_seq $1"
     s_hash=$s_next s_lines=$((s_lines + 1))
-    printf '%s\n' "$s_seq $s_hash $1" >>"$folder/spool"
+    say "$s_seq $s_hash $1" >>"$folder/spool"
     to_disk "$folder/spool"
     keep spool.head "$s_seq $s_hash
 "

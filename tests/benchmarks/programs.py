@@ -64,16 +64,17 @@ class _Counted:
         )
 
 
-@dataclass
 class _Steps:
-    bench: WatchedPhone
+    def __init__(self, bench: WatchedPhone) -> None:
+        self.bench = bench
 
     def all(self) -> list[tuple[str, Callable[[], None]]]:
         return [
             ("provisioning", self.provision),
             (f"plain check of {len(_POLICY.named_packages)} apps", self.read),
             ("disabling two apps", self.disable),
-            ("placing the script", self.place),
+            (f"check of {len(_POLICY.named_packages)} apps for a plan", self.make_plan),
+            ("placing the script, and its first check", self.place),
             ("ending the script", self.stop),
             ("one check of the script where nothing changed", self.check),
             ("check that collects the record", self.collect),
@@ -110,15 +111,18 @@ class _Steps:
         acting = exchange.parse_acting(mark, self.bench.shell(command).encode(), actions, ledger)
         assert acting.complete
 
+    def make_plan(self) -> None:
+        """Read the phone once more, as the station did before, and make the plan of it."""
+        self._plan = self.bench.plan(_POLICY, poll_s=_LONG_S)
+
     def _ledger_sum(self) -> str:
         return sha256((self.bench.folder / "ledger").read_bytes()).hexdigest()
 
     def place(self) -> None:
         """Put the script there and wait for the end of its first check."""
-        plan = self.bench.plan(_POLICY, poll_s=_LONG_S)
         (self.bench.folder / f"{SCRIPT_NAME}.pushed").write_bytes(watch_script())
         mark = exchange.new_mark()
-        answer = self.bench.shell(exchange.place_command(mark, plan_text(plan), _TIME))
+        answer = self.bench.shell(exchange.place_command(mark, plan_text(self._plan), _TIME))
         assert exchange.parse_handled(mark, "place", answer.encode()).problem == ""
         eventually(lambda: "alive" in str(self.bench.spool), "the script's first check did not end")
 

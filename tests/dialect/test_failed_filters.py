@@ -97,7 +97,7 @@ def test_a_folder_that_stat_cannot_show_is_not_called_open(fake: FakePhone) -> N
 
     problem = read(fake).memory.problem
 
-    assert "stat or id failed" in problem
+    assert "stat failed" in problem
     assert "leave the folder as it is" in problem
 
 

@@ -302,7 +302,7 @@ done
 
 def driver() -> str:
     """Return the shell text that judges cases from its stdin."""
-    names = ("values", "digest", "plan", "judge", "judge_actions")
+    names = ("frame", "values", "digest", "plan", "judge", "judge_actions")
     return "\n".join((*map(part, names), DRIVER))
 
 
