@@ -29,7 +29,7 @@ class Record:
     def run(self, *calls: str) -> list[str]:
         text = "\n".join((
             f"LC_ALL=C folder='{self.folder}' spool_max={MAX}",
-            *(part(name) for name in ("folder", "values", "spool")),
+            *(part(name) for name in ("frame", "folder", "values", "spool")),
             *calls,
         ))  # fmt: skip
         words = [*self._shell.words, "-c", text]
