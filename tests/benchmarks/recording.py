@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from agent_scripts.adb.phone_connection import PhoneConnection
+from agent_scripts.adb.phone_connection import LONGEST_EXCHANGE_S, PhoneConnection
 from agent_scripts.exchange.composing import FOLDER
 from agent_scripts.exchange.reading import SHELL_APP
 from agent_scripts.visits.check import check_phone
@@ -64,8 +64,10 @@ class _Taping:
         self._connection = connection
         self.exchanges: dict[str, str] = {}
 
-    async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
-        answer = await self._connection.run(command, timeout_s, max_bytes)
+    async def run(
+        self, command: str, timeout_s: float, max_bytes: int, longest_s: float = LONGEST_EXCHANGE_S
+    ) -> bytes:
+        answer = await self._connection.run(command, timeout_s, max_bytes, longest_s)
         mark = command.partition("mark=")[2][:32]
         self.exchanges[kind_of(command)] = answer.decode().replace(mark, MARK)
         return answer

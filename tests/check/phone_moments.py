@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
+from agent_scripts.adb.phone_connection import LONGEST_EXCHANGE_S, PhoneConnection, open_connection
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from agent_scripts.visits.bench import Row, row_of
 from agent_scripts.visits.check import check_phone
@@ -45,11 +45,13 @@ class _Meeting:
         self._before_acting = before_acting
         self.push, self.pull, self.close = connection.push, connection.pull, connection.close
 
-    async def run(self, command: str, timeout_s: float, max_bytes: int) -> bytes:
+    async def run(
+        self, command: str, timeout_s: float, max_bytes: int, longest_s: float = LONGEST_EXCHANGE_S
+    ) -> bytes:
         if "framed act act" in command:
             # In a thread: a phone made of software must be able to answer both.
             await asyncio.to_thread(self._before_acting)
-        return await self._connection.run(command, timeout_s, max_bytes)
+        return await self._connection.run(command, timeout_s, max_bytes, longest_s)
 
 
 def check_and_meet(bench: Bench, address: str, before_acting: Callable[[], object]) -> Row:
