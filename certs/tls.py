@@ -1,7 +1,7 @@
 """The organisation's own TLS authority and the certificates of its servers.
 
 Stations pin the authority by its fingerprint (it stands in the enrolment code), so no public authority is
-trusted. All keys are P-256; certificates are X.509 v3, because rustls refuses version 1 (LIMITS.md, granian).
+trusted. All keys are P-256; certificates are X.509 v3, because rustls refuses version 1 (docs/performance.md 2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one observation shows of banned and managed apps, and what it leaves open (DESIGN.md 4, rules 1, 2 and 4)."""
+"""What one observation shows of banned and managed apps, and what it leaves open (docs/design.md rules 1, 2 and 4)."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def state_of(observation: Observation, user: UserNumber, package: PackageName) -
 def has_vanished(observation: Observation, user: UserNumber, package: PackageName) -> bool:
     """Whether the phone positively has no such user any more; Android gives its number to nobody else.
 
-    A number comes back after a factory reset only (COMMANDS.md 3.1), and that takes our marker away as well.
+    A number comes back after a factory reset only (docs/android/commands.md 3.1), and that takes our marker away too.
     """
     if observation.user(user) is not None or any(_spoiling(observation)):
         return False
@@ -227,7 +227,7 @@ def _gone(policy: Policy, reading: PackageReading, state: PackageState, place: P
         # Elsewhere its own user hid it, by Island or Shelter, and shows it again by one tap.
         return "hidden"
     if reading.system and not state.enabled.can_run and policy.preinstalled_disabled_counts:
-        # A preinstalled copy cannot be removed without root; off is all its owner can do (BANNED_APPS.md 4).
+        # A preinstalled copy stays without root; off is all its owner can do (docs/android/banned-apps.md 4).
         return "preinstalled and switched off"
     return ""
 

@@ -18,7 +18,7 @@ JUDGEMENT_VERSION = 2
 
 
 class PlaceKind(Enum):
-    """Where managed apps live (DESIGN.md 1)."""
+    """Where managed apps live (docs/design.md 1)."""
 
     WORK_PROFILE = "work_profile"
     MANAGED_DEVICE = "managed_device"

@@ -1,4 +1,4 @@
-"""The verdict on one phone and what follows from it: pure, and an answer for any inputs (DESIGN.md 4).
+"""The verdict on one phone and what follows from it: pure, and an answer for any inputs (docs/design.md 4).
 
 The order of what is decided: stage, verdict, enforceability, then restoring, disabling and telling. Each
 restraint is one line of `_may_disable` or `_must_restore`, so that each can be broken, and tested, alone.
@@ -33,7 +33,7 @@ _UNDONE = {
     Undo.BY_SOMEBODY: ReasonCode.ENABLED_AGAIN,
     Undo.BY_UPDATE: ReasonCode.RESET_BY_UPDATE,
 }
-# Notifications land in user 0 whoever they are for (COMMANDS.md 12.1).
+# Notifications land in user 0 whoever they are for (docs/android/commands.md 12.1).
 _NOTIFIED_USER = UserNumber(0)
 
 
@@ -177,7 +177,7 @@ def _foreign_states(case: _Case) -> tuple[Reason, ...]:
 def is_unremembered(state: PackageState, ledger: Ledger, user: UserNumber, package: PackageName) -> bool:
     """Whether the shell switched an app off and no entry tells whether that was us: a person has to decide.
 
-    Every adb user leaves the mark that we leave (COMMANDS.md 6.3), so it proves nothing.
+    Every adb user leaves the mark that we leave (docs/android/commands.md 6.3), so it proves nothing.
     """
     off = state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell
     return off and ledger.entry(user, package) is None

@@ -53,7 +53,7 @@ def merge_ledgers(
 
 
 def _contradiction(user: UserNumber, package: PackageName, told: list[tuple[str, LedgerEntry]]) -> str:
-    # `pm` knows these verbs in every release (COMMANDS.md 6).
+    # `pm` knows these verbs in every release (docs/android/commands.md 6).
     choices = " or ".join(
         f"`adb shell pm {_VERBS[entry.prior]} --user {user} {package}` ({name})" for name, entry in told
     )

@@ -40,7 +40,7 @@ class UserNumber(int):
     __slots__ = ()
 
     def __new__(cls, value: int) -> Self:
-        """Check the range (COMMANDS.md 2.4: always give a plain number)."""
+        """Check the range (docs/android/commands.md 2.4: always give a plain number)."""
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _USER_MAX:
             raise InvalidName(f"expected an Android user number from 0 to {_USER_MAX}, found {value!r}")
         return super().__new__(cls, value)

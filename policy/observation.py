@@ -11,7 +11,7 @@ from policy.names import PackageName, PhoneId, UserNumber
 
 
 class UserKind(Enum):
-    """What an Android user is for, told by type, owner and parent (COMMANDS.md 3 and 16), never by one flag."""
+    """What an Android user is for, told by type, owner and parent, not by one flag (docs/android/commands.md 3, 16)."""
 
     PERSONAL = "personal"
     WORK = "work"
@@ -22,7 +22,7 @@ class UserKind(Enum):
 
 
 class EnabledState(IntEnum):
-    """Android's ``enabled=`` number (COMMANDS.md 5.3)."""
+    """Android's ``enabled=`` number (docs/android/commands.md 5.3)."""
 
     DEFAULT = 0
     ENABLED = 1
@@ -92,7 +92,7 @@ class Observation:
     ``device_owner`` is named only when it is one of the policy's ``owners`` (``has_device_owner`` tells of any);
     ``device_owner_user`` is the user it is in, None where the phone does not tell. ``main_user`` is the phone's first
     person: 0, or another where user 0 is the system's alone (headless tablets and cars).
-    ``company_owned`` is what a work profile says of the phone it is on; None where none says so (COMMANDS.md 10.5).
+    ``company_owned`` is what a work profile says of the phone it is on (docs/android/commands.md 10.5); else None.
     ``unreadable`` lists what spoils the whole observation (a cut answer, users that contradict each other);
     what concerns one package stands in its reading.
     """

@@ -1,4 +1,4 @@
-"""What a phone's own script needs of a bundle: a flat text that a shell can check line by line (DESIGN.md 7).
+"""What a phone's own script needs of a bundle: a flat text that a shell can check line by line (docs/design.md 7).
 
     curfew-plan 1
     phone_id 1f0c9a52-8a1e-4c57-9d0e-6f8f3f5c2b11
@@ -36,10 +36,10 @@ from policy.observation import Observation, UserKind
 from policy.stage import enforcement_starts_at
 
 POLL_S = 5
-"""How often the phone's counter of package changes is looked at (COMMANDS.md 15)."""
+"""How often the phone's counter of package changes is looked at (docs/android/commands.md 15)."""
 
 LATEST_TIME = 2_139_999_999
-"""The last second a plan may name, in October 2037: a phone's shell counts in 32 bits (COMMANDS.md 13.2)."""
+"""The last second a plan may name, in October 2037: phones count in 32 bits (docs/android/commands.md 13.2)."""
 
 _LINES_MAX = 1000
 _TEXT_MAX = 500

@@ -95,7 +95,7 @@ class ProbedPlace:
 class Probe:
     """What can be read, enforced and restored on one phone at one moment.
 
-    ``company_owned`` is None where the phone does not tell (COMMANDS.md 10.5).
+    ``company_owned`` is None where the phone does not tell (docs/android/commands.md 10.5).
     """
 
     release: str

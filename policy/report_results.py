@@ -7,7 +7,7 @@ from enum import Enum
 
 BATCH_REPORTS = 100
 BATCH_BYTES = 1024 * 1024
-"""Most reports and bytes of one request (DESIGN.md 6)."""
+"""Most reports and bytes of one request (docs/design.md 6)."""
 
 
 class ReportStatus(Enum):

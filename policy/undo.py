@@ -1,8 +1,8 @@
 """Who undid what we had disabled, as far as a phone tells, and when to stop doing it again. Pure.
 
 Whoever enables an app leaves no name: Android keeps the last *disabler* only, and forgets even that one. An
-update or a new installation puts the state back to default (COMMANDS.md 6.3) and leaves its time. So an undo is
-an update where the app is in the default state and was installed after we disabled it; any other is somebody's:
+update or a new installation puts the state back to default (docs/android/commands.md 6.3) and leaves its time. So an
+undo is an update where the app is in the default state and was installed after we disabled it. Others are somebody's:
 the phone's user in Settings, an app of the profile's owner, or another adb user. These cannot be told apart.
 """
 

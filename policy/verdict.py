@@ -90,7 +90,7 @@ class Action:
     """One thing to do for one package in one user.
 
     For DISABLE, ``prior`` is the state to remember; for RESTORE, the state to put back. NOTIFY carries the
-    banned package and user 0, where notifications land (COMMANDS.md 12.1), and leaves ``prior`` at None.
+    banned package and user 0, where notifications land (docs/android/commands.md 12.1), and leaves ``prior`` at None.
     """
 
     kind: ActionKind
@@ -103,7 +103,7 @@ class Action:
 class Moment:
     """The time of one run: read once, handed in.
 
-    ``trusted`` is False when the station's clock is behind its mark or more than five minutes off (DESIGN.md 4
+    ``trusted`` is False when the station's clock is behind its mark or more than five minutes off (docs/design.md
     rule 8); ``bundle_age`` is the time since the bundle was last confirmed by the server.
     """
 

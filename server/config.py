@@ -15,7 +15,7 @@ from policy.report_results import BATCH_BYTES
 from server.errors import ConfigurationRefused
 
 BODY_LIMIT_BYTES = BATCH_BYTES
-"""No request may carry more; a batch of reports is cut to this by the station (DESIGN.md 6)."""
+"""No request may carry more; a batch of reports is cut to this by the station (docs/design.md 6)."""
 
 _SECRETS = ("CURFEW_SECRET_KEY", "CURFEW_HOLDER_KEY", "CURFEW_AUDIT_KEY")
 _KEYS = (

@@ -22,7 +22,7 @@ from server.running.logs import configure_logs
 from server.running.metrics import count_together
 
 THREADS = 32
-"""Blocking threads per worker: more than 8 add nothing for other routes (LIMITS.md 3), but as many reports as there
+"""Blocking threads per worker: more than 8 add nothing for other routes (docs/performance.md 3), but as many reports as
 are threads share one commit (`server.storage.group_commit`)."""
 
 WsgiApp = Callable[..., Any]
@@ -59,7 +59,7 @@ def serve_wsgi(load: Callable[[], WsgiApp], host: str, port: int, workers: int, 
         # Its warnings are advice on numbers that were measured here.
         log_level=LogLevels.error,
     )
-    # granian copies the environment into the environ of every request (LIMITS.md 2): secrets have no place there.
+    # granian copies the environment into every request's environ (docs/performance.md 2): secrets have no place there.
     os.environ.clear()
     server.serve(target_loader=load, wrap_loader=False)
 

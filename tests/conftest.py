@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Name the marks by which the summary counts, and let phones work in the system root that was asked for."""
     root = os.environ.get("CURFEW_SYSTEM_ROOT")
     VirtualPhone.default_system_root = Path(root).resolve() if root else None
-    config.addinivalue_line("markers", "sample: reads what is written here from COMMANDS.md")
+    config.addinivalue_line("markers", "sample: reads what is written here from docs/android/commands.md")
     config.addinivalue_line("markers", "public_case(name): reads one odd answer that was told in public")
     config.addinivalue_line("markers", "capture: reads the output of one real phone")
 

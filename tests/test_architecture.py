@@ -1,4 +1,4 @@
-"""Imports run one way, and each foreign library has its one module (DESIGN.md 2)."""
+"""Imports run one way, and each foreign library has its one module (docs/design.md 2)."""
 
 from __future__ import annotations
 

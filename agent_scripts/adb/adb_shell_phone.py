@@ -1,7 +1,8 @@
 """Phones by adb-shell, over transports of our own: the only module that knows that library.
 
 The library gets a transport of our own through its public constructor (`tcp_transport`). Its streams lose what
-arrives early and do not understand a refusal (LIMITS.md 5, faults 6 and 9): `_Device` mends that in a subclass.
+arrives early and do not understand a refusal (docs/performance.md 5, faults 6 and 9): `_Device` mends that in a
+subclass.
 """
 
 # The library carries no types; everything that comes back from it is checked here.

@@ -25,7 +25,7 @@ TAP_ALLOW = (
 """What makes a phone accept this station's key."""
 
 PUSH_MODE = 0o100600
-"""A regular file for its owner only; the phone widens this all the same (STAND_INS.md)."""
+"""A regular file for its owner only; the phone widens this all the same (docs/android/stand-ins.md)."""
 
 
 class PhoneConnection(Protocol):
@@ -43,7 +43,7 @@ class PhoneConnection(Protocol):
         ...
 
     async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:
-        """Write `data` to `path` on the phone. The phone widens its mode (COMMANDS.md 13.3); `chmod` afterwards."""
+        """Write `data` to `path` on the phone, which widens its mode (docs/android/commands.md 13.3)."""
         ...
 
     async def pull(self, path: str, max_bytes: int, timeout_s: float = 30.0) -> bytes:

@@ -2,7 +2,7 @@
 
 Has the methods of adb-shell's asyncio transport without importing it; `adb_shell_phone` registers it there.
 The stock one waits 44 ms a command, freezes on a vanished phone and believes every length a phone announces
-(LIMITS.md 5, faults 1-5 and 16).
+(docs/performance.md 5, faults 1-5 and 16).
 """
 
 from __future__ import annotations

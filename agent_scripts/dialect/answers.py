@@ -38,7 +38,7 @@ def brief_refusal(answers: Iterable[CutAnswer]) -> Refusal | None:
 def sound_lines(answer: CutAnswer | None, command: str) -> tuple[str, ...]:
     """Return the lines of an answer that ended by itself and in time; raise `Unreadable` for any other.
 
-    A dump that was cut by Android's own time limit ends with exit code 0 (COMMANDS.md 2.2).
+    A dump that was cut by Android's own time limit ends with exit code 0 (docs/android/commands.md 2.2).
     """
     if answer is None:
         raise Unreadable(f"{command} is missing from the answer")

@@ -1,4 +1,7 @@
-"""``getprop``, the boot id and the clock, cut to what we need, as facts about the phone (COMMANDS.md 12.4)."""
+"""``getprop``, the boot id and the clock, cut to what we need, as facts about the phone.
+
+See docs/android/commands.md 12.4.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class DeviceFacts:
 
     @property
     def is_samsung(self) -> bool:
-        """Whether Samsung's users may be expected (COMMANDS.md 16)."""
+        """Whether Samsung's users may be expected (docs/android/commands.md 16)."""
         return self.manufacturer.casefold() == "samsung"
 
 

@@ -1,4 +1,7 @@
-"""What a user is for: by type, flags, parent and owner together, never by one flag (COMMANDS.md 3, 10, 16)."""
+"""What a user is for: by type, flags, parent and owner together, never by one flag.
+
+See docs/android/commands.md 3, 10, 16.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ def kind_of(user: UserFacts, *, samsung: bool, main_user: int = 0) -> UserKind:
     """Return the kind of a user; `main_user` is the one of `main_user_of`.
 
     A managed profile is WORK only under one of the policy's owners: a profile of any other owner, or of none,
-    belongs to the person (DESIGN.md 4 rule 4).
+    belongs to the person (docs/design.md rule 4).
     """
     if user.number in (0, main_user):
         return UserKind.PERSONAL

@@ -1,4 +1,4 @@
-"""``dumpsys device_policy``, cut to owners, as who owns the phone and its profiles (COMMANDS.md 10.5)."""
+"""``dumpsys device_policy``, cut to owners, as who owns the phone and its profiles (docs/android/commands.md 10.5)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_owners(
 
     Owners stand before the lists of administrators, of which user 0 always has one, so the first of these
     lists proves that no owner was cut off. A release that prints no such list has to name the same owners in
-    `listing`, the counted ones of ``dpm list-owners`` (COMMANDS.md 10.2).
+    `listing`, the counted ones of ``dpm list-owners`` (docs/android/commands.md 10.2).
     """
     headings: list[_Heading] = []
     company: set[bool] = set()

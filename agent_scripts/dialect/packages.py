@@ -1,4 +1,4 @@
-"""``dumpsys package PKG``, cut to words, as the states of one package in every user (COMMANDS.md 5)."""
+"""``dumpsys package PKG``, cut to words, as the states of one package in every user (docs/android/commands.md 5)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_package(
     """Return the states of `package`, or a reading whose ``unreadable`` says why there are none.
 
     With `users`, the numbers of all users of the phone, a dump that does not name each of them is unreadable:
-    Android prints a line for every user (COMMANDS.md 5.1). `clock` is the phone's local time at the reading.
+    Android prints a line for every user (docs/android/commands.md 5.1). `clock` is the phone's local time then.
     """
     try:
         return _read(package, sound_lines(answer, f"dumpsys package {package}"), users, clock)
@@ -87,7 +87,10 @@ def _read(
 
 
 def _dated(block: _Block, number: UserNumber, state: PackageState, clock: datetime | None) -> PackageState:
-    """Return the state with the age of its installation: package-wide up to 32, per user from 33 (COMMANDS.md 5.1)."""
+    """Return the state with the age of its installation: package-wide up to 32, per user from 33.
+
+    See docs/android/commands.md 5.1.
+    """
     times = [*block.installed, *block.installed_for.get(number, ())]
     if clock is None or not times or not state.installed:
         return state

@@ -1,6 +1,7 @@
 """Every known wording of a refusal, in the order in which a text is looked through: the first that is found counts.
 
-The wordings are those of COMMANDS.md 2.2, 2.3, 6.2, 7, 8, 9 and 17, of the captures b-*, d-* and f-*, and of what
+The wordings are those of docs/android/commands.md 2.2, 2.3, 6.2, 7, 8, 9 and 17, of the captures b-*, d-* and
+f-*, and of what
 others posted in public. How long each refusal holds stands beside its name (`refusal.Refusal`).
 """
 

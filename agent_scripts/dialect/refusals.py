@@ -21,7 +21,7 @@ def classify(text: str, exit_code: int | None) -> Refusal | None:
 
     Without an exit code the command was interrupted.
 
-    Whether anything changed is never told by this: only reading back tells (COMMANDS.md 2.4, 7.2).
+    Whether anything changed is never told by this: only reading back tells (docs/android/commands.md 2.4, 7.2).
     """
     for pattern, refusal in WORDINGS:
         if pattern.search(text):

@@ -1,4 +1,4 @@
-"""``dumpsys user`` and ``pm list users``, cut free of names, as the users of the phone (COMMANDS.md 3).
+"""``dumpsys user`` and ``pm list users``, cut free of names, as the users of the phone (docs/android/commands.md 3).
 
 A user's name is free text with colons, braces and even line breaks, so each text arrives as the beginnings and
 ends of user lines: ``header`` is a whole line, ``open`` one that ends inside a name, ``tail`` the end of a name.

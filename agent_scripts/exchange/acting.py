@@ -156,7 +156,7 @@ def _told(frame: Frame, number: int, action: Action, did: str) -> ActionOutcome:
 def _result(
     action: Action, did: str, before: PackageState | None, after: PackageState | None
 ) -> ActionResult:
-    """State decides, not exit codes (DESIGN.md 4 rule 3)."""
+    """State decides, not exit codes (docs/design.md rule 3)."""
     if did == "unreadable" or before is None or after is None:
         return ActionResult.UNKNOWN
     if did == "already":

@@ -10,7 +10,7 @@ from importlib.resources import files
 from agent_scripts.exchange.frame import checked_mark
 
 FOLDER = "/data/local/tmp/curfew"
-"""Our folder on the phone (COMMANDS.md 13.3)."""
+"""Our folder on the phone (docs/android/commands.md 13.3)."""
 
 READING = ("folder", "users", "owners", "package", "read")
 """The parts of a reading exchange; what the answers mean is read by the station's own dialect."""

@@ -74,7 +74,7 @@ def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
     """Return the sections of an answer; never raises, in time linear in its length.
 
     What a login shell prints before the first line and after the last one is passed over. Old ``shell:``
-    services end lines with CR LF (COMMANDS.md 14.4).
+    services end lines with CR LF (docs/android/commands.md 14.4).
     """
     lines = [line.removesuffix("\r") for line in answer.decode("utf-8", "replace").split("\n")]
     if failed := _unnumbered(mark, lines):

@@ -46,7 +46,7 @@ look() {
 }
 
 # set_state WORD USER PACKAGE: the one place where Curfew changes anything. Up to Android 8.1 only pm knows these
-# verbs (COMMANDS.md 2.1).
+# verbs (docs/android/commands.md 2.1).
 set_state() {
     case $1 in
         disable-user | default-state | enable) ;;
@@ -116,7 +116,7 @@ restore() {
 }
 
 # tell NUMBER REMIND DISABLED RESTORED: one notification, with the text that fits what was done. Android 10 is
-# the first whose shell can post one (COMMANDS.md 12.1).
+# the first whose shell can post one (docs/android/commands.md 12.1).
 tell() {
     if [ "$api" -lt 29 ]; then
         note did "$1" unoffered

@@ -4,7 +4,7 @@
 # neither awk nor bc. Here is what all filters begin and end with; the filters stand beside what they are for, in
 # read.sh, users.sh, owners.sh, package.sh, act.sh, folder.sh and place.sh.
 #
-# Texts come from COMMANDS.md 2.2, 2.3 (errors), 3 (users), 5 (packages), 10 (owners), 12.4 (properties).
+# Texts come from docs/android/commands.md 2.2, 2.3 (errors), 3 (users), 5 (packages), 10 (owners), 12.4 (properties).
 
 # No group here may stay unmatched, as in \(x\)\{0,1\}: the sed of Android 8.0 gives up on it (toybox 0.7.3,
 # "no s//\1/").

@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
 # Our own folder on the phone: who it is (phone_id), since when (marker), and what was changed (ledger).
 # Expects $folder. Apps may write to files under /data/local/tmp unless a folder is closed to them
-# (COMMANDS.md 13.3), so an open folder is not believed.
+# (docs/android/commands.md 13.3), so an open folder is not believed.
 
 # folder_state: prints absent, closed, open, or untold where a program that would tell failed.
 folder_state() {

@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
-# Who owns profiles and the phone, of the owners that may be named (COMMANDS.md 10). Expects $owners.
+# Who owns profiles and the phone, of the owners that may be named (docs/android/commands.md 10). Expects $owners.
 
-# read_owners: where the dump does not end as we know it (COMMANDS.md 10.5 was not verified for Android 15 and 16),
+# read_owners: where the dump does not end as we know it (docs/android/commands.md 10.5: not verified on 15, 16),
 # the counted list of owners, which Android has from 12 on, tells whether all of them are there.
 read_owners() {
     owners_seen=$(section owners cut_owners dumpsys device_policy)

@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
 # One package in every user: the only way to ask, for the station's reading, for acting and for the script that
-# stays (COMMANDS.md 5). Expects $dated, the packages whose times of installing are read.
+# stays (docs/android/commands.md 5). Expects $dated, the packages whose times of installing are read.
 
-# read_package ID NAME: its states as the section ID, in users open to the shell or not (COMMANDS.md 9).
+# read_package ID NAME: its states as the section ID, in users open to the shell or not (docs/android/commands.md 9).
 read_package() {
     pattern "$2"
     times_of "$2"

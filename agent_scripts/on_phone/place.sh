@@ -60,7 +60,7 @@ put_files() {
     for put_file in "$folder"/*; do
         if [ -L "$put_file" ] || [ ! -f "$put_file" ]; then rm -rf "$put_file"; fi
     done
-    # A push widens modes (COMMANDS.md 13.3).
+    # A push widens modes (docs/android/commands.md 13.3).
     chmod 600 "$folder"/*
     if [ -f "$folder/curfew.sh.pushed" ]; then
         if [ "$(sum_of curfew.sh.pushed)" = "$1" ]; then

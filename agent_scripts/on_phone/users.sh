@@ -1,5 +1,5 @@
 # shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
-# The users of a phone, by number and kind, without anybody's name (COMMANDS.md 3).
+# The users of a phone, by number and kind, without anybody's name (docs/android/commands.md 3).
 
 # The same for lists of users: behind an error's first words may stand a person's name that holds a line break,
 # so only words of Android's own go through.

@@ -34,7 +34,7 @@ watch() {
     spool "stopped $now"
 }
 
-# changes: sets $change to the number of the last change of any package (COMMANDS.md 15). Where that is not told,
+# changes: sets $change to the number of the last change of a package (docs/android/commands.md 15). Where none is told,
 # nothing has changed since the last look; $seen stays empty where its layout is not known at all.
 changes() {
     change=$(dumpsys package changes 2>/dev/null </dev/null)

@@ -1,4 +1,4 @@
-"""What a station says to its server and what it makes of the answers (DESIGN.md 6; ``/api/v1``)."""
+"""What a station says to its server and what it makes of the answers (docs/design.md 6; ``/api/v1``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling the server which bundle this station refuses, and why (DESIGN.md 5: the refusal is a report of its own).
+"""Telling the server which bundle this station refuses, and why (docs/design.md 5: the refusal is a report of its own).
 
 Nothing is kept for later: while the refusal lasts every run refuses anew, and tells it again.
 """

@@ -111,7 +111,7 @@ class _Sending:
             return
         _require_ours(batch, answer)
         self.answer = answer
-        # Bound to our report ids, the server's time is a fresh answer and no recording (DESIGN.md 4 rule 8).
+        # Bound to our report ids, the server's time is a fresh answer and no recording (docs/design.md rule 8).
         self._clock.confirm(answer.server_time)
         for report, result in zip(batch, answer.results, strict=True):
             self._settle(report, result)

@@ -1,4 +1,4 @@
-"""What this station saw of the server's audit chain, so that nobody can rewrite it unnoticed (DESIGN.md 9)."""
+"""What this station saw of the server's audit chain, so that nobody can rewrite it unnoticed (docs/design.md 9)."""
 
 from __future__ import annotations
 

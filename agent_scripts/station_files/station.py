@@ -40,7 +40,7 @@ from policy.schemas import dump_ledger, load_ledger
 
 _KIND = "curfew-station"
 _ORGANISATION_KEY = re.compile(r"[0-9a-f]{64}")
-# What devices report whose maker never wrote a serial, as seen in captures and emulators (COMMANDS.md 12.4, 17).
+# What devices report whose maker never wrote a serial, as seen on phones (docs/android/commands.md 12.4, 17).
 _PLACEHOLDERS = frozenset(
     ("", "unknown", "null", "none", "n/a", "default", "android", "serial", "1234567890")
 )

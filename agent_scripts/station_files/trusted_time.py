@@ -1,4 +1,4 @@
-"""What time it is, and whether to believe it (DESIGN.md 4 rule 8).
+"""What time it is, and whether to believe it (docs/design.md rule 8).
 
 Trusted time is the server's last answer plus the time this computer has been up since, sleep included. It is
 never below the highest time seen before. The wall clock decides nothing; it is only compared.

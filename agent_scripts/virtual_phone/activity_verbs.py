@@ -1,4 +1,4 @@
-"""The verbs of ``am``: ending apps and starting users (COMMANDS.md 3.6, 11)."""
+"""The verbs of ``am``: ending apps and starting users (docs/android/commands.md 3.6, 11)."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Connection:
             else:
                 self._ask_for_signature()
         elif packet.arg0 == AUTH_PUBLIC_KEY:
-            # An unknown key meets silence until the owner taps *Allow* (STAND_INS.md).
+            # An unknown key meets silence until the owner taps *Allow* (docs/android/stand-ins.md).
             self._offered_key = packet.data
             self.phone.key_offered(packet.data)
             self.look_at_keys_again()

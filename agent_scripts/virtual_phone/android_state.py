@@ -1,4 +1,7 @@
-"""What an Android remembers, as plain data: users, packages, and what each user has of them (COMMANDS.md 18)."""
+"""What an Android remembers, as plain data: users, packages, and what each user has of them.
+
+See docs/android/commands.md 18.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class AndroidUser:
 
     @property
     def closed_to_shell(self) -> bool:
-        """Whether ``no_debugging_features`` is in force (COMMANDS.md 9)."""
+        """Whether ``no_debugging_features`` is in force (docs/android/commands.md 9)."""
         return "no_debugging_features" in self.effective_restrictions
 
     @property
@@ -45,7 +48,7 @@ class AndroidUser:
 
 @dataclass
 class PackageInUser:
-    """What one user has of one package; the fields of the ``User N:`` line (COMMANDS.md 5.3)."""
+    """What one user has of one package; the fields of the ``User N:`` line (docs/android/commands.md 5.3)."""
 
     installed: bool = False
     hidden: bool = False

@@ -1,6 +1,6 @@
 """What a framework command answers: two texts and an exit code; and the Java exceptions that end one.
 
-Source: COMMANDS.md 2.3.
+Source: docs/android/commands.md 2.3.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Call:
 
 
 def thrown_answer(call: Call, verb: str, thrown: Thrown) -> Answer:
-    """Return how an exception of `verb` reaches the caller in this release (COMMANDS.md 2.3)."""
+    """Return how an exception of `verb` reaches the caller in this release (docs/android/commands.md 2.3)."""
     trace = thrown.trace(obfuscated=call.model.maker.obfuscated_frames)
     if call.release.exceptions_name_the_verb:
         head = f"\nException occurred while executing '{verb}':\n"

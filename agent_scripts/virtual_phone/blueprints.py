@@ -1,6 +1,6 @@
 """How a ready-made phone is put together: people, apps and properties become a fresh Android.
 
-Every phone carries the canary app and the canary person: neither name may ever leave it (DESIGN.md 4, rule 10).
+Every phone carries the canary app and the canary person: neither name may ever leave it (docs/design.md rule 10).
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ PAUSED = 0x80
 
 
 def flags_of(api: int, kind: str) -> int:
-    """Return the flags a user of that type has in that release: up to 29, up to 33, later (COMMANDS.md 3.2)."""
+    """Return the flags a user of that type has in that release: up to 29, up to 33, later.
+
+    See docs/android/commands.md 3.2.
+    """
     old, middle, new = _FLAGS[kind]
     return old if api < 30 else middle if api < 34 else new
 

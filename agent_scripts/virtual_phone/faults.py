@@ -107,7 +107,7 @@ class Faults:
             self._misreports.append((words, Answer(err=text, exit_code=exit_code)))
 
     def still_booting(self) -> None:
-        """Answer ``cmd`` as shortly after boot or on a patched device (COMMANDS.md 2.2, T:b-008)."""
+        """Answer ``cmd`` as shortly after boot or on a patched device (docs/android/commands.md 2.2, T:b-008)."""
         text = "cmd: Failure calling service package: Failed transaction (2147483646)\n"
         self.refuse("cmd", "package", text=text, exit_code=2147483646 & 0xFF)
 

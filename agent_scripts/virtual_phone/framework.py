@@ -1,4 +1,7 @@
-"""Which program and service a command line reaches, and what it answers (COMMANDS.md 2). No I/O, no clock."""
+"""Which program and service a command line reaches, and what it answers. No I/O, no clock.
+
+See docs/android/commands.md 2.
+"""
 
 from __future__ import annotations
 
@@ -134,7 +137,7 @@ def _find_verb(model: AndroidModel, service: str, verb: str) -> Verb | None:
 
 
 def _pm_process(model: AndroidModel, words: list[str]) -> Answer:
-    """Answer as the Java process that ``pm`` is on 26 and 27 (COMMANDS.md 2.1)."""
+    """Answer as the Java process that ``pm`` is on 26 and 27 (docs/android/commands.md 2.1)."""
     verb = words[0] if words else ""
     if verb in _PM_LACKS or verb not in PACKAGE_VERBS:
         return Answer(err=f"Error: unknown command '{verb}'\n{_PM_USAGE}", exit_code=1)
@@ -150,7 +153,7 @@ def _pm_process(model: AndroidModel, words: list[str]) -> Answer:
 
 
 def _dpm_process(model: AndroidModel, words: list[str]) -> Answer:
-    """Answer as the Java process that ``dpm`` is up to 30 (COMMANDS.md 10.1, 10.4)."""
+    """Answer as the Java process that ``dpm`` is up to 30 (docs/android/commands.md 10.1, 10.4)."""
     verb = words[0] if words else ""
     run = OWNER_VERBS.get(verb) if verb != "list-owners" else None
     usage = "usage: dpm [subcommand] [options]\n"

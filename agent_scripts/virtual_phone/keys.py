@@ -1,4 +1,7 @@
-"""Which computers may connect: public keys in adb's own form, checked against signatures (COMMANDS.md 14.2)."""
+"""Which computers may connect: public keys in adb's own form, checked against signatures.
+
+See docs/android/commands.md 14.2.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What makers change in their Android as far as a shell shows it: one row each, no logic (COMMANDS.md 16, 17)."""
+"""What makers change in their Android as far as a shell shows it: one row each, no logic.
+
+See docs/android/commands.md 16, 17.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One running Android: its state, who may change it how, and what a person does with it (COMMANDS.md 18).
+"""One running Android: its state, who may change it how, and what a person does with it (docs/android/commands.md 18).
 
 `AndroidModel` is shared by the phone's own thread and whoever drives it, so every method takes the lock. After each
 change it is written to ``model.json`` in the phone's folder: a phone whose process was killed can be inspected.
@@ -107,7 +107,7 @@ class AndroidModel:
         return {owner.partition("/")[0] for owner in found}
 
     def protected_in(self, number: int) -> set[str]:
-        """Return what nobody but its owner may disable in a user (COMMANDS.md 6.2)."""
+        """Return what nobody but its owner may disable in a user (docs/android/commands.md 6.2)."""
         withdrawn = {entry for entry in self.data.user_control_disabled if self.data.api >= 30}
         marked = {entry.partition(":")[2] for entry in withdrawn if entry.startswith(f"{number}:")}
         return self.owners_of(number) | marked
@@ -115,7 +115,10 @@ class AndroidModel:
     # What a person does --------------------------------------------------------------------------------------
 
     def install(self, user: int, package: str, **details: Any) -> None:
-        """Install or update an app for a user from the store: its enabled state is default again (COMMANDS.md 6.3)."""
+        """Install or update an app for a user from the store: its enabled state is default again.
+
+        See docs/android/commands.md 6.3.
+        """
         with self.changing() as data:
             self._need_user(user)
             known = data.packages.get(package)
@@ -208,7 +211,7 @@ class AndroidModel:
             self._installed(user, package).suspenders[by] = message
 
     def pause(self, user: int) -> None:
-        """Switch a work profile off (quiet mode): not running, flag 80 (COMMANDS.md 3.5)."""
+        """Switch a work profile off (quiet mode): not running, flag 80 (docs/android/commands.md 3.5)."""
         with self.changing():
             found = self._need_user(user)
             found.flags, found.state = found.flags | 0x80, "-1"
@@ -249,8 +252,8 @@ class AndroidModel:
 
     def reboot(self) -> None:
         """Restart Android: a new boot id, the change counter at 0, and from 33 (and in 29) no suspensions but the
-        owner's in users with an owner (COMMANDS.md 7.5). The enabled states stay. `VirtualPhone.reboot` also ends
-        connections and scripts.
+        owner's in users with an owner (docs/android/commands.md 7.5). Enabled states stay. `VirtualPhone.reboot` also
+        ends connections and scripts.
         """
         with self.changing() as data:
             data.boot_id, data.boots = str(uuid.uuid4()), data.boots + 1

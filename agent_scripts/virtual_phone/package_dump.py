@@ -1,4 +1,4 @@
-"""The text of ``dumpsys package``, for one package and for all (COMMANDS.md 5)."""
+"""The text of ``dumpsys package``, for one package and for all (docs/android/commands.md 5)."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def _dialog(release: Release, message: str | None) -> str:
 
 
 def _factory_copy(package: AndroidPackage) -> AndroidPackage:
-    """The copy of the system image; its user lines do not tell today's state (COMMANDS.md 5.1)."""
+    """The copy of the system image; its user lines do not tell today's state (docs/android/commands.md 5.1)."""
     states = {n: PackageInUser(installed=True, first_install_ms=0) for n in package.users}
     return AndroidPackage(
         package.name, package.app_id, version_code=1, system=True, installer=None, users=states

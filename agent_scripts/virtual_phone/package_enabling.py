@@ -1,4 +1,4 @@
-"""The verbs that set an app's enabled state, as far as uid 2000 may (COMMANDS.md 6)."""
+"""The verbs that set an app's enabled state, as far as uid 2000 may (docs/android/commands.md 6)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def _change_state(call: Call, user: int, name: str, new_state: int) -> int:
     """Set the state of a whole package as uid 2000 may, and return what reading it back gives."""
     with call.model.changing():
         if call.model.user(user) is None:
-            return (
-                2  # nothing is stored; reading a user that does not exist gives "disabled" (COMMANDS.md 2.4)
-            )
+            return 2  # nothing is stored; a user that does not exist reads as "disabled" (docs/android/commands.md 2.4)
         package, frame = _known(call, user, name), _frame(call)
         maker = call.model.maker
         if package.system and new_state > 1 and maker.system_disable_refusal:
@@ -71,7 +69,7 @@ def _change_state(call: Call, user: int, name: str, new_state: int) -> int:
 
 
 def _change_component(call: Call, user: int, name: str, class_name: str, new_state: int) -> None:
-    """Refuse: single components are closed to uid 2000 in every release (COMMANDS.md 6.2)."""
+    """Refuse: single components are closed to uid 2000 in every release (docs/android/commands.md 6.2)."""
     _known(call, user, name)
     class_name = f"{name}{class_name}" if class_name.startswith(".") else class_name
     whole = f"{name}/{class_name}"

@@ -1,4 +1,4 @@
-"""``pm list …`` and ``pm path`` (COMMANDS.md 4)."""
+"""``pm list …`` and ``pm path`` (docs/android/commands.md 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short forms of ``dumpsys package``: ``--checkin`` and ``changes`` (COMMANDS.md 5.4, 15)."""
+"""The short forms of ``dumpsys package``: ``--checkin`` and ``changes`` (docs/android/commands.md 5.4, 15)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def unknown_package(name: str) -> str:
 
 
 def dump_changes(model: AndroidModel) -> str:
-    """Return ``dumpsys package changes`` (COMMANDS.md 15)."""
+    """Return ``dumpsys package changes`` (docs/android/commands.md 15)."""
     with model.lock:
         lines = ["Package Changes:\n", f"  Sequence number={model.data.change_number}\n"]
         for user in sorted(model.data.changes):
@@ -22,7 +22,10 @@ def dump_changes(model: AndroidModel) -> str:
 
 
 def dump_checkin(model: AndroidModel, name: str) -> str:
-    """Return ``dumpsys package --checkin NAME`` (COMMANDS.md 5.4; the form of 35 and 36 is taken from 34)."""
+    """Return ``dumpsys package --checkin NAME``.
+
+    See docs/android/commands.md 5.4; the form of 35 and 36 is taken from 34.
+    """
     with model.lock:
         package = model.data.packages.get(name)
         if package is None:

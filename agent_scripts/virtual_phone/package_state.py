@@ -1,4 +1,7 @@
-"""The verbs that change what a user has of a package: suspending, hiding, removing, adding (COMMANDS.md 7, 8)."""
+"""The verbs that change what a user has of a package: suspending, hiding, removing, adding.
+
+See docs/android/commands.md 7, 8.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from agent_scripts.virtual_phone.users_and_shell import (
 
 
 def run_suspend(call: Call, verb: str) -> Answer:
-    """Answer ``suspend`` and ``unsuspend``: the printed state is read afresh, whoever caused it (COMMANDS.md 7.2)."""
+    """Answer ``suspend`` and ``unsuspend``: the printed state is read afresh, whoever caused it.
+
+    See docs/android/commands.md 7.2.
+    """
     user, message = 0, None
     while (option := call.option()) is not None:
         if option == "--user":
@@ -77,7 +83,7 @@ def _apply_suspension(
 
 
 def _can_be_suspended(call: Call, user: int, name: str) -> bool:
-    """Whether no reason of COMMANDS.md 7.4 stands against it; refusals are silent, exit 0."""
+    """Whether no reason of docs/android/commands.md 7.4 stands against it; refusals are silent, exit 0."""
     data, found = call.model.data, call.model.user(user)
     protected = name in call.model.owners_of(user) or name in data.special_apps.values()
     admin = found is not None and any(name == admin.partition("/")[0] for admin in found.admins)
@@ -92,7 +98,7 @@ def _can_be_suspended(call: Call, user: int, name: str) -> bool:
 
 
 def _need_right_to_suspend(call: Call, user: int) -> None:
-    """Throw what the release throws at uid 2000 (COMMANDS.md 7.3)."""
+    """Throw what the release throws at uid 2000 (docs/android/commands.md 7.3)."""
     release, owned = call.release, bool(call.model.owners_of(user))
     if release.shell_suspends is ShellSuspends.NO_PERMISSION:
         raise Thrown(SECURITY, "Neither user 2000 nor current process has android.permission.MANAGE_USERS.")
@@ -113,7 +119,7 @@ def _not_ours(call: Call, user: int) -> Thrown:
 
 
 def run_hide(call: Call) -> Answer:
-    """Refuse ``hide`` and ``unhide``: they need MANAGE_USERS (COMMANDS.md 8.1)."""
+    """Refuse ``hide`` and ``unhide``: they need MANAGE_USERS (docs/android/commands.md 8.1)."""
     user = 0
     if call.option() == "--user":
         user = user_option(call)
@@ -179,7 +185,10 @@ def _uninstall(call: Call, user: int, name: str) -> str | None:
 
 
 def run_install_existing(call: Call) -> Answer:
-    """Answer ``install-existing [--user N] PKG``: the success line appears whatever came of it (COMMANDS.md 8.3)."""
+    """Answer ``install-existing [--user N] PKG``: the success line appears whatever came of it.
+
+    See docs/android/commands.md 8.3.
+    """
     user, wait = 0, False
     while (option := call.option()) is not None:
         if option == "--user":

@@ -1,4 +1,7 @@
-"""What stands around the wanted block in ``dumpsys package``: above all names of other apps (COMMANDS.md 5.1, 5.3)."""
+"""What stands around the wanted block in ``dumpsys package``: above all names of other apps.
+
+See docs/android/commands.md 5.1, 5.3.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A phone made of software: the ADB protocol on a loopback port, a real shell, an Android behind it (DESIGN.md 8)."""
+"""A phone made of software: the ADB protocol on a loopback port, a real shell, an Android behind it.
+
+See docs/design.md 8.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,7 @@ class VirtualPhone:
     def start(self, port: int = 0) -> int:
         """Serve on 127.0.0.1 and return the port; 0 lets the system choose."""
         if port in EMULATOR_PORTS:
-            # The platform's adb lists such a port a second time as emulator-NNNN (STAND_INS.md).
+            # The platform's adb lists such a port a second time as emulator-NNNN (docs/android/stand-ins.md).
             raise PhoneCannotStart(f"port {port} is one of the emulator's (5554-5585); choose another")
         self._stopping = asyncio.Event()
         started = threading.Event()
@@ -247,7 +250,7 @@ class VirtualPhone:
         self.userland.set_uptime(time.monotonic() - self._booted)
 
     def die(self) -> None:
-        """Let adbd be killed: everything in its control group dies (COMMANDS.md 14.1), connections end."""
+        """Let adbd be killed: everything in its control group dies (docs/android/commands.md 14.1), connections end."""
         self.processes.kill()
         for connection in list(self._connections):
             connection.abort()

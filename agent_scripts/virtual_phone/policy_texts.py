@@ -1,4 +1,4 @@
-"""The texts about owners: ``dumpsys device_policy`` and ``dpm list-owners`` (COMMANDS.md 10)."""
+"""The texts about owners: ``dumpsys device_policy`` and ``dpm list-owners`` (docs/android/commands.md 10)."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ class Processes:
     def _hang_up_group(self, group: int, times: int) -> None:
         """Make sure that what a command left in its group learns of its end.
 
-        The kernel says it once; a shell that has just forked misses it now and then, on phones too (STAND_INS.md).
+        The kernel says it once; a shell that has just forked misses it now and then, as on phones
+        (docs/android/stand-ins.md, "the hang-up itself").
         """
         try:
             os.killpg(group, signal.SIGHUP)
@@ -87,7 +88,7 @@ class Processes:
         return process
 
     def kill(self) -> None:
-        """End every command and whatever it left behind, however well detached (COMMANDS.md 14.1)."""
+        """End every command and whatever it left behind, however well detached (docs/android/commands.md 14.1)."""
         self.userland.kill_processes()
         for process in self._running:
             process.kill()
@@ -154,7 +155,7 @@ class Process:
             self._close(descriptor)
 
     def tell_child(self) -> None:
-        """Send SIGHUP to the direct child, and only it (COMMANDS.md 14.1)."""
+        """Send SIGHUP to the direct child, and only it (docs/android/commands.md 14.1)."""
         if not self.exited.done():
             self._popen.send_signal(signal.SIGHUP)
 

@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class SuspensionLayout(Enum):
-    """Where ``dumpsys package`` shows who suspends an app (COMMANDS.md 5.3)."""
+    """Where ``dumpsys package`` shows who suspends an app (docs/android/commands.md 5.3)."""
 
     NOT_SHOWN = "26, 27"
     MESSAGE_INLINE = "28"
@@ -18,7 +18,7 @@ class SuspensionLayout(Enum):
 
 
 class ShellSuspends(Enum):
-    """What ``suspend`` by uid 2000 meets (COMMANDS.md 7.3)."""
+    """What ``suspend`` by uid 2000 meets (docs/android/commands.md 7.3)."""
 
     NO_PERMISSION = "26, 27"
     USER_0_ONLY = "28"
@@ -27,7 +27,7 @@ class ShellSuspends(Enum):
 
 
 class ClosedUserListing(Enum):
-    """What ``list packages`` does about a user that refuses the shell (COMMANDS.md 4.2)."""
+    """What ``list packages`` does about a user that refuses the shell (docs/android/commands.md 4.2)."""
 
     WORKS = "26-29"
     THROWS = "30-32"
@@ -44,7 +44,7 @@ _NEW_LINE = f"ceDataInode deDataInode {_MIDDLE_LINE.removeprefix('ceDataInode ')
 
 @dataclass(frozen=True)
 class Release:
-    """One API level as the shell sees it; the fields name the chapter of COMMANDS.md they come from."""
+    """One API level as the shell sees it; the fields name the chapter of docs/android/commands.md they come from."""
 
     api: int
     version: str

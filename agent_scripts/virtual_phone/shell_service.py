@@ -1,4 +1,7 @@
-"""``shell:``, ``shell,v2,…:`` and ``exec:``: commands in the phone's real shell (STAND_INS.md; COMMANDS.md 14)."""
+"""``shell:``, ``shell,v2,…:`` and ``exec:``: commands in the phone's real shell.
+
+See docs/android/stand-ins.md; docs/android/commands.md 14.
+"""
 
 from __future__ import annotations
 

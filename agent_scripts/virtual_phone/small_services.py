@@ -1,4 +1,7 @@
-"""Services of which the shell needs one verb or two: notifications, settings, owners (COMMANDS.md 10, 12)."""
+"""Services of which the shell needs one verb or two: notifications, settings, owners.
+
+See docs/android/commands.md 10, 12.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ _SETTINGS_USAGE = """Settings provider (settings) commands:
 
 
 def run_post(call: Call) -> Answer:
-    """Answer ``notification post``: always exit 0; the same tag replaces the notification (COMMANDS.md 12.1)."""
+    """Answer ``notification post``: always exit 0; the same tag replaces the notification.
+
+    See docs/android/commands.md 12.1.
+    """
     title, verbose = "Shell Notification", False
     while (option := call.option()) is not None:
         if option in ("-t", "--title"):
@@ -87,7 +93,7 @@ def run_post(call: Call) -> Answer:
 
 
 def run_settings(call: Call, verb: str) -> Answer:
-    """Answer ``settings get|put|delete|list`` (COMMANDS.md 12.3)."""
+    """Answer ``settings get|put|delete|list`` (docs/android/commands.md 12.3)."""
     user = 0
     while (option := call.option()) is not None:
         if option != "--user":
@@ -143,7 +149,10 @@ def run_list_owners(call: Call) -> Answer:
 
 
 def run_set_owner(call: Call, verb: str) -> Answer:
-    """Answer ``set-device-owner`` and ``set-profile-owner``: refused where the set-up is done (COMMANDS.md 10.4)."""
+    """Answer ``set-device-owner`` and ``set-profile-owner``: refused where the set-up is done.
+
+    See docs/android/commands.md 10.4.
+    """
     user = 0
     while (option := call.option()) is not None:
         if option == "--user":

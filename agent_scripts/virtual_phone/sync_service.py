@@ -112,7 +112,10 @@ async def _incoming(channel: Channel) -> tuple[bytes, int | None]:
 
 
 def widened(mode: int) -> int:
-    """Return the mode a pushed file gets: the owner's bits are copied to group and others (STAND_INS.md)."""
+    """Return the mode a pushed file gets: the owner's bits are copied to group and others.
+
+    See docs/android/stand-ins.md.
+    """
     mode = stat.S_IMODE(mode) & 0o777
     mode |= (mode >> 3) & 0o070
     return mode | (mode >> 3) & 0o007

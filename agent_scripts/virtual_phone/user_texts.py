@@ -1,4 +1,4 @@
-"""The texts about Android users: ``pm list users`` and ``dumpsys user`` (COMMANDS.md 3)."""
+"""The texts about Android users: ``pm list users`` and ``dumpsys user`` (docs/android/commands.md 3)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def list_users(model: AndroidModel) -> str:
 
 
 def list_users_verbosely(model: AndroidModel) -> str:
-    """Return ``cmd user list -v`` (COMMANDS.md 3.1)."""
+    """Return ``cmd user list -v`` (docs/android/commands.md 3.1)."""
     with model.lock:
         users = model.users()
         lines = [f"{len(users)} users:", ""]

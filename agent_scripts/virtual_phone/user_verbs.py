@@ -1,4 +1,4 @@
-"""The verbs that make and remove users (COMMANDS.md 8.5)."""
+"""The verbs that make and remove users (docs/android/commands.md 8.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The phone's own folder and the programs in it (STAND_INS.md, "Debian's packages as the phone's userland").
+"""The phone's own folder and the programs in it.
+
+What they are: docs/android/stand-ins.md, "Debian's packages as the phone's userland".
 
 A command runs in a real mksh whose PATH holds one folder of links only. Its absolute paths must reach the phone's
 folder. Of the ways there, mount namespaces and chroot need privileges that ordinary users and containers often lack,
@@ -70,7 +72,7 @@ case " $* " in *" -d"* | *" -r"* | *" -s"*) offset=0 ;; esac
 [ "$offset" = 0 ] && exec {toybox} date "$@"
 exec {toybox} date -d "@$(($({toybox} date +%s) + offset))" "$@"
 """
-# Files in the phone's own folder belong to whoever runs the phone; a phone's shell is uid 2000 (COMMANDS.md 13.3).
+# Files in the phone's own folder belong to whoever runs it; its shell is uid 2000 (docs/android/commands.md 13.3).
 _STAT = """for word; do
   shift
   case $format in next) word={substituted}; format=done ;; esac
@@ -182,7 +184,7 @@ class Userland:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def kill_processes(self) -> None:
-        """End everything started through this phone's adbd, however well detached (COMMANDS.md 14.1)."""
+        """End everything started through this phone's adbd, however well detached (docs/android/commands.md 14.1)."""
         wanted = f"CURFEW_VIRTUAL_PHONE={self.mark}".encode()
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():

@@ -1,4 +1,4 @@
-"""Which user a command means and whether the shell may go there (COMMANDS.md 2.4, 9)."""
+"""Which user a command means and whether the shell may go there (docs/android/commands.md 2.4, 9)."""
 
 from __future__ import annotations
 

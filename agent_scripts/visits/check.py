@@ -1,4 +1,4 @@
-"""One check of one phone: read, judge, act, read back, and the report that stays (DESIGN.md 4).
+"""One check of one phone: read, judge, act, read back, and the report that stays (docs/design.md 4).
 
     read one exchange -> settle the ledger -> judge -> ledger on disk -> act in one exchange -> report on disk
 

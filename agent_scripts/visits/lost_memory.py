@@ -16,7 +16,7 @@ from policy.observation import EnabledState
 from policy.verdict import ActionKind, Judgement, ManagedState, Reason, ReasonCode, Stage, Verdict
 
 _FIRST_WITH_CMD = 28
-"""Up to Android 8.1 only pm knows these verbs (COMMANDS.md 2.1)."""
+"""Up to Android 8.1 only pm knows these verbs (docs/android/commands.md 2.1)."""
 
 
 def without_new_disabling(judgement: Judgement) -> Judgement:

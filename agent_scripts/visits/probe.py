@@ -1,6 +1,6 @@
 """What can be promised on one phone, from one reading and the policy. Pure.
 
-Facts about Android and its makers come from COMMANDS.md, whose chapter each sentence names.
+Facts about Android and its makers come from docs/android/commands.md, whose chapter each sentence names.
 """
 
 from __future__ import annotations
@@ -121,13 +121,16 @@ def _limits(
     if seen.unreadable:
         for why in seen.unreadable:
             yield Limit(
-                LimitCode.UNREADABLE, f"The phone could not be read: {why}"[:500], "DESIGN.md 4", hinders=True
+                LimitCode.UNREADABLE,
+                f"The phone could not be read: {why}"[:500],
+                "docs/design.md 4",
+                hinders=True,
             )
     elif policy is None:
         yield Limit(
             LimitCode.NO_POLICY,
             "This station has accepted no bundle yet, so it does not know what a place is.",
-            "DESIGN.md 5",
+            "docs/design.md 5",
             "connect to the server, run `curfew-agent check`, and probe again",
             hinders=True,
         )
@@ -140,7 +143,7 @@ def _limits(
         yield Limit(
             LimitCode.SECURITY_SETTINGS,
             "This maker lets adb change settings, such as how long its keys last, only after a switch of its own.",
-            "COMMANDS.md 12.3, 17",
+            "docs/android/commands.md 12.3, 17",
             _SECURITY_SETTINGS,
         )
 
@@ -150,7 +153,7 @@ def _limits_of_places(seen: Observation, policy: Policy, places: tuple[ProbedPla
         yield Limit(
             LimitCode.NO_PLACE,
             "The phone has no place of the policy, so there is nothing to switch off on it.",
-            "DESIGN.md 4",
+            "docs/design.md 4",
         )
     for user in seen.users:
         if user.kind is not UserKind.SECURE_FOLDER and user.has_owner and user.owner not in policy.owners:
@@ -158,14 +161,14 @@ def _limits_of_places(seen: Observation, policy: Policy, places: tuple[ProbedPla
                 LimitCode.FOREIGN_OWNER,
                 f"The profile of user {user.number} belongs to an owner that the policy does not list, so it counts"
                 " as personal and is never touched.",
-                "COMMANDS.md 10.5, 16",
+                "docs/android/commands.md 10.5, 16",
                 "if it is the organisation's own, add its owner to the policy's owners",
             )
     if seen.has_device_owner and seen.device_owner is None:
         yield Limit(
             LimitCode.FOREIGN_OWNER,
             "The phone is managed by an owner that the policy does not list, so user 0 is never touched.",
-            "COMMANDS.md 10.5",
+            "docs/android/commands.md 10.5",
             "if it is the organisation's own, add its owner to the policy's owners",
         )
     for place in places:
@@ -173,7 +176,7 @@ def _limits_of_places(seen: Observation, policy: Policy, places: tuple[ProbedPla
             yield Limit(
                 LimitCode.PLACE_CLOSED,
                 f"The owner of user {place.user} has closed it to adb, so nothing can be disabled or restored there.",
-                "COMMANDS.md 9",
+                "docs/android/commands.md 9",
                 "the owner must drop no_debugging_features for the work profile",
                 hinders=True,
             )
@@ -182,7 +185,7 @@ def _limits_of_places(seen: Observation, policy: Policy, places: tuple[ProbedPla
         yield Limit(
             LimitCode.OWNER_MAY_CLOSE,
             "The company owns the phone, so its device management may switch adb off altogether at any time.",
-            "COMMANDS.md 9, 10.5",
+            "docs/android/commands.md 9, 10.5",
             "agree with the device management that user 0 stays without no_debugging_features",
         )
 
@@ -195,7 +198,7 @@ def _limits_of_apps(
             yield Limit(
                 LimitCode.PACKAGE_UNREADABLE,
                 f"{found.package} could not be read: {found.unreadable}"[:500],
-                "COMMANDS.md 5",
+                "docs/android/commands.md 5",
                 hinders=True,
             )
     managed = {app.package: app.places for app in policy.managed}
@@ -211,7 +214,7 @@ def _limits_of_apps(
                 LimitCode.NOT_OURS_TO_SWITCH,
                 f"{found.package} in user {place.user} was switched off by an app or its owner; adb can change nothing"
                 " about it, so it is left as it is.",
-                "COMMANDS.md 6.2",
+                "docs/android/commands.md 6.2",
                 "whoever switched it off enables it",
                 hinders=True,
             )
@@ -219,7 +222,7 @@ def _limits_of_apps(
             yield Limit(
                 LimitCode.SYSTEM_APP_REFUSED,
                 f"{found.package} came with the phone, and this maker is known to refuse disabling such apps.",
-                "COMMANDS.md 6.2, 17",
+                "docs/android/commands.md 6.2, 17",
                 hinders=True,
             )
     if places:
@@ -227,13 +230,13 @@ def _limits_of_apps(
             LimitCode.UPDATE_RESETS,
             "An update of a disabled app or its user can make it run again between checks; the next check disables it"
             " again.",
-            "COMMANDS.md 6.3",
+            "docs/android/commands.md 6.3",
         )
         if seen.api_level >= _FIRST_WITH_PROTECTION:
             yield Limit(
                 LimitCode.OWNER_MAY_PROTECT,
                 "The owner may protect an app from being disabled, which shows only when it is tried.",
-                "COMMANDS.md 6.2",
+                "docs/android/commands.md 6.2",
                 "the owner must not list the managed apps as user-control-disabled",
             )
 
@@ -245,14 +248,14 @@ def _limits_of_users(seen: Observation, places: tuple[ProbedPlace, ...]) -> Iter
             yield Limit(
                 LimitCode.USER_CLOSED,
                 f"User {user.number} is closed to adb; the named apps are read there all the same.",
-                "COMMANDS.md 5.1, 9",
+                "docs/android/commands.md 5.1, 9",
             )
         if not user.running:
             yield Limit(
                 LimitCode.NOT_RUNNING,
                 f"User {user.number} is paused, locked or stopped, which changes nothing: reading, disabling and"
                 " restoring work all the same.",
-                "COMMANDS.md 3.5",
+                "docs/android/commands.md 3.5",
             )
 
 
@@ -263,26 +266,26 @@ def _limits_of_release(api_level: int) -> Iterator[Limit]:
         yield Limit(
             LimitCode.NO_NOTIFICATIONS,
             "Adb can post notifications from Android 10 on only, so the owner has to be told in person.",
-            "COMMANDS.md 12.1",
+            "docs/android/commands.md 12.1",
         )
     if api_level >= _FIRST_WITH_KEY_EXPIRY:
         yield Limit(
             LimitCode.KEY_EXPIRES,
             "The phone forgets this station seven days after it was last connected, and its owner has to allow it"
             " again.",
-            "COMMANDS.md 14.2",
+            "docs/android/commands.md 14.2",
             "the global setting adb_allowed_connection_time at 0 means never; it weakens the phone, so ask its owner",
         )
     if api_level >= _FIRST_WITH_WIRELESS:
         yield Limit(
             LimitCode.WIRELESS,
             "Wireless debugging needs pairing first and ends when the network changes, so a cable is the surer way.",
-            "COMMANDS.md 14.3",
+            "docs/android/commands.md 14.3",
         )
     if api_level > _NEWEST_KNOWN:
         yield Limit(
             LimitCode.NEWER_RELEASE,
             "This Android is newer than those that Curfew was read against; what it does not know it calls unreadable.",
-            "COMMANDS.md 0",
+            "docs/android/commands.md 0",
             "update Curfew",
         )

@@ -62,7 +62,7 @@ async def _probe_all(visitor: Visitor, addresses: list[str]) -> ExitCode:
 async def _probe_one(
     station: Station, connection: PhoneConnection, address: str, policy: Policy | None, patience: Patience
 ) -> Probe:
-    """Ask one phone; about apps only if its owner agreed to that (DESIGN.md 4 rule 11)."""
+    """Ask one phone; about apps only if its owner agreed to that (docs/design.md rule 11)."""
     known = station.phone_at(address)
     if known is not None and known.consent is Consent.DECLINED:
         raise OwnerDeclined(address)

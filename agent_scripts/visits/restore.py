@@ -26,7 +26,7 @@ from policy.watched import Watched
 async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
     """Put back everything that any ledger remembers for this phone, and return the record of it.
 
-    Needs neither server nor valid trust (DESIGN.md 4 rule 9), nor consent: it takes back what we did. Of a phone
+    Needs neither server nor valid trust (docs/design.md rule 9), nor consent: it takes back what we did. Of a phone
     whose owner declined only the apps that a ledger names are read, and what its script noted is left unsaid.
     The phone's own script goes first, or it would disable again at once. Raises `PhoneNotProvisioned` and
     `PhoneError` as `check_phone` does.

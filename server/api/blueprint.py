@@ -30,7 +30,7 @@ PERSON = "person"
 """Sent with a person's API token."""
 
 hot = PlainBlueprint("hot", __name__, url_prefix="/api/v1")
-"""For the hot route: flask-smorest costs twice as much a request as plain Flask (LIMITS.md 2)."""
+"""For the hot route: flask-smorest costs twice as much a request as plain Flask (docs/performance.md 2)."""
 
 _SCHEMES: Mapping[str, Mapping[str, str]] = {
     STATION: {

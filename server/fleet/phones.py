@@ -43,7 +43,7 @@ class _PhoneTable(Base):
 class Registration:
     """What a station tells when it provisions a phone.
 
-    ``identity`` is the HMAC over manufacturer, device and serial under a key the server never has (DESIGN.md 6).
+    ``identity`` is the HMAC over manufacturer, device and serial under a key the server never has (docs/design.md 6).
     ``probe`` is None where nothing was asked of the phone: what an earlier one found is kept then.
     """
 

@@ -70,7 +70,7 @@ def what_was_not_read(report: Report) -> tuple[str, ...]:
 
 
 def _packages_asked(published: Sequence[BundleRow], report: Report) -> tuple[PackageName, ...]:
-    # A check asks about the packages of its bundle and about nothing else (DESIGN.md 4, rule 10).
+    # A check asks about the packages of its bundle and about nothing else (docs/design.md rule 10).
     return next((b.policy.named_packages for b in published if b.number == report.bundle_number), ())
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from server.errors import StorageUnavailable
 
 WINDOW_S = 0.005
-"""How long a leader waits for the others of its group (LIMITS.md 3)."""
+"""How long a leader waits for the others of its group (docs/performance.md 3)."""
 
 _REFUSED_VALUES = (SQLAlchemyError, ValueError, TypeError, ArithmeticError)
 """What a database and its driver raise for a value that they cannot take."""

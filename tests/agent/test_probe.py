@@ -75,7 +75,7 @@ class TestPlaces:
         closed = limit(found, LimitCode.PLACE_CLOSED)
         assert closed.hinders
         assert "must drop no_debugging_features" in closed.change
-        assert closed.source == "COMMANDS.md 9"
+        assert closed.source == "docs/android/commands.md 9"
 
     def test_a_fully_managed_phone_is_a_place_whose_owner_may_switch_adb_off(self) -> None:
         found = probed(PERSONAL, has_device_owner=True, device_owner=INTUNE, device_owner_user=U0)

@@ -1,4 +1,4 @@
-"""Trusted time (DESIGN.md 4 rule 8), branch by branch, with the computer's clocks handed in."""
+"""Trusted time (docs/design.md rule 8), branch by branch, with the computer's clocks handed in."""
 
 from __future__ import annotations
 

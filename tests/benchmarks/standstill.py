@@ -2,7 +2,7 @@
 
 100 connections to a loopback daemon in a process of its own; 99 phones take a while to answer, one sends half an
 answer and hangs up. A heartbeat of 1 ms on the agent's loop shows the longest pause; the same without the vanishing
-phone shows what the machine itself causes. LIMITS.md 5 saw 3 to 10 s with adb-shell's own transport.
+phone shows what the machine itself causes. docs/performance.md 5 saw 3 to 10 s with adb-shell's own transport.
 """
 
 from __future__ import annotations

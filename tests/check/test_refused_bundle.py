@@ -1,4 +1,4 @@
-"""DESIGN.md 5: an unknown rule refuses the bundle, and the refusal is a report of its own.
+"""docs/design.md 5: an unknown rule refuses the bundle, and the refusal is a report of its own.
 
 The station here is an older Curfew: a copy of its packages that lacks one rule, started as a program of its own.
 """

@@ -29,7 +29,7 @@ PROGRAMS_OF_ANDROID_8 = {
     *("cat", "cmd", "date", "dumpsys", "flock", "getprop", "grep", "head", "id", "mkdir", "mv", "pm"),
     *("printf", "sed", "sha256sum", "sleep", "stat", "sync"),
 }
-"""COMMANDS.md 13.2; fsync is used where it exists. No awk before 9, no bc before 11, no curl and openssl ever."""
+"""docs/android/commands.md 13.2; fsync is used where it exists. No awk before 9, no bc before 11, never curl."""
 
 FORBIDDEN = (
     "uninstall",
@@ -159,7 +159,7 @@ def test_a_line_longer_than_any_of_ours_does_not_leave_the_phone(
 
 
 def test_an_exchange_fits_into_one_command() -> None:
-    """60,000 characters pass through adbd (STAND_INS.md); the longest exchange has room to spare."""
+    """60,000 characters pass through adbd (docs/android/stand-ins.md); the longest exchange has room to spare."""
     policy = ready_made_policy()
     actions = [
         Action(ActionKind.DISABLE, UserNumber(user), app.package, EnabledState.DEFAULT)

@@ -308,7 +308,7 @@ def test_two_last_disablers_are_unreadable() -> None:
     assert "disablers" in of_words(*GOOD, "caller shell", "caller other", USER_10).unreadable
 
 
-# Messages of third parties: raw text with line breaks and imitated fields (COMMANDS.md 5.3, 18 rule 14) --------------
+# Messages of third parties: raw text with line breaks and imitated fields (docs/android/commands.md 5.3, 18 rule 14) -
 
 MESSAGES = {
     "plain": "Ask your administrator",

@@ -20,7 +20,7 @@ OURS = {
 """What no text of Android says: we find it ourselves."""
 
 TEXTS = [
-    # COMMANDS.md 2.2 and 13.2
+    # docs/android/commands.md 2.2 and 13.2
     ("cmd: Can't find service: package", 20, Refusal.SERVICE_MISSING, BRIEFLY),
     ("Can't find service: package", 0, Refusal.SERVICE_MISSING, BRIEFLY),
     ("", 20, Refusal.SERVICE_MISSING, BRIEFLY),

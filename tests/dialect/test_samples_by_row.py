@@ -1,4 +1,4 @@
-"""Every row of COMMANDS.md that bears on us, on every release: the right answer or an honest unreadable."""
+"""Every row of docs/android/commands.md that bears on us, on every release: right, or honestly unreadable."""
 
 from __future__ import annotations
 

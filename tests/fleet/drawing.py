@@ -156,7 +156,7 @@ class _Drawing:
         return [*found, *self._makers_users()]
 
     def _makers_users(self) -> list[Person]:
-        """Secure Folder, Dual Messenger, app twins (COMMANDS.md 16); before 30 no profile has the flag 1000."""
+        """Secure Folder, Dual Messenger, app twins (docs/android/commands.md 16); flag 1000 is of 30 and newer."""
         found, new = [], self._api >= 30
         if self._maker == "samsung" and self._often(0.6):
             flags = self._dice.choice((0x10061030, 0x61010)) if new else 0x10060030

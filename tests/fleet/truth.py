@@ -1,6 +1,6 @@
 """What is true of a phone and must become of it, read from the Android model itself.
 
-Written from COMMANDS.md 3, 5, 6, 9, 10, 16, 17 and DESIGN.md 4, without a look at the texts a phone prints and
+Written from docs/android/commands.md 3, 5, 6, 9, 10, 16, 17 and docs/design.md 4, without a look at what phones say and
 without the judgement and the dialects of the agent: those are what is held against it.
 """
 
@@ -157,7 +157,7 @@ class Truth:
         return user is not None and "no_debugging_features" in (*user.restrictions, *user.policy_restrictions)
 
     def _refused(self, number: int, package: str) -> bool:
-        """Whether Android or the maker keeps this app on whatever the shell says (COMMANDS.md 6.2)."""
+        """Whether Android or the maker keeps this app on whatever the shell says (docs/android/commands.md 6.2)."""
         data = self.model.data
         if self.mishap is Mishap.VERB:
             return True

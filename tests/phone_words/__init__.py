@@ -4,6 +4,7 @@
     spots, recording                                                what the programs are called with, and from where
     life                                                            everything that is ever asked of one phone
 
-What is refused is what POSIX does not promise or what a release is known to lack (COMMANDS.md 13): Debian's programs
+What is refused is what POSIX does not promise or what a release is known to lack (docs/android/commands.md 13):
+Debian's programs
 and even musl's regcomp take more than Android's.
 """

@@ -1,4 +1,4 @@
-"""What a program is called with that some release's program does not take (COMMANDS.md 13). Pure.
+"""What a program is called with that some release's program does not take (docs/android/commands.md 13). Pure.
 
 The list is of what is allowed: a program or an option that is not in it has to be looked up for every release first.
 """

@@ -93,7 +93,7 @@ def _end_of_expansion(text: str, place: int) -> int:
 
 
 def _arithmetic(text: str) -> Iterator[str]:
-    """Yield what 32 bits cannot hold: a phone's shell has no more (COMMANDS.md 13.2)."""
+    """Yield what 32 bits cannot hold: a phone's shell has no more (docs/android/commands.md 13.2)."""
     for expression in re.findall(r"\$\(\((.*?)\)\)", text):
         for number in re.findall(r"(?<![\w.])[0-9]+", expression):
             if int(number) > _LARGEST:

@@ -1,1 +1,1 @@
-"""Phones for tests: texts of every release, written from COMMANDS.md, and programs that print them."""
+"""Phones for tests: texts of every release, written from docs/android/commands.md, and programs that print them."""

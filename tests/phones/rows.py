@@ -1,4 +1,4 @@
-"""Samples of what commands say, one per row of COMMANDS.md 2.3, 7.2, 9 and 10.2 for each release.
+"""Samples of what commands say, one per row of docs/android/commands.md 2.3, 7.2, 9 and 10.2 for each release.
 
 The rows of chapters 3 and 5.3 are whole phones: `tests.phones.samples` prints those. Nothing here is copied from
 a real phone; the wordings are those of the document.
@@ -38,7 +38,7 @@ class Row:
 
 
 def failed(api: int, verb: str, kind: str, message: str, *, by_pm: bool = False) -> tuple[str, int]:
-    """Return what an exception in a verb looks like on that release (COMMANDS.md 2.1, 2.3), and the exit code."""
+    """Return an exception in a verb as that release shows it (docs/android/commands.md 2.1, 2.3), and the exit code."""
     if api < 28 and by_pm:
         return f"Error: {kind}: {message}\n", 1
     if api >= 30:

@@ -1,7 +1,7 @@
-"""What the commands of a phone print, per release: `SamplePhone` makes each text from COMMANDS.md.
+"""What the commands of a phone print, per release: `SamplePhone` makes each text from docs/android/commands.md.
 
 Made independently of `agent_scripts.virtual_phone`, so that one mistake cannot hide in both. Nothing here is
-copied from a real phone; layouts and keys are those of COMMANDS.md 3.4 (users), 5.1 and 5.3 (packages), 10.5
+copied from a real phone; layouts and keys are those of docs/android/commands.md 3.4 (users), 5.1, 5.3 (packages), 10.5
 (owners) and 12.4 (properties). Every text also holds what must never leave a phone: `PERSON` as a user's name,
 `FOREIGN_APP` beside the packages, `FOREIGN_ADMIN` beside the owners.
 """

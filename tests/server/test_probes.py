@@ -27,7 +27,7 @@ PROBE = Probe(
     users=(ProbedUser(UserNumber(10), UserKind.WORK, True, False, Owner.POLICY),),
     company_owned=False,
     places=(ProbedPlace(UserNumber(10), PlaceKind.WORK_PROFILE, False, False, False),),
-    limits=(Limit(LimitCode.PLACE_CLOSED, "Closed.", "COMMANDS.md 9", "open it", hinders=True),),
+    limits=(Limit(LimitCode.PLACE_CLOSED, "Closed.", "docs/android/commands.md 9", "open it", hinders=True),),
 )
 
 

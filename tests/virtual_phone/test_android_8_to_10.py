@@ -1,4 +1,4 @@
-"""The rules of COMMANDS.md 18 for API 26-29, where they differ from the newer releases of `test_android_rules`."""
+"""The rules of docs/android/commands.md 18 for API 26-29, where they differ from those of `test_android_rules`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of COMMANDS.md 18 that a simulator must follow, one by one, for API 30-36 and where cheap for 26-29."""
+"""The rules of docs/android/commands.md 18 for a model of Android, one by one, for API 30-36 and where cheap 26-29."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts about users and owners, line by line, per release (COMMANDS.md 3 and 10)."""
+"""The texts about users and owners, line by line, per release (docs/android/commands.md 3 and 10)."""
 
 from __future__ import annotations
 

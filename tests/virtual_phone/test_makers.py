@@ -1,4 +1,4 @@
-"""What makers change (COMMANDS.md 16, 17), layouts of users, and whoever else acts on a phone."""
+"""What makers change (docs/android/commands.md 16, 17), layouts of users, and whoever else acts on a phone."""
 
 from __future__ import annotations
 

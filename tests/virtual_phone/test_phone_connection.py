@@ -1,4 +1,4 @@
-"""Who may connect to a virtual phone, and what a stranger meets (STAND_INS.md, "adbd and its clients")."""
+"""Who may connect to a virtual phone, and what a stranger meets (docs/android/stand-ins.md, "adbd and its clients")."""
 
 from __future__ import annotations
 

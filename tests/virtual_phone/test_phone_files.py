@@ -1,4 +1,4 @@
-"""Files to and from a virtual phone over ``sync:`` (STAND_INS.md, "push" and "pull")."""
+"""Files to and from a virtual phone over ``sync:`` (docs/android/stand-ins.md, "push" and "pull")."""
 
 from __future__ import annotations
 

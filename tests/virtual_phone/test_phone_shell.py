@@ -1,4 +1,4 @@
-"""Commands in the phone's shell as the old ``shell:`` service shows them (STAND_INS.md, "The shell")."""
+"""Commands in the phone's shell as the old ``shell:`` service shows them (docs/android/stand-ins.md, "The shell")."""
 
 from __future__ import annotations
 
