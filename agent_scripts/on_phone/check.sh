@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC2154,SC2034 # what a function expects, and who reads what it sets, is in other files
 # One check: plan, read, judge, act, remember; and putting everything back.
 
-# full_check: needs nothing but the folder. Told to stop, it is given up before anything is judged, said or done: of
-# a reading that was broken off nothing follows.
+# full_check: needs nothing but the folder. Told to stop, it is given up before anything is said or done: of a reading
+# that was broken off nothing follows.
 full_check() {
     [ "$(folder_state)" = closed ] || fail folder
     time_now
@@ -13,7 +13,6 @@ full_check() {
         return
     fi
     read_facts
-    [ -z "$stopping" ] || return 0
     read_ledger
     settle_ledger
     judge
