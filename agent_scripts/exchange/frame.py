@@ -7,11 +7,10 @@
     5:MARK end                      the last line, by its number the count of all
 
 A filter that failed is told in place of the exit line, or behind it, with its own exit code and once with the
-phone's kind; `grep -n`, which numbers the lines, behind everything and without a number:
+phone's kind:
 
     MARK filter users 2
     MARK phone 34 14 Pixel 8
-    MARK filter frame 127
 
 MARK is random in each exchange, so that nothing a phone prints can forge a line of the frame; numbers show a lost
 line, the last line an early end (`agent_scripts/on_phone/frame.sh`).
@@ -77,8 +76,6 @@ def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
     services end lines with CR LF (docs/android/commands.md 14.4).
     """
     lines = [line.removesuffix("\r") for line in answer.decode("utf-8", "replace").split("\n")]
-    if failed := _unnumbered(mark, lines):
-        return Frame(problem=failed.sentence)
     first = f"1:{mark} curfew {kind} {_VERSION}"
     try:
         start = lines.index(first)
@@ -97,13 +94,6 @@ def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
         body.append(text)
     sections, notes, _ = _sections(mark, body)
     return Frame(sections, notes, "the answer has no end")
-
-
-def _unnumbered(mark: str, lines: Sequence[str]) -> FailedFilter | None:
-    """Return why the lines have no numbers: what numbers them failed, and the phone's shell said so at the end."""
-    before = f"{mark} filter frame "
-    code = next((line.partition(before)[2] for line in reversed(lines) if before in line), "")
-    return FailedFilter("frame", int(code)) if _EXIT_CODE.fullmatch(code) else None
 
 
 def _whole(mark: str, body: Sequence[str], more: bool) -> Frame:

@@ -5,14 +5,26 @@
 # ours_alone: whether our folder is closed and every file in it a plain one that nobody but us may use.
 ours_alone() {
     [ "$(folder_state)" = closed ] || return 1
-    for alone_file in "$folder"/*; do
-        [ -e "$alone_file" ] || [ -L "$alone_file" ] || continue
-        [ -f "$alone_file" ] && [ ! -L "$alone_file" ] && [ -O "$alone_file" ] || return 1
-    done
-    alone_modes=$(stat -c %a "$folder"/*) || return 1
+    # The script may rename a file while we look, so that it is gone when its turn comes: then once more.
+    alone_modes=$(modes_of_ours) || alone_modes=$(modes_of_ours) || return 1
     for alone_mode in $alone_modes; do
         [ "$alone_mode" = 600 ] || return 1
     done
+}
+
+# modes_of_ours: the modes of our files; fails where one is no plain file of ours, or cannot be shown. What the script
+# is just writing (keep) gets its name when it is whole.
+modes_of_ours() {
+    set --
+    for alone_file in "$folder"/*; do
+        [ -e "$alone_file" ] || [ -L "$alone_file" ] || continue
+        [ -f "$alone_file" ] && [ ! -L "$alone_file" ] && [ -O "$alone_file" ] || return 1
+        case $alone_file in
+            *.new) ;;
+            *) set -- "$@" "$alone_file" ;;
+        esac
+    done
+    [ "$#" -eq 0 ] || stat -c %a "$@"
 }
 
 # run_script WORD...: the two paths are told because they are where a phone made of software has them.

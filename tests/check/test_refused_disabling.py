@@ -74,5 +74,7 @@ def test_what_the_phone_would_say_again_next_time_is_lasting(refusal: Refusal) -
     passing = "check again|check the phone again|then check it"
     said_to_retry = any(words in refusal.sentence for words in passing.split("|"))
     lasting_though = {Refusal.SECURITY_SETTING, Refusal.NO_EFFECT}
+    # What cannot be read says nothing of what the phone allows, though trying again does not help.
+    untold = {Refusal.FILTER_REFUSED}
 
-    assert refusal.is_lasting is (not said_to_retry or refusal in lasting_though)
+    assert refusal.is_lasting is (refusal not in untold and (not said_to_retry or refusal in lasting_though))

@@ -27,7 +27,7 @@ def facts_of(fake: FakePhone) -> str:
     ("section", "word"),
     [
         ("users", "serialNo"),
-        ("user-list", "running"),
+        ("user-list", "t whole"),
         ("owners", "Profile"),
         ("package:com.android.shell", "Hidden"),
         ("properties", "manufacturer"),
@@ -61,15 +61,6 @@ def test_a_package_whose_filter_failed_is_unreadable_by_itself(fake: FakePhone) 
     packages = read(fake).observation.packages
     assert "section package:" in packages[PACKAGES[0]].unreadable
     assert packages[PACKAGES[2]].unreadable == ""
-
-
-def test_lines_that_cannot_be_numbered_are_told(fake: FakePhone) -> None:
-    fake.refuse("grep", "-n", 2)
-
-    reason = read(fake).observation.unreadable[0]
-
-    assert "section frame and class refused" in reason
-    assert "which the phone did not tell" in reason
 
 
 def test_provisioning_tells_a_refused_filter(fake: FakePhone) -> None:

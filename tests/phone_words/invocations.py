@@ -95,7 +95,6 @@ PROGRAMS: Mapping[str, Program] = {
     "fsync": Program(operands=r"/.*", fallback="|| sync"),
     "grep": Program(check=_grep),
     "head": Program(with_value="n"),
-    "id": Program(options="ug"),
     "mkdir": Program(options="p", with_value="m"),
     "mv": Program(options="f"),
     "printf": Program(check=_printf),

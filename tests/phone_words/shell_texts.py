@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 
 _LARGEST = 2**31 - 1
-_TESTS = frozenset({"-n", "-z", "-f", "-d", "-e", "-L", "-r", "-w", "-x", "-s"})
+# -O (mine) is not of POSIX, but of ksh: every mksh has it, and busybox ash and dash, in which our texts run as well.
+_TESTS = frozenset({"-n", "-z", "-f", "-d", "-e", "-L", "-O", "-r", "-w", "-x", "-s"})
 _COMPARISONS = frozenset({"=", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _TEST = re.compile(r"(?<![^\s;(!])\[ ((?:\"[^\"\n]*\"|[^\"\n])*?) \](?=[\s;)]|$)")
 _WORD = re.compile(r"\"[^\"]*\"|(?:\$\(\(.*?\)\)|[^\s\"])+")

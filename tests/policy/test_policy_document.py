@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from policy.document import Exemption, Family, Ring
+from policy.document import JUDGEMENT_VERSION, Exemption, Family, Ring
 from policy.errors import InvalidDocument, InvalidTime, JudgementTooOld, PolicyError, UnknownRule
 from policy.ready_made import ready_made_document
 from policy.schemas import dump_policy_document, load_policy_document
@@ -88,7 +88,7 @@ class TestUnknown:
 
     def test_a_policy_for_a_newer_judgement_is_refused_as_such(self) -> None:
         with pytest.raises(JudgementTooOld, match="update Curfew"):
-            load_policy_document(with_rules(minimum_judgement=2))
+            load_policy_document(with_rules(minimum_judgement=JUDGEMENT_VERSION + 1))
 
 
 REQUIRED = [
