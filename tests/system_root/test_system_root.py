@@ -54,11 +54,22 @@ def test_the_script_switches_off_and_puts_back(genuine: MakeGenuine) -> None:
     assert back(phone)
 
 
+def processes_know_when_they_began(phone: WatchedPhone) -> bool:
+    """Whether a process is told the same start of itself as others are told of it.
+
+    qemu makes up a stat of its own for whoever asks about itself, and the script, which is known by its
+    start, then seems to be another process (docs/android/stand-ins.md, "Trying on a phone's own shell").
+    """
+    own, seen = phone.shell("read -r own </proc/$$/stat; echo $own; cat /proc/$$/stat; :").splitlines()
+    return own.rpartition(")")[2].split()[19] == seen.rpartition(")")[2].split()[19]
+
+
 def test_the_script_watches_and_acts(genuine: MakeGenuine) -> None:
     phone = genuine(banned=False)
     phone.plan()
-    phone.curfew(f"start {NOW}")  # may say that it waited in vain: emulated, the script is slow to begin
-    eventually(lambda: phone.runs, "the script does not run")
+    phone.curfew(f"start {NOW}")
+    if processes_know_when_they_began(phone):
+        eventually(lambda: phone.runs, "the script does not run")
     phone.phone.model.install(0, TIKTOK)
     eventually(lambda: off(phone), "the work apps stayed on")
     phone.phone.model.uninstall(0, TIKTOK)
