@@ -49,13 +49,15 @@ class Frame:
     """A phone's answer taken out of its frame.
 
     `problem` is empty only if every line from the first to the counted last one arrived in order; otherwise
-    nothing in the sections may be believed, and they only tell how far the phone came. `notes` are lines
-    of the frame that belong to no command, such as ``refused busy``.
+    nothing in the sections may be believed, and they only tell how far the phone came. `cut` says that it ended
+    too early and was sound until then, as happens to a sound phone too (docs/android/stand-ins.md, "the last lines").
+    `notes` are lines of the frame that belong to no command, such as ``refused busy``.
     """
 
     sections: Mapping[str, CutAnswer] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     problem: str = ""
+    cut: bool = False
 
     @property
     def failed_filter(self) -> FailedFilter | None:
@@ -86,14 +88,14 @@ def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
         prefix = f"{number}:"
         if not line.startswith(prefix):
             sections, notes, _ = _sections(mark, body)
-            return Frame(sections, notes, _broken(sections, number, line))
+            return Frame(sections, notes, _broken(sections, number, line), cut=not line)
         text = line[len(prefix) :]
         if text == f"{mark} end":
             rest = lines[start + number :]
             return _whole(mark, body, any(mark in line for line in rest))
         body.append(text)
     sections, notes, _ = _sections(mark, body)
-    return Frame(sections, notes, "the answer has no end")
+    return Frame(sections, notes, "the answer has no end", cut=True)
 
 
 def _whole(mark: str, body: Sequence[str], more: bool) -> Frame:

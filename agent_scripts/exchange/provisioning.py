@@ -26,12 +26,14 @@ NOTED_REFUSALS = {
 class Provisioned:
     """What the phone keeps now. With a `problem` it is not provisioned, and the sentence says what to do.
 
-    `marker` is the one the phone had already, if it had one: its old ledger stays valid.
+    `marker` is the one the phone had already, if it had one: its old ledger stays valid. `cut` says that the answer
+    ended too early; asking again changes nothing.
     """
 
     phone_id: PhoneId | None = None
     marker: str = ""
     problem: str = ""
+    cut: bool = False
 
 
 def provision_command(mark: str, phone_id: PhoneId, marker: str) -> str:
@@ -51,7 +53,7 @@ def parse_provisioning(mark: str, answer: bytes) -> Provisioned:
     """Return what the phone keeps after `provision_command`, read back from its folder; never raises."""
     frame = read_frame(mark, "provision", answer)
     if frame.problem:
-        return Provisioned(problem=frame.problem)
+        return Provisioned(problem=frame.problem, cut=frame.cut)
     if frame.failed_filter:
         return Provisioned(problem=frame.failed_filter.sentence)
     for note in frame.notes:

@@ -36,6 +36,7 @@ class Reading:
     `answers_sha256` is over the bytes as they came, which the phone itself had cut. `script` is what the phone
     shows of its own script, None if that was not asked; `has_script` tells that there is one all the same. `brief`
     is why something could not be read that may be readable in a moment, `brief_packages` which packages that were.
+    `cut` says that the answer ended too early.
     """
 
     facts: DeviceFacts | None
@@ -47,6 +48,12 @@ class Reading:
     has_script: bool = False
     brief: Refusal | None = None
     brief_packages: frozenset[PackageName] = frozenset()
+    cut: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Whether asking again in a moment would bring no more."""
+        return self.brief is None and not self.cut
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def parse_reading(
     if frame.problem:
         observation = _unreadable(packages, phone_id, frame.problem)
         memory = PhoneMemory(problem=frame.problem)
-        return Reading(None, memory, observation, frame.commands, answers_sha256)
+        return Reading(None, memory, observation, frame.commands, answers_sha256, cut=frame.cut)
     memory = read_memory(frame.sections.get("folder"))
     facts, problem = _facts(frame)
     known_as = memory.phone_id or phone_id

@@ -170,6 +170,7 @@ class Stream:
         self._may_send.set()
         self._sending = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._bytes_left: int | None = None
 
     def start(self, service: bytes) -> bool:
         """Begin a service; False if there is none of that name."""
@@ -200,6 +201,7 @@ class Stream:
     async def _run_shell(self, words: list[bytes], command: bytes) -> None:
         phone = self._phone
         phone.heard(command)
+        self._bytes_left = phone.faults.take_answer_bytes()
         if phone.faults.delay_s:
             await asyncio.sleep(phone.faults.delay_s)
         if phone.faults.silent:
@@ -240,6 +242,9 @@ class Stream:
 
     async def send(self, data: bytes) -> None:
         """Send, each packet only after the peer's OKAY to the one before."""
+        if self._bytes_left is not None:
+            data = data[: self._bytes_left]
+            self._bytes_left -= len(data)
         size = self._connection.max_payload
         async with self._sending:
             for start in range(0, len(data), size):

@@ -47,6 +47,7 @@ class Faults:
         """Behave well again."""
         with self._lock:
             self._hang_up_after: int | None = None
+            self._answer_bytes: int | None = None
             self._shell: bytes | None = None
             self._silent = False
             self._slow_s = 0.0
@@ -66,6 +67,11 @@ class Faults:
         """Close the connection after `count` more bytes sent to the station, in the middle of a packet. Once."""
         with self._lock:
             self._hang_up_after = count
+
+    def cut_answer_after_bytes(self, count: int) -> None:
+        """End the next shell command's answer after `count` bytes as if it were whole. Once."""
+        with self._lock:
+            self._answer_bytes = count
 
     def answer_garbage(self) -> None:
         """Answer every shell command with bytes that are no answer; the command does not run."""
@@ -172,6 +178,12 @@ class Faults:
         with self._lock:
             dies, self._dies = self._dies, False
             return dies
+
+    def take_answer_bytes(self) -> int | None:
+        """Return how many bytes of the answer that begins now may be sent, and forget the order."""
+        with self._lock:
+            allowed, self._answer_bytes = self._answer_bytes, None
+            return allowed
 
     def take_closed_stream(self) -> bool:
         """Return whether the stream that is opened now is closed at once."""

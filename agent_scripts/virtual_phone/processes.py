@@ -120,14 +120,21 @@ class Process:
         self._loop.call_soon_threadsafe(self.exited.set_result, passed_on)
 
     async def read(self, descriptor: int) -> bytes:
-        """Return output; empty once every process has closed its end (a terminal says EIO then)."""
+        """Return output; empty once every process has closed its end (a terminal says EIO then).
+
+        Linux looks for input first and for the other end's closing second: what was written in between is still there
+        after EIO, once in some 30,000 commands on a busy machine. So EIO is believed when it is said twice.
+        """
+        closed = False
         while True:
             try:
                 return os.read(descriptor, _PIECE)
             except BlockingIOError:
                 await _ready(descriptor)
             except OSError:
-                return b""
+                if closed:
+                    return b""
+                closed = True
 
     async def write(self, data: bytes) -> None:
         """Pass `data` to the command's stdin; what a command no longer reads is dropped."""

@@ -223,11 +223,12 @@ async def read_phone(
 ) -> exchange.Reading:
     """Return what the phone shows, in one exchange, of `packages` or of all that the policy names.
 
-    Where a part of Android is missing for the moment, as after a start, it is asked again a little later. Raises
+    Where a part of Android is missing for the moment, as after a start, or the answer was cut, it is asked again a
+    little later. Raises
     `PhoneError` only for a phone this station does not know.
     """
     return await run.patience.until(
-        lambda reading: reading.brief is None, lambda: _read_once(run, connection, address, packages)
+        lambda reading: reading.is_final, lambda: _read_once(run, connection, address, packages)
     )
 
 

@@ -88,7 +88,7 @@ async def _read(
         answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
         return exchange.parse_reading(mark, answer, packages, owners, known)
 
-    return await patience.until(lambda found: found.brief is None, once)
+    return await patience.until(lambda found: found.is_final, once)
 
 
 def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False) -> None:

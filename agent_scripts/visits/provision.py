@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import ProvisioningFailed
-from agent_scripts.exchange import DeviceFacts, Reading
+from agent_scripts.exchange import DeviceFacts, Provisioned, Reading
 from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone, Station
@@ -55,7 +55,12 @@ async def provision_phone(
     proposed = memory.phone_id or station.id_of_identity(identity) or PhoneId.random()
     phone_id = await asyncio.to_thread(_register, client, identity, proposed, owner, facts, probed)
     same_phone = memory.phone_id == phone_id and memory.marker
-    await _leave_mark(connection, address, phone_id, memory.marker if same_phone else secrets.token_hex(16))
+    marker = memory.marker if same_phone else secrets.token_hex(16)
+    provisioned = await patience.until(
+        lambda kept: not kept.cut, lambda: _leave_mark(connection, phone_id, marker)
+    )
+    if provisioned.problem:
+        raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
     phone = KnownPhone(phone_id, address, identity, Consent.AGREED, owner.label, facts.model)
     station.remember(phone)
     return phone
@@ -72,7 +77,7 @@ async def _read(
         answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
         return exchange.parse_reading(mark, answer, (), owners, None)
 
-    reading = await patience.until(lambda found: found.brief is None, once)
+    reading = await patience.until(lambda found: found.is_final, once)
     if reading.facts is None:
         reasons = "; ".join(reading.observation.unreadable) or "no reason given"
         raise ProvisioningFailed(
@@ -98,11 +103,8 @@ def _register(
     )
 
 
-async def _leave_mark(connection: PhoneConnection, address: str, phone_id: PhoneId, marker: str) -> None:
+async def _leave_mark(connection: PhoneConnection, phone_id: PhoneId, marker: str) -> Provisioned:
+    """Return what the phone keeps; doing it a second time changes nothing, so a cut answer is asked for again."""
     mark = exchange.new_mark()
-    answer = await connection.run(
-        exchange.provision_command(mark, phone_id, marker), ACT_TIMEOUT_S, ANSWER_MAX_BYTES
-    )
-    provisioned = exchange.parse_provisioning(mark, answer)
-    if provisioned.problem:
-        raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
+    command = exchange.provision_command(mark, phone_id, marker)
+    return exchange.parse_provisioning(mark, await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES))
