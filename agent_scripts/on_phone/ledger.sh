@@ -54,7 +54,7 @@ put_entry() {
     l_entries="$l_entries$user/$package/$prior/$1/$e_bundle/$e_at/$e_rounds "
 }
 
-# settle_ledger: what the phone is decides steps that were interrupted (agent_scripts/visits/ledger_steps.py).
+# settle_ledger: what the phone is decides steps that were interrupted (agent_scripts/ledgers/steps.py).
 settle_ledger() {
     for l_spot in $l_entries; do
         spot "$l_spot"

@@ -17,10 +17,11 @@ from dataclasses import replace
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import AgentError, OwnerDeclined, PhoneError, PhoneNotProvisioned
+from agent_scripts.ledgers import lost, steps, unconfirmed
+from agent_scripts.ledgers.pending import keep_unsettled, unsettled
+from agent_scripts.ledgers.recalled import Recalled
 from agent_scripts.station_files.station import KnownPhone, Station
-from agent_scripts.station_files.unsettled import keep_unsettled, unsettled
-from agent_scripts.visits import ledger_steps, lost_memory, passing, placing, servers_word
-from agent_scripts.visits.memories import Memories
+from agent_scripts.visits import passing, placing
 from agent_scripts.visits.outcomes import after_acting
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
@@ -115,12 +116,12 @@ async def _judge_and_act(
     reading = _under_its_id(reading, phone.phone_id)
     memories = await memories_of(run, phone.phone_id, reading)
     agreed, held = _within_the_bundle(run, memories, reading)
-    settled = ledger_steps.settled(agreed.ledger, reading.observation)
+    settled = steps.settled(agreed.ledger, reading.observation)
     judgement = decide(run, reading, settled)
     if not memories.server_asked:
-        judgement = lost_memory.without_new_disabling(judgement)
+        judgement = lost.without_new_disabling(judgement)
     ledger = memories.for_phone(_closed(run, reading, judgement, settled), agreed.ledger)
-    waiting = ledger_steps.with_entries(unsettled(run.station, phone.phone_id, memories.marker), held)
+    waiting = steps.with_entries(unsettled(run.station, phone.phone_id, memories.marker), held)
     record = CheckRecord(
         address=address,
         phone=phone,
@@ -159,43 +160,43 @@ async def _judge_and_act(
 
 
 def _within_the_bundle(
-    run: Run, memories: Memories, reading: exchange.Reading
+    run: Run, memories: Recalled, reading: exchange.Reading
 ) -> tuple[MergedLedger, tuple[LedgerEntry, ...]]:
     """Return the ledger to act on, and what only the server remembers and the bundle does not let us touch."""
     agreed = memories.agreed(reading.observation)
-    alone = servers_word.told_by_server_alone(memories, agreed.ledger)
+    alone = unconfirmed.told_by_server_alone(memories, agreed.ledger)
     policy = run.bundle.policy if run.bundle else None
-    held = servers_word.beyond_the_bundle(alone, policy, reading.observation)
-    return replace(agreed, ledger=servers_word.without(agreed.ledger, held)), held
+    held = unconfirmed.beyond_the_bundle(alone, policy, reading.observation)
+    return replace(agreed, ledger=unconfirmed.without(agreed.ledger, held)), held
 
 
-async def memories_of(run: Run, phone_id: PhoneId, reading: exchange.Reading) -> Memories:
+async def memories_of(run: Run, phone_id: PhoneId, reading: exchange.Reading) -> Recalled:
     """Return all that is remembered; the server is asked only where the phone itself remembers nothing.
 
     So the straight path costs no request.
     """
     marker, on_phone, on_station = reading.memory.marker, reading.memory.ledger, run.station.ledger(phone_id)
     if on_phone is not None or not marker:
-        return Memories(marker, on_phone, on_station, None)
+        return Recalled(marker, on_phone, on_station, None)
     try:
-        return Memories(marker, None, on_station, await run.server_ledger(phone_id))
+        return Recalled(marker, None, on_station, await run.server_ledger(phone_id))
     except AgentError:
-        return Memories(marker, None, on_station, None, server_asked=False)
+        return Recalled(marker, None, on_station, None, server_asked=False)
 
 
 def _closed(run: Run, reading: exchange.Reading, judgement: Judgement, ledger: Ledger) -> Ledger:
     """Return the ledger after what was in vanished users is closed, and what is given up is remembered as such."""
-    ledger = ledger_steps.without_vanished_users(ledger, reading.observation)
+    ledger = steps.without_vanished_users(ledger, reading.observation)
     if run.bundle is not None and ReasonCode.OWNER_ENABLES_AGAIN in {r.code for r in judgement.reasons}:
-        return ledger_steps.given_up(ledger, reading.observation, run.bundle.number, run.time.now)
+        return steps.given_up(ledger, reading.observation, run.bundle.number, run.time.now)
     return ledger
 
 
-def _forgotten(judgement: Judgement, reading: exchange.Reading, memories: Memories) -> tuple[str, ...]:
+def _forgotten(judgement: Judgement, reading: exchange.Reading, memories: Recalled) -> tuple[str, ...]:
     """Return what a person has to decide because no ledger knows it; a damaged ledger may know, and is mended first."""
     if reading.memory.problem:
         return ()
-    return lost_memory.for_a_person(
+    return lost.for_a_person(
         judgement,
         memories.all(),
         marker=memories.marker,
@@ -208,7 +209,7 @@ def _undecided(waiting: Ledger, phone_id: PhoneId, reading: exchange.Reading) ->
     """Return what a person has to decide of the server's word; on a phone not read well its places are not known."""
     if reading.observation.unreadable:
         return ()
-    return servers_word.for_a_person(waiting, phone_id, reading.observation.api_level)
+    return unconfirmed.for_a_person(waiting, phone_id, reading.observation.api_level)
 
 
 async def _read_if_agreed(run: Run, connection: PhoneConnection, address: str) -> exchange.Reading:
@@ -307,7 +308,7 @@ async def _act(
     actions = record.judgement.actions
     number = run.bundle.number if run.bundle else 0
     seen = record.reading.observation
-    ledger = ledger_steps.planned(record.ledger, actions, seen, number, run.time.now)
+    ledger = steps.planned(record.ledger, actions, seen, number, run.time.now)
     keep(ledger)
     assert record.reading.facts is not None
     mark = exchange.new_mark()

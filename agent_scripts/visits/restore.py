@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.exchange import Reading
-from agent_scripts.visits import placing, servers_word
+from agent_scripts.ledgers import unconfirmed
+from agent_scripts.visits import placing
 from agent_scripts.visits.check import (
     Judge,
     judged_for_restoring,
@@ -53,7 +54,7 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> Reading:
     if phone.consent is Consent.AGREED:
         return await read_phone(run, connection, address)
     memories = await memories_of(run, phone.phone_id, reading)
-    named = servers_word.packages_to_read(memories, run.bundle.policy if run.bundle else None)
+    named = unconfirmed.packages_to_read(memories, run.bundle.policy if run.bundle else None)
     return await read_phone(run, connection, address, packages=sorted(named)) if named else reading
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from agent_scripts.exit_codes import ExitCode
+from agent_scripts.ledgers.recalled import Recalled
+from agent_scripts.ledgers.unconfirmed import packages_to_read
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.virtual_phone.phone import VirtualPhone
-from agent_scripts.visits.memories import Memories
 from agent_scripts.visits.run import Run
-from agent_scripts.visits.servers_word import packages_to_read
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState
@@ -146,7 +146,7 @@ def test_what_the_station_remembers_itself_needs_no_bundle(enforcing: Office, be
 def test_of_a_declined_phone_only_managed_apps_are_asked_about_on_the_servers_word(whose: str) -> None:
     ledger = Ledger("5f", (entry(0, BANK), entry(10, OUTLOOK)))
     remembered: dict[str, Any] = {whose: ledger}
-    memories = replace(Memories("5f", None, None, None), **remembered)
+    memories = replace(Recalled("5f", None, None, None), **remembered)
 
     read = packages_to_read(memories, ready_made_policy())
 

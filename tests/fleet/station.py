@@ -12,9 +12,9 @@ from agent_scripts import exchange
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
+from agent_scripts.ledgers import steps
 from agent_scripts.virtual_phone import AndroidModel, VirtualPhone
 from agent_scripts.virtual_phone.blueprints import Person, Personality, flags_of
-from agent_scripts.visits import ledger_steps
 from policy.document import Bundle, Message, Policy
 from policy.judgement import judge
 from policy.ledger import Ledger
@@ -96,11 +96,11 @@ class TestBench:
     def check(self, policy: Policy, number: int = 1) -> Checked:
         """Read, judge and act as the agent does."""
         reading = self.read(policy)
-        before = ledger_steps.settled(reading.memory.ledger or Ledger(MARKER), reading.observation)
+        before = steps.settled(reading.memory.ledger or Ledger(MARKER), reading.observation)
         judgement = judge(Bundle(number, policy), reading.observation, before, Moment(NOW))
         if not judgement.actions or reading.facts is None:
             return Checked(reading, judgement)
-        planned = ledger_steps.planned(before, judgement.actions, reading.observation, number, NOW)
+        planned = steps.planned(before, judgement.actions, reading.observation, number, NOW)
         mark = exchange.new_mark()
         command = exchange.act_command(
             mark,

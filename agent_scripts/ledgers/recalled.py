@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_scripts.visits import ledger_steps
+from agent_scripts.ledgers import steps
 from policy.ledger import Ledger
 from policy.ledger_merge import MergedLedger, merge_ledgers
 from policy.observation import Observation
 
 
 @dataclass(frozen=True)
-class Memories:
+class Recalled:
     """The three ledgers of one phone as they were found; None where there is none.
 
     ``marker`` is the phone's mark now. ``server_asked`` is False where the server's ledger was needed and could
@@ -34,16 +34,16 @@ class Memories:
         merged = merge_ledgers(self.marker, *self.all())
         if not merged.contradictions:
             return merged
-        settled = (ledger_steps.without_ended_disputes(memory, merged.ledger, seen) for memory in self.all())
+        settled = (steps.without_ended_disputes(memory, merged.ledger, seen) for memory in self.all())
         return merge_ledgers(self.marker, *settled)
 
     def for_phone(self, ledger: Ledger, agreed: Ledger) -> Ledger:
         """Return what the phone is to keep."""
-        return ledger_steps.with_entries(ledger, ledger_steps.disputed(self.phone, agreed))
+        return steps.with_entries(ledger, steps.disputed(self.phone, agreed))
 
     def for_station(self, ledger: Ledger, agreed: Ledger) -> Ledger:
         """Return what the station is to keep."""
-        return ledger_steps.with_entries(ledger, ledger_steps.disputed(self.station, agreed))
+        return steps.with_entries(ledger, steps.disputed(self.station, agreed))
 
     def to_report_only(self, ledger: Ledger, agreed: MergedLedger, *, acting: bool) -> Ledger | None:
         """Return the ledger to report where none may be written now, and None where they may be.
@@ -52,7 +52,7 @@ class Memories:
         server knows must not be overwritten, here or by a report, by what this station happens to know.
         """
         if agreed.contradictions and self.phone is None:
-            return ledger_steps.with_entries(ledger, ledger_steps.disputed(self.server, agreed.ledger))
+            return steps.with_entries(ledger, steps.disputed(self.server, agreed.ledger))
         if not self.server_asked and not acting:
             return Ledger()
         return None

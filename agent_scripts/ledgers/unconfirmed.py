@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agent_scripts.visits.lost_memory import restoring_command
-from agent_scripts.visits.memories import Memories
+from agent_scripts.ledgers.lost import restoring_command
+from agent_scripts.ledgers.recalled import Recalled
 from policy.coverage import has_vanished, managed_spots
 from policy.document import Policy
 from policy.ledger import Ledger, LedgerEntry
@@ -18,7 +18,7 @@ from policy.names import PackageName, PhoneId
 from policy.observation import Observation
 
 
-def told_by_server_alone(memories: Memories, agreed: Ledger) -> tuple[LedgerEntry, ...]:
+def told_by_server_alone(memories: Recalled, agreed: Ledger) -> tuple[LedgerEntry, ...]:
     """Return the open entries of `agreed`, the merged ledger, that neither phone nor station confirms."""
     if memories.phone is not None or memories.server is None:
         return ()
@@ -46,7 +46,7 @@ def without(ledger: Ledger, entries: Iterable[LedgerEntry]) -> Ledger:
     return Ledger(ledger.marker, tuple(entry for entry in ledger.entries if entry not in out))
 
 
-def packages_to_read(memories: Memories, policy: Policy | None) -> frozenset[PackageName]:
+def packages_to_read(memories: Recalled, policy: Policy | None) -> frozenset[PackageName]:
     """Return the apps that ledgers name; of the server's only those that the bundle manages."""
     managed = {app.package for app in policy.managed} if policy is not None else set()
     own = (entry for memory in (memories.phone, memories.station) if memory for entry in memory.entries)
