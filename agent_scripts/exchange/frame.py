@@ -50,7 +50,8 @@ class Frame:
 
     `problem` is empty only if every line from the first to the counted last one arrived in order; otherwise
     nothing in the sections may be believed, and they only tell how far the phone came. `cut` says that it ended
-    too early and was sound until then, as happens to a sound phone too (docs/android/stand-ins.md, "the last lines").
+    too early and was sound until then, as happens to a sound phone too
+    (docs/android/stand-ins.md, "the last lines through `shell:`").
     `notes` are lines of the frame that belong to no command, such as ``refused busy``.
     """
 

@@ -6,6 +6,7 @@
     unconfirmed   entries that the server alone remembers
     pending       those of them that wait for a person's decision, on the station's disk
     lost          what may still be done where a ledger is gone
+    kept          the station's own ledger, on its disk
 
 Why there are three: docs/decisions/0005-three-ledgers.md.
 """

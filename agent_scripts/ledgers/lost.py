@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent_scripts.ledgers.recalled import Recalled
 from policy.judgement import is_unremembered
 from policy.ledger import Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
@@ -27,29 +28,22 @@ def without_new_disabling(judgement: Judgement) -> Judgement:
     return replace(judgement, actions=restoring, reasons=(*judgement.reasons, reason))
 
 
-def for_a_person(
-    judgement: Judgement,
-    memories: tuple[Ledger | None, ...],
-    *,
-    marker: str,
-    api_level: int,
-    server_asked: bool,
-) -> tuple[str, ...]:
+def for_a_person(judgement: Judgement, recalled: Recalled, api_level: int) -> tuple[str, ...]:
     """Return a line with the exact command for each app that would be given back now, if any ledger knew it.
 
-    Empty while the ban is enforced on the phone: what is off is meant to be off. `memories` are all ledgers that
-    could be had, also those with another marker: they are void, yet worth telling a person about.
+    Empty while the ban is enforced on the phone: what is off is meant to be off. Ledgers with another marker are
+    void, yet worth telling a person about.
     """
     enforced = judgement.verdict is Verdict.VIOLATING and judgement.stage in (Stage.ENFORCE, Stage.PAUSED)
     exempt = ReasonCode.EXEMPT in {reason.code for reason in judgement.reasons}
     if enforced and not exempt:
         return ()
-    known = [memory for memory in memories if memory is not None]
-    valid = [memory for memory in known if memory.marker == marker]
+    known = [ledger for ledger in recalled.all() if ledger is not None]
+    valid = [ledger for ledger in known if ledger.marker == recalled.marker]
     return tuple(
-        _line(app, _old_entry(known, app), api_level) if server_asked else _line_to_ask(app)
+        _line(app, _old_entry(known, app), api_level) if recalled.server_asked else _line_to_ask(app)
         for app in judgement.managed
-        if all(is_unremembered(app.state, memory, app.user, app.package) for memory in valid or [Ledger()])
+        if all(is_unremembered(app.state, ledger, app.user, app.package) for ledger in valid or [Ledger()])
     )
 
 
@@ -61,7 +55,7 @@ def restoring_command(user: UserNumber, package: PackageName, prior: EnabledStat
 
 
 def _old_entry(known: list[Ledger], app: ManagedState) -> LedgerEntry | None:
-    entries = (memory.entry(app.user, app.package) for memory in known)
+    entries = (ledger.entry(app.user, app.package) for ledger in known)
     return next((entry for entry in entries if entry is not None and entry.is_open), None)
 
 

@@ -1,7 +1,7 @@
-"""What a station holds of the server's word until a person has decided about it: a ledger per phone.
+"""Pending decisions: entries that only the server remembers, held on the station until a person has decided.
 
-It is kept because every report carries the phone's whole ledger: one without these entries would make the server
-forget them.
+They are kept because every report carries the phone's whole ledger: one without these entries would make the server
+forget them. They live in a folder of the station called ``unsettled``, which stations in use have.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from policy.names import PhoneId
 from policy.schemas import dump_ledger, load_ledger
 
 
-def unsettled(station: Station, phone_id: PhoneId, marker: str) -> Ledger:
+def pending_decisions(station: Station, phone_id: PhoneId, marker: str) -> Ledger:
     """Return what waits for a decision; empty where nothing does, or where it dates from before a reset."""
     path = _path(station, phone_id)
     if not path.exists():
@@ -29,9 +29,9 @@ def unsettled(station: Station, phone_id: PhoneId, marker: str) -> Ledger:
     return found if found.marker == marker else Ledger(marker)
 
 
-def keep_unsettled(station: Station, phone_id: PhoneId, ledger: Ledger) -> None:
+def keep_pending(station: Station, phone_id: PhoneId, pending: Ledger) -> None:
     """Put what waits for a decision on disk."""
-    write_durably(_path(station, phone_id), dump_ledger(ledger))
+    write_durably(_path(station, phone_id), dump_ledger(pending))
 
 
 def _path(station: Station, phone_id: PhoneId) -> Path:

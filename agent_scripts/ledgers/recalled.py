@@ -1,13 +1,20 @@
-"""What phone, station and server remember of one phone, and what each is to keep. Pure."""
+"""What phone, station and server remember of one phone, and what waits there for a person: as it was found."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from agent_scripts.ledgers import steps
+from agent_scripts.errors import AgentError
+from agent_scripts.exchange import PhoneMemory
+from agent_scripts.ledgers.pending import pending_decisions
+from agent_scripts.station_files.station import Station
+from policy.document import Policy
 from policy.ledger import Ledger
-from policy.ledger_merge import MergedLedger, merge_ledgers
-from policy.observation import Observation
+from policy.names import PackageName, PhoneId
+
+AskServer = Callable[[PhoneId], Awaitable[Ledger | None]]
+"""Brings the ledger of the phone's last report, None where there is none; raises `AgentError`."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +22,7 @@ class Recalled:
     """The three ledgers of one phone as they were found; None where there is none.
 
     ``marker`` is the phone's mark now. ``server_asked`` is False where the server's ledger was needed and could
-    not be had. On an entry that the ledgers contradict each other about, each keeps its own word until a person
-    has settled it: see `for_phone` and `for_station`.
+    not be had. ``pending`` are entries of the server's that a person has to decide about, from earlier visits.
     """
 
     marker: str
@@ -24,35 +30,37 @@ class Recalled:
     station: Ledger | None
     server: Ledger | None
     server_asked: bool = True
+    pending: Ledger = Ledger()
 
     def all(self) -> tuple[Ledger | None, ...]:
         """Return the ledgers in the order of whose word counts first."""
         return (self.phone, self.station, self.server)
 
-    def agreed(self, seen: Observation) -> MergedLedger:
-        """Return the ledger to act on, after disputes that a person has settled on the phone are closed."""
-        merged = merge_ledgers(self.marker, *self.all())
-        if not merged.contradictions:
-            return merged
-        settled = (steps.without_ended_disputes(memory, merged.ledger, seen) for memory in self.all())
-        return merge_ledgers(self.marker, *settled)
+    def packages_to_read(self, policy: Policy | None) -> frozenset[PackageName]:
+        """Return the apps that the ledgers name; of the server's only those that the bundle manages.
 
-    def for_phone(self, ledger: Ledger, agreed: Ledger) -> Ledger:
-        """Return what the phone is to keep."""
-        return steps.with_entries(ledger, steps.disputed(self.phone, agreed))
-
-    def for_station(self, ledger: Ledger, agreed: Ledger) -> Ledger:
-        """Return what the station is to keep."""
-        return steps.with_entries(ledger, steps.disputed(self.station, agreed))
-
-    def to_report_only(self, ledger: Ledger, agreed: MergedLedger, *, acting: bool) -> Ledger | None:
-        """Return the ledger to report where none may be written now, and None where they may be.
-
-        A ledger written while the phone's is gone would hide a contradiction from the next visit; and what the
-        server knows must not be overwritten, here or by a report, by what this station happens to know.
+        Asking about an app tells whether it is there, so a stolen server must not choose what is asked.
         """
-        if agreed.contradictions and self.phone is None:
-            return steps.with_entries(ledger, steps.disputed(self.server, agreed.ledger))
-        if not self.server_asked and not acting:
-            return Ledger()
-        return None
+        managed = {app.package for app in policy.managed} if policy is not None else set()
+        own = (entry for ledger in (self.phone, self.station) if ledger for entry in ledger.entries)
+        servers = self.server.entries if self.server is not None else ()
+        return frozenset(
+            (*(e.package for e in own), *(e.package for e in servers if e.package in managed)),
+        )
+
+
+async def recall(station: Station, ask_server: AskServer, phone_id: PhoneId, memory: PhoneMemory) -> Recalled:
+    """Return all that is remembered of a phone whose own folder holds `memory`.
+
+    The server is asked only where the phone remembers nothing, so the straight path costs no request. Without a
+    marker every ledger is void (`policy.ledger_merge`), so nobody is asked for one.
+    """
+    marker, on_station = memory.marker, station.ledger(phone_id)
+    pending = pending_decisions(station, phone_id, marker)
+    if memory.ledger is not None or not marker:
+        return Recalled(marker, memory.ledger, on_station, None, pending=pending)
+    try:
+        on_server = await ask_server(phone_id)
+    except AgentError:
+        return Recalled(marker, None, on_station, None, server_asked=False, pending=pending)
+    return Recalled(marker, None, on_station, on_server, pending=pending)

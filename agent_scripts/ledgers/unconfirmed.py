@@ -14,16 +14,16 @@ from agent_scripts.ledgers.recalled import Recalled
 from policy.coverage import has_vanished, managed_spots
 from policy.document import Policy
 from policy.ledger import Ledger, LedgerEntry
-from policy.names import PackageName, PhoneId
+from policy.names import PhoneId
 from policy.observation import Observation
 
 
-def told_by_server_alone(memories: Recalled, agreed: Ledger) -> tuple[LedgerEntry, ...]:
+def told_by_server_alone(recalled: Recalled, agreed: Ledger) -> tuple[LedgerEntry, ...]:
     """Return the open entries of `agreed`, the merged ledger, that neither phone nor station confirms."""
-    if memories.phone is not None or memories.server is None:
+    if recalled.phone is not None or recalled.server is None:
         return ()
-    station = memories.station
-    own = station.open_entries if station is not None and station.marker == memories.marker else ()
+    station = recalled.station
+    own = station.open_entries if station is not None and station.marker == recalled.marker else ()
     confirmed = {(entry.user, entry.package, entry.prior) for entry in own}
     return tuple(e for e in agreed.open_entries if (e.user, e.package, e.prior) not in confirmed)
 
@@ -46,22 +46,12 @@ def without(ledger: Ledger, entries: Iterable[LedgerEntry]) -> Ledger:
     return Ledger(ledger.marker, tuple(entry for entry in ledger.entries if entry not in out))
 
 
-def packages_to_read(memories: Recalled, policy: Policy | None) -> frozenset[PackageName]:
-    """Return the apps that ledgers name; of the server's only those that the bundle manages."""
-    managed = {app.package for app in policy.managed} if policy is not None else set()
-    own = (entry for memory in (memories.phone, memories.station) if memory for entry in memory.entries)
-    servers = memories.server.entries if memories.server is not None else ()
-    return frozenset(
-        (*(e.package for e in own), *(e.package for e in servers if e.package in managed)),
-    )
-
-
-def for_a_person(unsettled: Ledger, phone_id: PhoneId, api_level: int) -> tuple[str, ...]:
+def for_a_person(pending: Ledger, phone_id: PhoneId, api_level: int) -> tuple[str, ...]:
     """Return a line with the exact commands for each entry that waits for a person's decision."""
     return tuple(
         f"{entry.package} in user {entry.user}: only the server remembers that it was switched off by us, and the"
         " bundle in force does not manage it there, so it is left alone. If that is right, type"
         f" `{restoring_command(entry.user, entry.package, entry.prior, api_level)}`. Once it is decided, remove"
         f" unsettled/{phone_id}.json from this station's folder"
-        for entry in unsettled.entries
+        for entry in pending.entries
     )

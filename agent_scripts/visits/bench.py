@@ -167,7 +167,7 @@ def _next_step(record: CheckRecord) -> str:
     if record.leaving and not record.contradictions:
         finish = f"`curfew-agent unprovision {quote(record.address)}` finishes it once that is mended"
         return f"Curfew's folder stays on the phone: {record.leaving}. {finish}."
-    if record.met_somebody:
+    if record.met_concurrent_change:
         return (
             "Nothing was done, twice: the phone's own script or another station acts on this phone at the same time."
             " Let it finish, then give the same command again."

@@ -26,9 +26,6 @@ from policy.plan import Plan, plan_of, plan_text
 from policy.verdict import Stage
 from policy.watched import ScriptState, Watched
 
-PLACE_TIMEOUT_S = 120.0
-ANSWER_MAX_BYTES = 1 << 20
-
 TIME_TOLERANCE = timedelta(minutes=2)
 """A script whose time differs more from the station's trusted time is started anew with that."""
 
@@ -114,7 +111,7 @@ async def withdrawn(run: Run, connection: PhoneConnection, phone_id: PhoneId, re
         if not (reading.script and reading.script.is_ours):
             await connection.push(watch_script(), exchange.PUSHED_SCRIPT)
         command = exchange.withdraw_command(mark, run.station.watch_mark(phone_id))
-        answer = await connection.run(command, PLACE_TIMEOUT_S, ANSWER_MAX_BYTES)
+        answer = await connection.run(command, run.limits.placing_s, run.limits.answer_bytes)
     except PhoneError as error:
         return before.with_problem(f"not taken away: {error}")
     handled = exchange.parse_handled(mark, "withdraw", answer)
@@ -182,7 +179,7 @@ async def _place(run: Run, connection: PhoneConnection, due: Due) -> str:
             # The folder was closed when it was read a moment ago, and only uid 2000 could open it again.
             await connection.push(watch_script(), exchange.PUSHED_SCRIPT)
         command = exchange.place_command(mark, due.plan, run.now_for_phone())
-        answer = await connection.run(command, PLACE_TIMEOUT_S, ANSWER_MAX_BYTES)
+        answer = await connection.run(command, run.limits.placing_s, run.limits.answer_bytes)
     except PhoneError as error:
         return str(error)
     return exchange.parse_handled(mark, "place", answer).problem

@@ -15,13 +15,9 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import OwnerDeclined, PhoneError
 from agent_scripts.exchange import Reading
 from agent_scripts.exit_codes import ExitCode, most_urgent
-from agent_scripts.patience import Patience
-from agent_scripts.station_files.station import Station
-from agent_scripts.visits.check import ANSWER_MAX_BYTES, READ_TIMEOUT_S
 from agent_scripts.visits.probe import probe
-from agent_scripts.visits.run import begin_run
+from agent_scripts.visits.run import Run, begin_run
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
-from policy.document import Policy
 from policy.names import PhoneId
 from policy.probe import Limit, Owner, Probe, Reach
 from policy.report import Consent
@@ -43,13 +39,12 @@ def probe_phones(visitor: Visitor, addresses: list[str]) -> ExitCode:
 
 
 async def _probe_all(visitor: Visitor, addresses: list[str]) -> ExitCode:
-    run = await begin_run(visitor.station, visitor.operator, visitor.language, say)
-    policy = run.bundle.policy if run.bundle else None
+    run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
 
     async def one(address: str) -> ExitCode:
         try:
             async with connected(visitor.station, address, visitor.plain_tcp, run.patience) as connection:
-                probed = await _probe_one(visitor.station, connection, address, policy, run.patience)
+                probed = await _probe_one(run, connection, address)
         except PhoneError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED
@@ -59,36 +54,33 @@ async def _probe_all(visitor: Visitor, addresses: list[str]) -> ExitCode:
     return most_urgent(await visit_all(addresses, one))
 
 
-async def _probe_one(
-    station: Station, connection: PhoneConnection, address: str, policy: Policy | None, patience: Patience
-) -> Probe:
+async def _probe_one(run: Run, connection: PhoneConnection, address: str) -> Probe:
     """Ask one phone; about apps only if its owner agreed to that (docs/design.md rule 11)."""
-    known = station.phone_at(address)
+    known = run.station.phone_at(address)
     if known is not None and known.consent is Consent.DECLINED:
         raise OwnerDeclined(address)
     reading = None
-    if policy is not None and known is not None:
-        reading = await _read(connection, policy, known.phone_id, patience)
+    if run.policy is not None and known is not None:
+        reading = await _read(run, connection, known.phone_id)
     if reading is None or (reading.memory.phone_id is None and not reading.memory.problem):
         # Nobody agreed for a phone that does not carry our mark: who it is, and no app.
-        reading = await _read(connection, policy, None, patience)
-    return probe(reading, policy)
+        reading = await _read(run, connection, None)
+    return probe(reading, run.policy)
 
 
-async def _read(
-    connection: PhoneConnection, policy: Policy | None, known: PhoneId | None, patience: Patience
-) -> Reading:
+async def _read(run: Run, connection: PhoneConnection, known: PhoneId | None) -> Reading:
     """Return what the phone shows, of apps only if it is `known` and carries our mark."""
+    policy = run.policy
     packages = policy.named_packages if policy is not None and known is not None else ()
     owners = policy.owners if policy is not None else frozenset()
 
     async def once() -> Reading:
         mark = exchange.new_mark()
         command = exchange.read_command(mark, packages, owners, if_marked=known is not None)
-        answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
+        answer = await connection.run(command, run.limits.reading_s, run.limits.answer_bytes)
         return exchange.parse_reading(mark, answer, packages, owners, known)
 
-    return await patience.until(lambda found: found.is_final, once)
+    return await run.patience.until(lambda found: found.is_final, once)
 
 
 def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False) -> None:

@@ -11,12 +11,10 @@ from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import ProvisioningFailed
 from agent_scripts.exchange import DeviceFacts, Provisioned, Reading
-from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient
-from agent_scripts.station_files.station import KnownPhone, Station
-from agent_scripts.visits.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, READ_TIMEOUT_S
+from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.visits.probe import probe
-from policy.document import Policy
+from agent_scripts.visits.run import Run
 from policy.names import PhoneId
 from policy.probe import Probe
 from policy.report import Consent
@@ -31,53 +29,49 @@ class Owner:
 
 
 async def provision_phone(
-    station: Station,
+    run: Run,
     client: ServerClient,
     connection: PhoneConnection,
     address: str,
     owner: Owner,
-    policy: Policy | None,
     show: Callable[[Probe], None],
-    patience: Patience,
 ) -> KnownPhone:
     """Make a phone known to server, station and itself, and return what the station now knows of it.
 
     The phone is asked for its make, serial, users, owners and our own folder, for no app at all. From that it is
-    probed under `policy`: the probe is shown first and goes to the server with the phone. Provisioning again is
-    harmless: the phone keeps its id and, unless it was reset, its mark. Raises `ProvisioningFailed` with the
-    next step, `PhoneError` and `ServerError`; nothing is remembered then.
+    probed under the policy in force: the probe is shown first and goes to the server with the phone. Provisioning
+    again is harmless: the phone keeps its id and, unless it was reset, its mark. Raises `ProvisioningFailed` with
+    the next step, `PhoneError` and `ServerError`; nothing is remembered then.
     """
-    reading, facts = await _read(connection, address, policy, patience)
-    probed = probe(reading, policy)
+    reading, facts = await _read(run, connection, address)
+    probed = probe(reading, run.policy)
     show(probed)
     memory = reading.memory
-    identity = station.phone_identity(facts.manufacturer, facts.device, facts.serial, owner.label)
-    proposed = memory.phone_id or station.id_of_identity(identity) or PhoneId.random()
+    identity = run.station.phone_identity(facts.manufacturer, facts.device, facts.serial, owner.label)
+    proposed = memory.phone_id or run.station.id_of_identity(identity) or PhoneId.random()
     phone_id = await asyncio.to_thread(_register, client, identity, proposed, owner, facts, probed)
     same_phone = memory.phone_id == phone_id and memory.marker
     marker = memory.marker if same_phone else secrets.token_hex(16)
-    provisioned = await patience.until(
-        lambda kept: not kept.cut, lambda: _leave_mark(connection, phone_id, marker)
+    provisioned = await run.patience.until(
+        lambda kept: not kept.cut, lambda: _leave_mark(run, connection, phone_id, marker)
     )
     if provisioned.problem:
         raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
     phone = KnownPhone(phone_id, address, identity, Consent.AGREED, owner.label, facts.model)
-    station.remember(phone)
+    run.station.remember(phone)
     return phone
 
 
-async def _read(
-    connection: PhoneConnection, address: str, policy: Policy | None, patience: Patience
-) -> tuple[Reading, DeviceFacts]:
-    owners = policy.owners if policy else frozenset()
+async def _read(run: Run, connection: PhoneConnection, address: str) -> tuple[Reading, DeviceFacts]:
+    owners = run.policy.owners if run.policy else frozenset()
 
     async def once() -> Reading:
         mark = exchange.new_mark()
         command = exchange.read_command(mark, (), owners)
-        answer = await connection.run(command, READ_TIMEOUT_S, ANSWER_MAX_BYTES)
+        answer = await connection.run(command, run.limits.reading_s, run.limits.answer_bytes)
         return exchange.parse_reading(mark, answer, (), owners, None)
 
-    reading = await patience.until(lambda found: found.is_final, once)
+    reading = await run.patience.until(lambda found: found.is_final, once)
     if reading.facts is None:
         reasons = "; ".join(reading.observation.unreadable) or "no reason given"
         raise ProvisioningFailed(
@@ -103,8 +97,9 @@ def _register(
     )
 
 
-async def _leave_mark(connection: PhoneConnection, phone_id: PhoneId, marker: str) -> Provisioned:
+async def _leave_mark(run: Run, connection: PhoneConnection, phone_id: PhoneId, marker: str) -> Provisioned:
     """Return what the phone keeps; doing it a second time changes nothing, so a cut answer is asked for again."""
     mark = exchange.new_mark()
     command = exchange.provision_command(mark, phone_id, marker)
-    return exchange.parse_provisioning(mark, await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES))
+    answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)
+    return exchange.parse_provisioning(mark, answer)

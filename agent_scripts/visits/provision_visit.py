@@ -25,9 +25,7 @@ def provision_phones(
 async def _provision_all(
     visitor: Visitor, client: ServerClient, addresses: Sequence[str], owner: Owner
 ) -> ExitCode:
-    station = visitor.station
-    run = await begin_run(station, visitor.operator, visitor.language, say)
-    policy = run.bundle.policy if run.bundle else None
+    run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
 
     async def one(address: str) -> ExitCode:
         found = ""
@@ -40,10 +38,8 @@ async def _provision_all(
                 found = f" {in_a_line(probed)}"
 
         try:
-            async with connected(station, address, visitor.plain_tcp, run.patience) as connection:
-                phone = await provision_phone(
-                    station, client, connection, address, owner, policy, show, run.patience
-                )
+            async with connected(run.station, address, visitor.plain_tcp, run.patience) as connection:
+                phone = await provision_phone(run, client, connection, address, owner, show)
         except AgentError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED

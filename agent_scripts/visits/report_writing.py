@@ -21,7 +21,7 @@ from policy.report import CommandExit, Consent, Report, ReportedAction, Reported
 from policy.verdict import ActionKind, Judgement, ManagedState, ReasonCode, Stage, Verdict
 from policy.watched import Watched
 
-_SOMEBODY_ELSE = (Refusal.LEDGER_CHANGED, Refusal.BUSY)
+_CONCURRENT_CHANGE = (Refusal.LEDGER_CHANGED, Refusal.BUSY)
 HELD_BACK = frozenset((ReasonCode.CLOCK_UNTRUSTED, ReasonCode.BUNDLE_TOO_OLD, ReasonCode.LEDGER_MISSING))
 """Why the station itself does not do what the stage asks for."""
 _NOT_TOLD = DeviceFacts("", "", "", "", "", 0, "", "", "", None, False)
@@ -35,7 +35,7 @@ class CheckRecord:
 
     ``watched`` is what the phone's own script told, None where there is none; ``watch_mark`` is what the station
     remembers of that once the report is on disk. ``leaving`` says why Curfew could not leave the phone as it was
-    told to: empty if it did, None if it was not told. ``unsettled`` is what only the server remembers and a person
+    told to: empty if it did, None if it was not told. ``pending`` is what only the server remembers and a person
     has to decide: nothing is done about it, and the report still tells it, for the server must not forget.
     ``unread_for_now`` names managed apps that may be readable in a moment. ``earlier`` is the first try of this
     check, after which it waited, looked again and went on from there.
@@ -52,7 +52,7 @@ class CheckRecord:
     watched: Watched | None = None
     watch_mark: SpoolMark | None = None
     leaving: str | None = None
-    unsettled: Ledger = Ledger()
+    pending: Ledger = Ledger()
     unread_for_now: frozenset[PackageName] = frozenset()
     earlier: CheckRecord | None = None
 
@@ -68,9 +68,9 @@ class CheckRecord:
         return any(may_pass(outcome) for outcome in self.outcomes)
 
     @property
-    def met_somebody(self) -> bool:
+    def met_concurrent_change(self) -> bool:
         """Whether nothing was done because somebody else acted on the phone since it was read."""
-        return self.acting is not None and self.acting.refusal in _SOMEBODY_ELSE
+        return self.acting is not None and self.acting.refusal in _CONCURRENT_CHANGE
 
     @property
     def exit_code(self) -> ExitCode:
@@ -174,11 +174,11 @@ def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
 
 
 def _whole_ledger(record: CheckRecord) -> Ledger:
-    """Return the phone's ledger and what is unsettled; where the phone has a word of its own, that one counts."""
+    """Return the phone's ledger and the pending decisions; where the phone has a word of its own, that one counts."""
     ledger = record.ledger
-    if ledger.marker != record.unsettled.marker:
+    if ledger.marker != record.pending.marker:
         return ledger
-    missing = (e for e in record.unsettled.entries if ledger.entry(e.user, e.package) is None)
+    missing = (e for e in record.pending.entries if ledger.entry(e.user, e.package) is None)
     return Ledger(ledger.marker, (*ledger.entries, *missing))
 
 

@@ -6,16 +6,11 @@ from dataclasses import replace
 
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.exchange import Reading
-from agent_scripts.ledgers import unconfirmed
+from agent_scripts.ledgers.recalled import recall
 from agent_scripts.visits import placing
-from agent_scripts.visits.check import (
-    Judge,
-    judged_for_restoring,
-    memories_of,
-    read_phone,
-    visit,
-    which_phone,
-)
+from agent_scripts.visits.check import Judge, visit
+from agent_scripts.visits.judging import judged_for_restoring
+from agent_scripts.visits.reading import read_phone, which_phone
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
 from policy.ledger import Ledger
@@ -53,8 +48,8 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> Reading:
     phone = which_phone(run.station, reading, address)
     if phone.consent is Consent.AGREED:
         return await read_phone(run, connection, address)
-    memories = await memories_of(run, phone.phone_id, reading)
-    named = unconfirmed.packages_to_read(memories, run.bundle.policy if run.bundle else None)
+    recalled = await recall(run.station, run.server_ledger, phone.phone_id, reading.memory)
+    named = recalled.packages_to_read(run.policy)
     return await read_phone(run, connection, address, packages=sorted(named)) if named else reading
 
 

@@ -16,11 +16,12 @@ from agent_scripts.station_files.durable_file import write_durably
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment, stopwatch
+from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.report_writing import CheckRecord, report_of
 from certs.envelope import sign_envelope
 from certs.errors import BundleRefused, CertsError
 from certs.trust_client import AcceptedBundle, TrustClient
-from policy.document import Bundle, Message
+from policy.document import Bundle, Message, Policy
 from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.report import REPORT_PAYLOAD_TYPE
@@ -37,7 +38,7 @@ class Run:
 
     ``server_ledger`` asks the server for a phone's last reported ledger and returns None when there is none; it
     raises `AgentError` when the server cannot be asked. ``lasted`` tells how long ago `time` was read. ``patience``
-    is for phones that cannot be read or acted on for the moment.
+    is for phones that cannot be read or acted on for the moment, ``limits`` for those that stay silent.
     """
 
     station: Station
@@ -48,6 +49,7 @@ class Run:
     server_ledger: Callable[[PhoneId], Awaitable[Ledger | None]]
     lasted: Callable[[], timedelta] = field(default_factory=stopwatch)
     patience: Patience = field(default_factory=Patience)
+    limits: Limits = field(default_factory=Limits)
 
     def now_for_phone(self) -> datetime:
         """Return the time to set a phone's script by: the run's, and what has passed since it was read.
@@ -60,6 +62,11 @@ class Run:
     def bundle(self) -> Bundle | None:
         """The bundle this run judges by."""
         return self.accepted.bundle if self.accepted else None
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy of that bundle."""
+        return self.bundle.policy if self.bundle else None
 
     @property
     def moment(self) -> Moment:
@@ -78,7 +85,13 @@ class Run:
         return messages.get(self.language) or messages.get("en")
 
 
-async def begin_run(station: Station, operator: str, language: str, warn: Callable[[str], None]) -> Run:
+async def begin_run(
+    station: Station,
+    operator: str,
+    language: str,
+    warn: Callable[[str], None],
+    limits: Limits | None = None,
+) -> Run:
     """Return the run after asking the server for its time and, if it has one, the newer bundle.
 
     Without a server the station goes on with what it has; every such fall-back is told through `warn`, and the
@@ -105,7 +118,9 @@ async def begin_run(station: Station, operator: str, language: str, warn: Callab
         warn(f"The {what} bundle is refused: {refused}. Going on with {in_force}.")
     if refused is not None and status is not None:
         await asyncio.to_thread(tell_refusal, client, refused, status.bundle_number, accepted, time.now, warn)
-    return Run(station, operator, time, accepted, language, _ledger_question(client, warn))
+    return Run(
+        station, operator, time, accepted, language, _ledger_question(client, warn), limits=limits or Limits()
+    )
 
 
 def stored_bundle(trust: TrustClient) -> tuple[AcceptedBundle | None, BundleRefused | None]:

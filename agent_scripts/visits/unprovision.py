@@ -7,7 +7,7 @@ from dataclasses import replace
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
-from agent_scripts.visits.check import ACT_TIMEOUT_S, ANSWER_MAX_BYTES, read_phone
+from agent_scripts.visits.reading import read_phone
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.restore import restore_phone
 from agent_scripts.visits.run import Run
@@ -57,7 +57,7 @@ async def _leave(run: Run, connection: PhoneConnection, address: str) -> str:
             return f"not everything is put back yet ({apps})"
         mark = exchange.new_mark()
         command = exchange.leave_command(mark, memory.ledger_sha256)
-        answer = await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES)
+        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)
     except PhoneError as error:
         return str(error)
     handled = exchange.parse_handled(mark, "leave", answer)

@@ -18,6 +18,7 @@ from agent_scripts.patience import Patience
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.visits.bench import Bench, row_of, row_of_error
+from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run, begin_run, keep_report, send_reports
 
@@ -42,6 +43,7 @@ class Visitor:
     plain_tcp: bool
     as_json: bool
     language: str
+    limits: Limits | None = None
 
 
 def visit_phones(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCode:
@@ -50,7 +52,7 @@ def visit_phones(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCo
 
 
 async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCode:
-    run = await begin_run(visitor.station, visitor.operator, visitor.language, say)
+    run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
     bench = Bench(_title(run), visitor.as_json)
 
     async def one(address: str) -> ExitCode:

@@ -28,6 +28,9 @@ import server.cli
 from agent_scripts.station_files.station import Station
 from agent_scripts.virtual_phone.personalities import Personality
 from agent_scripts.virtual_phone.phone import VirtualPhone
+from agent_scripts.visits.check import check_phone
+from agent_scripts.visits.limits import Limits
+from agent_scripts.visits.visiting import Visit, Visitor, visit_phones
 from certs.tls import create_authority
 from policy.ready_made import ready_made_document
 
@@ -59,6 +62,18 @@ class Bench:
         self.said = said.getvalue()
         print(self.said, end="", file=sys.stderr)
         return code, output.getvalue()
+
+    def visit_within(
+        self, limits: Limits, *addresses: str, visit: Visit = check_phone
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """Visit phones as the command does, with other limits; returns exit code and the rows of `--json`."""
+        output = io.StringIO()
+        visitor = Visitor(
+            self.station(), "tests", plain_tcp=False, as_json=True, language="en", limits=limits
+        )
+        with contextlib.redirect_stdout(output):
+            code = visit_phones(visitor, list(addresses or self.phones), visit)
+        return code, [json.loads(line) for line in output.getvalue().splitlines()]
 
     def command_line(self, *arguments: str) -> list[str]:
         """Return the arguments with this station's own options in front."""

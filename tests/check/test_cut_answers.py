@@ -1,6 +1,6 @@
 """A sound phone's answer can lose its last lines on the way through adbd; asking once more brings them.
 
-See docs/android/stand-ins.md, "the last lines".
+See docs/android/stand-ins.md, "the last lines through `shell:`".
 """
 
 from __future__ import annotations

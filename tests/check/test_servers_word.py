@@ -12,7 +12,6 @@ import pytest
 
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.ledgers.recalled import Recalled
-from agent_scripts.ledgers.unconfirmed import packages_to_read
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.virtual_phone.phone import VirtualPhone
@@ -146,8 +145,8 @@ def test_what_the_station_remembers_itself_needs_no_bundle(enforcing: Office, be
 def test_of_a_declined_phone_only_managed_apps_are_asked_about_on_the_servers_word(whose: str) -> None:
     ledger = Ledger("5f", (entry(0, BANK), entry(10, OUTLOOK)))
     remembered: dict[str, Any] = {whose: ledger}
-    memories = replace(Recalled("5f", None, None, None), **remembered)
+    recalled = replace(Recalled("5f", None, None, None), **remembered)
 
-    read = packages_to_read(memories, ready_made_policy())
+    read = recalled.packages_to_read(ready_made_policy())
 
     assert read == ({OUTLOOK} if whose == "server" else {BANK, OUTLOOK})

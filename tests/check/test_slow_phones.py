@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from agent_scripts.virtual_phone.phone import VirtualPhone
-from agent_scripts.visits import check, placing
+from agent_scripts.visits.limits import Limits
+from agent_scripts.visits.unprovision import unprovision_phone
 from tests.check.office import OUTLOOK, Bench, Office
 from tests.check.test_on_phone import folder_of, has_noted, states, until, watched, watchers
 
@@ -16,14 +15,8 @@ SILENCE_S = 2.5
 """Far less than a whole check of such a phone takes, and far more than any one section of it."""
 
 
-@pytest.fixture
-def short_silence(monkeypatch: pytest.MonkeyPatch) -> float:
-    monkeypatch.setattr(check, "READ_TIMEOUT_S", SILENCE_S)
-    return SILENCE_S
-
-
 def test_four_slow_phones_are_right_although_each_takes_longer_than_the_silence_allowed(
-    short_silence: float, enforcing: Office, bench: Bench
+    enforcing: Office, bench: Bench
 ) -> None:
     with (
         enforcing.phone("tiktok-personal") as one,
@@ -36,9 +29,9 @@ def test_four_slow_phones_are_right_although_each_takes_longer_than_the_silence_
         for phone in phones:
             phone.userland.make_programs_cost(SLOW_S)
         begun = time.monotonic()
-        code, rows = bench.check(*addresses)
+        code, rows = bench.visit_within(Limits(reading_s=SILENCE_S), *addresses)
 
-        assert time.monotonic() - begun > short_silence, "otherwise the silence allowed was not tried"
+        assert time.monotonic() - begun > SILENCE_S, "otherwise the silence allowed was not tried"
         found = {row["address"]: row["verdict"] for row in rows}
         assert [found[address] for address in addresses] == ["violating", "compliant"] * 2
         assert code == 10
@@ -46,16 +39,16 @@ def test_four_slow_phones_are_right_although_each_takes_longer_than_the_silence_
 
 
 def test_a_phone_that_answers_nothing_is_given_up_after_the_silence_allowed(
-    short_silence: float, enforcing: Office, bench: Bench
+    enforcing: Office, bench: Bench
 ) -> None:
     with enforcing.phone("clean") as phone:
         address = bench.provision(phone)
         phone.faults.answer_nothing()
 
-        _, row = bench.row(address)
+        _, (row,) = bench.visit_within(Limits(reading_s=SILENCE_S), address)
 
         assert row["verdict"] == "unreadable"
-        assert f"answered nothing for {short_silence:g} s" in row["next_step"]
+        assert f"answered nothing for {SILENCE_S:g} s" in row["next_step"]
 
 
 def slow_and_watched(watching: Office, at_desk: Bench, phone: VirtualPhone) -> str:
@@ -72,16 +65,15 @@ def slow_and_watched(watching: Office, at_desk: Bench, phone: VirtualPhone) -> s
 
 
 def test_a_slow_phone_whose_script_checks_is_collected_and_unprovisioned(
-    watching: Office, at_desk: Bench, monkeypatch: pytest.MonkeyPatch
+    watching: Office, at_desk: Bench
 ) -> None:
-    monkeypatch.setattr(placing, "PLACE_TIMEOUT_S", 10.0)
     with watching.phone("clean") as phone:
         address = slow_and_watched(watching, at_desk, phone)
 
-        code, output = at_desk.agent("unprovision", "--json", "--yes", address)
+        code, (row,) = at_desk.visit_within(Limits(placing_s=10.0), address, visit=unprovision_phone)
 
-        assert code == 0, output
-        assert "removed every trace of Curfew" in output
+        assert code == 0, row
+        assert "removed every trace of Curfew" in row["done"]
         assert not folder_of(phone).exists()
         assert watchers(phone) == []
         assert phone.model.state(10, OUTLOOK).enabled == 0

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import agent_scripts.visits.check
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.faults import Faults
 from agent_scripts.virtual_phone.phone import VirtualPhone
+from agent_scripts.visits.limits import Limits
 from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
 
 DENIED = "\nException occurred while dumping:\njava.lang.SecurityException: uid 2000 may not\n"
@@ -49,15 +49,13 @@ def test_a_phone_that_could_not_be_read_is_neither_disabled_nor_restored_and_rep
     enforcing: Office,
     bench: Bench,
     phones: tuple[VirtualPhone, VirtualPhone],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if fault == "silence":
-        monkeypatch.setattr(agent_scripts.visits.check, "READ_TIMEOUT_S", 0.5)
+    limits = Limits(reading_s=0.5) if fault == "silence" else Limits()
     before = [_states(phone) for phone in phones]
     for phone in phones:
         FAULTS[fault](phone.faults)
 
-    code, rows = bench.check()
+    code, rows = bench.visit_within(limits)
 
     for phone in phones:
         phone.faults.clear()

@@ -47,18 +47,18 @@ PHONE_WRITES_ITS_LEDGER_AFTER_ACTING = (
     ),
 )
 AGENT_DIES_AFTER_ACTING = Change(
-    "agent_scripts/visits/check.py",
-    "        answer = await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES)\n",
-    "        answer = await connection.run(command, ACT_TIMEOUT_S, ANSWER_MAX_BYTES)\n"
+    "agent_scripts/visits/acting.py",
+    "        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)\n",
+    "        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)\n"
     "        import os\n"
-    "        disabled = any(action.kind is ActionKind.DISABLE for action in actions)\n"
+    '        disabled = any(action.kind.name == "DISABLE" for action in actions)\n'
     '        if disabled and not (run.station.folder / "died").exists():\n'
     '            (run.station.folder / "died").touch()\n'
     "            os.kill(os.getpid(), 9)\n",
 )
 STATION_WRITES_ITS_LEDGER_AFTER_ACTING = Change(
-    "agent_scripts/visits/check.py",
-    "    keep(ledger)\n    assert",
+    "agent_scripts/visits/acting.py",
+    "    on_station.keep(ledger)\n    assert",
     "    assert",
 )
 DEMO_CHECKS_AGAIN_AFTER_A_DEATH = Change(
