@@ -17,9 +17,10 @@ from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.patience import Patience
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
-from agent_scripts.visits.bench import Bench, row_of, row_of_error
 from agent_scripts.visits.limits import Limits
+from agent_scripts.visits.live_table import LiveTable
 from agent_scripts.visits.report_writing import CheckRecord
+from agent_scripts.visits.row import row_of, row_of_error
 from agent_scripts.visits.run import Run, begin_run, keep_report, send_reports
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ def visit_phones(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCo
 
 async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCode:
     run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
-    bench = Bench(_title(run), visitor.as_json)
+    table = LiveTable(_title(run), visitor.as_json)
 
     async def one(address: str) -> ExitCode:
         try:
@@ -65,10 +66,10 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
             # A file of one phone that cannot be read or written must not cost the others their check.
             known = visitor.station.phone_at(address)
             row = row_of_error(address, known.label if known else "", error)
-        bench.add(row)
+        table.add(row)
         return row.exit_code
 
-    with bench.shown(addresses):
+    with table.shown(addresses):
         codes = await visit_all(addresses, one)
     return most_urgent([*codes, await _send(visitor.station)])
 

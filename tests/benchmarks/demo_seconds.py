@@ -7,8 +7,8 @@ import resource
 import subprocess
 import time
 
-from tests.benchmarks.bench_station import folder_for_a_while
 from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.measured_station import folder_for_a_while
 from tests.server.running import ROOT
 
 _PATIENCE_S = 180

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from agent_scripts.visits.check import check_phone
-from tests.benchmarks.bench_station import folder_for_a_while, make_run, make_station, provisioned
 from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.measured_station import folder_for_a_while, make_run, make_station, provisioned
 
 _TIKTOK = "com.zhiliaoapp.musically"
 

@@ -26,8 +26,8 @@ from policy.observation import EnabledState
 from policy.plan import plan_text
 from policy.ready_made import ready_made_policy
 from policy.verdict import Action, ActionKind
-from tests.benchmarks.bench_station import folder_for_a_while
 from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.measured_station import folder_for_a_while
 from tests.on_phone.bench import MARKER, NOW, PHONE_ID, WORK_POLICY, WatchedPhone, eventually
 from tests.phone_words.recording import Recording
 from tests.phones.fake_phone import make_shell

@@ -14,7 +14,7 @@ from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
 from agent_scripts.visits.visiting import connected
 from policy.verdict import Action, ActionKind
-from tests.benchmarks.bench_station import provisioned
+from tests.benchmarks.measured_station import provisioned
 
 _MEBIBYTE = 1 << 20
 

@@ -30,8 +30,8 @@ from policy.names import PhoneId
 from policy.report import Report
 from server.serving import serve, serve_wsgi
 from server.storage.migrating import migrate
-from tests.benchmarks.bench_station import folder_for_a_while, make_run, make_station
 from tests.benchmarks.figures import Figure, cpu_of_tree, in_turns, show
+from tests.benchmarks.measured_station import folder_for_a_while, make_run, make_station
 from tests.benchmarks.recording import record
 from tests.server.authority import Authority, Bench, TrustFolder, make_config
 from tests.server.postgresql import Postgresql

@@ -19,8 +19,8 @@ from certs.errors import FileMissing
 from certs.trust_client import TrustClient
 from server.app import create_app
 from server.storage.migrating import migrate
-from tests.benchmarks.bench_station import NOW, folder_for_a_while, make_run, make_station
 from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.measured_station import NOW, folder_for_a_while, make_run, make_station
 from tests.benchmarks.recording import record
 from tests.server.authority import Authority, TrustFolder, make_config
 

@@ -16,10 +16,10 @@ from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
 from agent_scripts.errors import PhoneError
-from tests.benchmarks.bench_station import folder_for_a_while, make_station
 from tests.benchmarks.canned_daemon import LINGER_S, VANISH_S
 from tests.benchmarks.checks_per_core import canned
 from tests.benchmarks.figures import Figure, show
+from tests.benchmarks.measured_station import folder_for_a_while, make_station
 from tests.benchmarks.recording import Recording
 
 ROUNDS = 5

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.adb.phone_connection import LONGEST_EXCHANGE_S, PhoneConnection, open_connection
 from agent_scripts.virtual_phone.phone import VirtualPhone
-from agent_scripts.visits.bench import Row, row_of
 from agent_scripts.visits.check import check_phone
+from agent_scripts.visits.row import Row, row_of
 from agent_scripts.visits.run import Run, begin_run, keep_report
 from tests.check.office import Bench
 

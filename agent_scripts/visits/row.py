@@ -1,19 +1,9 @@
-"""The bench at one glance: a row per phone that redraws in place, or a line per event in a log."""
+"""What a technician reads of one phone after a visit: found, done, and what to do next. Pure."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from shlex import quote
-from typing import Any
-
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from agent_scripts.exchange import ActionOutcome
 from agent_scripts.exit_codes import ExitCode
@@ -24,13 +14,6 @@ from policy.undo import ROUNDS_LIMIT
 from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict
 from policy.watched import ScriptState, Watched, WatchedResult
 
-_STYLES = {
-    ExitCode.COMPLIANT: "green",
-    ExitCode.VIOLATING: "red",
-    ExitCode.NOT_DONE: "bold red",
-    ExitCode.UNREADABLE: "yellow",
-    ExitCode.NOT_REACHED: "magenta",
-}
 _HELD_BACK = {
     ReasonCode.EXEMPT: "this phone is exempt.",
     ReasonCode.CLOCK_UNTRUSTED: "this station's clock is not trusted; set it, connect to the server, check again.",
@@ -210,62 +193,3 @@ def _for_the_moment(record: CheckRecord) -> str:
     refused = (o.refusal for o in record.outcomes if may_pass(o))
     unread = record.reading.brief if record.unread_for_now else None
     return next((why.sentence for why in (*refused, unread) if why is not None), "")
-
-
-def _event(row: Row) -> str:
-    """Return what a log keeps of a finished phone: one line, whatever the phone or a person wrote in it."""
-    parts = (f"{row.address}: {row.verdict}", row.found, row.done, row.next_step)
-    return ". ".join("; ".join(part.splitlines()) for part in parts if part)
-
-
-@dataclass
-class Bench:
-    """Collects rows while phones are visited and shows them: a table, a line each, or JSON."""
-
-    stage: str
-    as_json: bool = False
-    rows: dict[str, Row | None] = field(default_factory=dict)
-    _live: Live | None = None
-
-    @contextmanager
-    def shown(self, addresses: list[str]) -> Iterator[Bench]:
-        """Show the table while the block runs; in a terminal it redraws in place."""
-        self.rows = dict.fromkeys(addresses)
-        if self.as_json or not sys.stdout.isatty():
-            yield self
-            if not self.as_json:
-                Console(width=160).print(self.table())
-            return
-        with Live(self.table(), refresh_per_second=8) as self._live:
-            yield self
-            self._live.update(self.table())
-
-    def add(self, row: Row) -> None:
-        """Take in a finished phone."""
-        self.rows[row.address] = row
-        if self.as_json:
-            print(json.dumps(as_json(row), sort_keys=True), flush=True)
-        elif self._live is not None:
-            self._live.update(self.table())
-        else:
-            print(_event(row), file=sys.stderr, flush=True)
-
-    def table(self) -> Table:
-        """Return the table as it stands, phones in the order they were named."""
-        table = Table(title=self.stage, title_justify="left", show_lines=True, expand=False)
-        for heading in ("Phone", "Verdict", "Found", "Done", "Next step"):
-            table.add_column(heading, overflow="fold")
-        for address, row in self.rows.items():
-            if row is None:
-                table.add_row(address, "…", "", "", "")
-                continue
-            name = "\n".join(filter(None, (row.label, row.model, row.address)))
-            # Text, not markup: a phone's model name must not be able to paint the table.
-            verdict = Text(row.verdict, style=_STYLES[row.exit_code])
-            table.add_row(Text(name), verdict, Text(row.found), Text(row.done), Text(row.next_step))
-        return table
-
-
-def as_json(row: Row) -> dict[str, Any]:
-    """Return the row as `--json` prints it: one flat object per phone."""
-    return {**vars(row), "exit_code": int(row.exit_code)}
