@@ -20,6 +20,8 @@ class StationLedger:
 
     def keep(self, ledger: Ledger) -> None:
         """Put on disk what the station is to keep where `ledger` counts, and what waits for a person."""
+        # Pending decisions first: killed in between, they are told twice; the other way round they would be lost with
+        # the next report.
         if self._reconciled.unconfirmed:
             keep_pending(self._station, self._phone_id, self._reconciled.pending)
         ledger = self._reconciled.for_station(ledger)

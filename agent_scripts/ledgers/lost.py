@@ -34,11 +34,13 @@ def for_a_person(judgement: Judgement, recalled: Recalled, api_level: int) -> tu
     Empty while the ban is enforced on the phone: what is off is meant to be off. Ledgers with another marker are
     void, yet worth telling a person about.
     """
+    # An exempt phone or one whose ban is over has its apps back; what is off there is off by mistake or by others.
     enforced = judgement.verdict is Verdict.VIOLATING and judgement.stage in (Stage.ENFORCE, Stage.PAUSED)
     exempt = ReasonCode.EXEMPT in {reason.code for reason in judgement.reasons}
     if enforced and not exempt:
         return ()
     known = [ledger for ledger in recalled.all() if ledger is not None]
+    # Without any valid ledger the empty one is asked, or a phone that lost them all would have nothing to tell.
     valid = [ledger for ledger in known if ledger.marker == recalled.marker]
     return tuple(
         _line(app, _old_entry(known, app), api_level) if recalled.server_asked else _line_to_ask(app)

@@ -28,9 +28,12 @@ def _settle(entry: LedgerEntry, observation: Observation) -> LedgerEntry:
     state = _state_of(entry, observation)
     if state is None:
         return entry
+    # State 3 alone is no proof of ours: whoever uses the phone can set it too, but then the last disabler is another.
     disabled_by_us = state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell
     if entry.state in (EntryState.INTENDED, EntryState.RESTORING) and disabled_by_us:
         return replace(entry, state=EntryState.DONE)
+    # `intended` and still able to run is not settled here: the entry stays open, so the next judgement sees that we
+    # meant to, and disabling again keeps the same prior state.
     if entry.state is EntryState.RESTORING and state.enabled is entry.prior:
         return replace(entry, state=EntryState.RESTORED)
     return entry
@@ -47,6 +50,7 @@ def disputed(remembered: Ledger | None, agreed: Ledger) -> tuple[LedgerEntry, ..
     """Return what one memory holds of entries that `agreed`, the merged ledger, had to leave out."""
     if remembered is None or remembered.marker != agreed.marker:
         return ()
+    # What the merged ledger lacks, this memory holds and others contradict: merging drops nothing else.
     return tuple(e for e in remembered.entries if agreed.entry(e.user, e.package) is None)
 
 
@@ -60,6 +64,7 @@ def without_ended_disputes(
     """
     for entry in disputed(remembered, agreed):
         state = _state_of(entry, observation)
+        # Still disabled is still disputed: closing it there would lose the record of what is to be put back.
         if remembered is not None and state is not None and state.enabled.can_run:
             remembered = remembered.with_entry(replace(entry, state=EntryState.RESTORED))
         elif remembered is not None and has_vanished(observation, entry.user, entry.package):
@@ -110,6 +115,7 @@ def planned(
     """
     for action in actions:
         entry = ledger.entry(action.user, action.package)
+        # A disabling without a prior state has nothing to go back to; the judgement never asks for one.
         if action.kind is ActionKind.DISABLE and action.prior is not None:
             undo = _undo(entry, observation, now) if entry is not None else None
             ledger = ledger.with_entry(_intended(action, action.prior, entry, undo, bundle_number, now))
@@ -127,6 +133,7 @@ def _intended(
     now: datetime,
 ) -> LedgerEntry:
     if entry is not None and entry.is_open:
+        # `prior` is not taken from the action: what the phone shows now is what somebody made of our own doing.
         rounds = next_round(entry, undo, bundle_number)
         return replace(entry, state=EntryState.INTENDED, bundle_number=bundle_number, at=now, rounds=rounds)
     return LedgerEntry(action.user, action.package, prior, EntryState.INTENDED, bundle_number, now)

@@ -23,7 +23,9 @@ def told_by_server_alone(recalled: Recalled, agreed: Ledger) -> tuple[LedgerEntr
     if recalled.phone is not None or recalled.server is None:
         return ()
     station = recalled.station
+    # A ledger with another marker dates from before a reset and confirms nothing.
     own = station.open_entries if station is not None and station.marker == recalled.marker else ()
+    # With the prior state: an entry that differs in it is a contradiction, and is out of `agreed` already.
     confirmed = {(entry.user, entry.package, entry.prior) for entry in own}
     return tuple(e for e in agreed.open_entries if (e.user, e.package, e.prior) not in confirmed)
 
@@ -32,6 +34,7 @@ def beyond_the_bundle(
     entries: Iterable[LedgerEntry], policy: Policy | None, seen: Observation
 ) -> tuple[LedgerEntry, ...]:
     """Return those entries that the bundle does not let us touch; without a bundle that is all of them."""
+    # A vanished user needs no protection: its entry is only closed, and nothing is asked or set there.
     spots = managed_spots(policy, seen) if policy is not None else frozenset()
     return tuple(
         entry

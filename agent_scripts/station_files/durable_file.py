@@ -41,9 +41,11 @@ def write_durably(path: Path, data: bytes) -> None:
         part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_PART}")
         try:
             _write_part(part, data)
+            # In the same folder, hence on the same disk: only there is a rename one step (rename(2)).
             os.replace(part, path)
             _sync_folder(path.parent)
         except OSError as error:
+            # What was there is untouched; a full disk must not be left fuller.
             part.unlink(missing_ok=True)
             raise _translated(path, error) from error
 
@@ -109,6 +111,7 @@ def clear_leftovers(folder: Path) -> None:
 def _write_part(part: Path, data: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(part, flags, 0o600), "wb", buffering=0) as file:
+        # One write(2) may take a part of it, and on a full disk does.
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]

@@ -38,6 +38,7 @@ class Spool:
 
     def keep(self, counter: int, envelope: bytes) -> Path:
         """Put a signed report on disk under its counter; raises `FileDamaged` if that counter is in use."""
+        # Eighteen digits sort as numbers; nothing else keeps the order.
         path = self._folder / f"{counter:018d}.json"
         if path.exists():
             raise FileDamaged(f"{path} exists already; the counter of this station went back: enrol it anew")

@@ -73,8 +73,10 @@ class TrustedClock:
                 readings.wall, False, "the server never told the time; run: curfew-agent check"
             )
         elapsed = readings.boottime - anchor.boottime
+        # After a restart the time that passed is unknown: a computer may have been off for a minute or a month.
         if readings.boot_id != anchor.boot_id or elapsed < timedelta(0):
             return TrustedMoment(max(readings.wall, anchor.mark), False, _why_restarted(readings, anchor))
+        # Never below the mark: a server that tells an earlier time would let an expired bundle come back to life.
         now = max(anchor.server_time + elapsed, anchor.mark)
         if now - anchor.mark >= _MARK_STEP:
             self._write(_Anchor(anchor.server_time, anchor.boottime, anchor.boot_id, now))
@@ -85,6 +87,7 @@ class TrustedClock:
         """Take over the time that the server has just told in an answer to this station."""
         readings, anchor = self._shifted_readings(), self._anchor()
         told = server_time.astimezone(UTC)
+        # A server may tell an earlier time than before; that is taken over as an answer, and doubted when read.
         mark = max(told, anchor.mark) if anchor else told
         self._write(_Anchor(told, readings.boottime, readings.boot_id, mark))
 

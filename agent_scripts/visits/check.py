@@ -65,6 +65,7 @@ async def visit(
     """
     reading = reading or await read(run, connection, address)
     record = await _judge_and_act(run, connection, address, reading, decide)
+    # Once, not until it works: two stations that keep meeting each other are for a person to see.
     if record.met_concurrent_change:
         return await _judge_and_act(run, connection, address, await read(run, connection, address), decide)
     if record.may_pass and run.patience.pauses_s:
@@ -98,6 +99,8 @@ async def _judge_and_act(
     recalled = await recall(run.station, run.server_ledger, phone.phone_id, reading.memory)
     reconciled = reconcile(recalled, run.policy, reading.observation)
     judgement = decide(run, reading, reconciled.ledger)
+    # After judging, not before: restoring what the phone's own state proves goes on, and the report says why
+    # nothing new was disabled.
     if not recalled.server_asked:
         judgement = lost.without_new_disabling(judgement)
     ledger = reconciled.for_phone(_closed(run, reading, judgement, reconciled.ledger))
@@ -110,6 +113,7 @@ async def _judge_and_act(
     if to_report is not None:
         return replace(record, ledger=to_report)
     on_station = StationLedger(run.station, phone.phone_id, reconciled)
+    # The phone's ledger is written even without an action: it may have lost it, or closed entries of vanished users.
     if judgement.actions or ledger != recalled.phone:
         return await act(run, connection, record, on_station)
     on_station.keep(ledger)

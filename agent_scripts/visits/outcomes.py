@@ -54,6 +54,7 @@ def after_acting(judgement: Judgement, outcomes: Iterable[ActionOutcome]) -> Jud
 
     A refusal that may pass by itself, such as a service that is not running yet, proves nothing of the kind.
     """
+    # Only lasting refusals: one that passes would have the mail side block a phone that the next check can enforce.
     refused = tuple(
         Reason(ReasonCode.DISABLING_REFUSED, f"{o.action.package} in user {o.action.user}: {o.refusal.value}")
         for o in outcomes

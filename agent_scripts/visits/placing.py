@@ -72,6 +72,7 @@ def can_be_handled(reading: Reading) -> bool:
 async def tended(run: Run, connection: PhoneConnection, record: CheckRecord) -> CheckRecord:
     """Return the record with what the script told, after seeing to it that it watches, or is taken away."""
     reading, phone_id = record.reading, record.phone.phone_id
+    # Without a bundle nothing is taken away either: whether a script is wanted is not known.
     if not can_be_handled(reading) or run.bundle is None:
         return record
     if not is_wanted(run, record) and reading.has_script and not record.lost:
@@ -80,6 +81,7 @@ async def tended(run: Run, connection: PhoneConnection, record: CheckRecord) -> 
     if told is None and not is_wanted(run, record):
         return record
     told = told or Told(Watched(ScriptState.NOT_RUNNING), None)
+    # The cable was pulled while acting: what the script told is kept, and placing waits for the next visit.
     if record.lost or not is_wanted(run, record):
         return _with(record, told)
     script = reading.script or PhoneScript()
@@ -108,6 +110,7 @@ async def withdrawn(run: Run, connection: PhoneConnection, phone_id: PhoneId, re
     mark = exchange.new_mark()
     before = _told(run, phone_id, reading) or Told(Watched(ScriptState.NOT_RUNNING), None)
     try:
+        # A changed script must not be run to end itself: ours takes its place first, and ends whatever runs.
         if not (reading.script and reading.script.is_ours):
             await connection.push(watch_script(), exchange.PUSHED_SCRIPT)
         command = exchange.withdraw_command(mark, run.station.watch_mark(phone_id))
@@ -118,6 +121,7 @@ async def withdrawn(run: Run, connection: PhoneConnection, phone_id: PhoneId, re
     last = _told(run, phone_id, replace(reading, script=handled.script)) or before
     if handled.problem:
         return last.with_problem(f"not taken away: {handled.problem}")
+    # The mark goes with the record it counted: a new script begins at line 1.
     return replace(last.now(ScriptState.REMOVED), mark=None)
 
 
@@ -140,6 +144,8 @@ def _is_outdated(script: PhoneScript, expected: Plan, run: Run) -> bool:
     there = script.plan
     if there is None:
         return True
+    # Ordered by bundle, exemptions, then time: two stations with the same bundle must not replace each other's plans
+    # for ever, so an equal one is left alone.
     ours = (expected.bundle, expected.fleet, expected.made_at)
     if ours <= (there.bundle, there.fleet, there.made_at):
         return False

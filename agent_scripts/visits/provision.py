@@ -50,6 +50,7 @@ async def provision_phone(
     identity = run.station.phone_identity(facts.manufacturer, facts.device, facts.serial, owner.label)
     proposed = memory.phone_id or run.station.id_of_identity(identity) or PhoneId.random()
     phone_id = await asyncio.to_thread(_register, client, identity, proposed, owner, facts, probed)
+    # A marker under another id would make that phone's ledger valid here: then a new one is drawn.
     same_phone = memory.phone_id == phone_id and memory.marker
     marker = memory.marker if same_phone else secrets.token_hex(16)
     provisioned = await run.patience.until(
@@ -57,6 +58,7 @@ async def provision_phone(
     )
     if provisioned.problem:
         raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
+    # Last: a phone that did not keep our folder must not be listed as provisioned.
     phone = KnownPhone(phone_id, address, identity, Consent.AGREED, owner.label, facts.model)
     run.station.remember(phone)
     return phone

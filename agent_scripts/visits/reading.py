@@ -46,6 +46,7 @@ async def _read_once(
     managed = (
         [app.package for app in run.bundle.policy.managed if app.package in packages] if run.bundle else []
     )
+    # The script's record rides along in the same exchange; a phone without a script answers one word more.
     collecting = None
     if run.bundle and run.bundle.policy.on_phone:
         collecting = exchange.Collecting(run.station.watch_mark(known.phone_id) if known else None)
@@ -72,6 +73,7 @@ def which_phone(station: Station, reading: exchange.Reading, address: str) -> Kn
     if reading.memory.phone_id is not None:
         phone = station.phone(reading.memory.phone_id)
         return phone or KnownPhone(reading.memory.phone_id, address=address, consent=Consent.AGREED)
+    # A damaged folder leaves only the address to go by; an empty one is proof of another phone.
     phone = station.phone_at(address)
     if phone is None or not reading.memory.problem:
         # It answered, and does not carry our mark: a new phone, or one that was reset to factory state.

@@ -75,6 +75,7 @@ class CheckRecord:
     @property
     def exit_code(self) -> ExitCode:
         """What this one phone contributes to the exit code of the run."""
+        # The order is the meaning: a phone that is several of these is the first of them.
         if self.lost:
             return ExitCode.NOT_REACHED
         if self.leaving or (self.acting and self.acting.refusal):
@@ -90,6 +91,7 @@ class CheckRecord:
         if self.judgement.verdict is Verdict.VIOLATING and self.judgement.stage is not Stage.ENFORCE:
             return ExitCode.VIOLATING
         if self.judgement.verdict is Verdict.VIOLATING:
+            # Violating is the lesser answer only if the station did all it may and every app it can reach is off.
             held_back = any(reason.code in HELD_BACK for reason in self.judgement.reasons)
             left = (held_back and self._still_runs) or bool(self.unread_for_now)
             reached = self.judgement.enforceable and not left

@@ -30,10 +30,12 @@ async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> 
     reading = await _read(run, connection, address)
     phone = which_phone(run.station, reading, address)
     decide: Judge = judged_for_restoring if phone.consent is Consent.AGREED else _not_asked
+    # Without a script, or where it cannot be handled, the reading made just now is still good.
     if not (reading.has_script and placing.can_be_handled(reading)):
         return await visit(run, connection, address, _read, decide, reading)
     told = await placing.withdrawn(run, connection, phone.phone_id, reading)
     record = await visit(run, connection, address, _read, decide)
+    # What the script noted of the apps was not agreed to; that it is gone is no fact about them.
     if phone.consent is Consent.DECLINED:
         told = replace(told, watched=Watched(told.watched.script, problem=told.watched.problem))
     return replace(record, watched=told.watched, watch_mark=told.mark)

@@ -73,6 +73,7 @@ class Run:
         """The time of this run as the judgement takes it."""
         if self.accepted is None:
             return Moment(self.time.now, self.time.trusted, timedelta.max)
+        # How long nobody confirmed the bundle: what limits disabling anew (docs/design.md rule 9).
         age = self.time.now - self.accepted.confirmed_at
         # Answers take different times to arrive: a run right after another may lie a little before it.
         just_now = -CLOCK_TOLERANCE < age < timedelta(0)
@@ -106,6 +107,7 @@ async def begin_run(
     status = None
     try:
         status = await asyncio.to_thread(client.status)
+        # Before the bundle: whether metadata has expired is judged by the time that this answer brought.
         clock.confirm(status.server_time)
         if refused is None and _is_due(accepted, status, clock.read()):
             accepted = await asyncio.to_thread(trust.refresh, clock.read().now)
@@ -168,8 +170,10 @@ def keep_report(run: Run, record: CheckRecord) -> str:
         time=run.time,
         bundle_number=run.bundle.number if run.bundle else 0,
     )
+    # The counter was used up above: a crash from here on leaves a gap, which the server takes, and never a double.
     envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
     Spool(run.station.spool_folder).keep(report.counter, envelope)
+    # Only now: if the report were lost, the same lines must be collected again.
     if record.watched is not None:
         run.station.keep_watch_mark(record.phone.phone_id, record.watch_mark)
     return report.report_id

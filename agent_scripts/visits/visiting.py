@@ -70,6 +70,7 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
         return row.exit_code
 
     with table.shown(addresses):
+        # Rows first, sending last: a server that is away must not keep a technician from seeing what was done.
         codes = await visit_all(addresses, one)
     return most_urgent([*codes, await _send(visitor.station)])
 
