@@ -99,8 +99,7 @@ async def _judge_and_act(
     recalled = await recall(run.station, run.server_ledger, phone.phone_id, reading.memory)
     reconciled = reconcile(recalled, run.policy, reading.observation)
     judgement = decide(run, reading, reconciled.ledger)
-    # After judging, not before: restoring what the phone's own state proves goes on, and the report says why
-    # nothing new was disabled.
+    # After judging, not before: what this station remembers is given back all the same.
     if not recalled.server_asked:
         judgement = lost.without_new_disabling(judgement)
     ledger = reconciled.for_phone(_closed(run, reading, judgement, reconciled.ledger))
