@@ -11,7 +11,7 @@ from agent_scripts.errors import WrongUse
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.enrolment import enrol as enrol_station
-from agent_scripts.visits.provision import Owner
+from agent_scripts.visits.provision import Registration
 from agent_scripts.visits.provision_visit import provision_phones
 from agent_scripts.visits.refusal import take_refusal
 from agent_scripts.visits.unprovision import unprovision_phone
@@ -53,7 +53,7 @@ def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder
     visitor, client, owner = (
         settings.visitor(station, False, "en"),
         ServerClient(station),
-        Owner(label, holder),
+        Registration(label, holder),
     )
     if consent == "declined":
         return take_refusal(visitor, client, addresses, owner)

@@ -24,7 +24,7 @@ HELP = """What the phone's owner can do:
 """
 
 
-class Owner:
+class Holder:
     """The person who holds the phone: turns typed lines into what a finger would do."""
 
     def __init__(self, phone: VirtualPhone, out: TextIO) -> None:
@@ -116,13 +116,13 @@ def serve_by_hand(
 
 def _serve(phone: VirtualPhone, port: int, program_cost_s: float) -> int:
     phone.userland.make_programs_cost(program_cost_s)
-    owner = Owner(phone, sys.stdout)
+    holder = Holder(phone, sys.stdout)
     address = f"127.0.0.1:{phone.start(port)}"
     switched_off = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: switched_off.set())
     print(f"{phone.name} waits at tcp:{address}. Ctrl-C switches it off.\n{HELP}", flush=True)
-    reading = threading.Thread(target=_read_terminal, args=(owner, switched_off), daemon=True)
+    reading = threading.Thread(target=_read_terminal, args=(holder, switched_off), daemon=True)
     reading.start()
     try:
         switched_off.wait()
@@ -131,6 +131,6 @@ def _serve(phone: VirtualPhone, port: int, program_cost_s: float) -> int:
     return 0
 
 
-def _read_terminal(owner: Owner, switched_off: threading.Event) -> None:
-    if owner.obey(sys.stdin):
+def _read_terminal(holder: Holder, switched_off: threading.Event) -> None:
+    if holder.obey(sys.stdin):
         switched_off.set()

@@ -23,9 +23,9 @@ from agent_scripts.ledgers.recalled import recall
 from agent_scripts.ledgers.reconciled import Reconciled, reconcile
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.visits import placing
-from agent_scripts.visits.acting import act, may_act
+from agent_scripts.visits.act_on_phone import act, may_act
 from agent_scripts.visits.judging import judged, unread_for_now
-from agent_scripts.visits.reading import read_if_agreed, under_its_id, which_phone
+from agent_scripts.visits.read_phone import read_if_agreed, under_its_id, which_phone
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
 from policy.ledger import Ledger

@@ -21,7 +21,7 @@ from policy.report import Consent
 
 
 @dataclass(frozen=True)
-class Owner:
+class Registration:
     """What the technician writes down about a phone; ``holder`` is the organisation's opaque reference."""
 
     label: str
@@ -33,7 +33,7 @@ async def provision_phone(
     client: ServerClient,
     connection: PhoneConnection,
     address: str,
-    owner: Owner,
+    registration: Registration,
     show: Callable[[Probe], None],
 ) -> KnownPhone:
     """Make a phone known to server, station and itself, and return what the station now knows of it.
@@ -47,9 +47,9 @@ async def provision_phone(
     probed = probe(reading, run.policy)
     show(probed)
     memory = reading.memory
-    identity = run.station.phone_identity(facts.manufacturer, facts.device, facts.serial, owner.label)
+    identity = run.station.phone_identity(facts.manufacturer, facts.device, facts.serial, registration.label)
     proposed = memory.phone_id or run.station.id_of_identity(identity) or PhoneId.random()
-    phone_id = await asyncio.to_thread(_register, client, identity, proposed, owner, facts, probed)
+    phone_id = await asyncio.to_thread(_register, client, identity, proposed, registration, facts, probed)
     # A marker under another id would make that phone's ledger valid here: then a new one is drawn.
     same_phone = memory.phone_id == phone_id and memory.marker
     marker = memory.marker if same_phone else secrets.token_hex(16)
@@ -59,7 +59,7 @@ async def provision_phone(
     if provisioned.problem:
         raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
     # Last: a phone that did not keep our folder must not be listed as provisioned.
-    phone = KnownPhone(phone_id, address, identity, Consent.AGREED, owner.label, facts.model)
+    phone = KnownPhone(phone_id, address, identity, Consent.AGREED, registration.label, facts.model)
     run.station.remember(phone)
     return phone
 
@@ -83,15 +83,20 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> tuple[Re
 
 
 def _register(
-    client: ServerClient, identity: str, proposed: PhoneId, owner: Owner, facts: DeviceFacts, probed: Probe
+    client: ServerClient,
+    identity: str,
+    proposed: PhoneId,
+    registration: Registration,
+    facts: DeviceFacts,
+    probed: Probe,
 ) -> PhoneId:
     return client.register_phone(
         identity=identity,
         phone_id=proposed,
         manufacturer=facts.manufacturer,
         model=facts.model,
-        label=owner.label,
-        holder=owner.holder,
+        label=registration.label,
+        holder=registration.holder,
         consent=Consent.AGREED,
         api_level=facts.api_level,
         virtual=facts.virtual,

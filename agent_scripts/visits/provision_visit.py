@@ -9,21 +9,21 @@ from agent_scripts.errors import AgentError
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.visits.probe_visit import in_a_line, show_probe
-from agent_scripts.visits.provision import Owner, provision_phone
+from agent_scripts.visits.provision import Registration, provision_phone
 from agent_scripts.visits.run import begin_run
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
 from policy.probe import Probe
 
 
 def provision_phones(
-    visitor: Visitor, client: ServerClient, addresses: Sequence[str], owner: Owner
+    visitor: Visitor, client: ServerClient, addresses: Sequence[str], registration: Registration
 ) -> ExitCode:
     """Make the phones at `addresses` known; one that fails is told and does not cost the others theirs."""
-    return asyncio.run(_provision_all(visitor, client, addresses, owner))
+    return asyncio.run(_provision_all(visitor, client, addresses, registration))
 
 
 async def _provision_all(
-    visitor: Visitor, client: ServerClient, addresses: Sequence[str], owner: Owner
+    visitor: Visitor, client: ServerClient, addresses: Sequence[str], registration: Registration
 ) -> ExitCode:
     run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
 
@@ -39,7 +39,7 @@ async def _provision_all(
 
         try:
             async with connected(run.station, address, visitor.plain_tcp, run.patience) as connection:
-                phone = await provision_phone(run, client, connection, address, owner, show)
+                phone = await provision_phone(run, client, connection, address, registration, show)
         except AgentError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED

@@ -11,14 +11,16 @@ from agent_scripts.errors import ServerError, WrongUse
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone, Station
-from agent_scripts.visits.provision import Owner
+from agent_scripts.visits.provision import Registration
 from agent_scripts.visits.unprovision import unprovision_phone
 from agent_scripts.visits.visiting import Visitor, say, visit_phones
 from policy.names import PhoneId
 from policy.report import Consent
 
 
-def take_refusal(visitor: Visitor, client: ServerClient, addresses: Sequence[str], owner: Owner) -> ExitCode:
+def take_refusal(
+    visitor: Visitor, client: ServerClient, addresses: Sequence[str], registration: Registration
+) -> ExitCode:
     """Record that an owner declined, and undo what was done to the phone while its owner agreed.
 
     A phone that this station never provisioned is not asked anything, not even its serial. One whose owner agreed
@@ -28,21 +30,23 @@ def take_refusal(visitor: Visitor, client: ServerClient, addresses: Sequence[str
     """
     station = visitor.station
     address = _the_one(addresses)
-    before = station.phone_at(address) or _labelled(station, owner.label)
-    if before is None and not owner.label:
+    before = station.phone_at(address) or _labelled(station, registration.label)
+    if before is None and not registration.label:
         raise WrongUse("A declined phone is known by its label alone: add --label with the asset tag.")
-    if not owner.holder:
+    if not registration.holder:
         raise WrongUse("The mail side must know whom it is about: add --holder.")
     withdrawn = before is not None and before.consent is Consent.AGREED
     if before is not None:
         # Said under its old label if no new one is given: the mail side must find the same phone.
-        owner = replace(owner, label=owner.label or before.label)
-        before = replace(before, label=owner.label, consent=Consent.DECLINED)
+        registration = replace(registration, label=registration.label or before.label)
+        before = replace(before, label=registration.label, consent=Consent.DECLINED)
         station.remember(before)
     untold: ServerError | None = None
     try:
-        phone_id = _record(station, client, owner, before)
-        say(f"Recorded: the owner of {owner.label or address} declined. The mail side sees it as {phone_id}.")
+        phone_id = _record(station, client, registration, before)
+        say(
+            f"Recorded: the owner of {registration.label or address} declined. The mail side sees it as {phone_id}."
+        )
     except ServerError as error:
         untold = error
     code = _leave(visitor, before, address) if withdrawn and before else ExitCode.COMPLIANT
@@ -61,20 +65,22 @@ def _labelled(station: Station, label: str) -> KnownPhone | None:
     return next((phone for phone in station.phones() if label and phone.label == label), None)
 
 
-def _record(station: Station, client: ServerClient, owner: Owner, before: KnownPhone | None) -> PhoneId:
-    identity = before.identity if before else station.phone_identity("", "", "", owner.label)
+def _record(
+    station: Station, client: ServerClient, registration: Registration, before: KnownPhone | None
+) -> PhoneId:
+    identity = before.identity if before else station.phone_identity("", "", "", registration.label)
     phone_id = client.register_phone(
         identity=identity,
         phone_id=before.phone_id if before else station.id_of_identity(identity) or PhoneId.random(),
         manufacturer="",
         model=before.model if before else "",
-        label=owner.label,
-        holder=owner.holder,
+        label=registration.label,
+        holder=registration.holder,
         consent=Consent.DECLINED,
         api_level=0,
         virtual=False,
     )
-    known = before or KnownPhone(phone_id, identity=identity, label=owner.label)
+    known = before or KnownPhone(phone_id, identity=identity, label=registration.label)
     station.remember(replace(known, phone_id=phone_id, consent=Consent.DECLINED))
     return phone_id
 

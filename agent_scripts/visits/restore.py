@@ -10,7 +10,7 @@ from agent_scripts.ledgers.recalled import recall
 from agent_scripts.visits import placing
 from agent_scripts.visits.check import Judge, visit
 from agent_scripts.visits.judging import judged_for_restoring
-from agent_scripts.visits.reading import read_phone, which_phone
+from agent_scripts.visits.read_phone import read_phone, which_phone
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
 from policy.ledger import Ledger

@@ -7,7 +7,7 @@ from dataclasses import replace
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
-from agent_scripts.visits.reading import read_phone
+from agent_scripts.visits.read_phone import read_phone
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.restore import restore_phone
 from agent_scripts.visits.run import Run

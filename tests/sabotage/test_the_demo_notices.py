@@ -47,7 +47,7 @@ PHONE_WRITES_ITS_LEDGER_AFTER_ACTING = (
     ),
 )
 AGENT_DIES_AFTER_ACTING = Change(
-    "agent_scripts/visits/acting.py",
+    "agent_scripts/visits/act_on_phone.py",
     "        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)\n",
     "        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)\n"
     "        import os\n"
@@ -57,7 +57,7 @@ AGENT_DIES_AFTER_ACTING = Change(
     "            os.kill(os.getpid(), 9)\n",
 )
 STATION_WRITES_ITS_LEDGER_AFTER_ACTING = Change(
-    "agent_scripts/visits/acting.py",
+    "agent_scripts/visits/act_on_phone.py",
     "    on_station.keep(ledger)\n    assert",
     "    assert",
 )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_scripts.virtual_phone import VirtualPhone
-from agent_scripts.virtual_phone.command import Owner, serve_by_hand
+from agent_scripts.virtual_phone.command import Holder, serve_by_hand
 from agent_scripts.virtual_phone.errors import PhoneCannotStart
 from agent_scripts.virtual_phone.keys import public_key
 from agent_scripts.virtual_phone.userland import AnswerFilter, Userland
@@ -27,12 +27,12 @@ def heard() -> io.StringIO:
 
 
 @pytest.fixture
-def owner(phone: VirtualPhone, heard: io.StringIO) -> Owner:
-    return Owner(phone, heard)
+def owner(phone: VirtualPhone, heard: io.StringIO) -> Holder:
+    return Holder(phone, heard)
 
 
 def test_the_owner_allows_a_computer_that_asks(
-    phone: VirtualPhone, owner: Owner, heard: io.StringIO, stranger: Computer
+    phone: VirtualPhone, owner: Holder, heard: io.StringIO, stranger: Computer
 ) -> None:
     phone.key_offered(stranger.key_line.encode())
     owner.obey(["allow"])
@@ -42,13 +42,13 @@ def test_the_owner_allows_a_computer_that_asks(
     device.close()
 
 
-def test_allowing_nobody_says_what_to_do(owner: Owner, heard: io.StringIO) -> None:
+def test_allowing_nobody_says_what_to_do(owner: Holder, heard: io.StringIO) -> None:
     owner.obey(["allow"])
     assert heard.getvalue() == "no computer asks; connect first, then allow\n"
 
 
 def test_the_owner_installs_removes_and_enables(
-    phone: VirtualPhone, owner: Owner, heard: io.StringIO
+    phone: VirtualPhone, owner: Holder, heard: io.StringIO
 ) -> None:
     owner.obey([f"install 0 {APP}", f"enable 0 {APP}", f"remove 0 {APP}"])
     assert heard.getvalue().splitlines() == [
@@ -58,7 +58,7 @@ def test_the_owner_installs_removes_and_enables(
     ]
 
 
-def test_a_slip_is_explained_and_the_phone_goes_on(owner: Owner, heard: io.StringIO) -> None:
+def test_a_slip_is_explained_and_the_phone_goes_on(owner: Holder, heard: io.StringIO) -> None:
     owner.obey([f"install 77 {APP}", f"remove 0 {APP}", "dance", "", f"dance 0 {APP}"])
     lines = heard.getvalue()
     assert "this phone has no user 77" in lines
@@ -66,7 +66,7 @@ def test_a_slip_is_explained_and_the_phone_goes_on(owner: Owner, heard: io.Strin
     assert lines.count("What the phone's owner can do:") == 2
 
 
-def test_quitting_ends_the_reading_of_lines(owner: Owner) -> None:
+def test_quitting_ends_the_reading_of_lines(owner: Holder) -> None:
     assert owner.obey(["quit", "dance"])
     assert not owner.obey([])
 
