@@ -1,13 +1,23 @@
-"""Bytes to and from the server over HTTPS, believing one authority only; knows nothing of what they mean."""
+"""Bytes to and from the server over HTTPS, believing one authority only; knows nothing of what they mean.
+
+The library's time limits begin anew with each byte that arrives, so a server that drips would hold a check for ever:
+one watch is kept over the whole of a request, hand-shake, headers and body.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import urllib3
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
 from agent_scripts.errors import ServerBabbles, ServerNotTrusted, ServerUnreachable
@@ -18,7 +28,7 @@ urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 _CONNECT_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 20.0
-_WHOLE_ANSWER_S = 60.0
+WHOLE_ANSWER_S = 60.0
 _PAUSES_S = (0.5, 1.0, 2.0)
 _LONGEST_PAUSE_S = 10.0
 _BUSY = (429, 502, 503, 504)
@@ -33,25 +43,91 @@ class Answer:
     body: bytes
 
 
+class _Watch:
+    """Ends one request's connection when its time is over, whatever the server is doing."""
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watch:
+        _watch_of_thread.watch = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        _watch_of_thread.watch = None
+
+    def follow(self, connected: socket.socket) -> None:
+        """Watch this socket from now on."""
+        self._socket = connected
+        if self.over:
+            self._end()
+
+    def _end(self) -> None:
+        self.over = True
+        if self._socket is not None:
+            # Shut down and not closed: the thread that reads owns the descriptor, and now reads the end of the stream.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class _WatchOfThread(threading.local):
+    """The library makes connections itself; whose request one is for is known by the thread alone."""
+
+    watch: _Watch | None = None
+
+
+_watch_of_thread = _WatchOfThread()
+
+
+class _WatchedConnection(HTTPSConnection):
+    def request(self, *arguments: Any, **named: Any) -> None:
+        if self.sock is not None:  # kept from an earlier request
+            self._tell_watch()
+        super().request(*arguments, **named)
+
+    def connect(self) -> None:
+        super().connect()
+        self._tell_watch()
+
+    def _tell_watch(self) -> None:
+        if _watch_of_thread.watch is not None and self.sock is not None:
+            _watch_of_thread.watch.follow(self.sock)
+
+
+class _WatchedPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedConnection
+
+
 class ServerLink:
     """The way to one server. `authority_pem` is the only authority believed; None believes nobody in particular.
 
     None is for one purpose: fetching the authority's certificate itself, which is then compared with its
-    fingerprint. `pause` waits between tries.
+    fingerprint. `pause` waits between tries. `whole_answer_s` is how long one request may take in all.
     """
 
     def __init__(
-        self, url: str, authority_pem: bytes | None, pause: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        authority_pem: bytes | None,
+        pause: Callable[[float], None] = time.sleep,
+        whole_answer_s: float = WHOLE_ANSWER_S,
     ) -> None:
         """Name the server; nothing is sent yet."""
         self.url = url.rstrip("/")
         self._pause = pause
+        self._whole_answer_s = whole_answer_s
         self._pool = urllib3.PoolManager(
             ssl_context=_context(authority_pem),
             timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S),
             retries=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "curfew-agent"},
         )
+        self._pool.pool_classes_by_scheme = {"https": _WatchedPool}
 
     def ask(
         self,
@@ -70,12 +146,18 @@ class ServerLink:
         """
         for pause_s in (*_PAUSES_S, None):
             try:
-                answer, asked_pause_s = self._ask_once(method, path, body, headers(), max_bytes)
+                with _Watch(self._whole_answer_s) as watch:
+                    answer, asked_pause_s = self._ask_once(method, path, body, headers(), max_bytes)
             except (SSLError, HTTPError, OSError) as error:
                 if _is_wrong_certificate(error):
                     raise ServerNotTrusted(
                         f"{self.url} shows a certificate that is not from this station's authority; do not go on"
                         " before an admin has explained it"
+                    ) from error
+                if watch.over:
+                    # Not asked again: whoever drips would hold this station once more for as long.
+                    raise ServerBabbles(
+                        f"{self.url}{path} had not answered whole after {self._whole_answer_s:g} s; tell its admin"
                     ) from error
                 never_arrived = isinstance(error, (NewConnectionError, ConnectTimeoutError))
                 if pause_s is None or not (repeatable or never_arrived):
@@ -102,13 +184,12 @@ class ServerLink:
         )
         try:
             content = bytearray()
-            deadline = time.monotonic() + _WHOLE_ANSWER_S
             for chunk in response.stream(16 * 1024, decode_content=False):
                 content += chunk
-                if len(content) > max_bytes or time.monotonic() > deadline:
+                if len(content) > max_bytes:
                     response.close()
                     raise ServerBabbles(
-                        f"{self.url}{path} answered more than {max_bytes} bytes, or too slowly; tell its admin"
+                        f"{self.url}{path} answered more than {max_bytes} bytes; tell its admin"
                     )
             return Answer(response.status, bytes(content)), _asked_pause(response.headers.get("Retry-After"))
         finally:

@@ -7,17 +7,20 @@ import hashlib
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from certs.envelope import open_envelope
 from certs.tls import create_authority, fingerprint, issue_server_certificate
 
+DRIP_S = 0.1
+"""Between the bytes of an answer that drips: it is never silent for long, and lasts some fifteen seconds."""
 SERVER_TIME = "2023-03-15T12:00:00Z"
 
 
@@ -45,12 +48,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Told:
-    """One answer; `cut` hangs up after that many bytes of the body."""
+    """One answer; `cut` hangs up after that many bytes of the body, `drip` sends head or body byte by byte."""
 
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    drip: Literal["", "head", "body"] = ""
 
 
 def told(status: int = 200, **fields: Any) -> Told:
@@ -107,6 +111,9 @@ def running_server(tls: Path, answer: Answer) -> Iterator[SmallServer]:
             asked = Asked(self.command, self.path, dict(self.headers), self.rfile.read(length))
             server.asked.append(asked)
             told = server.answer(asked)
+            if told.drip:
+                self._drip(told)
+                return
             self.send_response(told.status)
             for name, value in told.headers.items():
                 self.send_header(name, value)
@@ -114,6 +121,15 @@ def running_server(tls: Path, answer: Answer) -> Iterator[SmallServer]:
             self.end_headers()
             self.wfile.write(told.body[: told.cut])
             self.close_connection = told.cut is not None
+
+        def _drip(self, told: Told) -> None:
+            head = b"HTTP/1.1 %d Slow\r\nContent-Length: %d\r\n\r\n" % (told.status, len(told.body))
+            if told.drip == "body":
+                self.wfile.write(head)
+                head = b""
+            for byte in head + told.body:
+                time.sleep(DRIP_S)
+                self.wfile.write(bytes([byte]))
 
         do_GET = do_POST = _any  # noqa: N815
 

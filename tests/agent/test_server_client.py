@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -110,6 +111,32 @@ def test_a_certificate_for_another_name_is_refused(make_station: MakeStation, tm
 )
 def test_only_https_addresses_are_servers(url: str, good: bool) -> None:
     assert is_server_url(url) is good
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("drips", ["head", "body"])
+def test_a_server_that_drips_is_given_up_however_steadily_it_drips(
+    serve: Serve, drips: Literal["head", "body"]
+) -> None:
+    server = serve(lambda _: replace(told(filler="x" * 100), drip=drips))
+    link = ServerLink(server.url, server.authority_pem, whole_answer_s=1.0)
+
+    with pytest.raises(ServerBabbles, match="had not answered whole after 1 s"):
+        link.ask("GET", "/api/v1/status")
+
+    assert len(server.asked) == 1, "asking again would take as long again"
+
+
+def test_after_a_server_that_dripped_another_request_is_answered(serve: Serve) -> None:
+    answers = iter([replace(told(filler="x" * 100), drip="body"), told(**STATUS), told(**STATUS)])
+    server = serve(lambda _: next(answers))
+    link = ServerLink(server.url, server.authority_pem, whole_answer_s=1.0)
+    with pytest.raises(ServerBabbles):
+        link.ask("GET", "/api/v1/status")
+
+    assert [link.ask("GET", "/api/v1/status").status for _ in range(2)] == [200, 200]
 
 
 # --- patience ------------------------------------------------------------------------------------------------------
