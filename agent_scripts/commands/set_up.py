@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -38,8 +40,18 @@ def enrol(settings: Settings, code: str, name: str, organisation_key: Path) -> N
 
 @click.command()
 @click.argument("addresses", nargs=-1)
-@click.option("--label", default="", help="Asset tag; needed for phones without a serial of their own.")
-@click.option("--holder", default="", help="The organisation's opaque reference for the person.")
+@click.option(
+    "--holder",
+    "holders",
+    multiple=True,
+    help="Required: the organisation's opaque reference for the person. Of several phones, one each, in their order.",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="Asset tag; needed for phones without a serial of their own. Of several phones, one each.",
+)
 @click.option(
     "--consent",
     type=click.Choice(["agreed", "declined"]),
@@ -47,19 +59,59 @@ def enrol(settings: Settings, code: str, name: str, organisation_key: Path) -> N
     help="What the owner said; declined: nothing more is asked, what was done is undone, the mail side is told.",
 )
 @click.pass_obj
-def provision(settings: Settings, addresses: tuple[str, ...], label: str, holder: str, consent: str) -> int:
-    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL or usb:SERIAL."""
+def provision(
+    settings: Settings,
+    addresses: tuple[str, ...],
+    holders: tuple[str, ...],
+    labels: tuple[str, ...],
+    consent: str,
+) -> int:
+    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL or usb:SERIAL.
+
+    \b
+    curfew-agent provision adb:R58M41ABCDE --holder mailbox-77 --label A-1042
+    curfew-agent provision adb:ONE --holder mailbox-77 adb:TWO --holder mailbox-78
+    """
     station = settings.station()
-    visitor, client, owner = (
-        settings.visitor(station, False, "en"),
-        ServerClient(station),
-        Registration(label, holder),
-    )
+    visitor, client = settings.visitor(station, False, "en"), ServerClient(station)
     if consent == "declined":
-        return take_refusal(visitor, client, addresses, owner)
+        return take_refusal(visitor, client, addresses, _of_one(holders, labels))
     if not addresses:
         raise WrongUse("No phone named. Run `curfew-agent devices` and name one, such as adb:SERIAL.")
-    return provision_phones(visitor, client, addresses, owner)
+    return provision_phones(visitor, client, registrations(addresses, holders, labels))
+
+
+def registrations(
+    addresses: Sequence[str], holders: Sequence[str], labels: Sequence[str]
+) -> dict[str, Registration]:
+    """Return whose phone is at which address; raises `WrongUse` with a command per phone where that is not told.
+
+    One holder for several phones is never meant: the mail side would block the wrong mailbox.
+    """
+    if len(holders) != len(addresses) or not all(holders):
+        commands = "\n".join(
+            f"  curfew-agent provision {quote(address)} --holder REFERENCE --label TAG"
+            for address in addresses
+        )
+        raise WrongUse(
+            f"Expected one --holder for each of {len(addresses)} phone(s), found {len(holders)}: the mail side must"
+            f" know whose phone each is. Name each phone's:\n{commands}"
+        )
+    if labels and len(labels) != len(addresses):
+        raise WrongUse(
+            f"Expected no --label or one for each of {len(addresses)} phones, found {len(labels)}."
+        )
+    tags = labels or [""] * len(addresses)
+    return {
+        address: Registration(label, holder)
+        for address, holder, label in zip(addresses, holders, tags, strict=True)
+    }
+
+
+def _of_one(holders: Sequence[str], labels: Sequence[str]) -> Registration:
+    if len(holders) > 1 or len(labels) > 1:
+        raise WrongUse("Owners decline one by one: name one phone, its --holder and its --label.")
+    return Registration(labels[0] if labels else "", holders[0] if holders else "")
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from agent_scripts.errors import AgentError
 from agent_scripts.exit_codes import ExitCode, most_urgent
@@ -16,14 +16,14 @@ from policy.probe import Probe
 
 
 def provision_phones(
-    visitor: Visitor, client: ServerClient, addresses: Sequence[str], registration: Registration
+    visitor: Visitor, client: ServerClient, registrations: Mapping[str, Registration]
 ) -> ExitCode:
-    """Make the phones at `addresses` known; one that fails is told and does not cost the others theirs."""
-    return asyncio.run(_provision_all(visitor, client, addresses, registration))
+    """Make phones known, registered by address; one that fails is told and does not cost the others theirs."""
+    return asyncio.run(_provision_all(visitor, client, registrations))
 
 
 async def _provision_all(
-    visitor: Visitor, client: ServerClient, addresses: Sequence[str], registration: Registration
+    visitor: Visitor, client: ServerClient, registrations: Mapping[str, Registration]
 ) -> ExitCode:
     run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
 
@@ -32,18 +32,18 @@ async def _provision_all(
 
         def show(probed: Probe) -> None:
             nonlocal found
-            if len(addresses) == 1:
+            if len(registrations) == 1:
                 show_probe(address, probed, as_json=False, err=True)
             else:
                 found = f" {in_a_line(probed)}"
 
         try:
             async with connected(run.station, address, visitor.plain_tcp, run.patience) as connection:
-                phone = await provision_phone(run, client, connection, address, registration, show)
+                phone = await provision_phone(run, client, connection, address, registrations[address], show)
         except AgentError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED
         say(f"{address}: provisioned as {phone.phone_id} ({phone.model}).{found}")
         return ExitCode.COMPLIANT
 
-    return most_urgent(await visit_all(addresses, one))
+    return most_urgent(await visit_all(registrations, one))

@@ -136,9 +136,8 @@ class Bench:
     def provision_all(self, *phones: VirtualPhone, label: str = "") -> list[str]:
         """Make all these phones known in one command and return their addresses."""
         addresses = [f"tcp:127.0.0.1:{phone.port}" for phone in phones]
-        code, _ = self.agent(
-            "provision", *addresses, "--consent", "agreed", "--label", label, "--holder", "h-1"
-        )
+        each = [word for _ in phones for word in ("--holder", "h-1", "--label", label)]
+        code, _ = self.agent("provision", *addresses, "--consent", "agreed", *each)
         assert code == 0
         self.phones |= dict(zip(addresses, phones, strict=True))
         return addresses
