@@ -1,13 +1,17 @@
-"""Files that are there whole or not at all, whatever happens while they are written."""
+"""Files that are there whole or not at all, whatever happens while they are written.
+
+`replace_durably` is the one way in which Curfew replaces a file, in trust folders, on the server and on stations.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
+import threading
 from pathlib import Path
 
 from certs.errors import KeyExists, NotWritten
+
+_PART = ".part"
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -16,7 +20,7 @@ def write_durably(path: Path, data: bytes) -> None:
     Raises `NotWritten` (disk full, no permission); the old file is then intact.
     """
     try:
-        _replace(path, data)
+        replace_durably(path, data)
     except OSError as error:
         raise NotWritten(
             f"{path} could not be written ({error.strerror}); free some space or permissions, then repeat"
@@ -37,27 +41,58 @@ def create_private_file(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    _fsync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def replace_durably(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, mode 0600; on return it would survive a power cut. Raises `OSError`.
+
+    The old content is intact then. What a killed process leaves is named after it: `clear_leftovers` finds it.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_PART}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        _write_part(part, data)
+        # In the same folder, hence on the same disk: only there is a rename one step (rename(2)).
+        os.replace(part, path)
+        sync_folder(path.parent)
     except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
+        # What was there is untouched; a full disk must not be left fuller.
+        part.unlink(missing_ok=True)
         raise
-    _fsync_folder(path.parent)
 
 
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def clear_leftovers(folder: Path) -> None:
+    """Remove the unfinished parts that a killed process left in `folder`; living processes keep theirs."""
+    for part in folder.glob(f".*{_PART}"):
+        process = part.name.removesuffix(_PART).rpartition(".")[2].partition("-")[0]
+        if process.isdecimal() and not _is_alive(int(process)):
+            part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the folder's list of names is on disk: only then is a rename in it durable (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write_part(part: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(part, flags, 0o600), "wb", buffering=0) as file:
+        # One write(2) may take a part of it, and on a full disk does.
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

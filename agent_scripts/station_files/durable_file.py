@@ -9,16 +9,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
 from agent_scripts.errors import DiskFull, WriteFailed
+from certs.durable import replace_durably, sync_folder
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_PART = ".part"
 
 
 class Step(Enum):
@@ -38,15 +37,9 @@ def write_durably(path: Path, data: bytes) -> None:
     Raises `DiskFull` or `WriteFailed`; the old content is intact then.
     """
     with _witnessed(path):
-        part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_PART}")
         try:
-            _write_part(part, data)
-            # In the same folder, hence on the same disk: only there is a rename one step (rename(2)).
-            os.replace(part, path)
-            _sync_folder(path.parent)
+            replace_durably(path, data)
         except OSError as error:
-            # What was there is untouched; a full disk must not be left fuller.
-            part.unlink(missing_ok=True)
             raise _translated(path, error) from error
 
 
@@ -55,7 +48,7 @@ def remove_durably(path: Path) -> None:
     with _witnessed(path):
         try:
             path.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise _translated(path, error) from error
 
@@ -70,8 +63,8 @@ def move_durably(path: Path, folder: Path) -> Path:
     with _witnessed(path):
         try:
             os.rename(path, target)
-            _sync_folder(folder)
-            _sync_folder(path.parent)
+            sync_folder(folder)
+            sync_folder(path.parent)
         except OSError as error:
             raise _translated(path, error) from error
     return target
@@ -100,33 +93,6 @@ def held_alone(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Remove the unfinished parts that a killed process left in `folder`; living processes keep theirs."""
-    for part in folder.glob(f".*{_PART}"):
-        process = part.name.removesuffix(_PART).rpartition(".")[2].partition("-")[0]
-        if process.isdecimal() and not _is_alive(int(process)):
-            part.unlink(missing_ok=True)
-
-
-def _write_part(part: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(part, flags, 0o600), "wb", buffering=0) as file:
-        # One write(2) may take a part of it, and on a full disk does.
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    # A rename is durable only once the folder that lists it is (fsync(2), NOTES of rename).
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _witnessed(path: Path) -> Iterator[None]:
     for witness in witnesses:
@@ -134,16 +100,6 @@ def _witnessed(path: Path) -> Iterator[None]:
     yield
     for witness in witnesses:
         witness(Step.AFTER, path)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _translated(path: Path, error: OSError) -> WriteFailed:

@@ -27,10 +27,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from agent_scripts.adb.keys import AdbKeys, station_adb_key
+from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.errors import FileDamaged, NotEnrolled, PlaceholderSerial, StoryClockRefused
 from agent_scripts.exchange.phone_spool import SpoolMark
-from agent_scripts.station_files.durable_file import clear_leftovers, held_alone, make_folder, write_durably
+from agent_scripts.station_files.adb_key import station_adb_key
+from agent_scripts.station_files.durable_file import held_alone, make_folder, write_durably
+from certs.durable import clear_leftovers
 from certs.keys import Signer, load_signer
 from policy.errors import PolicyError
 from policy.ledger import Ledger

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import click
 
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError, ServerError, StationError
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.patience import Patience

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.adb.keys import AdbKeys, station_adb_key
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.station_files.adb_key import station_adb_key
 from agent_scripts.station_files.station import Station, lay_out
 from certs.keys import create_key
 from tests.agent.small_server import Answer, SmallServer, make_tls, running_server

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent_scripts.adb.keys import AdbKeys, station_adb_key
+from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.errors import FileDamaged
+from agent_scripts.station_files.adb_key import station_adb_key
 
 
 def test_both_files_are_private_and_stay_the_same(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import agent_scripts.cli
 from agent_scripts.adb.adb_server_phone import list_devices
 from agent_scripts.adb.device_list import listed_phones
 from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import open_connection
 from agent_scripts.errors import PhoneNotProvisioned, ServiceClosed
 from agent_scripts.station_files.station import KnownPhone
 from policy.names import PhoneId

@@ -11,9 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent_scripts.adb.keys import AdbKeys, station_adb_key
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,
@@ -26,6 +27,7 @@ from agent_scripts.errors import (
     PhoneWentAway,
     PlainTcpRefused,
 )
+from agent_scripts.station_files.adb_key import station_adb_key
 from tests.agent.small_daemon import Service, SmallDaemon, Wire, answering
 
 MIB = 1024 * 1024

@@ -17,7 +17,6 @@ import pytest
 from agent_scripts.errors import DiskFull, WriteFailed
 from agent_scripts.station_files.durable_file import (
     Step,
-    clear_leftovers,
     held_alone,
     make_folder,
     move_durably,
@@ -25,6 +24,7 @@ from agent_scripts.station_files.durable_file import (
     witnesses,
     write_durably,
 )
+from certs.durable import clear_leftovers
 
 
 def names(folder: Path) -> list[str]:

@@ -14,8 +14,9 @@ import pytest
 
 from agent_scripts.adb.adb_server_phone import list_devices
 from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress, Way
-from agent_scripts.adb.phone_connection import TAP_ALLOW, PhoneConnection, open_connection
+from agent_scripts.adb.phone_connection import TAP_ALLOW, PhoneConnection
 from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,

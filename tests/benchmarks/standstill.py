@@ -13,8 +13,9 @@ from contextlib import AsyncExitStack
 from statistics import median
 
 from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
 from tests.benchmarks.canned_daemon import LINGER_S, VANISH_S
 from tests.benchmarks.checks_per_core import canned

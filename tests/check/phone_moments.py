@@ -6,8 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import LONGEST_EXCHANGE_S, PhoneConnection, open_connection
+from agent_scripts.adb.phone_connection import LONGEST_EXCHANGE_S, PhoneConnection
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from agent_scripts.visits.check import check_phone
 from agent_scripts.visits.row import Row, row_of

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from agent_scripts import exchange
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import open_connection
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import Station
 from agent_scripts.virtual_phone.phone import VirtualPhone

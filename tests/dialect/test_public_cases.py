@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from agent_scripts.adb.adb_server_phone import list_devices
-from agent_scripts.adb.keys import station_adb_key
-from agent_scripts.adb.phone_connection import open_connection
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.dialect.kinds import UserFacts, kind_of
 from agent_scripts.dialect.refusals import Refusal, classify
 from agent_scripts.errors import PhoneRefused
 from agent_scripts.exchange import Reading
+from agent_scripts.station_files.adb_key import station_adb_key
 from policy.document import Bundle, Fleet, PlaceKind, Policy
 from policy.judgement import judge
 from policy.ledger import EntryState, Ledger

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.adb.keys import AdbKeys, station_adb_key
+from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.station_files.adb_key import station_adb_key
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from agent_scripts import exchange
 from agent_scripts.adb.keys import AdbKeys
+from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.adb.phone_connection import PhoneConnection, open_connection
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.ledgers import steps
 from agent_scripts.virtual_phone import AndroidModel, VirtualPhone
 from agent_scripts.virtual_phone.blueprints import Person, Personality, flags_of
