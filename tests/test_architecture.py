@@ -16,9 +16,29 @@ MAY_IMPORT = {
     "agent_scripts": {"policy", "certs"},
     "demo": {"policy", "certs", "server", "agent_scripts"},
 }
-# What the rooms of the server may import of each other, innermost first: each only rooms that stand above it here.
+# What the rooms of a package may import of each other, innermost first: each only rooms that stand above it here.
 # docs/design.md draws the same arrows.
-SERVER_ROOMS = {
+AGENT_ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "patience": set(),
+    "exit_codes": set(),
+    "on_phone": set(),
+    "virtual_phone": set(),
+    "adb": {"errors", "patience"},
+    "dialect": set(),
+    "exchange": {"dialect"},
+    "station_files": {"adb", "errors", "exchange"},
+    "server_link": {"errors", "station_files"},
+    "ledgers": {"errors", "exchange", "station_files"},
+    "visits": {
+        *{"adb", "errors", "exchange", "exit_codes", "ledgers", "patience", "server_link", "station_files"},
+    },
+    "commands": {
+        *{"adb", "errors", "exit_codes", "server_link", "station_files", "virtual_phone", "visits"},
+    },
+    "cli": {"commands", "errors", "exit_codes"},
+}
+SERVER_ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "texts": set(),
     "clock": set(),
@@ -61,6 +81,7 @@ SERVER_ROOMS = {
     },
     "cli": {"errors"},
 }
+ROOMS = {"agent_scripts": AGENT_ROOMS, "server": SERVER_ROOMS}
 LIVES_IN = {
     "adb_shell": {"agent_scripts/adb/adb_shell_phone.py"},
     "adbutils": {"agent_scripts/adb/adb_server_phone.py"},
@@ -92,38 +113,62 @@ def test_a_package_imports_only_what_stands_below_it(package: str) -> None:
         assert not above, f"{module.relative_to(ROOT)} imports {above}"
 
 
-def rooms_imported_by(module: Path) -> set[str]:
-    """The rooms of the server that a module names in its imports, wherever in it they stand."""
+def rooms_imported_by(module: Path, package: str) -> set[str]:
+    """The rooms of `package` that a module names in its imports, wherever in it they stand."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "server":
+        if isinstance(node, ast.ImportFrom) and node.module == package:
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("server."):
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
             found.add(str(node.module).split(".")[1])
         elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("server.")}
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith(f"{package}.")}
     return found
 
 
-def room_of(module: Path) -> str:
-    return module.relative_to(ROOT / "server").parts[0].removesuffix(".py")
+def room_of(module: Path, package: str) -> str:
+    return module.relative_to(ROOT / package).parts[0].removesuffix(".py")
 
 
-def test_the_rooms_of_the_server_stand_in_an_order_without_circles() -> None:
+@pytest.mark.parametrize("package", sorted(ROOMS))
+def test_the_rooms_of_a_package_stand_in_an_order_without_circles(package: str) -> None:
     above: set[str] = set()
-    for room, may_import in SERVER_ROOMS.items():
+    for room, may_import in ROOMS[package].items():
         assert may_import <= above, f"{room} may import {may_import - above}, which stand below it"
         above.add(room)
 
 
-def test_every_import_between_rooms_of_the_server_is_one_of_the_arrows_drawn() -> None:
-    seen: dict[str, set[str]] = {room: set() for room in SERVER_ROOMS}
-    for module in modules("server"):
-        if module.parent == ROOT / "server" and module.name == "__init__.py":
+@pytest.mark.parametrize("package", sorted(ROOMS))
+def test_every_import_between_rooms_is_one_of_the_arrows_drawn(package: str) -> None:
+    seen: dict[str, set[str]] = {room: set() for room in ROOMS[package]}
+    for module in modules(package):
+        if module.parent == ROOT / package and module.name == "__init__.py":
             continue
-        room = room_of(module)
-        seen[room] |= rooms_imported_by(module) - {room}
-    assert seen == SERVER_ROOMS
+        room = room_of(module, package)
+        seen[room] |= rooms_imported_by(module, package) - {room}
+    assert seen == ROOMS[package]
+
+
+def modules_imported_by(module: Path, names: dict[str, Path]) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & set(names)
+            found |= inner or {node.module}
+    return found & set(names)
+
+
+def test_no_modules_import_each_other_in_a_circle_however_late() -> None:
+    paths = {path: path.relative_to(ROOT).with_suffix("") for package in OURS for path in modules(package)}
+    names = {".".join(short.parts).removesuffix(".__init__"): path for path, short in paths.items()}
+    arrows = {name: modules_imported_by(path, names) - {name} for name, path in names.items()}
+    # Take away whoever imports nothing that is left; what remains imports itself in a circle, or such a module.
+    while leaves := {name for name, imported in arrows.items() if not imported & set(arrows)}:
+        for name in leaves:
+            del arrows[name]
+    assert not arrows
 
 
 @pytest.mark.parametrize("library", sorted(LIVES_IN))
