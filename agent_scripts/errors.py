@@ -13,7 +13,7 @@ AgentError
 │   ├── AnswerTooLong          more bytes than the exchange allows
 │   ├── AnswerTooSlow          no complete answer within the time allowed
 │   ├── CommandTooLong         a command that no phone would accept
-│   ├── PhoneNotProvisioned    the phone does not carry our mark
+│   ├── PhoneNotProvisioned    the phone does not carry our marker
 │   ├── OwnerDeclined          the owner does not agree, so nothing is asked
 │   └── ProvisioningFailed     the phone could not be made known
 ├── WrongUse                   the command line does not say enough
@@ -101,7 +101,7 @@ class CommandTooLong(PhoneError):
 
 
 class PhoneNotProvisioned(PhoneError):
-    """The phone does not carry our mark: it is new, was reset, or lost our folder."""
+    """The phone does not carry our marker: it is new, was reset, or lost our folder."""
 
     def __init__(self, address: str) -> None:
         """Say which command makes the phone known."""

@@ -54,7 +54,7 @@ class LedgerEntry:
 class Ledger:
     """All entries of one phone, at most one per package and user.
 
-    ``marker`` is the random mark provisioning left on the phone; a factory reset takes it away and with it
+    ``marker`` is the random marker that provisioning left on the phone; a factory reset takes it away and with it
     the meaning of every entry.
     """
 

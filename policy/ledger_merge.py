@@ -27,8 +27,8 @@ def merge_ledgers(
 ) -> MergedLedger:
     """Return one ledger: per entry the phone's word, else the newer one of station and server.
 
-    `marker` is the mark found on the phone now. A source with another one dates from before a factory reset
-    and is void; without a mark every source is. Where the phone forgot an entry, another station may have been
+    `marker` is the one found on the phone now. A source with another one dates from before a factory reset
+    and is void; without a marker every source is. Where the phone forgot an entry, another station may have been
     there after this one, so the later entry is believed, the station's if they are equally old. Only what is
     open can contradict: of an entry that the leading source calls restored, and of restored entries elsewhere,
     there is nothing left to put back.

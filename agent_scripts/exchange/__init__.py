@@ -1,6 +1,7 @@
 """What is asked of a phone and what it answered: one shell text out, one framed answer back, all of it pure.
 
-    frame          the random mark, numbered lines, sections with exit codes
+    question       what an exchange asks and how its answer is read, as one object
+    frame          the random nonce, numbered lines, sections with exit codes
     composing      shell texts from the functions of `agent_scripts/on_phone`
     phone_ledger   the ledger's form on the phone
     reading        users, owners, packages, the phone's memory
@@ -15,49 +16,46 @@ Nothing else can be asked: no function here takes free text for a command.
 
 from agent_scripts.dialect.device import DeviceFacts
 from agent_scripts.dialect.refusals import Refusal
-from agent_scripts.exchange.acting import Acting, ActionOutcome, act_command, parse_acting
-from agent_scripts.exchange.frame import new_mark
+from agent_scripts.exchange.acting import Acting, ActingQuestion, ActionOutcome
+from agent_scripts.exchange.frame import new_nonce
 from agent_scripts.exchange.memory import PhoneMemory
 from agent_scripts.exchange.phone_script import (
     PUSHED_SCRIPT,
     Handled,
+    LeavingQuestion,
     PhoneScript,
+    PlacingQuestion,
     PlanNumbers,
-    leave_command,
-    parse_handled,
-    place_command,
-    withdraw_command,
+    WithdrawingQuestion,
 )
-from agent_scripts.exchange.phone_spool import Collected, SpoolMark, collected
-from agent_scripts.exchange.provisioning import Provisioned, parse_provisioning, provision_command
-from agent_scripts.exchange.reading import UNKNOWN_PHONE, Collecting, Reading, parse_reading, read_command
+from agent_scripts.exchange.phone_spool import Collected, SpoolPosition, collected
+from agent_scripts.exchange.provisioning import Provisioned, ProvisioningQuestion
+from agent_scripts.exchange.question import Question
+from agent_scripts.exchange.reading import UNKNOWN_PHONE, Collecting, Reading, ReadingQuestion
 
 __all__ = [
     "PUSHED_SCRIPT",
     "UNKNOWN_PHONE",
     "Acting",
+    "ActingQuestion",
     "ActionOutcome",
     "Collected",
     "Collecting",
     "DeviceFacts",
     "Handled",
+    "LeavingQuestion",
     "PhoneMemory",
     "PhoneScript",
+    "PlacingQuestion",
     "PlanNumbers",
     "Provisioned",
+    "ProvisioningQuestion",
+    "Question",
     "Reading",
+    "ReadingQuestion",
     "Refusal",
-    "SpoolMark",
-    "act_command",
+    "SpoolPosition",
+    "WithdrawingQuestion",
     "collected",
-    "leave_command",
-    "new_mark",
-    "parse_acting",
-    "parse_handled",
-    "parse_provisioning",
-    "parse_reading",
-    "place_command",
-    "provision_command",
-    "read_command",
-    "withdraw_command",
+    "new_nonce",
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent_scripts.dialect.answers import CutAnswer, brief_refusal
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.dialect.refusals import Refusal, classify
 from agent_scripts.exchange.composing import ACTING, composed, quoted
-from agent_scripts.exchange.frame import Frame, read_frame
+from agent_scripts.exchange.frame import Frame, new_nonce, read_frame
 from agent_scripts.exchange.memory import read_memory
 from agent_scripts.exchange.phone_ledger import ledger_text
 from agent_scripts.exchange.provisioning import NOTED_REFUSALS
@@ -56,27 +56,55 @@ class Acting:
     refusal: Refusal | None = None
 
 
-def act_command(
-    mark: str,
-    actions: Sequence[Action],
-    ledger: Ledger,
-    ledger_sha256: str,
-    api_level: int,
-    message: Message | None,
-) -> str:
-    """Return the shell text that writes `ledger` to the phone and then carries out `actions`.
+@dataclass(frozen=True)
+class ActingQuestion:
+    """Writes `ledger` to the phone, carries out `actions`, and asks what each came to.
 
     `ledger` must already hold the intentions; `ledger_sha256` is the sum of the ledger that was read, empty
     for none: if the phone has another one by now, nothing is done. The only verbs are disable-user,
     default-state, enable and a notification, which Android has from 10 on.
     """
-    if not _SUM.fullmatch(ledger_sha256):
-        raise ValueError("expected a SHA-256 in hex, or nothing")
-    text = ledger_text(ledger)
-    steps = "\n".join(("steps() {", "    :", *(_step(n, a, message) for n, a in enumerate(actions)), "}"))
-    new_sum = hashlib.sha256(text.encode()).hexdigest()
-    last = f"framed act act '{ledger_sha256}' {new_sum} {quoted(text)} steps"
-    return composed(mark, ACTING, (f"api={int(api_level)}", steps), last)
+
+    actions: Sequence[Action]
+    ledger: Ledger
+    ledger_sha256: str
+    api_level: int
+    message: Message | None
+    nonce: str = field(default_factory=new_nonce)
+
+    @property
+    def command(self) -> str:
+        """The shell text to run on the phone. Raises `ValueError` for values that may not reach a shell."""
+        if not _SUM.fullmatch(self.ledger_sha256):
+            raise ValueError("expected a SHA-256 in hex, or nothing")
+        text = ledger_text(self.ledger)
+        tried = (_step(number, action, self.message) for number, action in enumerate(self.actions))
+        steps = "\n".join(("steps() {", "    :", *tried, "}"))
+        new_sum = hashlib.sha256(text.encode()).hexdigest()
+        last = f"framed act act '{self.ledger_sha256}' {new_sum} {quoted(text)} steps"
+        return composed(self.nonce, ACTING, (f"api={int(self.api_level)}", steps), last)
+
+    def parse(self, answer: bytes) -> Acting:
+        """Return what the answer says of each action; never raises.
+
+        An answer that was cut tells nothing: every action is UNKNOWN, and the next reading will show.
+        """
+        frame = read_frame(self.nonce, "act", answer)
+        answers_sha256 = hashlib.sha256(answer).hexdigest()
+        if frame.problem:
+            unknown = tuple(
+                ActionOutcome(action, None, None, ActionResult.UNKNOWN) for action in self.actions
+            )
+            return Acting(unknown, None, False, frame.commands, answers_sha256)
+        refusal = _refusal_of_all(frame)
+        outcomes = tuple(
+            _outcome(frame, number, action, refusal) for number, action in enumerate(self.actions)
+        )
+        kept = read_memory(frame.sections.get("folder")).ledger
+        # A ledger under another marker is not the one that was sent: the phone was reset, or it lies.
+        kept = kept if kept is not None and kept.marker == self.ledger.marker else None
+        complete = refusal is None and kept is not None
+        return Acting(outcomes, kept, complete, frame.commands, answers_sha256, refusal)
 
 
 def _step(number: int, action: Action, message: Message | None) -> str:
@@ -91,25 +119,6 @@ def _step(number: int, action: Action, message: Message | None) -> str:
     if action.prior is None or not action.prior.can_run:
         raise ValueError(f"restoring {action.package} needs the state to put back, 0 or 1")
     return f"    restore {target} {action.prior.value}"
-
-
-def parse_acting(mark: str, answer: bytes, actions: Sequence[Action], ledger: Ledger) -> Acting:
-    """Return what the answer to `act_command` says of each action; never raises.
-
-    An answer that was cut tells nothing: every action is UNKNOWN, and the next reading will show.
-    `ledger` is the one that was sent.
-    """
-    frame = read_frame(mark, "act", answer)
-    answers_sha256 = hashlib.sha256(answer).hexdigest()
-    if frame.problem:
-        outcomes = tuple(ActionOutcome(action, None, None, ActionResult.UNKNOWN) for action in actions)
-        return Acting(outcomes, None, False, frame.commands, answers_sha256)
-    refusal = _refusal_of_all(frame)
-    outcomes = tuple(_outcome(frame, number, action, refusal) for number, action in enumerate(actions))
-    memory = read_memory(frame.sections.get("folder"))
-    kept = memory.ledger if memory.ledger is not None and memory.ledger.marker == ledger.marker else None
-    complete = refusal is None and kept is not None
-    return Acting(outcomes, kept, complete, frame.commands, answers_sha256, refusal)
 
 
 def _refusal_of_all(frame: Frame) -> Refusal | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from agent_scripts.exchange.frame import checked_mark
+from agent_scripts.exchange.frame import checked_nonce
 
 FOLDER = "/data/local/tmp/curfew"
 """Our folder on the phone (docs/android/commands.md 13.3)."""
@@ -19,7 +19,7 @@ ACTING = ("folder", "values", "package", "digest", "act")
 """The parts of an acting exchange, and of the script that stays: both ask and read a package by these."""
 
 
-def composed(mark: str, parts: Iterable[str], values: Iterable[str], last: str) -> str:
+def composed(nonce: str, parts: Iterable[str], values: Iterable[str], last: str) -> str:
     """Return the text for one exchange: settings, the functions of `parts`, and the one call `last`.
 
     `parts` are names of files in `on_phone`; `values` are assignments of values that were checked or quoted.
@@ -29,7 +29,7 @@ def composed(mark: str, parts: Iterable[str], values: Iterable[str], last: str) 
         "umask 077",
         "LC_ALL=C",
         "export LC_ALL",
-        f"mark={checked_mark(mark)}",
+        f"nonce={checked_nonce(nonce)}",
         f"folder={FOLDER}",
         "may_name_phone=1",
     )

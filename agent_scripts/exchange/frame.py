@@ -1,18 +1,18 @@
 """The frame of an answer: what arrived whole, and what did not.
 
-    1:MARK curfew read 1            the kind of exchange and its version
-    2:MARK open users               a command's lines
+    1:NONCE curfew read 1            the kind of exchange and its version
+    2:NONCE open users               a command's lines
     3:header 0 c13
-    4:MARK exit users 0             and its exit code
-    5:MARK end                      the last line, by its number the count of all
+    4:NONCE exit users 0             and its exit code
+    5:NONCE end                      the last line, by its number the count of all
 
 A filter that failed is told in place of the exit line, or behind it, with its own exit code and once with the
 phone's kind:
 
-    MARK filter users 2
-    MARK phone 34 14 Pixel 8
+    NONCE filter users 2
+    NONCE phone 34 14 Pixel 8
 
-MARK is random in each exchange, so that nothing a phone prints can forge a line of the frame; numbers show a lost
+NONCE is random in each exchange, so that nothing a phone prints can forge a line of the frame; numbers show a lost
 line, the last line an early end (`agent_scripts/on_phone/frame.sh`).
 """
 
@@ -27,21 +27,21 @@ from agent_scripts.dialect.answers import CutAnswer
 from agent_scripts.dialect.filters import FailedFilter, PhoneKind
 from policy.report import CommandExit
 
-_MARK = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_NONCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _EXIT_CODE = re.compile(r"[0-9]{1,3}", re.ASCII)
 _VERSION = "1"
 
 
-def new_mark() -> str:
-    """Return the random mark of one exchange: 128 bits in hex."""
+def new_nonce() -> str:
+    """Return the random nonce of one exchange: 128 bits in hex."""
     return secrets.token_hex(16)
 
 
-def checked_mark(mark: str) -> str:
-    """Return `mark` if it is one that `new_mark` makes; anything else never reaches a shell."""
-    if not _MARK.fullmatch(mark):
-        raise ValueError("expected a mark of 32 hex digits; make one with new_mark()")
-    return mark
+def checked_nonce(nonce: str) -> str:
+    """Return `nonce` if it is one that `new_nonce` makes; anything else never reaches a shell."""
+    if not _NONCE.fullmatch(nonce):
+        raise ValueError("expected a nonce of 32 hex digits; make one with new_nonce()")
+    return nonce
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ class Frame:
         return tuple(CommandExit(section.command, section.exit_code) for section in self.sections.values())
 
 
-def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
+def read_frame(nonce: str, kind: str, answer: bytes) -> Frame:
     """Return the sections of an answer; never raises, in time linear in its length.
 
     What a login shell prints before the first line and after the last one is passed over. Old ``shell:``
     services end lines with CR LF (docs/android/commands.md 14.4).
     """
     lines = [line.removesuffix("\r") for line in answer.decode("utf-8", "replace").split("\n")]
-    first = f"1:{mark} curfew {kind} {_VERSION}"
+    first = f"1:{nonce} curfew {kind} {_VERSION}"
     try:
         start = lines.index(first)
     except ValueError:
@@ -88,19 +88,19 @@ def read_frame(mark: str, kind: str, answer: bytes) -> Frame:
     for number, line in enumerate(lines[start + 1 :], start=2):
         prefix = f"{number}:"
         if not line.startswith(prefix):
-            sections, notes, _ = _sections(mark, body)
+            sections, notes, _ = _sections(nonce, body)
             return Frame(sections, notes, _broken(sections, number, line), cut=not line)
         text = line[len(prefix) :]
-        if text == f"{mark} end":
+        if text == f"{nonce} end":
             rest = lines[start + number :]
-            return _whole(mark, body, any(mark in line for line in rest))
+            return _whole(nonce, body, any(nonce in line for line in rest))
         body.append(text)
-    sections, notes, _ = _sections(mark, body)
+    sections, notes, _ = _sections(nonce, body)
     return Frame(sections, notes, "the answer has no end", cut=True)
 
 
-def _whole(mark: str, body: Sequence[str], more: bool) -> Frame:
-    sections, notes, problem = _sections(mark, body)
+def _whole(nonce: str, body: Sequence[str], more: bool) -> Frame:
+    sections, notes, problem = _sections(nonce, body)
     if more:
         problem = "the answer goes on after its end"
     return Frame(sections, notes, problem)
@@ -120,13 +120,13 @@ def _broken(sections: Mapping[str, CutAnswer], number: int, line: str) -> str:
     return f"the answer was cut after line {number - 1}{where}; reconnect the phone and check again"
 
 
-def _sections(mark: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tuple[str, ...], str]:
+def _sections(nonce: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tuple[str, ...], str]:
     sections: dict[str, CutAnswer] = {}
     notes: list[str] = []
     problem = ""
     current = ""
     lines: list[str] = []
-    of_frame = f"{mark} "
+    of_frame = f"{nonce} "
     for line in body:
         failed = _failed_filter(of_frame, line)
         if failed and failed.section in sections and current in ("", failed.section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -12,13 +12,13 @@ from agent_scripts.dialect.answers import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.refusals import Refusal
 from agent_scripts.exchange.composing import FOLDER, composed, quoted
-from agent_scripts.exchange.frame import read_frame
-from agent_scripts.exchange.phone_spool import SpoolMark
+from agent_scripts.exchange.frame import Frame, new_nonce, read_frame
+from agent_scripts.exchange.phone_spool import SpoolPosition
 from agent_scripts.exchange.provisioning import NOTED_REFUSALS
 from agent_scripts.exchange.watch_script import SCRIPT_NAME, watch_script
 
 PUSHED_SCRIPT = f"{FOLDER}/{SCRIPT_NAME}.pushed"
-"""Where the script is pushed to; `place_command` gives it its name once it is whole."""
+"""Where the script is pushed to; `PlacingQuestion` gives it its name once it is whole."""
 
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TIME = re.compile(r"time ([0-9]{1,10}) ([01]) ([0-9]{1,10}) (\S{1,64}) ([0-9]{1,9})", re.ASCII)
@@ -78,33 +78,84 @@ def script_sum() -> str:
     return sha256(watch_script()).hexdigest()
 
 
-def call_to_collect(mark: SpoolMark | None, packages: Iterable[str]) -> str:
+def call_to_collect(position: SpoolPosition | None, packages: Iterable[str]) -> str:
     """Return the call that reads the phone and collects the script's record in the same exchange."""
-    return " ".join(("read_and_collect", script_sum(), *_known(mark), *packages))
+    return " ".join(("read_and_collect", script_sum(), *_known(position), *packages))
 
 
-def place_command(mark: str, plan: bytes, now: datetime) -> str:
-    """Return the text that verifies the files, hands `plan` over (empty: none), and starts the script at `now`."""
-    seconds = int(now.timestamp())
-    last = f"framed place place {script_sum()} {quoted(plan.decode())} {seconds}"
-    return composed(mark, _PARTS, (), last)
+@dataclass(frozen=True)
+class PlacingQuestion:
+    """Verifies the files, hands `plan` over (empty: none), and starts the script at `now`."""
+
+    plan: bytes
+    now: datetime
+    nonce: str = field(default_factory=new_nonce)
+
+    @property
+    def command(self) -> str:
+        """The shell text to run on the phone."""
+        seconds = int(self.now.timestamp())
+        last = f"framed place place {script_sum()} {quoted(self.plan.decode())} {seconds}"
+        return composed(self.nonce, _PARTS, (), last)
+
+    def parse(self, answer: bytes) -> Handled:
+        """Return whether the script runs now; never raises."""
+        frame = read_frame(self.nonce, "place", answer)
+        if frame.problem or frame.failed_filter:
+            return Handled(PhoneScript(), _problem(frame))
+        script, problem = _started(frame.sections.get("start"), _problem(frame))
+        return Handled(script, problem)
 
 
-def withdraw_command(mark: str, known: SpoolMark | None) -> str:
-    """Return the text that ends the script, shows the last of its record, and removes all its files."""
-    last = " ".join(("framed withdraw withdraw", script_sum(), *_known(known)))
-    return composed(mark, _PARTS, (), last)
+@dataclass(frozen=True)
+class WithdrawingQuestion:
+    """Ends the script, shows its record behind `position`, and removes all its files."""
+
+    position: SpoolPosition | None
+    nonce: str = field(default_factory=new_nonce)
+
+    @property
+    def command(self) -> str:
+        """The shell text to run on the phone."""
+        last = " ".join(("framed withdraw withdraw", script_sum(), *_known(self.position)))
+        return composed(self.nonce, _PARTS, (), last)
+
+    def parse(self, answer: bytes) -> Handled:
+        """Return the last of the record, and what is left of the script; never raises."""
+        frame = read_frame(self.nonce, "withdraw", answer)
+        if frame.problem or frame.failed_filter:
+            return Handled(PhoneScript(), _problem(frame))
+        return _what_is_left(frame, parse_script(frame.sections.get("script")))
 
 
-def leave_command(mark: str, ledger_sha256: str) -> str:
-    """Return the text that removes our folder, once no script is in it, if the phone's ledger still has that sum."""
-    if ledger_sha256 and not _HASH.fullmatch(ledger_sha256):
-        raise ValueError("expected a SHA-256 in hex, or nothing")
-    return composed(mark, _PARTS, (), f"framed leave leave '{ledger_sha256}'")
+@dataclass(frozen=True)
+class LeavingQuestion:
+    """Removes our folder, once no script is in it, if the phone's ledger still has that sum."""
+
+    ledger_sha256: str
+    nonce: str = field(default_factory=new_nonce)
+
+    @property
+    def command(self) -> str:
+        """The shell text to run on the phone. Raises `ValueError` for values that may not reach a shell."""
+        if self.ledger_sha256 and not _HASH.fullmatch(self.ledger_sha256):
+            raise ValueError("expected a SHA-256 in hex, or nothing")
+        return composed(self.nonce, _PARTS, (), f"framed leave leave '{self.ledger_sha256}'")
+
+    def parse(self, answer: bytes) -> Handled:
+        """Return what is left of us on the phone; never raises."""
+        frame = read_frame(self.nonce, "leave", answer)
+        if frame.problem or frame.failed_filter:
+            return Handled(PhoneScript(), _problem(frame))
+        return _what_is_left(frame, PhoneScript())
 
 
-def _known(mark: SpoolMark | None) -> Sequence[str]:
-    return (str(int(mark.line)), mark.sha256) if mark and _HASH.fullmatch(mark.sha256) else ("''", "''")
+def _known(position: SpoolPosition | None) -> Sequence[str]:
+    return (
+        (str(int(position.line)), position.sha256)
+        if position and _HASH.fullmatch(position.sha256)
+        else ("''", "''")
+    )
 
 
 def parse_script(answer: CutAnswer | None) -> PhoneScript:
@@ -160,26 +211,21 @@ def _status(lines: Sequence[str]) -> PhoneScript:
     )
 
 
-def parse_handled(mark: str, kind: str, answer: bytes) -> Handled:
-    """Return what came of `place_command` (kind ``place``), `withdraw_command` or `leave_command`; never raises."""
-    frame = read_frame(mark, kind, answer)
+def _problem(frame: Frame) -> str:
     if frame.problem:
-        return Handled(PhoneScript(), frame.problem)
+        return frame.problem
     if frame.failed_filter:
-        return Handled(PhoneScript(), frame.failed_filter.sentence)
+        return frame.failed_filter.sentence
     refused = [note.removeprefix("refused ") for note in frame.notes if note.startswith("refused ")]
-    problem = _refusal(refused[0]) if refused else ""
-    if kind == "place":
-        script, problem = _started(frame.sections.get("start"), problem)
-        return Handled(script, problem)
-    script = parse_script(frame.sections.get("script")) if kind == "withdraw" else PhoneScript()
+    return _refusal(refused[0]) if refused else ""
+
+
+def _what_is_left(frame: Frame, script: PhoneScript) -> Handled:
     section = frame.sections.get("left")
-    left = tuple(
-        line.removeprefix("left ") for line in (section.lines if section else ()) if line.startswith("left ")
-    )
-    if not problem and section is None:
-        problem = "the phone did not show what is left"
-    return Handled(script, problem, left)
+    if section is None:
+        return Handled(script, _problem(frame) or "the phone did not show what is left")
+    left = tuple(line.removeprefix("left ") for line in section.lines if line.startswith("left "))
+    return Handled(script, _problem(frame), left)
 
 
 def _started(section: CutAnswer | None, problem: str) -> tuple[PhoneScript, str]:

@@ -51,7 +51,7 @@ _RESULTS = {
 
 
 @dataclass(frozen=True)
-class SpoolMark:
+class SpoolPosition:
     """Up to where a station has a phone's record, and whether the script watched then (`at`)."""
 
     line: int
@@ -63,16 +63,20 @@ class SpoolMark:
 
 @dataclass(frozen=True)
 class Collected:
-    """What is new in a record, and the mark to remember once it stands in a report on disk."""
+    """What is new in a record, and the position to remember once it stands in a report on disk."""
 
     watched: Watched
-    mark: SpoolMark | None
+    position: SpoolPosition | None
 
 
 def collected(
-    lines: Sequence[str], marker: str, mark: SpoolMark | None, now: datetime, running_until: datetime | None
+    lines: Sequence[str],
+    marker: str,
+    position: SpoolPosition | None,
+    now: datetime,
+    running_until: datetime | None,
 ) -> Collected:
-    """Return what the record tells beyond `mark`.
+    """Return what the record tells beyond `position`.
 
     `lines` are as the phone showed them; `marker` is the one in our folder. `now` is the station's time;
     `running_until` is the script's own time if it watches now, None if it does not.
@@ -82,12 +86,12 @@ def collected(
     if chain is None:
         told = tuple(line for line in lines if line.startswith(("head ", "=")))
         odd = ("the record of the phone's script is of another form than it writes",) if told else ()
-        return Collected(Watched(state, damage=odd), mark)
+        return Collected(Watched(state, damage=odd), position)
     damage: list[str] = list(chain.damage)
-    known = _known(chain, mark)
-    if mark is not None and known is None:
+    known = _known(chain, position)
+    if position is not None and known is None:
         damage.append(
-            f"the record was begun anew or replaced: line {mark.line}, which this station has, is not in it"
+            f"the record was begun anew or replaced: line {position.line}, which this station has, is not in it"
         )
     lost = chain.lost
     if known is not None:
@@ -112,7 +116,7 @@ def collected(
         damage=tuple(line[:300] for line in damage[:20]),
     )
     at = running_until or story.last or (known.at if known else now)
-    return Collected(watched, SpoolMark(*chain.head, chain.lost, at, running_until is not None))
+    return Collected(watched, SpoolPosition(*chain.head, chain.lost, at, running_until is not None))
 
 
 @dataclass(frozen=True)
@@ -161,15 +165,15 @@ def _chain(lines: Sequence[str], marker: str) -> _Chain | None:
     return chain
 
 
-def _known(chain: _Chain, mark: SpoolMark | None) -> SpoolMark | None:
-    """Return the mark if this record goes on from it; where its line is gone already, its number has to do."""
-    if mark is None or mark.line > chain.head[0]:
+def _known(chain: _Chain, position: SpoolPosition | None) -> SpoolPosition | None:
+    """Return the position if this record goes on from it; where its line is gone already, its number has to do."""
+    if position is None or position.line > chain.head[0]:
         return None
-    if mark.line < chain.base[0]:
-        return mark
+    if position.line < chain.base[0]:
+        return position
     there = {chain.base[0]: chain.base[1], chain.head[0]: chain.head[1]}
     there |= {line.number: line.sha256 for line in chain.lines}
-    return mark if there.get(mark.line, mark.sha256) == mark.sha256 else None
+    return position if there.get(position.line, position.sha256) == position.sha256 else None
 
 
 def _time(text: str) -> datetime | None:
@@ -181,7 +185,7 @@ def _time(text: str) -> datetime | None:
 class _Story:
     """Lines in their order, becoming spans, verdicts and actions; `known` is what the first of them goes on from."""
 
-    known: SpoolMark | None
+    known: SpoolPosition | None
     spans: list[WatchedSpan] = field(default_factory=list)
     verdicts: list[WatchedVerdict] = field(default_factory=list)
     actions: list[WatchedAction] = field(default_factory=list)

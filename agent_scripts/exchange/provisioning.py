@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent_scripts.dialect.refusals import Refusal
 from agent_scripts.exchange.composing import composed, quoted
-from agent_scripts.exchange.frame import read_frame
+from agent_scripts.exchange.frame import new_nonce, read_frame
 from agent_scripts.exchange.memory import read_memory
 from agent_scripts.exchange.phone_ledger import MARKER, ledger_text
 from policy.ledger import Ledger
@@ -36,32 +36,39 @@ class Provisioned:
     cut: bool = False
 
 
-def provision_command(mark: str, phone_id: PhoneId, marker: str) -> str:
-    """Return the shell text that makes our folder, readable by nobody else, and puts id and marker into it.
+@dataclass(frozen=True)
+class ProvisioningQuestion:
+    """Makes our folder, readable by nobody else, puts id and marker into it, and asks what is there then.
 
     A folder that is there already keeps its marker and its ledger; the id becomes `phone_id`.
     """
-    if not MARKER.fullmatch(marker):
-        raise ValueError("expected a marker of up to 64 hex digits")
-    empty = quoted(ledger_text(Ledger(marker)))
-    return composed(
-        mark, ("folder", "provision"), (), f"framed provision provision {PhoneId(phone_id)} {marker} {empty}"
-    )
 
+    phone_id: PhoneId
+    marker: str
+    nonce: str = field(default_factory=new_nonce)
 
-def parse_provisioning(mark: str, answer: bytes) -> Provisioned:
-    """Return what the phone keeps after `provision_command`, read back from its folder; never raises."""
-    frame = read_frame(mark, "provision", answer)
-    if frame.problem:
-        return Provisioned(problem=frame.problem, cut=frame.cut)
-    if frame.failed_filter:
-        return Provisioned(problem=frame.failed_filter.sentence)
-    for note in frame.notes:
-        refusal = NOTED_REFUSALS.get(note.removeprefix("refused "))
-        return Provisioned(problem=refusal.sentence if refusal else Refusal.UNEXPLAINED.sentence)
-    memory = read_memory(frame.sections.get("folder"))
-    if memory.problem:
-        return Provisioned(problem=memory.problem)
-    if memory.phone_id is None or not memory.marker:
-        return Provisioned(problem=Refusal.LEDGER_NOT_WRITTEN.sentence)
-    return Provisioned(memory.phone_id, memory.marker)
+    @property
+    def command(self) -> str:
+        """The shell text to run on the phone. Raises `ValueError` for values that may not reach a shell."""
+        if not MARKER.fullmatch(self.marker):
+            raise ValueError("expected a marker of up to 64 hex digits")
+        empty = quoted(ledger_text(Ledger(self.marker)))
+        last = f"framed provision provision {PhoneId(self.phone_id)} {self.marker} {empty}"
+        return composed(self.nonce, ("folder", "provision"), (), last)
+
+    def parse(self, answer: bytes) -> Provisioned:
+        """Return what the phone keeps now, read back from its folder; never raises."""
+        frame = read_frame(self.nonce, "provision", answer)
+        if frame.problem:
+            return Provisioned(problem=frame.problem, cut=frame.cut)
+        if frame.failed_filter:
+            return Provisioned(problem=frame.failed_filter.sentence)
+        for note in frame.notes:
+            refusal = NOTED_REFUSALS.get(note.removeprefix("refused "))
+            return Provisioned(problem=refusal.sentence if refusal else Refusal.UNEXPLAINED.sentence)
+        memory = read_memory(frame.sections.get("folder"))
+        if memory.problem:
+            return Provisioned(problem=memory.problem)
+        if memory.phone_id is None or not memory.marker:
+            return Provisioned(problem=Refusal.LEDGER_NOT_WRITTEN.sentence)
+        return Provisioned(memory.phone_id, memory.marker)

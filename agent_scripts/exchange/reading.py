@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 from agent_scripts.dialect.answers import brief_refusal
 from agent_scripts.dialect.device import DeviceFacts, read_device
@@ -14,10 +14,10 @@ from agent_scripts.dialect.packages import read_package
 from agent_scripts.dialect.refusals import Refusal
 from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange.composing import READING, composed
-from agent_scripts.exchange.frame import Frame, read_frame
+from agent_scripts.exchange.frame import Frame, new_nonce, read_frame
 from agent_scripts.exchange.memory import PhoneMemory, read_memory
 from agent_scripts.exchange.phone_script import PhoneScript, call_to_collect, parse_script
-from agent_scripts.exchange.phone_spool import SpoolMark
+from agent_scripts.exchange.phone_spool import SpoolPosition
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import Observation, PackageReading, User
 from policy.report import CommandExit
@@ -58,69 +58,67 @@ class Reading:
 
 @dataclass(frozen=True)
 class Collecting:
-    """That the script's record is to be collected as well, from the line behind `mark` on."""
+    """That the script's record is to be collected as well, from the line behind `position` on."""
 
-    mark: SpoolMark | None
+    position: SpoolPosition | None
 
 
-def read_command(
-    mark: str,
-    packages: Sequence[PackageName],
-    owners: Iterable[PackageName],
-    dated: Iterable[PackageName] = (),
-    collecting: Collecting | None = None,
-    *,
-    if_marked: bool = False,
-) -> str:
-    """Return the shell text that asks for users, owners, `packages`, properties and our own folder.
+@dataclass(frozen=True)
+class ReadingQuestion:
+    """Asks for users, owners, `packages`, properties and our own folder.
 
     Owners are named by the phone only if they are among `owners`; when an app was installed is told only of
     those in `dated`. The phone's own script is asked only if `collecting`. With `if_marked` a phone that was not
-    provisioned is asked for nothing but our own folder: its owner did not agree to more.
+    provisioned is asked for nothing but our own folder: its owner did not agree to more. `known_as` is what the
+    station takes the phone for, None if it does not know it.
     """
-    listed = " ".join(sorted({PackageName(owner) for owner in owners}))
-    names = list(dict.fromkeys(PackageName(package) for package in packages))
-    with_times = " ".join(sorted({PackageName(package) for package in dated}))
-    values = (f"owners='{listed}'", f"dated='{with_times}'")
-    parts: tuple[str, ...] = READING
-    call = " ".join(("read_phone", *names))
-    if collecting is not None:
-        parts, call = (*parts, "place"), call_to_collect(collecting.mark, names)
-    if if_marked:
-        parts, call = (*parts, "marked"), f"if_marked {call}"
-    return composed(mark, parts, values, f"framed read {call}")
 
+    packages: Sequence[PackageName]
+    owners: Collection[PackageName]
+    known_as: PhoneId | None = None
+    dated: Collection[PackageName] = ()
+    collecting: Collecting | None = None
+    if_marked: bool = False
+    nonce: str = field(default_factory=new_nonce)
 
-def parse_reading(
-    mark: str,
-    answer: bytes,
-    packages: Sequence[PackageName],
-    owners: Iterable[PackageName],
-    phone_id: PhoneId | None,
-) -> Reading:
-    """Return what the answer to `read_command` says; never raises.
+    @property
+    def command(self) -> str:
+        """The shell text to run on the phone."""
+        listed = " ".join(sorted({PackageName(owner) for owner in self.owners}))
+        names = list(dict.fromkeys(PackageName(package) for package in self.packages))
+        with_times = " ".join(sorted({PackageName(package) for package in self.dated}))
+        values = (f"owners='{listed}'", f"dated='{with_times}'")
+        parts: tuple[str, ...] = READING
+        call = " ".join(("read_phone", *names))
+        if self.collecting is not None:
+            parts, call = (*parts, "place"), call_to_collect(self.collecting.position, names)
+        if self.if_marked:
+            parts, call = (*parts, "marked"), f"if_marked {call}"
+        return composed(self.nonce, parts, values, f"framed read {call}")
 
-    `phone_id` is what the station takes the phone for, None if it does not know it. Whatever is missing,
-    doubled, contradictory or of an unknown form is unreadable with its reason.
-    """
-    frame = read_frame(mark, "read", answer)
-    answers_sha256 = hashlib.sha256(answer).hexdigest()
-    if frame.problem:
-        observation = _unreadable(packages, phone_id, frame.problem)
-        memory = PhoneMemory(problem=frame.problem)
-        return Reading(None, memory, observation, frame.commands, answers_sha256, cut=frame.cut)
-    memory = read_memory(frame.sections.get("folder"))
-    facts, problem = _facts(frame)
-    known_as = memory.phone_id or phone_id
-    if facts is None:
-        observation = _unreadable(packages, known_as, problem)
-    else:
-        observation = _observation(frame, facts, packages, frozenset(owners), known_as)
-    section = frame.sections.get("script")
-    script = parse_script(section) if section is not None else None
-    has_script = "script" in frame.notes or bool(script and script.script_sha256)
-    found = Reading(facts, memory, observation, frame.commands, answers_sha256, script, has_script)
-    return _with_brief_gaps(found, frame)
+    def parse(self, answer: bytes) -> Reading:
+        """Return what the phone shows; never raises.
+
+        Whatever is missing, doubled, contradictory or of an unknown form is unreadable with its reason.
+        """
+        frame = read_frame(self.nonce, "read", answer)
+        answers_sha256 = hashlib.sha256(answer).hexdigest()
+        if frame.problem:
+            observation = _unreadable(self.packages, self.known_as, frame.problem)
+            memory = PhoneMemory(problem=frame.problem)
+            return Reading(None, memory, observation, frame.commands, answers_sha256, cut=frame.cut)
+        memory = read_memory(frame.sections.get("folder"))
+        facts, problem = _facts(frame)
+        known_as = memory.phone_id or self.known_as
+        if facts is None:
+            observation = _unreadable(self.packages, known_as, problem)
+        else:
+            observation = _observation(frame, facts, self.packages, frozenset(self.owners), known_as)
+        section = frame.sections.get("script")
+        script = parse_script(section) if section is not None else None
+        has_script = "script" in frame.notes or bool(script and script.script_sha256)
+        found = Reading(facts, memory, observation, frame.commands, answers_sha256, script, has_script)
+        return _with_brief_gaps(found, frame)
 
 
 def _with_brief_gaps(reading: Reading, frame: Frame) -> Reading:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from agent_scripts.exchange.composing import ACTING, functions
 
 SCRIPT_NAME = "curfew.sh"
-# The filters are made with the mark, so it comes first: what other apps print into a dump cannot forge it.
+# The filters are made with the nonce, so it comes first: what other apps print into a dump cannot forge it.
 _HEAD = (
     "#!/system/bin/sh",
     "umask 077",
-    "mark=$(head -n 4 /dev/urandom | sha256sum)",
-    "mark=${mark%% *}",
+    "nonce=$(head -n 4 /dev/urandom | sha256sum)",
+    "nonce=${nonce%% *}",
     "may_name_phone=",
 )
 PARTS = (

@@ -131,7 +131,7 @@ tell() {
 
 # cut_verb: what a verb of cmd, pm or cmd notification says of itself, without stack frames.
 cut_verb() {
-    sed -n "/^$mark exit /{
+    sed -n "/^$nonce exit /{
 p
 d
 }

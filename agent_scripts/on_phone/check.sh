@@ -52,8 +52,8 @@ act_on_it() {
     for c_spot in $j_restore; do tell_step restore "$c_spot"; done
     for c_spot in $j_disable; do tell_step disable "$c_spot"; done
     case $c_answer in
-        *"$mark refused "*)
-            c_answer=${c_answer##*"$mark refused "}
+        *"$nonce refused "*)
+            c_answer=${c_answer##*"$nonce refused "}
             spool "refused $now ${c_answer%%[!a-z]*}"
             ;;
     esac
@@ -81,8 +81,8 @@ steps() {
 tell_step() {
     c_did=none
     case $c_answer in
-        *"$mark did $c_step "*)
-            c_did=${c_answer#*"$mark did $c_step "}
+        *"$nonce did $c_step "*)
+            c_did=${c_answer#*"$nonce did $c_step "}
             c_did=${c_did%%[!a-z]*}
             ;;
     esac

@@ -16,7 +16,7 @@ cut_common="
 s/[[:cntrl:]]\$//
 t begin
 : begin
-/^$mark exit /{
+/^$nonce exit /{
 p
 d
 }

@@ -24,7 +24,7 @@ digest() {
     d_seen=' ' d_off='' d_time='' d_words='' u_number=''
     while read -r word rest; do
         case $word in
-            "$mark")
+            "$nonce")
                 case $rest in
                     "open $1") d_open=${d_open:-1} ;;
                     "exit $1 0") d_exit=$d_open ;;

@@ -54,7 +54,7 @@ show_ledger() {
 
 # cut_folder: lets our own folder through as it is, short of lines that we never wrote.
 cut_folder() {
-    sed -n "/^$mark exit /p
+    sed -n "/^$nonce exit /p
 /^folder [a-z]*\$/p
 /^phone_id [0-9a-f-]\{1,40\}\$/p
 /^marker [0-9a-f]\{1,64\}\$/p

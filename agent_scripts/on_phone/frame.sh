@@ -1,6 +1,6 @@
 # shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
 # The frame around everything a phone answers. Runs under mksh with toybox (Android 8 to 16), busybox ash and
-# dash. Expects $mark, the random word of this exchange, and $may_name_phone, 1 where a phone
+# dash. Expects $nonce, the random word of this exchange, and $may_name_phone, 1 where a phone
 # may be asked of what kind it is.
 #
 # echo is used only where no backslash can occur: it is built into the phone's shell, printf costs a program.
@@ -14,7 +14,7 @@ say() {
 }
 
 # note WORD...: a line of the frame itself.
-note() { echo "$mark $*"; }
+note() { echo "$nonce $*"; }
 
 # section ID CUT COMMAND...: runs COMMAND; lets CUT, a filter, choose the lines that leave the phone; tells the
 # exit code. CUT passes on the exit line, so a section without one was interrupted; a CUT that failed is told.

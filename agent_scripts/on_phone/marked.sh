@@ -1,5 +1,5 @@
 # shellcheck shell=dash disable=SC2154,SC2034 # what a function expects, and who reads what it sets, is in other files
-# Asking nothing of a phone that does not carry our mark: nobody agreed to that. Expects $folder.
+# Asking nothing of a phone that does not carry our marker: nobody agreed to that. Expects $folder.
 
 # if_marked COMMAND...: runs COMMAND on a phone that was provisioned; any other shows that our folder is not there.
 if_marked() {

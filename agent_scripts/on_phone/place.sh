@@ -52,7 +52,7 @@ show_script() {
 
 # cut_script: lets through what the script writes, short of what it never would.
 cut_script() {
-    sed -n "/^$mark exit /{
+    sed -n "/^$nonce exit /{
 p
 d
 }

@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.errors import FileDamaged, NotEnrolled, PlaceholderSerial, StoryClockRefused
-from agent_scripts.exchange.phone_spool import SpoolMark
+from agent_scripts.exchange.phone_spool import SpoolPosition
 from agent_scripts.station_files.adb_key import station_adb_key
 from agent_scripts.station_files.durable_file import held_alone, make_folder, write_durably
 from certs.durable import clear_leftovers
@@ -143,7 +143,7 @@ class Station:
         """Put this station's copy of a phone's ledger on disk."""
         write_durably(self._ledger_path(phone_id), dump_ledger(ledger))
 
-    def watch_mark(self, phone_id: PhoneId) -> SpoolMark | None:
+    def spool_position(self, phone_id: PhoneId) -> SpoolPosition | None:
         """Return up to where this station has the record of a phone's own script, None if it has none of it."""
         path = self._watch_path(phone_id)
         if not path.exists():
@@ -151,24 +151,24 @@ class Station:
         described = _load_json(path)
         try:
             at = datetime.fromisoformat(described["at"])
-            mark = SpoolMark(
+            position = SpoolPosition(
                 described["line"], described["sha256"], described["lost"], at, described["running"] is True
             )
-            if at.tzinfo is None or not isinstance(mark.line, int) or not isinstance(mark.lost, int):
+            if at.tzinfo is None or not isinstance(position.line, int) or not isinstance(position.lost, int):
                 raise ValueError("numbers and an aware time expected")
         except (KeyError, ValueError, TypeError) as error:
             raise FileDamaged(
                 f"{path} does not say what was collected; move it away: the record is then collected anew"
             ) from error
-        return mark
+        return position
 
-    def keep_watch_mark(self, phone_id: PhoneId, mark: SpoolMark | None) -> None:
+    def keep_spool_position(self, phone_id: PhoneId, position: SpoolPosition | None) -> None:
         """Remember up to where a record stands in reports on disk; None forgets it with the script."""
         path = self._watch_path(phone_id)
-        if mark is None:
+        if position is None:
             path.unlink(missing_ok=True)
         else:
-            write_durably(path, _json({**asdict(mark), "at": mark.at.isoformat()}))
+            write_durably(path, _json({**asdict(position), "at": position.at.isoformat()}))
 
     def forget_address(self, phone: KnownPhone) -> None:
         """Take a phone off the list of those that are visited; its ledger and its id stay."""

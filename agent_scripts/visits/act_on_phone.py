@@ -30,19 +30,16 @@ async def act(
     # Before the phone is told anything: killed from here on, the next visit knows what may have happened (rule 5).
     on_station.keep(ledger)
     assert record.reading.facts is not None
-    mark = exchange.new_mark()
     # The phone acts only if its ledger still is the one that was read: two stations never act on one reading.
-    command = exchange.act_command(
-        mark, actions, ledger, memory.ledger_sha256, record.reading.facts.api_level, run.message
+    question = exchange.ActingQuestion(
+        actions, ledger, memory.ledger_sha256, record.reading.facts.api_level, run.message
     )
     try:
-        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)
+        answer = await connection.run(question.command, run.limits.acting_s, run.limits.answer_bytes)
     except PhoneError as error:
         # The cable was pulled while acting: what happened is unknown until the next visit settles it.
-        return replace(
-            record, ledger=ledger, acting=exchange.parse_acting(mark, b"", actions, ledger), lost=str(error)
-        )
-    acting = exchange.parse_acting(mark, answer, actions, ledger)
+        return replace(record, ledger=ledger, acting=question.parse(b""), lost=str(error))
+    acting = question.parse(answer)
     ledger = acting.ledger or ledger
     on_station.keep(ledger)
     judgement = after_acting(record.judgement, acting.outcomes)

@@ -14,9 +14,10 @@ from hashlib import sha256
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
-from agent_scripts.exchange import PhoneScript, Reading, SpoolMark
+from agent_scripts.exchange import PhoneScript, Reading, SpoolPosition
 from agent_scripts.exchange.phone_script import script_sum
 from agent_scripts.exchange.watch_script import watch_script
+from agent_scripts.visits.asking import ask
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.run import Run
 from policy.errors import PlanImpossible
@@ -38,7 +39,7 @@ class Told:
     """What the script told, and what the station remembers of that once the report is on disk."""
 
     watched: Watched
-    mark: SpoolMark | None
+    position: SpoolPosition | None
 
     def with_problem(self, problem: str) -> Told:
         """Return this with why the script does not do all it should."""
@@ -107,22 +108,20 @@ def _hindrance(run: Run, script: PhoneScript, due: Due, no_plan: str) -> str:
 
 async def withdrawn(run: Run, connection: PhoneConnection, phone_id: PhoneId, reading: Reading) -> Told:
     """Return the last of the script's record after it was ended and its files were removed from the phone."""
-    mark = exchange.new_mark()
     before = _told(run, phone_id, reading) or Told(Watched(ScriptState.NOT_RUNNING), None)
     try:
         # A changed script must not be run to end itself: ours takes its place first, and ends whatever runs.
         if not (reading.script and reading.script.is_ours):
             await connection.push(watch_script(), exchange.PUSHED_SCRIPT)
-        command = exchange.withdraw_command(mark, run.station.watch_mark(phone_id))
-        answer = await connection.run(command, run.limits.placing_s, run.limits.answer_bytes)
+        question = exchange.WithdrawingQuestion(run.station.spool_position(phone_id))
+        handled = await ask(connection, question, run.limits.placing_s, run.limits)
     except PhoneError as error:
         return before.with_problem(f"not taken away: {error}")
-    handled = exchange.parse_handled(mark, "withdraw", answer)
     last = _told(run, phone_id, replace(reading, script=handled.script)) or before
     if handled.problem:
         return last.with_problem(f"not taken away: {handled.problem}")
-    # The mark goes with the record it counted: a new script begins at line 1.
-    return replace(last.now(ScriptState.REMOVED), mark=None)
+    # The position goes with the record it counts in: a new script begins at line 1.
+    return replace(last.now(ScriptState.REMOVED), position=None)
 
 
 def what_is_due(script: PhoneScript, expected: Plan | None, run: Run) -> Due | None:
@@ -179,21 +178,19 @@ def _plan_for(run: Run, record: CheckRecord) -> tuple[Plan | None, str]:
 
 async def _place(run: Run, connection: PhoneConnection, due: Due) -> str:
     """Return why the script does not watch now; nothing if it does."""
-    mark = exchange.new_mark()
     try:
         if due.push:
             # The folder was closed when it was read a moment ago, and only uid 2000 could open it again.
             await connection.push(watch_script(), exchange.PUSHED_SCRIPT)
-        command = exchange.place_command(mark, due.plan, run.now_for_phone())
-        answer = await connection.run(command, run.limits.placing_s, run.limits.answer_bytes)
+        question = exchange.PlacingQuestion(due.plan, run.now_for_phone())
+        return (await ask(connection, question, run.limits.placing_s, run.limits)).problem
     except PhoneError as error:
         return str(error)
-    return exchange.parse_handled(mark, "place", answer).problem
 
 
 def _told(run: Run, phone_id: PhoneId, reading: Reading) -> Told | None:
     """Return what the record that was read tells beyond what this station has; None where there never was one."""
-    known, script = run.station.watch_mark(phone_id), reading.script
+    known, script = run.station.spool_position(phone_id), reading.script
     if script is None or not script.lines:
         return None if known is None else Told(Watched(ScriptState.NOT_RUNNING), known)
     running_until = script.now if script.running else None
@@ -201,8 +198,8 @@ def _told(run: Run, phone_id: PhoneId, reading: Reading) -> Told | None:
     watched = found.watched
     if script.problem:
         watched = replace(watched, damage=(*watched.damage, script.problem[:300])[:20])
-    return Told(watched, found.mark)
+    return Told(watched, found.position)
 
 
 def _with(record: CheckRecord, told: Told) -> CheckRecord:
-    return replace(record, watched=told.watched, watch_mark=told.mark)
+    return replace(record, watched=told.watched, spool_position=told.position)

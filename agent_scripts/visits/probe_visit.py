@@ -15,6 +15,7 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import OwnerDeclined, PhoneError
 from agent_scripts.exchange import Reading
 from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.visits.asking import ask
 from agent_scripts.visits.probe import probe
 from agent_scripts.visits.run import Run, begin_run
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
@@ -63,22 +64,20 @@ async def _probe_one(run: Run, connection: PhoneConnection, address: str) -> Pro
     if run.policy is not None and known is not None:
         reading = await _read(run, connection, known.phone_id)
     if reading is None or (reading.memory.phone_id is None and not reading.memory.problem):
-        # Nobody agreed for a phone that does not carry our mark: who it is, and no app.
+        # Nobody agreed for a phone that does not carry our marker: who it is, and no app.
         reading = await _read(run, connection, None)
     return probe(reading, run.policy)
 
 
 async def _read(run: Run, connection: PhoneConnection, known: PhoneId | None) -> Reading:
-    """Return what the phone shows, of apps only if it is `known` and carries our mark."""
+    """Return what the phone shows, of apps only if it is `known` and carries our marker."""
     policy = run.policy
     packages = policy.named_packages if policy is not None and known is not None else ()
     owners = policy.owners if policy is not None else frozenset()
 
     async def once() -> Reading:
-        mark = exchange.new_mark()
-        command = exchange.read_command(mark, packages, owners, if_marked=known is not None)
-        answer = await connection.run(command, run.limits.reading_s, run.limits.answer_bytes)
-        return exchange.parse_reading(mark, answer, packages, owners, known)
+        question = exchange.ReadingQuestion(packages, owners, known, if_marked=known is not None)
+        return await ask(connection, question, run.limits.reading_s, run.limits)
 
     return await run.patience.until(lambda found: found.is_final, once)
 

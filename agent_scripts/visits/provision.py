@@ -1,4 +1,4 @@
-"""Provisioning: consent first, then who the phone is, then the mark it is known by."""
+"""Provisioning: consent first, then who the phone is, then the marker it is known by."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from agent_scripts.errors import ProvisioningFailed
 from agent_scripts.exchange import DeviceFacts, Provisioned, Reading
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone
+from agent_scripts.visits.asking import ask
 from agent_scripts.visits.probe import probe
 from agent_scripts.visits.run import Run
 from policy.names import PhoneId
@@ -40,7 +41,7 @@ async def provision_phone(
 
     The phone is asked for its make, serial, users, owners and our own folder, for no app at all. From that it is
     probed under the policy in force: the probe is shown first and goes to the server with the phone. Provisioning
-    again is harmless: the phone keeps its id and, unless it was reset, its mark. Raises `ProvisioningFailed` with
+    again is harmless: the phone keeps its id and, unless it was reset, its marker. Raises `ProvisioningFailed` with
     the next step, `PhoneError` and `ServerError`; nothing is remembered then.
     """
     reading, facts = await _read(run, connection, address)
@@ -54,7 +55,7 @@ async def provision_phone(
     same_phone = memory.phone_id == phone_id and memory.marker
     marker = memory.marker if same_phone else secrets.token_hex(16)
     provisioned = await run.patience.until(
-        lambda kept: not kept.cut, lambda: _leave_mark(run, connection, phone_id, marker)
+        lambda kept: not kept.cut, lambda: _leave_marker(run, connection, phone_id, marker)
     )
     if provisioned.problem:
         raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
@@ -68,10 +69,8 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> tuple[Re
     owners = run.policy.owners if run.policy else frozenset()
 
     async def once() -> Reading:
-        mark = exchange.new_mark()
-        command = exchange.read_command(mark, (), owners)
-        answer = await connection.run(command, run.limits.reading_s, run.limits.answer_bytes)
-        return exchange.parse_reading(mark, answer, (), owners, None)
+        question = exchange.ReadingQuestion((), owners)
+        return await ask(connection, question, run.limits.reading_s, run.limits)
 
     reading = await run.patience.until(lambda found: found.is_final, once)
     if reading.facts is None:
@@ -104,9 +103,7 @@ def _register(
     )
 
 
-async def _leave_mark(run: Run, connection: PhoneConnection, phone_id: PhoneId, marker: str) -> Provisioned:
+async def _leave_marker(run: Run, connection: PhoneConnection, phone_id: PhoneId, marker: str) -> Provisioned:
     """Return what the phone keeps; doing it a second time changes nothing, so a cut answer is asked for again."""
-    mark = exchange.new_mark()
-    command = exchange.provision_command(mark, phone_id, marker)
-    answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)
-    return exchange.parse_provisioning(mark, answer)
+    question = exchange.ProvisioningQuestion(phone_id, marker)
+    return await ask(connection, question, run.limits.acting_s, run.limits)

@@ -42,25 +42,26 @@ async def _read_once(
         packages = run.bundle.policy.named_packages if run.bundle else ()
     owners = run.bundle.policy.owners if run.bundle else frozenset()
     known = run.station.phone_at(address)
-    mark = exchange.new_mark()
     managed = (
         [app.package for app in run.bundle.policy.managed if app.package in packages] if run.bundle else []
     )
     # The script's record rides along in the same exchange; a phone without a script answers one word more.
     collecting = None
     if run.bundle and run.bundle.policy.on_phone:
-        collecting = exchange.Collecting(run.station.watch_mark(known.phone_id) if known else None)
-    command = exchange.read_command(
-        mark, packages, owners, dated=managed, collecting=collecting, if_marked=True
-    )
+        collecting = exchange.Collecting(run.station.spool_position(known.phone_id) if known else None)
+    known_as = known.phone_id if known else None
+    question = exchange.ReadingQuestion(packages, owners, known_as, managed, collecting, if_marked=True)
     try:
-        answer, lost = await connection.run(command, run.limits.reading_s, run.limits.answer_bytes), ""
+        answer, lost = (
+            await connection.run(question.command, run.limits.reading_s, run.limits.answer_bytes),
+            "",
+        )
     except PhoneError as error:
         # Of a phone nobody here knows no report can be written; of a known one the loss itself is worth one.
         if known is None:
             raise
         answer, lost = b"", str(error)
-    reading = exchange.parse_reading(mark, answer, packages, owners, known.phone_id if known else None)
+    reading = question.parse(answer)
     if not lost:
         return reading
     # What was lost on the way is a fact about this check, and the reason a person needs to see first.
@@ -76,7 +77,7 @@ def which_phone(station: Station, reading: exchange.Reading, address: str) -> Kn
     # A damaged folder leaves only the address to go by; an empty one is proof of another phone.
     phone = station.phone_at(address)
     if phone is None or not reading.memory.problem:
-        # It answered, and does not carry our mark: a new phone, or one that was reset to factory state.
+        # It answered, and does not carry our marker: a new phone, or one that was reset to factory state.
         raise PhoneNotProvisioned(address)
     return phone
 

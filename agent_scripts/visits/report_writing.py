@@ -8,7 +8,7 @@ from importlib.metadata import version
 from uuid import uuid4
 
 from agent_scripts.adb.phone_address import PhoneAddress
-from agent_scripts.exchange import Acting, ActionOutcome, DeviceFacts, Reading, Refusal, SpoolMark
+from agent_scripts.exchange import Acting, ActionOutcome, DeviceFacts, Reading, Refusal, SpoolPosition
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.station_files.trusted_time import TrustedMoment
@@ -33,7 +33,7 @@ _AGENT_VERSION = version("curfew")  # looked up in files: once a process, not on
 class CheckRecord:
     """All that one check saw, decided and did. ``lost`` tells why the acting exchange gave no answer.
 
-    ``watched`` is what the phone's own script told, None where there is none; ``watch_mark`` is what the station
+    ``watched`` is what the phone's own script told, None where there is none; ``spool_position`` is what the station
     remembers of that once the report is on disk. ``leaving`` says why Curfew could not leave the phone as it was
     told to: empty if it did, None if it was not told. ``pending`` is what only the server remembers and a person
     has to decide: nothing is done about it, and the report still tells it, for the server must not forget.
@@ -50,7 +50,7 @@ class CheckRecord:
     acting: Acting | None = None
     lost: str = ""
     watched: Watched | None = None
-    watch_mark: SpoolMark | None = None
+    spool_position: SpoolPosition | None = None
     leaving: str | None = None
     pending: Ledger = Ledger()
     unread_for_now: frozenset[PackageName] = frozenset()

@@ -38,7 +38,7 @@ async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> 
     # What the script noted of the apps was not agreed to; that it is gone is no fact about them.
     if phone.consent is Consent.DECLINED:
         told = replace(told, watched=Watched(told.watched.script, problem=told.watched.problem))
-    return replace(record, watched=told.watched, watch_mark=told.mark)
+    return replace(record, watched=told.watched, spool_position=told.position)
 
 
 async def _read(run: Run, connection: PhoneConnection, address: str) -> Reading:

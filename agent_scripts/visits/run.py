@@ -175,7 +175,7 @@ def keep_report(run: Run, record: CheckRecord) -> str:
     Spool(run.station.spool_folder).keep(report.counter, envelope)
     # Only now: if the report were lost, the same lines must be collected again.
     if record.watched is not None:
-        run.station.keep_watch_mark(record.phone.phone_id, record.watch_mark)
+        run.station.keep_spool_position(record.phone.phone_id, record.spool_position)
     return report.report_id
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
+from agent_scripts.visits.asking import ask
 from agent_scripts.visits.read_phone import read_phone
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.restore import restore_phone
@@ -55,12 +56,10 @@ async def _leave(run: Run, connection: PhoneConnection, address: str) -> str:
         if memory.ledger is not None and memory.ledger.open_entries:
             apps = ", ".join(f"{e.package} in user {e.user}" for e in memory.ledger.open_entries)
             return f"not everything is put back yet ({apps})"
-        mark = exchange.new_mark()
-        command = exchange.leave_command(mark, memory.ledger_sha256)
-        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)
+        question = exchange.LeavingQuestion(memory.ledger_sha256)
+        handled = await ask(connection, question, run.limits.acting_s, run.limits)
     except PhoneError as error:
         return str(error)
-    handled = exchange.parse_handled(mark, "leave", answer)
     if handled.problem or handled.left:
         return handled.problem or f"these stay on the phone: {', '.join(handled.left)}"
     return ""

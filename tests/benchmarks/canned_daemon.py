@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tests.agent.small_daemon import Service, SmallDaemon, Wire
-from tests.benchmarks.recording import MARK, Recording, kind_of
+from tests.benchmarks.recording import NONCE, Recording, kind_of
 
-_MARK = re.compile(r"^mark=([0-9a-f]{32})$", re.MULTILINE)
+_NONCE = re.compile(r"^nonce=([0-9a-f]{32})$", re.MULTILINE)
 _STDOUT, _EXIT = 1, 3  # packets of shell v2 (SC/ADB shell_protocol.h)
 LINGER_S = 1.5
 VANISH_S = 0.5
@@ -66,10 +66,10 @@ def _from(tape: Recording) -> Service:
 
 
 def _answer(tape: Recording, command: str) -> bytes:
-    mark = _MARK.search(command)
-    if mark is None:
+    nonce = _NONCE.search(command)
+    if nonce is None:
         return tape.commands.get(command, "").encode()
-    answer = tape.exchanges[kind_of(command)].replace(MARK, mark[1])
+    answer = tape.exchanges[kind_of(command)].replace(NONCE, nonce[1])
     if "act" in tape.exchanges:
         answer = answer.replace(tape.phone_id, str(uuid4()))
     return answer.encode()

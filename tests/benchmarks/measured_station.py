@@ -95,9 +95,9 @@ async def provisioned(
     with phone:
         address = f"tcp:127.0.0.1:{phone.port}"
         async with connected(station, address, plain_tcp=False) as connection:
-            phone_id, mark = PhoneId.random(), exchange.new_mark()
-            answer = await connection.run(exchange.provision_command(mark, phone_id, _MARKER), 30, 1 << 20)
-            problem = exchange.parse_provisioning(mark, answer).problem
+            phone_id = PhoneId.random()
+            question = exchange.ProvisioningQuestion(phone_id, _MARKER)
+            problem = question.parse(await connection.run(question.command, 30, 1 << 20)).problem
             if problem:
                 raise SystemExit(f"the virtual phone was not provisioned: {problem}")
             station.remember(KnownPhone(phone_id, address=address, model=personality))

@@ -81,16 +81,15 @@ class _Steps:
         ]
 
     def provision(self) -> None:
-        mark = exchange.new_mark()
-        answer = self.bench.shell(exchange.provision_command(mark, PHONE_ID, MARKER))
-        assert exchange.parse_provisioning(mark, answer.encode()).problem == ""
+        question = exchange.ProvisioningQuestion(PHONE_ID, MARKER)
+        assert question.parse(self.bench.shell(question.command).encode()).problem == ""
 
     def read(self, collecting: exchange.Collecting | None = None) -> None:
-        mark, packages, owners = exchange.new_mark(), _POLICY.named_packages, _POLICY.owners
         dated = [app.package for app in _POLICY.managed]
-        command = exchange.read_command(mark, packages, owners, dated, collecting, if_marked=True)
-        answer = self.bench.shell(command).encode()
-        reading = exchange.parse_reading(mark, answer, packages, owners, PHONE_ID)
+        question = exchange.ReadingQuestion(
+            _POLICY.named_packages, _POLICY.owners, PHONE_ID, dated, collecting, if_marked=True
+        )
+        reading = question.parse(self.bench.shell(question.command).encode())
         assert reading.observation.unreadable == ()
 
     def collect(self) -> None:
@@ -106,10 +105,9 @@ class _Steps:
             LedgerEntry(work, app, state, EntryState.INTENDED, 3, _TIME)
             for app, state in zip(apps, states, strict=True)
         )
-        mark, ledger, api = exchange.new_mark(), Ledger(MARKER, entries), self.bench.phone.model.release.api
-        command = exchange.act_command(mark, actions, ledger, self._ledger_sum(), api, None)
-        acting = exchange.parse_acting(mark, self.bench.shell(command).encode(), actions, ledger)
-        assert acting.complete
+        api = self.bench.phone.model.release.api
+        question = exchange.ActingQuestion(actions, Ledger(MARKER, entries), self._ledger_sum(), api, None)
+        assert question.parse(self.bench.shell(question.command).encode()).complete
 
     def make_plan(self) -> None:
         """Read the phone once more, as the station did before, and make the plan of it."""
@@ -121,9 +119,8 @@ class _Steps:
     def place(self) -> None:
         """Put the script there and wait for the end of its first check."""
         (self.bench.folder / f"{SCRIPT_NAME}.pushed").write_bytes(watch_script())
-        mark = exchange.new_mark()
-        answer = self.bench.shell(exchange.place_command(mark, plan_text(self._plan), _TIME))
-        assert exchange.parse_handled(mark, "place", answer.encode()).problem == ""
+        question = exchange.PlacingQuestion(plan_text(self._plan), _TIME)
+        assert question.parse(self.bench.shell(question.command).encode()).problem == ""
         eventually(lambda: "alive" in str(self.bench.spool), "the script's first check did not end")
 
     def stop(self) -> None:

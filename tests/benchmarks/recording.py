@@ -38,7 +38,7 @@ class Recording:
         return cls(**json.loads(path.read_text()))
 
 
-MARK = "MARK-OF-THIS-EXCHANGE"
+NONCE = "NONCE-OF-THIS-EXCHANGE"
 
 
 async def record(run: Run, personality: str, folder: Path) -> tuple[Recording, CheckRecord]:
@@ -68,8 +68,8 @@ class _Taping:
         self, command: str, timeout_s: float, max_bytes: int, longest_s: float = LONGEST_EXCHANGE_S
     ) -> bytes:
         answer = await self._connection.run(command, timeout_s, max_bytes, longest_s)
-        mark = command.partition("mark=")[2][:32]
-        self.exchanges[kind_of(command)] = answer.decode().replace(mark, MARK)
+        nonce = command.partition("nonce=")[2][:32]
+        self.exchanges[kind_of(command)] = answer.decode().replace(nonce, NONCE)
         return answer
 
     async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:

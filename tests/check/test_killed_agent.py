@@ -45,10 +45,10 @@ def ledgers(bench: Bench, address: str) -> list[Ledger | None]:
 
     async def read_phone() -> exchange.Reading:
         connection = await open_connection(PhoneAddress.parse(address), station.adb_keys)
-        mark = exchange.new_mark()
-        answer = await connection.run(exchange.read_command(mark, (), ()), 30, 1 << 20)
+        question = exchange.ReadingQuestion((), ())
+        answer = await connection.run(question.command, 30, 1 << 20)
         await connection.close()
-        return exchange.parse_reading(mark, answer, (), (), None)
+        return question.parse(answer)
 
     phones = asyncio.run(read_phone()).memory.ledger
     return [phones, station.ledger(known.phone_id), ServerClient(station).ledger(known.phone_id)]

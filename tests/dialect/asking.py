@@ -15,7 +15,7 @@ from policy.observation import PackageReading, User
 from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import OUTLOOK, OWNER, SKYPE, TIKTOK, TIKTOK_LITE, SamplePhone
 
-MARK = "0123456789abcdef" * 2
+NONCE = "0123456789abcdef" * 2
 FILTERS = tuple(dict.fromkeys((*READING, *ACTING)))
 """The parts that hold every filter."""
 PACKAGES = tuple(map(PackageName, (TIKTOK, TIKTOK_LITE, OUTLOOK, SKYPE)))
@@ -28,11 +28,11 @@ MakePhone = Callable[[SamplePhone], FakePhone]
 
 def answer_of(phone: FakePhone, packages: Sequence[PackageName] = PACKAGES) -> bytes:
     """Return the framed answer to a reading."""
-    return phone.run(exchange.read_command(MARK, packages, OWNERS))
+    return phone.run(exchange.ReadingQuestion(packages, OWNERS, nonce=NONCE).command)
 
 
 def reading_from(answer: bytes, packages: Sequence[PackageName] = PACKAGES) -> Reading:
-    return exchange.parse_reading(MARK, answer, packages, OWNERS, PHONE_ID)
+    return exchange.ReadingQuestion(packages, OWNERS, PHONE_ID, nonce=NONCE).parse(answer)
 
 
 def read(phone: FakePhone, packages: Sequence[PackageName] = PACKAGES) -> Reading:
@@ -57,10 +57,10 @@ def cut(
     """Return what one filter lets through of a text, as lines without the exit line."""
     settings = (f"owners='{' '.join(owners)}'",)
     last = f'pattern {package_name}\nsection it {filter_name} printf %s "$text"'
-    command = composed(MARK, FILTERS, settings, last)
+    command = composed(NONCE, FILTERS, settings, last)
     lines = shell.run(command, env={"text": text}).decode().splitlines()
-    assert lines[0] == f"{MARK} open it"
-    assert lines[-1].startswith(f"{MARK} exit it ")
+    assert lines[0] == f"{NONCE} open it"
+    assert lines[-1].startswith(f"{NONCE} exit it ")
     return lines[1:-1]
 
 
@@ -78,6 +78,6 @@ def cut_all(
     asked = "\n".join(f"section {n} {filter_name} cat {folder}/{n}.text" for n in range(len(texts)))
     settings = (f"owners='{' '.join(owners)}'",)
     last = f"many() {{\npattern {package_name}\n{asked}\n}}\nframed many many"
-    frame = read_frame(MARK, "many", shell.run(composed(MARK, FILTERS, settings, last)))
+    frame = read_frame(NONCE, "many", shell.run(composed(NONCE, FILTERS, settings, last)))
     assert frame.problem == ""
     return list(frame.sections.values())

@@ -19,7 +19,7 @@ from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
 from policy.report import ActionResult
 from policy.verdict import Action, ActionKind
-from tests.dialect.asking import MARK, MARKER, PHONE_ID, MakePhone, read
+from tests.dialect.asking import MARKER, PHONE_ID, MakePhone, read
 from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import OUTLOOK, SKYPE, TIKTOK, SampleApp, SampleState, personal_phone
 
@@ -43,8 +43,8 @@ def ledger(*entries: LedgerEntry) -> Ledger:
 
 
 def provisioned(fake: FakePhone) -> FakePhone:
-    answer = fake.run(exchange.provision_command(MARK, PHONE_ID, MARKER))
-    assert exchange.parse_provisioning(MARK, answer).problem == ""
+    question = exchange.ProvisioningQuestion(PHONE_ID, MARKER)
+    assert question.parse(fake.run(question.command)).problem == ""
     return fake
 
 
@@ -64,8 +64,8 @@ def act(
     seen: str | None = None,
 ) -> Acting:
     old = read(fake).memory.ledger_sha256 if seen is None else seen
-    answer = fake.run(exchange.act_command(MARK, actions, intended, old, api, message))
-    return exchange.parse_acting(MARK, answer, actions, intended)
+    question = exchange.ActingQuestion(actions, intended, old, api, message)
+    return question.parse(fake.run(question.command))
 
 
 def only(acting: Acting) -> ActionOutcome:
@@ -409,10 +409,11 @@ def test_no_cut_of_an_acting_answer_claims_success(phone: MakePhone) -> None:
     fake = work_phone(phone)
     intended = ledger(entry(EntryState.INTENDED))
     old = read(fake).memory.ledger_sha256
-    answer = fake.run(exchange.act_command(MARK, [DISABLE], intended, old, 34, MESSAGE))
+    question = exchange.ActingQuestion([DISABLE], intended, old, 34, MESSAGE)
+    answer = fake.run(question.command)
 
     for size in range(answer.rindex(b"end") + 3):
-        acting = exchange.parse_acting(MARK, answer[:size], [DISABLE], intended)
+        acting = question.parse(answer[:size])
         assert (only(acting).result, acting.ledger, acting.complete) == (ActionResult.UNKNOWN, None, False)
 
 
@@ -424,8 +425,8 @@ def test_a_pulled_cable_does_not_stop_the_phone_half_way(phone: MakePhone) -> No
     slow = (fake.programs / "cmd").read_text().replace("verb package", "sleep 0.3; verb package")
     fake.replace_program("cmd", slow)
     intended = ledger(entry(EntryState.INTENDED))
-    text = exchange.act_command(MARK, [DISABLE], intended, read(fake).memory.ledger_sha256, 34, None)
-    text = text.replace(exchange.composing.FOLDER, str(fake.our_folder))
+    question = exchange.ActingQuestion([DISABLE], intended, read(fake).memory.ledger_sha256, 34, None)
+    text = question.command.replace(exchange.composing.FOLDER, str(fake.our_folder))
 
     pulled = f"({text}) | head -c 200 >/dev/null"
     subprocess.run(
@@ -532,24 +533,44 @@ def test_a_sed_that_fails_leaves_the_ledger_as_it_was_written(phone: MakePhone) 
     assert acting.ledger == ledger(entry(EntryState.INTENDED))
 
 
-def test_only_checked_values_reach_the_shell() -> None:
-    with pytest.raises(ValueError, match="mark"):
-        exchange.act_command("x; reboot", (), ledger(), "", 34, None)
-    with pytest.raises(ValueError, match="SHA"):
-        exchange.act_command(MARK, (), ledger(), "'; reboot", 34, None)
-    with pytest.raises(ValueError, match="marker"):
-        exchange.act_command(MARK, (), Ledger("'; reboot"), "", 34, None)
-    with pytest.raises(ValueError, match="package name"):
-        exchange.act_command(MARK, [Action(ActionKind.DISABLE, WORK, "a;b")], ledger(), "", 34, None)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="user number"):
-        exchange.act_command(MARK, [Action(ActionKind.DISABLE, -1, APP)], ledger(), "", 34, None)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="0 or 1"):
-        exchange.act_command(
-            MARK, [Action(ActionKind.RESTORE, WORK, APP, EnabledState.DISABLED)], ledger(), "", 34, None
-        )
-    with pytest.raises(ValueError, match="package name"):
-        exchange.read_command(MARK, ["a b"], ())  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="package name"):
-        exchange.read_command(MARK, (), ["a'b"])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="marker"):
-        exchange.provision_command(MARK, PHONE_ID, "$(id)")
+@pytest.mark.parametrize(
+    ("question", "refused"),
+    [
+        (exchange.ActingQuestion((), ledger(), "", 34, None, nonce="x; reboot"), "nonce"),
+        (exchange.ActingQuestion((), ledger(), "'; reboot", 34, None), "SHA"),
+        (exchange.ActingQuestion((), Ledger("'; reboot"), "", 34, None), "marker"),
+        (
+            exchange.ActingQuestion(
+                [Action(ActionKind.DISABLE, WORK, "a;b")],  # type: ignore[arg-type]
+                ledger(),
+                "",
+                34,
+                None,
+            ),
+            "package name",
+        ),
+        (
+            exchange.ActingQuestion(
+                [Action(ActionKind.DISABLE, -1, APP)],  # type: ignore[arg-type]
+                ledger(),
+                "",
+                34,
+                None,
+            ),
+            "user number",
+        ),
+        (
+            exchange.ActingQuestion(
+                [Action(ActionKind.RESTORE, WORK, APP, EnabledState.DISABLED)], ledger(), "", 34, None
+            ),
+            "0 or 1",
+        ),
+        (exchange.ReadingQuestion(["a b"], ()), "package name"),  # type: ignore[list-item]
+        (exchange.ReadingQuestion((), ["a'b"]), "package name"),  # type: ignore[list-item]
+        (exchange.ProvisioningQuestion(PHONE_ID, "$(id)"), "marker"),
+        (exchange.LeavingQuestion("$(id)"), "SHA"),
+    ],
+)
+def test_only_checked_values_reach_the_shell(question: exchange.Question[object], refused: str) -> None:
+    with pytest.raises(ValueError, match=refused):
+        str(question.command)

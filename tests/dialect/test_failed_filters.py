@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_scripts import exchange
-from tests.dialect.asking import MARK, MARKER, PACKAGES, PHONE_ID, read
+from tests.dialect.asking import MARKER, PACKAGES, PHONE_ID, read
 from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import personal_phone
 
@@ -18,7 +18,8 @@ def fake(any_shell: Shell, tmp_path: Path) -> FakePhone:
 
 
 def facts_of(fake: FakePhone) -> str:
-    told = exchange.parse_reading(MARK, fake.run(exchange.read_command(MARK, (), ())), (), (), PHONE_ID).facts
+    question = exchange.ReadingQuestion((), (), PHONE_ID)
+    told = question.parse(fake.run(question.command)).facts
     assert told is not None
     return f"model {told.model}, Android {told.release} (API {told.api_level})"
 
@@ -67,23 +68,23 @@ def test_provisioning_tells_a_refused_filter(fake: FakePhone) -> None:
     facts = facts_of(fake)
     fake.refuse("sed", "phone_id", 1)
 
-    answer = fake.run(exchange.provision_command(MARK, PHONE_ID, MARKER))
+    question = exchange.ProvisioningQuestion(PHONE_ID, MARKER)
+    problem = question.parse(fake.run(question.command)).problem
 
-    problem = exchange.parse_provisioning(MARK, answer).problem
     assert f"{facts}, section folder and class refused" in problem
 
 
 def test_a_phone_that_nobody_provisioned_is_not_asked_for_its_model(fake: FakePhone) -> None:
     fake.refuse("sed", "phone_id", 1)
 
-    command = exchange.read_command(MARK, PACKAGES, (), if_marked=True)
-    reading = exchange.parse_reading(MARK, fake.run(command), PACKAGES, (), PHONE_ID)
+    question = exchange.ReadingQuestion(PACKAGES, (), PHONE_ID, if_marked=True)
+    reading = question.parse(fake.run(question.command))
 
     assert "which the phone did not tell" in reading.memory.problem
 
 
 def test_a_folder_that_stat_cannot_show_is_not_called_open(fake: FakePhone) -> None:
-    fake.run(exchange.provision_command(MARK, PHONE_ID, MARKER))
+    fake.run(exchange.ProvisioningQuestion(PHONE_ID, MARKER).command)
     fake.refuse("stat")
 
     problem = read(fake).memory.problem
@@ -93,7 +94,7 @@ def test_a_folder_that_stat_cannot_show_is_not_called_open(fake: FakePhone) -> N
 
 
 def test_a_ledger_that_cannot_be_summed_is_not_called_absent(fake: FakePhone) -> None:
-    fake.run(exchange.provision_command(MARK, PHONE_ID, MARKER))
+    fake.run(exchange.ProvisioningQuestion(PHONE_ID, MARKER).command)
     fake.refuse("sha256sum")
 
     memory = read(fake).memory
@@ -103,9 +104,9 @@ def test_a_ledger_that_cannot_be_summed_is_not_called_absent(fake: FakePhone) ->
 
 
 def test_withdrawing_tells_a_refused_filter(fake: FakePhone) -> None:
-    fake.run(exchange.provision_command(MARK, PHONE_ID, MARKER))
+    fake.run(exchange.ProvisioningQuestion(PHONE_ID, MARKER).command)
     fake.refuse("sed", "=", 1)
 
-    answer = fake.run(exchange.leave_command(MARK, ""))
+    question = exchange.LeavingQuestion("")
 
-    assert "section left and class refused" in exchange.parse_handled(MARK, "leave", answer).problem
+    assert "section left and class refused" in question.parse(fake.run(question.command)).problem

@@ -19,16 +19,16 @@ from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange.frame import read_frame
 from policy.ledger import Ledger
 from policy.names import PackageName, UserNumber
-from tests.dialect.asking import MARK, OWNERS, PACKAGES, PHONE_ID, MakePhone, answer_of, reading_from
+from tests.dialect.asking import NONCE, OWNERS, PACKAGES, PHONE_ID, MakePhone, answer_of, reading_from
 from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import TIKTOK, SampleApp, SampleState, SampleUser, personal_phone
 
 GOOD = f"""\
-1:{MARK} curfew read 1
-2:{MARK} open users
+1:{NONCE} curfew read 1
+2:{NONCE} open users
 3:header 0 c13
-4:{MARK} exit users 0
-5:{MARK} end
+4:{NONCE} exit users 0
+5:{NONCE} end
 """
 
 
@@ -42,20 +42,20 @@ def whole_answer(tmp_path_factory: pytest.TempPathFactory, shells) -> bytes:  # 
 
 
 def test_a_whole_answer_is_taken_apart() -> None:
-    frame = read_frame(MARK, "read", GOOD.encode())
+    frame = read_frame(NONCE, "read", GOOD.encode())
 
     assert frame.problem == ""
     assert frame.sections == {"users": CutAnswer("users", ("header 0 c13",), 0)}
 
 
 def test_carriage_returns_of_old_shells_are_accepted() -> None:
-    assert read_frame(MARK, "read", GOOD.replace("\n", "\r\n").encode()).problem == ""
+    assert read_frame(NONCE, "read", GOOD.replace("\n", "\r\n").encode()).problem == ""
 
 
 def test_words_before_the_beginning_and_after_the_end_are_passed_over() -> None:
     answer = f"WARNING: linker: libx.so\nhello\n{GOOD}\nphone:/ $ "
 
-    assert read_frame(MARK, "read", answer.encode()).problem == ""
+    assert read_frame(NONCE, "read", answer.encode()).problem == ""
 
 
 def test_no_cut_of_an_answer_leaves_anything_readable(whole_answer: bytes) -> None:
@@ -101,13 +101,17 @@ def test_an_empty_answer_is_unreadable() -> None:
 
 
 def test_an_answer_to_another_exchange_is_unreadable(whole_answer: bytes) -> None:
-    reading = exchange.parse_reading(exchange.new_mark(), whole_answer, PACKAGES, OWNERS, PHONE_ID)
+    reading = exchange.ReadingQuestion(PACKAGES, OWNERS, PHONE_ID, nonce=exchange.new_nonce()).parse(
+        whole_answer
+    )
 
     assert "something else" in reading.observation.unreadable[0]
 
 
 def test_an_answer_of_another_kind_is_unreadable(whole_answer: bytes) -> None:
-    assert exchange.parse_acting(MARK, whole_answer, (), Ledger()).complete is False
+    assert (
+        exchange.ActingQuestion((), Ledger(), "", 34, None, nonce=NONCE).parse(whole_answer).complete is False
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,30 +123,30 @@ def test_an_answer_of_another_kind_is_unreadable(whole_answer: bytes) -> None:
         ("exit users 0", "exit users"),
         ("exit users 0", "exit users -1"),
         ("exit users 0", "exit users 0 0"),
-        ("3:header 0 c13", f"3:{MARK} open users"),
-        ("3:header 0 c13", f"3:{MARK} end"),
+        ("3:header 0 c13", f"3:{NONCE} open users"),
+        ("3:header 0 c13", f"3:{NONCE} end"),
         ("4:", "04:"),
         ("4:", "4 :"),
         ("5:", "6:"),
-        (f"5:{MARK} end", f"5:{MARK} end 5"),
-        (f"2:{MARK} open users", "2:text outside of a command"),
+        (f"5:{NONCE} end", f"5:{NONCE} end 5"),
+        (f"2:{NONCE} open users", "2:text outside of a command"),
         ("curfew read 1", "curfew read 2"),
     ],
 )
 def test_a_frame_out_of_form_is_refused(old: str, new: str) -> None:
     assert old in GOOD
-    assert read_frame(MARK, "read", GOOD.replace(old, new, 1).encode()).problem != ""
+    assert read_frame(NONCE, "read", GOOD.replace(old, new, 1).encode()).problem != ""
 
 
 def test_an_answer_that_goes_on_after_its_end_is_refused() -> None:
-    assert "after its end" in read_frame(MARK, "read", (GOOD + GOOD).encode()).problem
+    assert "after its end" in read_frame(NONCE, "read", (GOOD + GOOD).encode()).problem
 
 
 def test_a_command_asked_twice_in_one_answer_is_refused() -> None:
-    again = "".join(f"{n}:{MARK} {w}\n" for n, w in ((5, "open users"), (6, "exit users 0"), (7, "end")))
-    answer = GOOD.replace(f"5:{MARK} end\n", again)
+    again = "".join(f"{n}:{NONCE} {w}\n" for n, w in ((5, "open users"), (6, "exit users 0"), (7, "end")))
+    answer = GOOD.replace(f"5:{NONCE} end\n", again)
 
-    assert "framed" in read_frame(MARK, "read", answer.encode()).problem
+    assert "framed" in read_frame(NONCE, "read", answer.encode()).problem
 
 
 def test_output_that_imitates_the_frame_is_not_believed(phone: MakePhone) -> None:
@@ -310,8 +314,8 @@ def test_noise_is_never_a_reading(noise: bytes, before: bool) -> None:
     for reading in (reading_from(noise), reading_from(answer)):
         assert reading.observation.unreadable
         assert all(package.unreadable for package in reading.observation.packages.values())
-    assert not exchange.parse_acting(MARK, noise, (), Ledger()).complete
-    assert exchange.parse_provisioning(MARK, noise).problem
+    assert not exchange.ActingQuestion((), Ledger(), "", 34, None, nonce=NONCE).parse(noise).complete
+    assert exchange.ProvisioningQuestion(PHONE_ID, "ab").parse(noise).problem
 
 
 @given(flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=3))

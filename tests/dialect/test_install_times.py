@@ -12,7 +12,7 @@ from agent_scripts.dialect.device import read_device
 from agent_scripts.dialect.owners import read_owners
 from agent_scripts.dialect.packages import read_package
 from policy.names import PackageName, UserNumber
-from tests.dialect.asking import MARK, OWNERS, PACKAGES, MakePhone, reading_from
+from tests.dialect.asking import NONCE, OWNERS, PACKAGES, MakePhone, reading_from
 from tests.phones.samples import OUTLOOK, TIKTOK, SampleApp, SampleState, personal_phone
 
 NAME = PackageName(OUTLOOK)
@@ -69,7 +69,7 @@ def test_only_apps_that_were_asked_for_tell_their_times(phone: MakePhone) -> Non
         assert "    User 0:" in text
         fake.print(dump, text.replace("    User 0:", marked, 1))
 
-    answer = fake.run(exchange.read_command(MARK, PACKAGES, OWNERS, dated=[NAME]))
+    answer = fake.run(exchange.ReadingQuestion(PACKAGES, OWNERS, dated=[NAME], nonce=NONCE).command)
 
     packages = reading_from(answer).observation.packages
     assert answer.count(b"installed 2020") == 1

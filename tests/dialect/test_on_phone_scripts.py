@@ -19,7 +19,7 @@ from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
 from policy.ready_made import ready_made_policy
 from policy.verdict import Action, ActionKind
-from tests.dialect.asking import MARK, MARKER, PHONE_ID
+from tests.dialect.asking import MARKER, NONCE, PHONE_ID
 from tests.phones.fake_phone import Shell
 
 FOLDER = Path(str(files("agent_scripts.on_phone")))
@@ -85,7 +85,7 @@ def test_the_only_place_that_changes_a_package_knows_three_verbs() -> None:
 
 def test_a_fourth_verb_is_refused(mksh) -> None:  # type: ignore[no-untyped-def]
     text = composed(
-        MARK, ("folder", "act"), ("api=34",), 'cmd() { echo ran "$@"; }\nset_state hide 0 a.b; echo $?'
+        NONCE, ("folder", "act"), ("api=34",), 'cmd() { echo ran "$@"; }\nset_state hide 0 a.b; echo $?'
     )
 
     assert mksh.run(text).decode().split() == ["1"]
@@ -111,37 +111,32 @@ def test_programs_missing_from_the_phone_would_be_noticed_here(mksh, tmp_path: P
     folder = str(tmp_path / "curfew")
     ledger = Ledger(MARKER)
 
-    for text, parse in (
-        (
-            exchange.provision_command(MARK, PHONE_ID, MARKER),
-            lambda a: exchange.parse_provisioning(MARK, a).problem,
-        ),
-        (
-            exchange.act_command(MARK, (), ledger, "", 34, None),
-            lambda a: exchange.parse_acting(MARK, a, (), ledger).ledger,
-        ),
-    ):
-        answer = mksh.__class__("few", mksh.command, str(few)).run(
-            text.replace(exchange.composing.FOLDER, folder)
-        )
-        assert answer.decode().splitlines()[-1].endswith(f"{MARK} end")
-        assert parse(answer) in ("", ledger)
+    few_programs = mksh.__class__("few", mksh.command, str(few))
+    provisioning = exchange.ProvisioningQuestion(PHONE_ID, MARKER)
+    acting = exchange.ActingQuestion((), ledger, "", 34, None)
+
+    provisioned, acted = (
+        few_programs.run(question.command.replace(exchange.composing.FOLDER, folder))
+        for question in (provisioning, acting)
+    )
+
+    assert provisioning.parse(provisioned).problem == ""
+    assert acting.parse(acted).ledger == ledger
 
 
 def test_a_ledger_that_did_not_come_whole_stops_the_acting(mksh, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Its sum is told apart from it: what is on disk must be what the station meant."""
     folder = str(tmp_path / "curfew")
     ledger = Ledger(MARKER)
-    mksh.run(exchange.provision_command(MARK, PHONE_ID, MARKER).replace(exchange.composing.FOLDER, folder))
+    provisioning = exchange.ProvisioningQuestion(PHONE_ID, MARKER).command
+    mksh.run(provisioning.replace(exchange.composing.FOLDER, folder))
     action = Action(ActionKind.DISABLE, UserNumber(0), PackageName("a.b"), EnabledState.DEFAULT)
     old_sum = sha256(ledger_text(ledger).encode()).hexdigest()
-    text = exchange.act_command(MARK, (action,), ledger, old_sum, 34, None)
+    question = exchange.ActingQuestion((action,), ledger, old_sum, 34, None)
+    text = question.command.replace(exchange.composing.FOLDER, folder)
 
-    answer = mksh.run(
-        text.replace(exchange.composing.FOLDER, folder).replace(f"{old_sum} 'curfew", f"{'0' * 64} 'curfew")
-    )
+    acting = question.parse(mksh.run(text.replace(f"{old_sum} 'curfew", f"{'0' * 64} 'curfew")))
 
-    acting = exchange.parse_acting(MARK, answer, (action,), ledger)
     assert [outcome.refusal for outcome in acting.outcomes] == [exchange.Refusal.LEDGER_NOT_WRITTEN]
 
 
@@ -153,7 +148,7 @@ def test_a_line_longer_than_any_of_ours_does_not_leave_the_phone(
 ) -> None:
     lines = [f"{begin}{'x' * length}" for length in (0, 255, longest, longest + 1)]
     call = f"section it {filter_name} printf '%s\\n' \"$@\""
-    text = composed(MARK, ("folder", "place"), (f"set -- {' '.join(lines)}",), call)
+    text = composed(NONCE, ("folder", "place"), (f"set -- {' '.join(lines)}",), call)
 
     assert any_shell.run(text).decode().splitlines()[1:-1] == lines[:3]
 
@@ -168,14 +163,15 @@ def test_an_exchange_fits_into_one_command() -> None:
     ]
     message = Message(*("x" * 500,) * 3)
 
-    assert len(exchange.read_command(MARK, policy.named_packages, policy.owners)) < 20_000
-    assert len(exchange.act_command(MARK, actions, Ledger(MARKER), "", 34, message)) < 30_000
+    assert len(exchange.ReadingQuestion(policy.named_packages, policy.owners).command) < 20_000
+    assert len(exchange.ActingQuestion(actions, Ledger(MARKER), "", 34, message).command) < 30_000
 
 
 def test_equal_questions_make_equal_texts() -> None:
     packages = [PackageName("a.b"), PackageName("c.d"), PackageName("a.b")]
     owners = {PackageName("e.f"), PackageName("g.h")}
 
-    assert exchange.read_command(MARK, packages, owners) == exchange.read_command(
-        MARK, packages[:2], sorted(owners)
+    assert (
+        exchange.ReadingQuestion(packages, owners, nonce=NONCE).command
+        == exchange.ReadingQuestion(packages[:2], sorted(owners), nonce=NONCE).command
     )

@@ -12,7 +12,7 @@ from agent_scripts.exchange.composing import composed
 from agent_scripts.exchange.frame import read_frame
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, PackageReading, PackageState
-from tests.dialect.asking import MARK, MakePhone, answer_of, cut, package, read, reading_from
+from tests.dialect.asking import NONCE, MakePhone, answer_of, cut, package, read, reading_from
 from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import (
     OUTLOOK,
@@ -444,8 +444,8 @@ def test_no_cut_of_a_dump_makes_an_app_look_gone(
 
 
 def cut_readings(fake: FakePhone, asked: str) -> list[CutAnswer]:
-    text = composed(MARK, ("package",), (), f"many() {{\npattern {TIKTOK}\n{asked}\n}}\nframed many many")
-    frame = read_frame(MARK, "many", fake.run(text))
+    text = composed(NONCE, ("package",), (), f"many() {{\npattern {TIKTOK}\n{asked}\n}}\nframed many many")
+    frame = read_frame(NONCE, "many", fake.run(text))
     assert frame.problem == ""
     return list(frame.sections.values())
 

@@ -10,14 +10,14 @@ from agent_scripts import exchange
 from agent_scripts.exchange import Provisioned
 from policy.ledger import Ledger
 from policy.names import PhoneId
-from tests.dialect.asking import MARK, MARKER, PHONE_ID, MakePhone, read
+from tests.dialect.asking import MARKER, PHONE_ID, MakePhone, read
 from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import personal_phone
 
 
 def provision(fake: FakePhone, phone_id: PhoneId = PHONE_ID, marker: str = MARKER) -> Provisioned:
-    answer = fake.run(exchange.provision_command(MARK, phone_id, marker))
-    return exchange.parse_provisioning(MARK, answer)
+    question = exchange.ProvisioningQuestion(phone_id, marker)
+    return question.parse(fake.run(question.command))
 
 
 def test_a_new_phone_gets_a_closed_folder_and_an_empty_ledger(any_shell: Shell, tmp_path: Path) -> None:

@@ -396,8 +396,8 @@ def test_an_unauthorised_phone_may_have_a_second_user_in_front(
 def test_every_case_of_the_folder_has_a_test() -> None:
     if not PUBLIC_CASES.is_dir():
         pytest.skip(f"NO PUBLIC CASES: {PUBLIC_CASES} is missing; set CURFEW_PUBLIC_CASES to their folder")
-    marks = [mark for test in list(globals().values()) for mark in getattr(test, "pytestmark", ())]
+    marks = [nonce for test in list(globals().values()) for nonce in getattr(test, "pytestmark", ())]
 
-    tested = {mark.args[0] for mark in marks if mark.name == "public_case"}
+    tested = {nonce.args[0] for nonce in marks if nonce.name == "public_case"}
 
     assert {path.stem for path in PUBLIC_CASES.iterdir()} == tested

@@ -9,7 +9,7 @@ import pytest
 from agent_scripts import exchange
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, PackageState, UserKind
-from tests.dialect.asking import MARK, PACKAGES, MakePhone, answer_of, package, read, reading_from, user
+from tests.dialect.asking import PACKAGES, MakePhone, answer_of, package, read, reading_from, user
 from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import (
     FOREIGN_ADMIN,
@@ -117,8 +117,8 @@ def test_a_work_profile_under_an_owner_that_is_not_listed_is_personal(phone: Mak
     assert user(reading, 10).kind is UserKind.WORK
 
     other_owners = frozenset({PackageName("com.other.mdm")})
-    answer = fake.run(exchange.read_command(MARK, PACKAGES, other_owners))
-    reading = exchange.parse_reading(MARK, answer, PACKAGES, other_owners, None)
+    question = exchange.ReadingQuestion(PACKAGES, other_owners)
+    reading = question.parse(fake.run(question.command))
 
     assert user(reading, 10).kind is UserKind.PERSONAL
 
@@ -168,8 +168,8 @@ def test_nothing_is_asked_but_named_packages(phone: MakePhone) -> None:
 
 
 def test_a_reading_without_packages_and_owners_tells_what_the_phone_is(phone: MakePhone) -> None:
-    answer = phone(personal_phone()).run(exchange.read_command(MARK, (), ()))
-    reading = exchange.parse_reading(MARK, answer, (), (), None)
+    question = exchange.ReadingQuestion((), ())
+    reading = question.parse(phone(personal_phone()).run(question.command))
 
     assert reading.facts is not None
     assert reading.observation.unreadable == ()

@@ -48,9 +48,8 @@ class TestBench:
         self.phone = phone
         self._runner = runner
         self._connection = connection
-        mark = exchange.new_mark()
-        answer = self._run(exchange.provision_command(mark, PHONE_ID, MARKER))
-        assert exchange.parse_provisioning(mark, answer).problem == ""
+        question = exchange.ProvisioningQuestion(PHONE_ID, MARKER)
+        assert question.parse(self._run(question.command)).problem == ""
         self._empty_ledger = self.ledger()
 
     @classmethod
@@ -102,23 +101,15 @@ class TestBench:
         if not judgement.actions or reading.facts is None:
             return Checked(reading, judgement)
         planned = steps.planned(before, judgement.actions, reading.observation, number, NOW)
-        mark = exchange.new_mark()
-        command = exchange.act_command(
-            mark,
-            judgement.actions,
-            planned,
-            reading.memory.ledger_sha256,
-            reading.facts.api_level,
-            MESSAGE,
+        question = exchange.ActingQuestion(
+            judgement.actions, planned, reading.memory.ledger_sha256, reading.facts.api_level, MESSAGE
         )
-        answer = self._run(command)
-        return Checked(reading, judgement, exchange.parse_acting(mark, answer, judgement.actions, planned))
+        return Checked(reading, judgement, question.parse(self._run(question.command)))
 
     def read(self, policy: Policy) -> exchange.Reading:
         """Read what a policy asks about."""
-        mark = exchange.new_mark()
-        answer = self._run(exchange.read_command(mark, policy.named_packages, policy.owners))
-        return exchange.parse_reading(mark, answer, policy.named_packages, policy.owners, PHONE_ID)
+        question = exchange.ReadingQuestion(policy.named_packages, policy.owners, PHONE_ID)
+        return question.parse(self._run(question.command))
 
     def _run(self, command: str) -> bytes:
         return self._runner.run(self._connection.run(command, _FOR_EVER_S, _MIB))

@@ -12,8 +12,8 @@ from pathlib import Path
 _INSTALL = "atheris is not installed; it is not needed for anything else: .venv/bin/pip install -e '.[fuzz]'"
 _WORDS = (
     *(
-        "MARK open package:",
-        "MARK exit package:",
+        "NONCE open package:",
+        "NONCE exit package:",
         "package",
         "other-package",
         "unknown",

@@ -24,7 +24,7 @@ from policy.verdict import Judgement, Moment, Verdict
 from tests.phones.fake_phone import FakePhone, make_shell
 from tests.phones.samples import TIKTOK, SampleApp, SamplePhone, SampleState, SampleUser, personal_phone
 
-MARK = "0123456789abcdef" * 2
+NONCE = "0123456789abcdef" * 2
 PHONE_ID = PhoneId("11111111-2222-4333-8444-555555555555")
 # Without managed apps there is only one way to comply: each banned app is gone for everybody.
 POLICY = replace(ready_made_policy(), managed=())
@@ -34,7 +34,7 @@ NOW = Moment(datetime(2023, 4, 1, tzinfo=UTC))
 
 def framed(lines: Sequence[str]) -> bytes:
     """Return lines in a whole frame, as the phone's own functions would put it around them."""
-    body = (f"{MARK} curfew read 1", *(line.replace("MARK", MARK) for line in lines), f"{MARK} end")
+    body = (f"{NONCE} curfew read 1", *(line.replace("NONCE", NONCE) for line in lines), f"{NONCE} end")
     return "".join(f"{number}:{line}\n" for number, line in enumerate(body, start=1)).encode(
         "utf-8", "replace"
     )
@@ -46,7 +46,7 @@ def lines_of(data: bytes) -> list[str]:
 
 
 def read(answer: bytes) -> Reading:
-    return exchange.parse_reading(MARK, answer, PACKAGES, POLICY.owners, PHONE_ID)
+    return exchange.ReadingQuestion(PACKAGES, POLICY.owners, PHONE_ID, nonce=NONCE).parse(answer)
 
 
 def judged(answer: bytes) -> Judgement:
@@ -100,7 +100,7 @@ def _came(section: Sequence[str]) -> bool:
 
 def _section(lines: Sequence[str], package: str) -> list[str]:
     """Return the lines of a package's section that ended by itself with exit code 0; none otherwise."""
-    opening, closing = f"MARK open package:{package}", f"MARK exit package:{package} 0"
+    opening, closing = f"NONCE open package:{package}", f"NONCE exit package:{package} 0"
     if opening not in lines or closing not in lines:
         return []
     return list(lines[lines.index(opening) + 1 : lines.index(closing)])
@@ -115,13 +115,13 @@ def seeds() -> tuple[bytes, ...]:
         answers = []
         for sample in _samples():
             fake.show(sample)
-            answers.append(fake.run(exchange.read_command(MARK, PACKAGES, POLICY.owners)))
+            answers.append(fake.run(exchange.ReadingQuestion(PACKAGES, POLICY.owners, nonce=NONCE).command))
     return tuple(map(_body, answers))
 
 
 def _body(answer: bytes) -> bytes:
     lines = [line.partition(":")[2] for line in answer.decode().splitlines()]
-    return "\n".join(line.replace(MARK, "MARK") for line in lines[1:-1]).encode()
+    return "\n".join(line.replace(NONCE, "NONCE") for line in lines[1:-1]).encode()
 
 
 def _samples() -> Iterator[SamplePhone]:

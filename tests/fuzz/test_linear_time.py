@@ -15,7 +15,7 @@ import agent_scripts
 from agent_scripts import exchange
 from agent_scripts.dialect.refusals import classify
 from policy.ledger import Ledger
-from tests.fuzz.target import MARK, framed, lines_of, read, seeds
+from tests.fuzz.target import NONCE, framed, lines_of, read, seeds
 
 _SOURCES = [
     *Path(agent_scripts.__file__).parent.glob("dialect/*.py"),
@@ -63,7 +63,7 @@ REPEATED = {
 @pytest.mark.parametrize(("section", "line"), REPEATED.values(), ids=REPEATED)
 def test_four_times_the_lines_take_four_times_the_steps(section: str, line: str) -> None:
     lines = lines_of(seeds()[0])
-    at = lines.index(f"MARK exit {section} 0")
+    at = lines.index(f"NONCE exit {section} 0")
 
     def reading(times: int) -> Callable[[], object]:
         answer = framed([*lines[:at], *[line] * times, *lines[at:]])
@@ -74,14 +74,16 @@ def test_four_times_the_lines_take_four_times_the_steps(section: str, line: str)
     assert large < 4.4 * small
 
 
-@pytest.mark.parametrize("what", ["x", "1:", f"{MARK} ", "Error: ", "java.lang.", "\n"])
+@pytest.mark.parametrize("what", ["x", "1:", f"{NONCE} ", "Error: ", "java.lang.", "\n"])
 def test_noise_takes_steps_in_proportion(what: str) -> None:
     def works(times: int) -> list[Callable[[], object]]:
         text = what * times
         return [
             lambda: read(text.encode()),
-            lambda: exchange.parse_acting(MARK, text.encode(), (), Ledger()),
-            lambda: exchange.parse_provisioning(MARK, text.encode()),
+            lambda: exchange.ActingQuestion((), Ledger(), "", 34, None, nonce=NONCE).parse(text.encode()),
+            lambda: exchange.ProvisioningQuestion(exchange.UNKNOWN_PHONE, "ab", nonce=NONCE).parse(
+                text.encode()
+            ),
             lambda: classify(text, 1),
         ]
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.verdict import Verdict
-from tests.fuzz.target import MARK, check, framed, judged, lines_of, read, seeds
+from tests.fuzz.target import NONCE, check, framed, judged, lines_of, read, seeds
 
 _AT = st.integers(0, 10_000)
 _CHANGES = st.lists(
@@ -86,10 +86,10 @@ def test_no_cut_of_an_answer_at_any_byte_is_compliant(seed: int) -> None:
 def test_no_cut_of_any_section_turns_violating_into_compliant(seed: int) -> None:
     """A dump that Android cut without saying so, at any line and in the middle of it."""
     lines = lines_of(seeds()[seed])
-    exits = [n for n, line in enumerate(lines) if line.startswith("MARK exit ")]
+    exits = [n for n, line in enumerate(lines) if line.startswith("NONCE exit ")]
 
     for n, line in enumerate(lines):
-        if line.startswith("MARK "):
+        if line.startswith("NONCE "):
             continue
         end = next(at for at in exits if at > n)
         for kept in ((), (line[: len(line) // 2],), (line[:-1],), (line,)):
@@ -101,9 +101,9 @@ def test_an_answer_of_ten_thousand_users_is_unreadable() -> None:
     users = [f"user {n} installed:false hidden:false suspended:false enabled:0" for n in range(10_000)]
     seed = seeds()[0].decode()
     shell = seed.replace(
-        "MARK open package:com.android.shell\npackage", "MARK open package:com.android.shell\n@", 1
+        "NONCE open package:com.android.shell\npackage", "NONCE open package:com.android.shell\n@", 1
     )
-    start, end = shell.index("@"), shell.index("MARK exit package:com.android.shell")
+    start, end = shell.index("@"), shell.index("NONCE exit package:com.android.shell")
 
     verdict = check((shell[:start] + "\n".join(["package", *users]) + "\n" + shell[end:]).encode())
 
@@ -111,4 +111,4 @@ def test_an_answer_of_ten_thousand_users_is_unreadable() -> None:
 
 
 def test_a_mark_is_not_guessed_by_an_input() -> None:
-    assert MARK not in seeds()[0].decode()
+    assert NONCE not in seeds()[0].decode()

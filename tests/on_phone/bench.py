@@ -84,19 +84,16 @@ class WatchedPhone:
 
     def place(self) -> None:
         """Provision and put the script there."""
-        mark = exchange.new_mark()
-        answer = self.shell(exchange.provision_command(mark, PHONE_ID, MARKER))
-        assert exchange.parse_provisioning(mark, answer.encode()).problem == ""
+        question = exchange.ProvisioningQuestion(PHONE_ID, MARKER)
+        assert question.parse(self.shell(question.command).encode()).problem == ""
         (self.folder / SCRIPT_NAME).write_bytes(watch_script())
 
     def plan(
         self, policy: Policy = WORK_POLICY, change: Callable[[Plan], Plan] | None = None, **parts: object
     ) -> Plan:
         """Give the phone a plan made of what a station reads of it now."""
-        mark = exchange.new_mark()
-        packages, owners = policy.named_packages, policy.owners
-        answer = self.shell(exchange.read_command(mark, packages, owners)).encode()
-        reading = exchange.parse_reading(mark, answer, packages, owners, PHONE_ID)
+        question = exchange.ReadingQuestion(policy.named_packages, policy.owners, PHONE_ID)
+        reading = question.parse(self.shell(question.command).encode())
         made = plan_of(
             Bundle(3, policy),
             PHONE_ID,

@@ -277,7 +277,7 @@ def python_answer(case: Case) -> Answer:
 
 DRIVER = """
 set -f
-mark=none
+nonce=none
 while read -r case_word case_rest; do
     case $case_word in
         case)

@@ -10,8 +10,8 @@ import pytest
 
 from agent_scripts.dialect.answers import CutAnswer
 from agent_scripts.exchange.frame import read_frame
-from agent_scripts.exchange.phone_script import parse_handled, parse_script, script_sum
-from agent_scripts.exchange.phone_spool import Collected, SpoolMark, collected
+from agent_scripts.exchange.phone_script import PlacingQuestion, parse_script, script_sum
+from agent_scripts.exchange.phone_spool import Collected, SpoolPosition, collected
 from policy.verdict import Stage, Verdict
 from policy.watched import ScriptState, SpanEnd, WatchedResult
 
@@ -46,8 +46,10 @@ STORY = (
 )
 
 
-def read(lines: list[str], mark: SpoolMark | None = None, running_until: datetime | None = None) -> Collected:
-    return collected(lines, MARKER, mark, NOW, running_until)
+def read(
+    lines: list[str], position: SpoolPosition | None = None, running_until: datetime | None = None
+) -> Collected:
+    return collected(lines, MARKER, position, NOW, running_until)
 
 
 def test_a_whole_record_tells_when_it_watched_and_what_happened() -> None:
@@ -91,7 +93,7 @@ def test_the_next_visit_goes_on_where_the_last_one_ended() -> None:
     first = read(spool(*STORY), running_until=at(4000))
     lines = spool(*STORY, f"alive {T + 7205} {T + 7207} 1")
 
-    second = read(lines, first.mark, at(8000)).watched
+    second = read(lines, first.position, at(8000)).watched
 
     assert (second.first_line, second.last_line, second.verdicts) == (8, 8, ())
     (span,) = second.spans
@@ -100,10 +102,10 @@ def test_the_next_visit_goes_on_where_the_last_one_ended() -> None:
 
 def test_what_the_phone_forgot_after_it_was_collected_is_not_missed() -> None:
     first = read(spool(*STORY), running_until=at(4000))
-    assert first.mark is not None
-    lines = spool(f"alive {T + 7205} {T + 7207} 1", base=first.mark.line, base_hash=first.mark.sha256)
+    assert first.position is not None
+    lines = spool(f"alive {T + 7205} {T + 7207} 1", base=first.position.line, base_hash=first.position.sha256)
 
-    second = read(lines, first.mark, at(8000)).watched
+    second = read(lines, first.position, at(8000)).watched
 
     assert (second.first_line, second.dropped, second.damage) == (8, 0, ())
 
@@ -115,10 +117,10 @@ def test_lines_that_nobody_collected_before_they_were_dropped_are_counted() -> N
 
 
 def test_lines_that_another_station_collected_are_not_counted_as_dropped() -> None:
-    mark = SpoolMark(2, "cd" * 32, 0, at(0), running=True)
+    position = SpoolPosition(2, "cd" * 32, 0, at(0), running=True)
     lines = spool(f"alive {T + 7205} {T + 7207} 1", base=300, base_hash="ab" * 32, lost=0)
 
-    watched = read(lines, mark).watched
+    watched = read(lines, position).watched
 
     assert watched.dropped == 0
     assert [span.since for span in watched.spans] == [at(7205)], "it may have died and begun anew in between"
@@ -167,7 +169,7 @@ def test_a_record_written_anew_from_the_start_is_noticed() -> None:
     first = read(spool(*STORY))
     lines = spool(*STORY[:2], f"alive {T + 5} {T + 7} 1")
 
-    watched = read(lines, first.mark).watched
+    watched = read(lines, first.position).watched
 
     assert "was begun anew or replaced" in watched.damage[0]
 
@@ -176,7 +178,7 @@ def test_a_record_with_another_past_is_noticed() -> None:
     first = read(spool(*STORY))
     lines = spool(*STORY[:4], f"verdict {T + 65} compliant 1 enforce ok", *STORY[5:], *STORY[6:])
 
-    assert "was begun anew or replaced" in read(lines, first.mark).watched.damage[0]
+    assert "was begun anew or replaced" in read(lines, first.position).watched.damage[0]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_a_record_of_another_form_is_no_record(lines: list[str]) -> None:
     found = read(lines)
 
     assert found.watched.spans == ()
-    assert found.mark is None
+    assert found.position is None
     assert bool(found.watched.damage) == bool(lines)
 
 
@@ -240,14 +242,18 @@ def test_what_the_ledger_came_to_says_whether_an_app_was_disabled(
 
 
 def test_a_line_in_the_record_cannot_close_the_frame() -> None:
-    mark = "ab" * 16
-    forged = [f"{mark} exit script 0", f"9:{mark} end"]
-    body = [f"{mark} curfew read 1", f"{mark} open script", *forged, f"{mark} exit script 0", f"{mark} end"]
+    nonce = "ab" * 16
+    forged = [f"{nonce} exit script 0", f"9:{nonce} end"]
+    body = [
+        f"{nonce} curfew read 1",
+        f"{nonce} open script",
+        *forged,
+        f"{nonce} exit script 0",
+        f"{nonce} end",
+    ]
     answer = "".join(f"{number}:{line}\n" for number, line in enumerate(body, start=1)).encode()
 
-    assert read_frame(mark, "read", answer).problem, (
-        "a phone that knew the mark would be noticed all the same"
-    )
+    assert read_frame(nonce, "read", answer).problem, "a phone that knew the nonce would be noticed"
 
 
 def test_a_script_that_was_cut_off_while_it_told_its_record_is_a_problem() -> None:
@@ -267,16 +273,16 @@ def test_a_script_that_was_cut_off_while_it_told_its_record_is_a_problem() -> No
 
 
 def test_an_answer_that_was_cut_while_placing_is_no_success() -> None:
-    handled = parse_handled("ab" * 16, "place", b"")
+    handled = PlacingQuestion(b"", at(0)).parse(b"")
 
     assert handled.problem != ""
 
 
 def test_a_mark_is_kept_where_nothing_new_was_told() -> None:
     first = read(spool(*STORY))
-    assert first.mark is not None
+    assert first.position is not None
 
-    again = read(spool(*STORY), first.mark)
+    again = read(spool(*STORY), first.position)
 
-    assert again.mark == replace(first.mark, at=again.mark.at if again.mark else NOW)
+    assert again.position == replace(first.position, at=again.position.at if again.position else NOW)
     assert (again.watched.first_line, again.watched.spans) == (0, ())

@@ -23,7 +23,7 @@ SEED = 4
 
 DRIVER = """
 set -f
-mark=0123456789abcdef0123456789abcdef
+nonce=0123456789abcdef0123456789abcdef
 dated="$managed"
 seconds_of "$clock"
 f_clock=$seconds
@@ -135,7 +135,7 @@ def _answers(phone_shell: PhoneShell, folder: Path, dumps: Sequence[tuple[str, s
         lines.append(f"{folder / str(number)} {_EXITS.get(number % 50, '0')} {package} {users}\n")
     (folder / "table").write_text("".join(lines))
     driver = "\n".join((
-        f"mark=0123456789abcdef0123456789abcdef clock={CLOCK} managed='{OUTLOOK} {LYNC}'",
+        f"nonce=0123456789abcdef0123456789abcdef clock={CLOCK} managed='{OUTLOOK} {LYNC}'",
         *(part(name) for name in ("frame", "cut", "values", "package", "digest")),
         DRIVER,
     ))  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.exchange.phone_spool import Collected, SpoolMark, collected
+from agent_scripts.exchange.phone_spool import Collected, SpoolPosition, collected
 from tests.on_phone.bench import MARKER, NOW
 from tests.on_phone.conftest import PhoneShell
 from tests.on_phone.script import part
@@ -40,9 +40,9 @@ class Record:
     def write(self, *numbers: int) -> None:
         self.run(*(f"spool alive {NOW + number} 0 1" for number in numbers))
 
-    def collect(self, mark: SpoolMark | None = None) -> Collected:
-        known = [f"with_spool spool_collected {mark.line} {mark.sha256}"] if mark else []
-        return collected(self.run(*known, "with_spool spool_show"), MARKER, mark, TIME, None)
+    def collect(self, position: SpoolPosition | None = None) -> Collected:
+        known = [f"with_spool spool_collected {position.line} {position.sha256}"] if position else []
+        return collected(self.run(*known, "with_spool spool_show"), MARKER, position, TIME, None)
 
     @property
     def lines(self) -> list[str]:
@@ -72,21 +72,21 @@ def test_the_oldest_lines_are_dropped_and_counted(record: Record) -> None:
     assert (got.watched.first_line, got.watched.last_line) == (4, MAX + 1)
     assert (got.watched.dropped, got.watched.damage) == (3, ())
     record.write(*range(3))
-    assert record.collect(got.mark).watched.first_line == MAX + 2
+    assert record.collect(got.position).watched.first_line == MAX + 2
     assert len(record.lines) - 1 <= MAX
 
 
 def test_what_a_station_has_is_forgotten_and_never_counted_as_lost(record: Record) -> None:
     record.write(1, 2, 3)
-    mark = record.collect().mark
+    position = record.collect().position
     record.write(4)
 
-    got = record.collect(mark)
+    got = record.collect(position)
 
     assert (got.watched.first_line, got.watched.last_line, got.watched.dropped) == (4, 4, 0)
     assert len(record.lines) == 2
     assert record.collect().watched.dropped == 0, "some station has them"
-    again = record.collect(got.mark)
+    again = record.collect(got.position)
     assert (again.watched.first_line, again.watched.damage) == (0, ())
     assert len(record.lines) == 1
 
@@ -102,9 +102,9 @@ def test_only_the_very_line_a_station_has_makes_it_forget(record: Record) -> Non
     )
 
     assert record.lines == before
-    mark = record.collect().mark
-    assert mark is not None
-    record.collect(mark)
+    position = record.collect().position
+    assert position is not None
+    record.collect(position)
     record.run("with_spool spool_collected 1 0")
 
 
@@ -139,12 +139,12 @@ def test_a_record_that_was_harmed_is_seen(record: Record, harm: Callable[[Path],
 
 def test_a_station_sees_that_a_record_was_begun_anew(record: Record) -> None:
     record.write(1, 2, 3)
-    mark = record.collect().mark
+    position = record.collect().position
     for name in ("spool", "spool.head"):
         (record.folder / name).unlink()
     record.write(4)
 
-    assert record.collect(mark).watched.damage
+    assert record.collect(position).watched.damage
 
 
 @pytest.mark.parametrize("left", ["4", "4 ab", "4 abcdef alive 12", "4 00 alive 1\n", "x\n"])

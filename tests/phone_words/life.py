@@ -37,7 +37,7 @@ class Life:
 
     def __post_init__(self) -> None:
         self.bench = WatchedPhone(self.phone)
-        self.mark = exchange.new_mark()
+        self.nonce = exchange.new_nonce()
         self.script = self.told(watch_script().decode()).encode()
         self.phone.model.install(0, TIKTOK)
         self.before = self.states()
@@ -62,16 +62,18 @@ class Life:
         self.is_left()
 
     def is_provisioned(self) -> None:
-        answer = self.ask(exchange.provision_command(self.mark, PHONE_ID, MARKER))
-        assert exchange.parse_provisioning(self.mark, answer) == exchange.Provisioned(PHONE_ID, MARKER)
+        question = exchange.ProvisioningQuestion(PHONE_ID, MARKER, nonce=self.nonce)
+        assert question.parse(self.ask(question.command)) == exchange.Provisioned(PHONE_ID, MARKER)
 
     def read(
         self, collecting: exchange.Collecting | None = None, *, marked: bool = False
     ) -> exchange.Reading:
         packages, owners = WORK_POLICY.named_packages, WORK_POLICY.owners
         dated = [app.package for app in WORK_POLICY.managed]
-        command = exchange.read_command(self.mark, packages, owners, dated, collecting, if_marked=marked)
-        return exchange.parse_reading(self.mark, self.ask(command), packages, owners, PHONE_ID)
+        question = exchange.ReadingQuestion(
+            packages, owners, PHONE_ID, dated, collecting, if_marked=marked, nonce=self.nonce
+        )
+        return question.parse(self.ask(question.command))
 
     def is_read(self) -> None:
         reading = self.read(marked=True)
@@ -92,8 +94,8 @@ class Life:
         )
         api = self.phone.model.release.api
         seen_sum = sha256(ledger_text(seen).encode()).hexdigest()
-        answer = self.ask(exchange.act_command(self.mark, actions, ledger, seen_sum, api, MESSAGE))
-        acting = exchange.parse_acting(self.mark, answer, actions, ledger)
+        question = exchange.ActingQuestion(actions, ledger, seen_sum, api, MESSAGE, nonce=self.nonce)
+        acting = question.parse(self.ask(question.command))
         notified = ActionResult.DONE if api >= 29 else ActionResult.REFUSED
         assert [outcome.result for outcome in acting.outcomes] == [ActionResult.DONE, notified]
         assert acting.ledger is not None
@@ -108,8 +110,8 @@ class Life:
     def gets_the_script(self) -> None:
         made = self.bench.plan()
         (self.bench.folder / f"{SCRIPT_NAME}.pushed").write_bytes(self.script)
-        answer = self.ask(exchange.place_command(self.mark, plan_text(made), TIME))
-        handled = exchange.parse_handled(self.mark, "place", answer)
+        question = exchange.PlacingQuestion(plan_text(made), TIME, nonce=self.nonce)
+        handled = question.parse(self.ask(question.command))
         assert (handled.problem, handled.script.running) == ("", True)
         eventually(lambda: self.states() == (3, 3), "the script disabled nothing")
         eventually(lambda: "alive" in str(self.bench.spool), "the script's first check did not end")
@@ -121,9 +123,9 @@ class Life:
         assert (script.problem, script.running) == ("", True)
         found = exchange.collected(script.lines, MARKER, None, TIME, script.now)
         assert (found.watched.damage, len(found.watched.actions)) == ((), 2)
-        again = self.read(exchange.Collecting(found.mark)).script
+        again = self.read(exchange.Collecting(found.position)).script
         assert again is not None
-        assert exchange.collected(again.lines, MARKER, found.mark, TIME, again.now).watched.damage == ()
+        assert exchange.collected(again.lines, MARKER, found.position, TIME, again.now).watched.damage == ()
 
     def answers_by_hand(self) -> None:
         self.bench.curfew("restore")
@@ -149,9 +151,9 @@ class Life:
         (self.bench.folder / SCRIPT_NAME).write_bytes(self.script)
         self.bench.curfew("restore")
         assert self.states() == self.before
-        answer = self.ask(exchange.withdraw_command(self.mark, None))
-        handled = exchange.parse_handled(self.mark, "withdraw", answer)
+        withdrawing = exchange.WithdrawingQuestion(None, nonce=self.nonce)
+        handled = withdrawing.parse(self.ask(withdrawing.command))
         assert (handled.problem, SCRIPT_NAME in handled.left) == ("", False)
         ledger_sum = sha256((self.bench.folder / "ledger").read_bytes()).hexdigest()
-        answer = self.ask(exchange.leave_command(self.mark, ledger_sum))
-        assert exchange.parse_handled(self.mark, "leave", answer).left == ()
+        leaving = exchange.LeavingQuestion(ledger_sum, nonce=self.nonce)
+        assert leaving.parse(self.ask(leaving.command)).left == ()

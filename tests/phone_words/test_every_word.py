@@ -23,7 +23,7 @@ from tests.phone_words.shell_texts import objections_to_shell, without_literals
 from tests.phone_words.spots import PARTS, SPOT, all_spots, filter_functions, with_spots
 from tests.virtual_phone.conftest import needs_android_shell
 
-MARK = "0123456789abcdef" * 2
+NONCE = "0123456789abcdef" * 2
 BUILT_IN = {"[", "test", "echo", "kill", "true", "false", "pwd", "sh"}
 """Programs of the same names are not what a phone's shell runs; `sh` is the shell."""
 INSTEAD = {program.fallback.split()[-1] for program in PROGRAMS.values() if program.fallback}
@@ -113,12 +113,14 @@ def composed_texts() -> dict[str, str]:
     packages, owners = WORK_POLICY.named_packages, WORK_POLICY.owners
     dated, collecting = packages[:1], exchange.Collecting(None)
     return {
-        "read": exchange.read_command(MARK, packages, owners, dated, collecting, if_marked=True),
-        "act": exchange.act_command(MARK, (), Ledger(MARKER), "", 34, MESSAGE),
-        "provision": exchange.provision_command(MARK, PHONE_ID, MARKER),
-        "place": exchange.place_command(MARK, b"", TIME),
-        "withdraw": exchange.withdraw_command(MARK, None),
-        "leave": exchange.leave_command(MARK, ""),
+        "read": exchange.ReadingQuestion(
+            packages, owners, dated=dated, collecting=collecting, if_marked=True, nonce=NONCE
+        ).command,
+        "act": exchange.ActingQuestion((), Ledger(MARKER), "", 34, MESSAGE, nonce=NONCE).command,
+        "provision": exchange.ProvisioningQuestion(PHONE_ID, MARKER, nonce=NONCE).command,
+        "place": exchange.PlacingQuestion(b"", TIME, nonce=NONCE).command,
+        "withdraw": exchange.WithdrawingQuestion(None, nonce=NONCE).command,
+        "leave": exchange.LeavingQuestion("", nonce=NONCE).command,
         "script": watch_script().decode(),
     }
 

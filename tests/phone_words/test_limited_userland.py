@@ -54,14 +54,14 @@ def test_its_grep_refuses_what_a_phones_refuses(phone: VirtualPhone) -> None:
 
 
 def test_the_count_that_no_phone_took_is_noticed_as_on_a_phone(phone: VirtualPhone) -> None:
-    mark = exchange.new_mark()
-    command = exchange.provision_command(mark, PHONE_ID, MARKER)
+    question = exchange.ProvisioningQuestion(PHONE_ID, MARKER)
+    command = question.command
     two_parts = r"[A-Za-z0-9 ._:+-]\{0,200\}" * 2
     assert two_parts in command
 
     answer = WatchedPhone(phone).shell(command.replace(two_parts, r"[A-Za-z0-9 ._:+-]\{0,400\}"))
 
-    problem = exchange.parse_provisioning(mark, answer.encode()).problem
+    problem = question.parse(answer.encode()).problem
     release, model = phone.model.release, WatchedPhone(phone).shell("getprop ro.product.model").strip()
     assert "our filter for folder (refused)" in problem
     assert f"model {model}, Android {release.version} (API {release.api})" in problem

@@ -48,8 +48,8 @@ PHONE_WRITES_ITS_LEDGER_AFTER_ACTING = (
 )
 AGENT_DIES_AFTER_ACTING = Change(
     "agent_scripts/visits/act_on_phone.py",
-    "        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)\n",
-    "        answer = await connection.run(command, run.limits.acting_s, run.limits.answer_bytes)\n"
+    "        answer = await connection.run(question.command, run.limits.acting_s, run.limits.answer_bytes)\n",
+    "        answer = await connection.run(question.command, run.limits.acting_s, run.limits.answer_bytes)\n"
     "        import os\n"
     '        disabled = any(action.kind.name == "DISABLE" for action in actions)\n'
     '        if disabled and not (run.station.folder / "died").exists():\n'

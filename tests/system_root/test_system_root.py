@@ -22,10 +22,8 @@ pytestmark = needs_root
 
 
 def observed(phone: WatchedPhone) -> Observation:
-    mark = exchange.new_mark()
-    packages, owners = WORK_POLICY.named_packages, WORK_POLICY.owners
-    answer = phone.shell(exchange.read_command(mark, packages, owners)).encode()
-    return exchange.parse_reading(mark, answer, packages, owners, PHONE_ID).observation
+    question = exchange.ReadingQuestion(WORK_POLICY.named_packages, WORK_POLICY.owners, PHONE_ID)
+    return question.parse(phone.shell(question.command).encode()).observation
 
 
 def off(phone: WatchedPhone) -> bool:
@@ -103,11 +101,11 @@ def test_a_phone_that_ends_leaves_no_mount(genuine: MakeGenuine) -> None:
 
 
 def _processes_of(phone: WatchedPhone) -> list[Path]:
-    mark = f"CURFEW_VIRTUAL_PHONE={phone.phone.userland.mark}".encode()
+    nonce = f"CURFEW_VIRTUAL_PHONE={phone.phone.userland.mark}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            found += [entry] if mark in (entry / "environ").read_bytes().split(b"\0") else []
+            found += [entry] if nonce in (entry / "environ").read_bytes().split(b"\0") else []
         except OSError:
             continue  # gone meanwhile
     return found
