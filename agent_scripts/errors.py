@@ -7,7 +7,7 @@ AgentError
 │   ├── PhoneUnreachable       no connection could be made
 │   ├── PhoneUnauthorised      the phone does not accept this station's key (yet)
 │   ├── PhoneWentAway          the connection ended in the middle of an exchange
-│   ├── PhoneBabbles           what arrived is not the ADB protocol
+│   ├── PhoneProtocolError     what arrived is not the ADB protocol
 │   ├── PhoneRefused           the phone declined a service or a file
 │   │   └── ServiceClosed      it closed a service as it was opened, for the moment as far as we know
 │   ├── AnswerTooLong          more bytes than the exchange allows
@@ -29,7 +29,7 @@ AgentError
 └── ServerError                the way to the server
     ├── ServerUnreachable      no answer, after several tries
     ├── ServerNotTrusted       the certificate is not from the pinned authority
-    ├── ServerBabbles          the answer does not have the agreed form
+    ├── ServerProtocolError    the answer does not have the agreed form
     ├── ServerRefused          the server said no, with a code
     └── EnrolmentRefused       what a code points to does not fit; nothing was stored
 """
@@ -68,7 +68,7 @@ class PhoneWentAway(PhoneError):
     """The connection ended in the middle of an exchange; what the phone did is unknown."""
 
 
-class PhoneBabbles(PhoneError):
+class PhoneProtocolError(PhoneError):
     """What arrived is not the ADB protocol."""
 
 
@@ -179,7 +179,7 @@ class ServerNotTrusted(ServerError):
     """The server's certificate does not come from the pinned authority."""
 
 
-class ServerBabbles(ServerError):
+class ServerProtocolError(ServerError):
     """The server's answer does not have the agreed form."""
 
 

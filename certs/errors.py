@@ -15,7 +15,7 @@ CertsError
 │   ├── NotNewestBase        a policy that does not follow the newest published one
 │   ├── NotAnApprover        a key whose signature does not count for this role
 │   └── ThresholdNotReached  too few signatures to publish
-└── BundleRefused            a download that is not accepted; ``code`` says by which rule (see `Refusal`)
+└── BundleRefused            a download that is not accepted; ``code`` says by which rule (see `BundleFault`)
     ├── NotBootstrapped      no root was ever trusted here
     ├── WrongRoot            a root other than the enrolment code names
     ├── WrongSignature       too few signatures of the right keys
@@ -104,7 +104,7 @@ class ThresholdNotReached(RepositoryProblem):
     """More signatures are needed before this can be published."""
 
 
-class Refusal(Enum):
+class BundleFault(Enum):
     """By which rule a bundle is refused. A closed list; reports and pages show it."""
 
     NOT_BOOTSTRAPPED = "not_bootstrapped"
@@ -132,124 +132,124 @@ class Refusal(Enum):
 class BundleRefused(CertsError):
     """A bundle is not accepted; the one accepted before, if any, stays in force. ``code`` names the rule."""
 
-    code: ClassVar[Refusal]
+    code: ClassVar[BundleFault]
 
 
 class NotBootstrapped(BundleRefused):
     """No root was ever trusted here."""
 
-    code = Refusal.NOT_BOOTSTRAPPED
+    code = BundleFault.NOT_BOOTSTRAPPED
 
 
 class WrongRoot(BundleRefused):
     """The root is not the one that the enrolment code, or this station's past, names."""
 
-    code = Refusal.WRONG_ROOT
+    code = BundleFault.WRONG_ROOT
 
 
 class WrongSignature(BundleRefused):
     """Fewer valid signatures of trusted keys than the role's threshold."""
 
-    code = Refusal.WRONG_SIGNATURE
+    code = BundleFault.WRONG_SIGNATURE
 
 
 class VersionWentBack(BundleRefused):
     """Signed metadata has a lower version than was accepted before, or another one than was announced."""
 
-    code = Refusal.VERSION_WENT_BACK
+    code = BundleFault.VERSION_WENT_BACK
 
 
 class Expired(BundleRefused):
     """Signed metadata is past its time, by trusted time."""
 
-    code = Refusal.EXPIRED
+    code = BundleFault.EXPIRED
 
 
 class ContentMismatch(BundleRefused):
     """Length or hash of a file differ from what was signed (a truncated download, an exchanged file)."""
 
-    code = Refusal.CONTENT_MISMATCH
+    code = BundleFault.CONTENT_MISMATCH
 
 
 class TooLong(BundleRefused):
     """A file goes on beyond the length that was signed or that we are ready to read."""
 
-    code = Refusal.TOO_LONG
+    code = BundleFault.TOO_LONG
 
 
 class Damaged(BundleRefused):
     """Bytes that are no signed metadata, or metadata that contradicts itself."""
 
-    code = Refusal.DAMAGED
+    code = BundleFault.DAMAGED
 
 
 class DemoMarkChanged(BundleRefused):
     """A root that is marked as a demo follows one that is not, or the other way round."""
 
-    code = Refusal.DEMO_MARK_CHANGED
+    code = BundleFault.DEMO_MARK_CHANGED
 
 
 class PolicyMissing(BundleRefused):
     """A validly signed publication names no policy; a ban is lifted by a policy that says so, never by silence."""
 
-    code = Refusal.POLICY_MISSING
+    code = BundleFault.POLICY_MISSING
 
 
 class FleetMissing(BundleRefused):
     """A validly signed publication names no fleet document, so exempt phones could not be told."""
 
-    code = Refusal.FLEET_MISSING
+    code = BundleFault.FLEET_MISSING
 
 
 class JudgementTooOld(BundleRefused):
     """The policy asks for a newer version of the judgement than this software has."""
 
-    code = Refusal.JUDGEMENT_TOO_OLD
+    code = BundleFault.JUDGEMENT_TOO_OLD
 
 
 class RuleUnknown(BundleRefused):
     """The policy carries a rule that this software does not know; skipping it would enforce less than was signed."""
 
-    code = Refusal.RULE_UNKNOWN
+    code = BundleFault.RULE_UNKNOWN
 
 
 class DocumentInvalid(BundleRefused):
     """A signed document does not have the agreed form."""
 
-    code = Refusal.DOCUMENT_INVALID
+    code = BundleFault.DOCUMENT_INVALID
 
 
 class NumberWentBack(BundleRefused):
     """The bundle's number is lower than the accepted one's."""
 
-    code = Refusal.NUMBER_WENT_BACK
+    code = BundleFault.NUMBER_WENT_BACK
 
 
 class NumberReused(BundleRefused):
     """The bundle has the accepted one's number and another content."""
 
-    code = Refusal.NUMBER_REUSED
+    code = BundleFault.NUMBER_REUSED
 
 
 class FleetWentBack(BundleRefused):
     """The fleet document's number is lower than the accepted one's."""
 
-    code = Refusal.FLEET_WENT_BACK
+    code = BundleFault.FLEET_WENT_BACK
 
 
 class StoredDamaged(BundleRefused):
     """The stored trust of this station cannot be read any more."""
 
-    code = Refusal.STORED_DAMAGED
+    code = BundleFault.STORED_DAMAGED
 
 
 class NothingAccepted(BundleRefused):
     """No bundle was ever accepted here."""
 
-    code = Refusal.NOTHING_ACCEPTED
+    code = BundleFault.NOTHING_ACCEPTED
 
 
 class OfflineTooLong(BundleRefused):
     """The server has not confirmed the bundle within the policy's offline limit; restoring goes on without it."""
 
-    code = Refusal.OFFLINE_TOO_LONG
+    code = BundleFault.OFFLINE_TOO_LONG

@@ -36,7 +36,7 @@ from agent_scripts.adb.tcp_transport import HEADER_BYTES, LARGEST_PACKET_BYTES, 
 from agent_scripts.errors import (
     AnswerTooLong,
     FileDamaged,
-    PhoneBabbles,
+    PhoneProtocolError,
     PhoneRefused,
     PhoneUnauthorised,
     PhoneUnreachable,
@@ -89,7 +89,9 @@ class _UsbTransport(BaseTransportAsync):
 
     async def bulk_read(self, numbytes: int, transport_timeout_s: float | None) -> bytes:
         if numbytes > LARGEST_PACKET_BYTES:
-            raise PhoneBabbles(f"the phone announced a packet of {numbytes} bytes; replug it and check again")
+            raise PhoneProtocolError(
+                f"the phone announced a packet of {numbytes} bytes; replug it and check again"
+            )
         if self.allowance <= 0:
             raise AnswerTooLong("the phone sent more than this exchange allows; restart it and check again")
         data = bytes(await self._call("bulk_read", numbytes, transport_timeout_s))
@@ -140,7 +142,7 @@ class _Device(AdbDeviceAsync):
         """Connect and authorise; `before_question` is called when the owner will have to tap Allow."""
         await self.connect([signer], None, None, _NO_LIMIT, before_question)
         if self._maxdata < _SMALLEST_MAXDATA:
-            raise PhoneBabbles(f"the phone takes packets of {self._maxdata} bytes only; restart it")
+            raise PhoneProtocolError(f"the phone takes packets of {self._maxdata} bytes only; restart it")
         # A length from the phone: every transfer would reserve a buffer of it (fault 16).
         self._maxdata = min(self._maxdata, LARGEST_PACKET_BYTES)
 
@@ -217,7 +219,9 @@ class _Device(AdbDeviceAsync):
 
     async def _filesync_read_buffered(self, size: int, adb_info: Any, filesync_info: Any) -> bytes:
         if size > _LARGEST_SYNC_CHUNK:
-            raise PhoneBabbles(f"the phone announced a chunk of {size} bytes; reconnect it and try again")
+            raise PhoneProtocolError(
+                f"the phone announced a chunk of {size} bytes; reconnect it and try again"
+            )
         return bytes(await super()._filesync_read_buffered(size, adb_info, filesync_info))
 
 
@@ -331,7 +335,7 @@ def _translated(address: PhoneAddress) -> Iterator[None]:
             raise PhoneUnreachable(
                 f"{address} speaks wireless debugging; pair it with `adb pair`, then name it adb:SERIAL"
             ) from error
-        raise PhoneBabbles(f"{address} does not speak the ADB protocol; check the address") from error
+        raise PhoneProtocolError(f"{address} does not speak the ADB protocol; check the address") from error
     except exceptions.PushFailedError as error:
         raise PhoneRefused(
             f"{address} refuses the file ({printable(bytes(error.args[0]))}); make room on it"
@@ -341,6 +345,6 @@ def _translated(address: PhoneAddress) -> Iterator[None]:
             f"{address} refuses the file ({printable(str(error.args[0]))}); check the path"
         ) from error
     except _FOREIGN_ERRORS as error:
-        raise PhoneBabbles(f"{address} broke the ADB protocol; reconnect it and check again") from error
+        raise PhoneProtocolError(f"{address} broke the ADB protocol; reconnect it and check again") from error
     except OSError as error:
         raise PhoneWentAway(f"{address} is gone ({error.strerror or error}); reconnect it") from error

@@ -24,7 +24,7 @@ async def open_connection(
 
     `ask_owner` is called once when the phone shows its question and waits for a tap. `patience` is for a phone that
     closes a service as it is opened: nothing of it ran, so opening it again repeats nothing. Raises `PlainTcpRefused`,
-    `PhoneUnreachable`, `PhoneUnauthorised`, `PhoneWentAway` or `PhoneBabbles`.
+    `PhoneUnreachable`, `PhoneUnauthorised`, `PhoneWentAway` or `PhoneProtocolError`.
     """
     address.require_allowed(plain_tcp)
     # Each module is loaded by the first phone that needs it: adbutils alone takes a third of a second.

@@ -33,7 +33,7 @@ class PhoneConnection(Protocol):
         """Return all that the phone's shell printed for `command`, stdout and stderr together.
 
         `timeout_s` is the longest silence: a slow phone that goes on answering is waited for, up to `longest_s`.
-        Raises `PhoneWentAway`, `AnswerTooSlow`, `AnswerTooLong`, `PhoneBabbles`, `PhoneRefused` or
+        Raises `PhoneWentAway`, `AnswerTooSlow`, `AnswerTooLong`, `PhoneProtocolError`, `PhoneRefused` or
         `CommandTooLong`. After any but the last the phone may have run the command, wholly or in part.
         """
         ...

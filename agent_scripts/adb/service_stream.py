@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agent_scripts.adb.deadline import Progress
 from agent_scripts.adb.phone_connection import PUSH_MODE
-from agent_scripts.errors import AnswerTooLong, PhoneBabbles, PhoneError, PhoneRefused
+from agent_scripts.errors import AnswerTooLong, PhoneError, PhoneProtocolError, PhoneRefused
 
 _LARGEST_PACKET = 1024 * 1024
 _CHUNK_BYTES = 64 * 1024  # SYNC.TXT: a chunk never exceeds 64 KiB
@@ -52,7 +52,7 @@ async def read_shell_v2(stream: ServiceStream, max_bytes: int, progress: Progres
     while True:
         kind, length = struct.unpack("<BI", await stream.read(5))
         if length > _LARGEST_PACKET:
-            raise PhoneBabbles(
+            raise PhoneProtocolError(
                 f"the phone announced a packet of {length} bytes; reconnect it and check again"
             )
         data = await stream.read(length)
@@ -104,7 +104,7 @@ def printable(words: bytes | str) -> str:
 
 async def _refusal(stream: ServiceStream, word: bytes, length: int) -> PhoneError:
     if word != b"FAIL" or length > _LONGEST_REASON:
-        return PhoneBabbles("the phone broke the sync protocol; reconnect it and try again")
+        return PhoneProtocolError("the phone broke the sync protocol; reconnect it and try again")
     reason = printable(await stream.read(length))
     return PhoneRefused(f"the phone refuses the file ({reason}); check the path and make room on it")
 

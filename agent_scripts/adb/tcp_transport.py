@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from agent_scripts.errors import AnswerTooLong, PhoneBabbles, PhoneWentAway
+from agent_scripts.errors import AnswerTooLong, PhoneProtocolError, PhoneWentAway
 
 HEADER_BYTES = 24
 """Six words before every packet; the fourth is the length of what follows (SC/ADB ``protocol.txt``)."""
@@ -53,7 +53,7 @@ class TcpTransport:
         """Return at most `numbytes` bytes, as soon as there are any."""
         del transport_timeout_s
         if numbytes > LARGEST_PACKET_BYTES:
-            raise PhoneBabbles(
+            raise PhoneProtocolError(
                 f"the phone announced a packet of {numbytes} bytes; reconnect it and check again"
             )
         if self._streams is None:

@@ -13,9 +13,9 @@ from agent_scripts.errors import WrongUse
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.enrolment import enrol as enrol_station
+from agent_scripts.visits.declined import record_declined
 from agent_scripts.visits.provision import Registration
 from agent_scripts.visits.provision_visit import provision_phones
-from agent_scripts.visits.refusal import take_refusal
 from agent_scripts.visits.unprovision import unprovision_phone
 from agent_scripts.visits.visiting import say, visit_phones
 
@@ -75,7 +75,7 @@ def provision(
     station = settings.station()
     visitor, client = settings.visitor(station, False, "en"), ServerClient(station)
     if consent == "declined":
-        return take_refusal(visitor, client, addresses, _of_one(holders, labels))
+        return record_declined(visitor, client, addresses, _of_one(holders, labels))
     if not addresses:
         raise WrongUse("No phone named. Run `curfew-agent devices` and name one, such as adb:SERIAL.")
     return provision_phones(visitor, client, registrations(addresses, holders, labels))

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.cut_answer import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
 
 _API_LEVEL = re.compile(r"[0-9]{1,3}", re.ASCII)

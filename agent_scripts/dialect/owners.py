@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.cut_answer import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
 from policy.errors import InvalidName
 from policy.names import PackageName

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.cut_answer import CutAnswer, sound_lines
 from agent_scripts.dialect.device import local_time
 from agent_scripts.dialect.errors import Unreadable
 from policy.errors import InvalidName

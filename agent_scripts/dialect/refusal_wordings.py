@@ -82,3 +82,28 @@ WORDINGS = tuple(
     for pattern, refusal in (*_OF_A_SYSTEM_THAT_STARTS, *_OF_A_VERB, *_OF_A_PROGRAM, *_ANY_OTHER)
 )
 """Every wording and the refusal that it is."""
+
+_TIMED_OUT = frozenset({124, 137})
+_SERVICE_UNKNOWN = 20
+_PROGRAM_UNKNOWN = 127
+
+
+def classify(text: str, exit_code: int | None) -> Refusal | None:
+    """Return which refusal `text` and `exit_code` of a command are, or None if they read like success.
+
+    Without an exit code the command was interrupted.
+
+    Whether anything changed is never told by this: only reading back tells (docs/android/commands.md 2.4, 7.2).
+    """
+    for pattern, refusal in WORDINGS:
+        if pattern.search(text):
+            return refusal
+    if exit_code is None:
+        return Refusal.WENT_AWAY
+    if exit_code in _TIMED_OUT:
+        return Refusal.TOO_SLOW
+    if exit_code == _SERVICE_UNKNOWN:
+        return Refusal.SERVICE_MISSING
+    if exit_code == _PROGRAM_UNKNOWN:
+        return Refusal.PROGRAM_MISSING
+    return None if exit_code == 0 else Refusal.UNEXPLAINED

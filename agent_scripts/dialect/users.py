@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.cut_answer import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.kinds import UserFacts, kind_of, main_user_of
 from agent_scripts.dialect.owners import Owners

@@ -15,7 +15,7 @@ Nothing else can be asked: no function here takes free text for a command.
 """
 
 from agent_scripts.dialect.device import DeviceFacts
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.exchange.acting import Acting, ActingQuestion, ActionOutcome
 from agent_scripts.exchange.frame import new_nonce
 from agent_scripts.exchange.memory import PhoneMemory

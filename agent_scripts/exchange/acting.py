@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent_scripts.dialect.answers import CutAnswer, brief_refusal
+from agent_scripts.dialect.cut_answer import CutAnswer, brief_refusal
 from agent_scripts.dialect.packages import read_package
-from agent_scripts.dialect.refusals import Refusal, classify
+from agent_scripts.dialect.refusal import Refusal
+from agent_scripts.dialect.refusal_wordings import classify
 from agent_scripts.exchange.composing import ACTING, composed, quoted
 from agent_scripts.exchange.frame import Frame, new_nonce, read_frame
 from agent_scripts.exchange.memory import read_memory

@@ -23,7 +23,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.filters import FailedFilter, PhoneKind
 from policy.report import CommandExit
 

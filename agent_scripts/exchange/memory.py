@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.cut_answer import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.exchange.composing import FOLDER
 from agent_scripts.exchange.phone_ledger import MARKER, parse_ledger

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from agent_scripts.dialect.answers import CutAnswer, sound_lines
+from agent_scripts.dialect.cut_answer import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.exchange.composing import FOLDER, composed, quoted
 from agent_scripts.exchange.frame import Frame, new_nonce, read_frame
 from agent_scripts.exchange.phone_spool import SpoolPosition

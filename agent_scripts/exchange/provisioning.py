@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.exchange.composing import composed, quoted
 from agent_scripts.exchange.frame import new_nonce, read_frame
 from agent_scripts.exchange.memory import read_memory

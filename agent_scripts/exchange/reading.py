@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent_scripts.dialect.answers import brief_refusal
+from agent_scripts.dialect.cut_answer import brief_refusal
 from agent_scripts.dialect.device import DeviceFacts, read_device
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import Owners, read_owners
 from agent_scripts.dialect.packages import read_package
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange.composing import READING, composed
 from agent_scripts.exchange.frame import Frame, new_nonce, read_frame

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from agent_scripts.errors import ServerBabbles, ServerError, ServerRefused
-from agent_scripts.server_link.https import ANSWER_MAX_BYTES, Answer, ServerLink
+from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
+from agent_scripts.server_link.https import ANSWER_MAX_BYTES, HttpAnswer, ServerLink
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.envelope import sign_envelope
@@ -111,7 +111,7 @@ class ServerClient:
         try:
             return PhoneId(_field(told, "phone_id", str))
         except PolicyError as error:
-            raise _babbles("a phone id") from error
+            raise _protocol_error("a phone id") from error
 
     def ledger(self, phone_id: PhoneId) -> Ledger | None:
         """Return the ledger of a phone's latest report, or None if no report of it was ever stored."""
@@ -127,7 +127,7 @@ class ServerClient:
         try:
             return load_ledger(json.dumps(ledger).encode())
         except PolicyError as error:
-            raise _babbles("a ledger") from error
+            raise _protocol_error("a ledger") from error
 
     def send_reports(self, envelopes: Sequence[bytes]) -> ReportAnswer:
         """Send signed reports and return what became of each; sending one again does no harm."""
@@ -137,7 +137,7 @@ class ServerClient:
         told = _understood(answer, also=(409,))
         results = _field(told, "results", list)
         if len(results) != len(envelopes):
-            raise _babbles(f"{len(envelopes)} results")
+            raise _protocol_error(f"{len(envelopes)} results")
         return ReportAnswer(
             results=tuple(_result(result) for result in results),
             server_time=_time(told),
@@ -163,14 +163,14 @@ class ServerClient:
         except ServerError as error:
             raise FetchFailed(str(error)) from error
 
-    def _ask_signed(self, method: str, path: str, described: Mapping[str, Any] | None) -> Answer:
+    def _ask_signed(self, method: str, path: str, described: Mapping[str, Any] | None) -> HttpAnswer:
         """Ask with a signed statement about this very request; once more by the server's time if ours is off."""
         body = b"" if described is None else json.dumps(described).encode()
         answer = self._ask_signed_at(self._clock.read().now, method, path, body)
         server_time = _time_of_refusal(answer) if answer.status == 401 else None
         return answer if server_time is None else self._ask_signed_at(server_time, method, path, body)
 
-    def _ask_signed_at(self, now: datetime, method: str, path: str, body: bytes) -> Answer:
+    def _ask_signed_at(self, now: datetime, method: str, path: str, body: bytes) -> HttpAnswer:
         def signed() -> dict[str, str]:
             statement = {
                 "station_id": self._station.station_id,
@@ -205,8 +205,8 @@ def join(link: ServerLink, token: str, name: str, public_key_pem: bytes) -> tupl
     return _field(told, "station_id", str), _time(told)
 
 
-def _understood(answer: Answer, also: tuple[int, ...] = ()) -> dict[str, Any]:
-    """Return the answer's JSON object; raises `ServerRefused` for a refusal, `ServerBabbles` for neither."""
+def _understood(answer: HttpAnswer, also: tuple[int, ...] = ()) -> dict[str, Any]:
+    """Return the answer's JSON object; raises `ServerRefused` for a refusal, `ServerProtocolError` for neither."""
     told = _object(answer)
     if answer.status in (200, 201) or (answer.status in also and "results" in told):
         return told
@@ -221,30 +221,30 @@ def _understood(answer: Answer, also: tuple[int, ...] = ()) -> dict[str, Any]:
     )
 
 
-def _object(answer: Answer) -> dict[str, Any]:
+def _object(answer: HttpAnswer) -> dict[str, Any]:
     try:
         told = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
         if answer.status >= 400:
             return {}
-        raise _babbles("JSON") from error
+        raise _protocol_error("JSON") from error
     if not isinstance(told, dict):
-        raise _babbles("a JSON object")
+        raise _protocol_error("a JSON object")
     return told
 
 
-def _time_of_refusal(answer: Answer) -> datetime | None:
+def _time_of_refusal(answer: HttpAnswer) -> datetime | None:
     told = _object(answer)
     return _time(told) if "server_time" in told else None
 
 
 def _result(told: Any) -> ReportResult:
     if not isinstance(told, dict):
-        raise _babbles("a result")
+        raise _protocol_error("a result")
     try:
         status = ReportStatus(_field(told, "status", str))
     except ValueError as error:
-        raise _babbles("a known status") from error
+        raise _protocol_error("a known status") from error
     return ReportResult(
         report_id=_field(told, "report_id", str),
         status=status,
@@ -256,7 +256,7 @@ def _result(told: Any) -> ReportResult:
 def _field(told: Mapping[str, Any], name: str, kind: type[T]) -> T:
     value = told.get(name)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise _babbles(f"{name} as {kind.__name__}")
+        raise _protocol_error(f"{name} as {kind.__name__}")
     return value
 
 
@@ -264,13 +264,13 @@ def _time(told: Mapping[str, Any]) -> datetime:
     try:
         moment = datetime.fromisoformat(_field(told, "server_time", str))
     except ValueError as error:
-        raise _babbles("server_time in UTC") from error
+        raise _protocol_error("server_time in UTC") from error
     if moment.utcoffset() != timedelta(0):
-        raise _babbles("server_time in UTC")
+        raise _protocol_error("server_time in UTC")
     return moment.astimezone(UTC)
 
 
-def _babbles(expected: str) -> ServerBabbles:
-    return ServerBabbles(
+def _protocol_error(expected: str) -> ServerProtocolError:
+    return ServerProtocolError(
         f"the server's answer lacks {expected}; check that server and station have one version"
     )

@@ -20,7 +20,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
-from agent_scripts.errors import ServerBabbles, ServerNotTrusted, ServerUnreachable
+from agent_scripts.errors import ServerNotTrusted, ServerProtocolError, ServerUnreachable
 
 # One request on purpose believes nobody: the authority's own certificate, compared with its fingerprint afterwards.
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -36,7 +36,7 @@ _BUSY = (429, 502, 503, 504)
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer, whole."""
 
     status: int
@@ -137,12 +137,12 @@ class ServerLink:
         headers: Callable[[], Mapping[str, str]] = dict,
         max_bytes: int = ANSWER_MAX_BYTES,
         repeatable: bool = True,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Return the server's answer to one request, trying again while it is away or busy.
 
         `headers` is called for every try, since a signature holds for one. `repeatable` says that sending twice
         does no harm; otherwise only a request that surely never arrived is sent again. Raises
-        `ServerUnreachable`, `ServerNotTrusted` or `ServerBabbles`.
+        `ServerUnreachable`, `ServerNotTrusted` or `ServerProtocolError`.
         """
         for pause_s in (*_PAUSES_S, None):
             try:
@@ -156,7 +156,7 @@ class ServerLink:
                     ) from error
                 if watch.over:
                     # Not asked again: whoever drips would hold this station once more for as long.
-                    raise ServerBabbles(
+                    raise ServerProtocolError(
                         f"{self.url}{path} had not answered whole after {self._whole_answer_s:g} s; tell its admin"
                     ) from error
                 never_arrived = isinstance(error, (NewConnectionError, ConnectTimeoutError))
@@ -173,7 +173,7 @@ class ServerLink:
 
     def _ask_once(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], max_bytes: int
-    ) -> tuple[Answer, float]:
+    ) -> tuple[HttpAnswer, float]:
         response = self._pool.request(
             method,
             self.url + path,
@@ -188,10 +188,12 @@ class ServerLink:
                 content += chunk
                 if len(content) > max_bytes:
                     response.close()
-                    raise ServerBabbles(
+                    raise ServerProtocolError(
                         f"{self.url}{path} answered more than {max_bytes} bytes; tell its admin"
                     )
-            return Answer(response.status, bytes(content)), _asked_pause(response.headers.get("Retry-After"))
+            return HttpAnswer(response.status, bytes(content)), _asked_pause(
+                response.headers.get("Retry-After")
+            )
         finally:
             response.release_conn()
 

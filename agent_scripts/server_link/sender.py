@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent_scripts.errors import ServerBabbles, ServerError, ServerRefused
+from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
 from agent_scripts.server_link.client import ReportAnswer, ServerClient
 from agent_scripts.station_files.audit_witness import witness
 from agent_scripts.station_files.durable_file import held_alone
@@ -139,4 +139,4 @@ def _require_ours(batch: list[SpooledReport], answer: ReportAnswer) -> None:
     for report, result in zip(batch, answer.results, strict=True):
         kept = result.status.is_kept
         if (result.report_id or kept) and result.report_id != report.report_id:
-            raise ServerBabbles("the server answered for other reports than were sent; tell its admin")
+            raise ServerProtocolError("the server answered for other reports than were sent; tell its admin")

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from agent_scripts.virtual_phone.android_state import AndroidUser
-from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, SECURITY, Answer, Call, Thrown
+from agent_scripts.virtual_phone.framework_answers import (
+    ILLEGAL_ARGUMENT,
+    SECURITY,
+    Call,
+    FrameworkAnswer,
+    Thrown,
+)
 from agent_scripts.virtual_phone.users_and_shell import (
     ALL_USERS,
     CURRENT_USER,
@@ -14,7 +20,7 @@ from agent_scripts.virtual_phone.users_and_shell import (
 )
 
 
-def run_force_stop(call: Call) -> Answer:
+def run_force_stop(call: Call) -> FrameworkAnswer:
     """Answer ``force-stop [--user N] PKG``: without a user it reaches every user, closed ones too."""
     user = ALL_USERS
     while (option := call.option()) is not None:
@@ -45,13 +51,13 @@ def _force_stop(call: Call, user: int, name: str) -> None:
             data.force_stops.append(f"{number}:{name}")
 
 
-def run_get_current_user(call: Call) -> Answer:
+def run_get_current_user(call: Call) -> FrameworkAnswer:
     """Answer ``get-current-user``."""
     call.say(str(call.model.data.current_user))
     return call.finish()
 
 
-def run_start_user(call: Call) -> Answer:
+def run_start_user(call: Call) -> FrameworkAnswer:
     """Answer ``start-user [-w] N``: exit 0 in both cases."""
     while call.option() is not None:
         continue
@@ -66,7 +72,7 @@ def run_start_user(call: Call) -> Answer:
     return call.finish()
 
 
-def run_stop_user(call: Call) -> Answer:
+def run_stop_user(call: Call) -> FrameworkAnswer:
     """Answer ``stop-user [-w] [-f] N``."""
     while call.option() is not None:
         continue
@@ -83,7 +89,7 @@ def run_stop_user(call: Call) -> Answer:
     return call.finish()
 
 
-def run_get_started_user_state(call: Call) -> Answer:
+def run_get_started_user_state(call: Call) -> FrameworkAnswer:
     """Answer ``get-started-user-state N``."""
     number = _number(call, "get-started-user-state")
     user = call.model.user(number)
@@ -92,7 +98,7 @@ def run_get_started_user_state(call: Call) -> Answer:
     return call.finish()
 
 
-def run_is_user_stopped(call: Call) -> Answer:
+def run_is_user_stopped(call: Call) -> FrameworkAnswer:
     """Answer ``is-user-stopped N``."""
     user: AndroidUser | None = call.model.user(_number(call, "is-user-stopped"))
     call.say("false" if user and user.started else "true")

@@ -13,9 +13,9 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from agent_scripts.virtual_phone.answers import Answer
+from agent_scripts.virtual_phone.framework_answers import FrameworkAnswer
 
-Answering = Callable[[str, Sequence[str]], Awaitable[Answer]]
+Answering = Callable[[str, Sequence[str]], Awaitable[FrameworkAnswer]]
 
 
 class Counter:

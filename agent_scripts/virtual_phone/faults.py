@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_scripts.virtual_phone.answers import Answer
+from agent_scripts.virtual_phone.framework_answers import FrameworkAnswer
 
 TIMEOUT_LINE = "\n*** SERVICE '{}' DUMP TIMEOUT (10000ms) EXPIRED ***\n\n"
 _AS_CMD = {
@@ -58,8 +58,8 @@ class Faults:
             self._last_words: list[_LastWords] = []
             self._closed_streams = 0
             self._delays_acks = False
-            self._refusals: list[tuple[tuple[str, ...], Answer]] = []
-            self._misreports: list[tuple[tuple[str, ...], Answer]] = []
+            self._refusals: list[tuple[tuple[str, ...], FrameworkAnswer]] = []
+            self._misreports: list[tuple[tuple[str, ...], FrameworkAnswer]] = []
 
     # Orders --------------------------------------------------------------------------------------------------
 
@@ -105,12 +105,12 @@ class Faults:
         ``refuse("disable-user", "com.example.app", text="\\njava.lang.SecurityException: …\\n")``
         """
         with self._lock:
-            self._refusals.append((words, Answer(err=text, exit_code=exit_code)))
+            self._refusals.append((words, FrameworkAnswer(err=text, exit_code=exit_code)))
 
     def misreport(self, *words: str, text: str, exit_code: int) -> None:
         """Carry out framework calls that contain all `words`, yet answer with `text` on stderr, as after a failure."""
         with self._lock:
-            self._misreports.append((words, Answer(err=text, exit_code=exit_code)))
+            self._misreports.append((words, FrameworkAnswer(err=text, exit_code=exit_code)))
 
     def still_booting(self) -> None:
         """Answer ``cmd`` as shortly after boot or on a patched device (docs/android/commands.md 2.2, T:b-008)."""
@@ -203,45 +203,45 @@ class Faults:
             self._is_starting = self._starting > 0
             self._starting -= self._is_starting
 
-    def without_services(self, program: str, args: Sequence[str], *, java_pm: bool) -> Answer | None:
+    def without_services(self, program: str, args: Sequence[str], *, java_pm: bool) -> FrameworkAnswer | None:
         """Return what a framework program says while Android has no services yet; up to 27 `pm` is a Java process."""
         if not self._is_starting or program == "getprop":
             return None
         if program == "pm" and java_pm:
-            return Answer(err=_NO_PACKAGE_MANAGER, exit_code=1)
+            return FrameworkAnswer(err=_NO_PACKAGE_MANAGER, exit_code=1)
         service = args[0] if program in ("cmd", "dumpsys") and args else _AS_CMD.get(program, ("", ""))[1]
         if program == "dumpsys":
-            return Answer(err=f"Can't find service: {service}\n")
-        return Answer(err=f"cmd: Can't find service: {service}\n", exit_code=20)
+            return FrameworkAnswer(err=f"Can't find service: {service}\n")
+        return FrameworkAnswer(err=f"cmd: Can't find service: {service}\n", exit_code=20)
 
-    def died(self, program: str, args: Sequence[str], answer: Answer) -> Answer:
+    def died(self, program: str, args: Sequence[str], answer: FrameworkAnswer) -> FrameworkAnswer:
         """Return a dump with the last words of a service that died, if that was ordered."""
         if program != "dumpsys" or not args:
             return answer
         with self._lock:
             said = "".join(words.take() for words in self._last_words if words.service == args[0])
-        return Answer(answer.out, answer.err + said, answer.exit_code)
+        return FrameworkAnswer(answer.out, answer.err + said, answer.exit_code)
 
-    def refusal(self, program: str, args: Sequence[str]) -> Answer | None:
+    def refusal(self, program: str, args: Sequence[str]) -> FrameworkAnswer | None:
         """Return the refusal ordered for a framework call, if there is one."""
         return _ordered(self._refusals, program, args)
 
-    def misreported(self, program: str, args: Sequence[str]) -> Answer | None:
+    def misreported(self, program: str, args: Sequence[str]) -> FrameworkAnswer | None:
         """Return what to say of a framework call that was carried out, if that was ordered."""
         return _ordered(self._misreports, program, args)
 
-    def cut(self, program: str, args: Sequence[str], answer: Answer) -> Answer:
+    def cut(self, program: str, args: Sequence[str], answer: FrameworkAnswer) -> FrameworkAnswer:
         """Return a dump as far as it may go."""
         if self._cut is None or program != "dumpsys" or len(answer.out) <= self._cut[0]:
             return answer
         count, with_line = self._cut
         service = next((word for word in args if not word.startswith("-")), "")
         end = TIMEOUT_LINE.format(service) if with_line else ""
-        return Answer(answer.out[:count] + end, answer.err, answer.exit_code)
+        return FrameworkAnswer(answer.out[:count] + end, answer.err, answer.exit_code)
 
 
 def _ordered(
-    orders: Sequence[tuple[tuple[str, ...], Answer]], program: str, args: Sequence[str]
-) -> Answer | None:
+    orders: Sequence[tuple[tuple[str, ...], FrameworkAnswer]], program: str, args: Sequence[str]
+) -> FrameworkAnswer | None:
     said = [program, *_AS_CMD.get(program, ()), *args]
     return next((answer for words, answer in orders if all(word in said for word in words)), None)

@@ -15,14 +15,14 @@ from agent_scripts.virtual_phone import (
     small_services,
     user_verbs,
 )
-from agent_scripts.virtual_phone.answers import Answer, Call, Thrown, thrown_answer
+from agent_scripts.virtual_phone.framework_answers import Call, FrameworkAnswer, Thrown, thrown_answer
 from agent_scripts.virtual_phone.model import AndroidModel
 from agent_scripts.virtual_phone.package_dump import dump_all, dump_package
 from agent_scripts.virtual_phone.package_short_dumps import dump_changes, dump_checkin
 from agent_scripts.virtual_phone.policy_texts import dump_device_policy
 from agent_scripts.virtual_phone.user_texts import dump_users
 
-Verb = Callable[[Call, str], Answer]
+Verb = Callable[[Call, str], FrameworkAnswer]
 _NO_SERVICE = (
     "cmd: No service specified; use -l to list all running services."
     " Use -w to start and wait for polled services.\n"
@@ -72,7 +72,7 @@ OWNER_VERBS: dict[str, Verb] = {
 }
 
 
-def answer(model: AndroidModel, program: str, args: Sequence[str]) -> Answer:
+def answer(model: AndroidModel, program: str, args: Sequence[str]) -> FrameworkAnswer:
     """Return what a framework program (``cmd``, ``dumpsys``, ``pm`` …) answers to its arguments."""
     with model.lock:
         words = list(args)
@@ -90,20 +90,20 @@ def answer(model: AndroidModel, program: str, args: Sequence[str]) -> Answer:
         return _serve(model, service, words)
 
 
-def _cmd(model: AndroidModel, words: list[str]) -> Answer:
+def _cmd(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     if not words:
-        return Answer(err=_NO_SERVICE, exit_code=20)
+        return FrameworkAnswer(err=_NO_SERVICE, exit_code=20)
     if words[0] == "-l":
-        return Answer("Currently running services:\n" + "".join(f"  {name}\n" for name in _SERVICES))
+        return FrameworkAnswer("Currently running services:\n" + "".join(f"  {name}\n" for name in _SERVICES))
     if words[0] not in _SERVICES:
-        return Answer(err=f"cmd: Can't find service: {words[0]}\n", exit_code=20)
+        return FrameworkAnswer(err=f"cmd: Can't find service: {words[0]}\n", exit_code=20)
     service, rest = words[0], words[1:]
     if service == "package" and model.release.pm_is_a_process and rest[:1] and rest[0] in _PM_ONLY:
-        return Answer(f"Unknown command: {rest[0]}\n", exit_code=255)
+        return FrameworkAnswer(f"Unknown command: {rest[0]}\n", exit_code=255)
     return _serve(model, service, rest)
 
 
-def _serve(model: AndroidModel, service: str, words: list[str]) -> Answer:
+def _serve(model: AndroidModel, service: str, words: list[str]) -> FrameworkAnswer:
     """Run one verb of one service, turning Java exceptions into their texts."""
     if service == "settings" and words[:1] == ["--user"] and len(words) > 2:
         words = [words[2], *words[:2], *words[3:]]  # settings takes --user before its verb as well
@@ -113,7 +113,7 @@ def _serve(model: AndroidModel, service: str, words: list[str]) -> Answer:
     if service == "settings" and run is None:
         return small_services.settings_usage(call)
     if run is None:
-        return Answer(f"Unknown command: {verb}\n" if verb else "", exit_code=255)
+        return FrameworkAnswer(f"Unknown command: {verb}\n" if verb else "", exit_code=255)
     try:
         return run(call, verb)
     except Thrown as thrown:
@@ -136,55 +136,55 @@ def _find_verb(model: AndroidModel, service: str, verb: str) -> Verb | None:
     return None
 
 
-def _pm_process(model: AndroidModel, words: list[str]) -> Answer:
+def _pm_process(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     """Answer as the Java process that ``pm`` is on 26 and 27 (docs/android/commands.md 2.1)."""
     verb = words[0] if words else ""
     if verb in _PM_LACKS or verb not in PACKAGE_VERBS:
-        return Answer(err=f"Error: unknown command '{verb}'\n{_PM_USAGE}", exit_code=1)
+        return FrameworkAnswer(err=f"Error: unknown command '{verb}'\n{_PM_USAGE}", exit_code=1)
     if verb in _FORWARDED_BY_PM:
         forwarded = _serve(model, "package", words)
-        return Answer(forwarded.out, forwarded.err, 0)
+        return FrameworkAnswer(forwarded.out, forwarded.err, 0)
     if words[1:2] == ["--user"] and not "".join(words[2:3]).isdigit():
-        return Answer(err=f"Error: no USER_ID specified\n{_PM_USAGE}", exit_code=1)
+        return FrameworkAnswer(err=f"Error: no USER_ID specified\n{_PM_USAGE}", exit_code=1)
     try:
         return PACKAGE_VERBS[verb](Call(model, words[1:]), verb)
     except Thrown as thrown:
-        return Answer(err=f"Error: {thrown.text}\n", exit_code=1)
+        return FrameworkAnswer(err=f"Error: {thrown.text}\n", exit_code=1)
 
 
-def _dpm_process(model: AndroidModel, words: list[str]) -> Answer:
+def _dpm_process(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     """Answer as the Java process that ``dpm`` is up to 30 (docs/android/commands.md 10.1, 10.4)."""
     verb = words[0] if words else ""
     run = OWNER_VERBS.get(verb) if verb != "list-owners" else None
     usage = "usage: dpm [subcommand] [options]\n"
     if run is None:
-        return Answer(err=f"{usage}\nError: unknown command '{verb}'\n")
+        return FrameworkAnswer(err=f"{usage}\nError: unknown command '{verb}'\n")
     try:
         return run(Call(model, words[1:]), verb)
     except Thrown as thrown:
         if thrown.java_class == "java.lang.IllegalArgumentException":
-            return Answer(err=f"{usage}\nError: {thrown.message}\n")
-        return Answer(err=thrown.trace(), exit_code=1)
+            return FrameworkAnswer(err=f"{usage}\nError: {thrown.message}\n")
+        return FrameworkAnswer(err=thrown.trace(), exit_code=1)
 
 
-def _dumpsys(model: AndroidModel, words: list[str]) -> Answer:
+def _dumpsys(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     while words and words[0] in ("-t", "-T") and len(words) > 1:
         words = words[2:]
     if words[:1] == ["-l"]:
-        return Answer("Currently running services:\n" + "".join(f"  {name}\n" for name in _SERVICES))
+        return FrameworkAnswer("Currently running services:\n" + "".join(f"  {name}\n" for name in _SERVICES))
     if not words:
-        return Answer("Currently running services:\n" + "".join(f"  {name}\n" for name in _SERVICES))
+        return FrameworkAnswer("Currently running services:\n" + "".join(f"  {name}\n" for name in _SERVICES))
     service, rest = words[0], words[1:]
     if service == "package":
-        return Answer(_dump_package(model, rest))
+        return FrameworkAnswer(_dump_package(model, rest))
     if service == "user":
         only = int(rest[1]) if rest[:1] == ["--user"] and len(rest) > 1 and rest[1].isdigit() else None
-        return Answer(dump_users(model, only if model.release.user_dump_takes_a_number else None))
+        return FrameworkAnswer(dump_users(model, only if model.release.user_dump_takes_a_number else None))
     if service == "device_policy":
-        return Answer(dump_device_policy(model))
+        return FrameworkAnswer(dump_device_policy(model))
     if service in _SERVICES:
-        return Answer()
-    return Answer(err=f"Can't find service: {service}\n")
+        return FrameworkAnswer()
+    return FrameworkAnswer(err=f"Can't find service: {service}\n")
 
 
 def _dump_package(model: AndroidModel, rest: list[str]) -> str:
@@ -195,8 +195,8 @@ def _dump_package(model: AndroidModel, rest: list[str]) -> str:
     return dump_package(model, rest[-1]) if rest else dump_all(model)
 
 
-def _getprop(model: AndroidModel, words: list[str]) -> Answer:
+def _getprop(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     known = model.data.properties
     if words:
-        return Answer(known.get(words[0], words[1] if len(words) > 1 else "") + "\n")
-    return Answer("".join(f"[{key}]: [{known[key]}]\n" for key in sorted(known)))
+        return FrameworkAnswer(known.get(words[0], words[1] if len(words) > 1 else "") + "\n")
+    return FrameworkAnswer("".join(f"[{key}]: [{known[key]}]\n" for key in sorted(known)))

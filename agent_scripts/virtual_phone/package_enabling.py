@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from agent_scripts.virtual_phone.android_state import AndroidPackage
-from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, SECURITY, Answer, Call, Thrown
+from agent_scripts.virtual_phone.framework_answers import (
+    ILLEGAL_ARGUMENT,
+    SECURITY,
+    Call,
+    FrameworkAnswer,
+    Thrown,
+)
 from agent_scripts.virtual_phone.users_and_shell import handler_frames, refuse_closed, translate, user_option
 
 STATES = {"default-state": 0, "enable": 1, "disable": 2, "disable-user": 3, "disable-until-used": 4}
@@ -15,7 +21,7 @@ _NEWER_SET_FRAME = (
 )
 
 
-def run_set_enabled(call: Call, verb: str) -> Answer:
+def run_set_enabled(call: Call, verb: str) -> FrameworkAnswer:
     """Answer ``enable``, ``disable``, ``disable-user``, ``disable-until-used`` and ``default-state``."""
     user = 0
     if call.option() == "--user":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent_scripts.virtual_phone.android_state import AndroidPackage
-from agent_scripts.virtual_phone.answers import Answer, Call
+from agent_scripts.virtual_phone.framework_answers import Call, FrameworkAnswer
 from agent_scripts.virtual_phone.package_dump import code_path
 from agent_scripts.virtual_phone.releases import ClosedUserListing
 from agent_scripts.virtual_phone.user_texts import list_users, list_users_verbosely
@@ -30,7 +30,7 @@ _SINCE = {
 _ALWAYS = ("-d", "-e", "-f", "-i", "-l", "-s", "-3", "-u", "-U", "--show-versioncode")
 
 
-def run_list(call: Call) -> Answer:
+def run_list(call: Call) -> FrameworkAnswer:
     """Answer ``list users|packages|features|libraries``."""
     kind = call.argument()
     if kind == "users":
@@ -48,7 +48,7 @@ def run_list(call: Call) -> Answer:
     return call.finish(255)
 
 
-def run_list_users(call: Call, *, verbose_allowed: bool) -> Answer:
+def run_list_users(call: Call, *, verbose_allowed: bool) -> FrameworkAnswer:
     """Answer ``pm list users`` and ``cmd user list [-v] [--all]``."""
     verbose = False
     while verbose_allowed and call.release.user_types and (option := call.option()) is not None:
@@ -60,7 +60,7 @@ def run_list_users(call: Call, *, verbose_allowed: bool) -> Answer:
     return call.finish()
 
 
-def _list_packages(call: Call) -> Answer:
+def _list_packages(call: Call) -> FrameworkAnswer:
     options: set[str] = set()
     user = ALL_USERS if call.release.lists_all_users_by_default else 0
     only_uid: int | None = None
@@ -146,7 +146,7 @@ def _line(call: Call, package: AndroidPackage, users: list[int], uids: list[int]
     return text
 
 
-def run_path(call: Call) -> Answer:
+def run_path(call: Call) -> FrameworkAnswer:
     """Answer ``path [--user N] PKG``."""
     user = 0
     if call.option() == "--user":

@@ -6,7 +6,14 @@ See docs/android/commands.md 7, 8.
 from __future__ import annotations
 
 from agent_scripts.virtual_phone.android_state import SHELL_PACKAGE, PackageInUser
-from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, SECURITY, UNSUPPORTED, Answer, Call, Thrown
+from agent_scripts.virtual_phone.framework_answers import (
+    ILLEGAL_ARGUMENT,
+    SECURITY,
+    UNSUPPORTED,
+    Call,
+    FrameworkAnswer,
+    Thrown,
+)
 from agent_scripts.virtual_phone.releases import ShellSuspends
 from agent_scripts.virtual_phone.users_and_shell import (
     ALL_USERS,
@@ -17,7 +24,7 @@ from agent_scripts.virtual_phone.users_and_shell import (
 )
 
 
-def run_suspend(call: Call, verb: str) -> Answer:
+def run_suspend(call: Call, verb: str) -> FrameworkAnswer:
     """Answer ``suspend`` and ``unsuspend``: the printed state is read afresh, whoever caused it.
 
     See docs/android/commands.md 7.2.
@@ -118,7 +125,7 @@ def _not_ours(call: Call, user: int) -> Thrown:
     return Thrown(SECURITY, text, *handler_frames(call))
 
 
-def run_hide(call: Call) -> Answer:
+def run_hide(call: Call) -> FrameworkAnswer:
     """Refuse ``hide`` and ``unhide``: they need MANAGE_USERS (docs/android/commands.md 8.1)."""
     user = 0
     if call.option() == "--user":
@@ -133,7 +140,7 @@ def run_hide(call: Call) -> Answer:
     raise Thrown(SECURITY, text, *handler_frames(call))
 
 
-def run_uninstall(call: Call) -> Answer:
+def run_uninstall(call: Call) -> FrameworkAnswer:
     """Answer ``uninstall [-k] [--user N] PKG``; the default is all users."""
     user = ALL_USERS
     while (option := call.option()) is not None:
@@ -184,7 +191,7 @@ def _uninstall(call: Call, user: int, name: str) -> str | None:
         return None
 
 
-def run_install_existing(call: Call) -> Answer:
+def run_install_existing(call: Call) -> FrameworkAnswer:
     """Answer ``install-existing [--user N] PKG``: the success line appears whatever came of it.
 
     See docs/android/commands.md 8.3.
@@ -215,7 +222,7 @@ def run_install_existing(call: Call) -> Answer:
     return call.finish()
 
 
-def run_clear(call: Call) -> Answer:
+def run_clear(call: Call) -> FrameworkAnswer:
     """Answer ``clear [--user N] PKG``."""
     user = 0
     while (option := call.option()) is not None:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from agent_scripts.virtual_phone.adbd import Connection
-from agent_scripts.virtual_phone.answers import Answer
 from agent_scripts.virtual_phone.calls import Counter
 from agent_scripts.virtual_phone.errors import PhoneCannotStart
 from agent_scripts.virtual_phone.faults import Faults
 from agent_scripts.virtual_phone.framework import answer
+from agent_scripts.virtual_phone.framework_answers import FrameworkAnswer
 from agent_scripts.virtual_phone.keys import AuthorisedKeys, public_key
 from agent_scripts.virtual_phone.model import AndroidModel
 from agent_scripts.virtual_phone.personalities import Personality, personality
@@ -166,7 +166,7 @@ class VirtualPhone:
             self.userland.set_uptime(time.monotonic() - self._booted)
             await asyncio.sleep(_UPTIME_STEP_S)
 
-    async def _answer(self, program: str, args: Sequence[str]) -> Answer:
+    async def _answer(self, program: str, args: Sequence[str]) -> FrameworkAnswer:
         self.calls.append((program, *args))
         java_pm = self.model.release.pm_is_a_process
         refusal = self.faults.without_services(program, args, java_pm=java_pm)

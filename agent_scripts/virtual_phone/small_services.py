@@ -6,12 +6,12 @@ See docs/android/commands.md 10, 12.
 from __future__ import annotations
 
 from agent_scripts.virtual_phone.android_state import SHELL_PACKAGE
-from agent_scripts.virtual_phone.answers import (
+from agent_scripts.virtual_phone.framework_answers import (
     ILLEGAL_ARGUMENT,
     ILLEGAL_STATE,
     SECURITY,
-    Answer,
     Call,
+    FrameworkAnswer,
     Thrown,
 )
 from agent_scripts.virtual_phone.policy_texts import active_admins, full, list_owners
@@ -61,7 +61,7 @@ _SETTINGS_USAGE = """Settings provider (settings) commands:
 """
 
 
-def run_post(call: Call) -> Answer:
+def run_post(call: Call) -> FrameworkAnswer:
     """Answer ``notification post``: always exit 0; the same tag replaces the notification.
 
     See docs/android/commands.md 12.1.
@@ -92,7 +92,7 @@ def run_post(call: Call) -> Answer:
     return call.finish()
 
 
-def run_settings(call: Call, verb: str) -> Answer:
+def run_settings(call: Call, verb: str) -> FrameworkAnswer:
     """Answer ``settings get|put|delete|list`` (docs/android/commands.md 12.3)."""
     user = 0
     while (option := call.option()) is not None:
@@ -114,7 +114,7 @@ def run_settings(call: Call, verb: str) -> Answer:
     return _settings_of(call, verb, namespace if user == 0 else f"{namespace}/{user}", key or "")
 
 
-def _settings_of(call: Call, verb: str, place: str, key: str) -> Answer:
+def _settings_of(call: Call, verb: str, place: str, key: str) -> FrameworkAnswer:
     if verb in ("put", "delete") and _withheld(call):
         right = "android.permission.WRITE_SECURE_SETTINGS"
         newer = f"Permission denial, must have one of: [{right}]"  # T:f-004
@@ -136,19 +136,19 @@ def _settings_of(call: Call, verb: str, place: str, key: str) -> Answer:
     return call.finish()
 
 
-def settings_usage(call: Call) -> Answer:
+def settings_usage(call: Call) -> FrameworkAnswer:
     """Answer ``settings`` with no verb or an unknown one."""
     call.out.append(_SETTINGS_USAGE)
     return call.finish(255)
 
 
-def run_list_owners(call: Call) -> Answer:
+def run_list_owners(call: Call) -> FrameworkAnswer:
     """Answer ``dpm list-owners`` (31+)."""
     call.out.append(list_owners(call.model))
     return call.finish()
 
 
-def run_set_owner(call: Call, verb: str) -> Answer:
+def run_set_owner(call: Call, verb: str) -> FrameworkAnswer:
     """Answer ``set-device-owner`` and ``set-profile-owner``: refused where the set-up is done.
 
     See docs/android/commands.md 10.4.

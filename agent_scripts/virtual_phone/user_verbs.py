@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from agent_scripts.virtual_phone.android_state import SHELL_PACKAGE, AndroidUser, PackageInUser
-from agent_scripts.virtual_phone.answers import Answer, Call
+from agent_scripts.virtual_phone.framework_answers import Call, FrameworkAnswer
 from agent_scripts.virtual_phone.users_and_shell import user_option
 
 _MANAGED = "profile.MANAGED"
 MAX_USERS = 4
 
 
-def run_create_user(call: Call) -> Answer:
+def run_create_user(call: Call) -> FrameworkAnswer:
     """Answer ``create-user [--profileOf N --managed] [--user-type T] NAME``; 26 ends with 1 although it worked."""
     parent, kind = None, "full.SECONDARY"
     while (option := call.option()) is not None:
@@ -69,7 +69,7 @@ def _create(call: Call, name: str, parent: int | None, kind: str) -> int:
         return number
 
 
-def run_remove_user(call: Call) -> Answer:
+def run_remove_user(call: Call) -> FrameworkAnswer:
     """Answer ``remove-user N``."""
     while call.option() is not None:
         continue
@@ -86,7 +86,7 @@ def run_remove_user(call: Call) -> Answer:
     return call.finish()
 
 
-def run_get_max_users(call: Call) -> Answer:
+def run_get_max_users(call: Call) -> FrameworkAnswer:
     """Answer ``get-max-users``."""
     call.say(f"Maximum supported users: {MAX_USERS}")
     return call.finish()

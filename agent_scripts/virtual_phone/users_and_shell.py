@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_scripts.virtual_phone.answers import ILLEGAL_ARGUMENT, SECURITY, Call, Thrown
+from agent_scripts.virtual_phone.framework_answers import ILLEGAL_ARGUMENT, SECURITY, Call, Thrown
 from agent_scripts.virtual_phone.model import AndroidModel
 
 ALL_USERS = -1

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient, ServerStatus
-from agent_scripts.server_link.refusals import tell_refusal
+from agent_scripts.server_link.refused_bundle import tell_refusal
 from agent_scripts.server_link.sender import SendResult, send_spool
 from agent_scripts.station_files.durable_file import write_durably
 from agent_scripts.station_files.spool import Spool

@@ -17,19 +17,19 @@ from policy.schemas.fields import Many, Record, Value
 Take = Callable[[Any], Any]
 
 
-class NotTaken(Exception):
+class FastPathDeclined(Exception):
     """The document is not of the common right form; marshmallow has to judge it."""
 
 
 def quick_reader(schema: Schema) -> Take:
-    """Return a function that makes of a document what `schema` would make of it, or raises `NotTaken`."""
+    """Return a function that makes of a document what `schema` would make of it, or raises `FastPathDeclined`."""
     take = _object(schema)
 
     def read(document: Any) -> Any:
         try:
             return take(document)
         except (ValueError, KeyError, PolicyError) as error:
-            raise NotTaken from error
+            raise FastPathDeclined from error
 
     return read
 
@@ -47,13 +47,13 @@ def _object(schema: Schema) -> Take:
 
     def take(document: Any) -> Any:
         if not isinstance(document, dict):
-            raise NotTaken
+            raise FastPathDeclined
         values = {name: takes[name](value) for name, value in document.items()}
         if len(values) < len(takes):
             values = defaults | values
         # One name too many is a `KeyError` above; one too few ends here.
         if len(values) != len(takes):
-            raise NotTaken
+            raise FastPathDeclined
         return make(**values)
 
     return take
@@ -83,7 +83,7 @@ def _elements(many: Many) -> Take:
 
     def take(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list) or not least <= len(value) <= most:
-            raise NotTaken
+            raise FastPathDeclined
         return tuple([inner(element) for element in value])
 
     return take

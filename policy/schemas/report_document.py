@@ -23,7 +23,7 @@ from policy.report import (
 from policy.schemas.fields import Many, Record, Value, load_strictly, optional_part, part
 from policy.schemas.fleet_document import document_kind
 from policy.schemas.ledger_document import NUMBER_MAX, LedgerSchema, package_name, user_number
-from policy.schemas.quick_reading import NotTaken, quick_reader
+from policy.schemas.quick_reading import FastPathDeclined, quick_reader
 from policy.schemas.strict_json import canonical_json, parse_object
 from policy.schemas.values import (
     as_is,
@@ -163,7 +163,7 @@ def load_report(data: bytes) -> Report:
     report: Report
     try:
         report = _read_quickly(document)
-    except NotTaken:
+    except FastPathDeclined:
         report = load_strictly(_SCHEMA, document, "report", _ADVICE)
     return report
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
-from certs.errors import Refusal as Code
+from certs.errors import BundleFault
 from policy.errors import InvalidName
 from policy.names import PhoneId
 from policy.report import Consent
@@ -129,7 +129,7 @@ class RefusalSchema(_StrictSchema):
         required=True,
         validate=validate.Regexp(r"[a-z_]{1,40}\Z"),
         metadata={
-            "description": f"one of {', '.join(code.value for code in Code)}; a newer agent may know more"
+            "description": f"one of {', '.join(code.value for code in BundleFault)}; a newer agent may know more"
         },
     )
     sentence = _text(SENTENCE_MAX_LENGTH, 1)

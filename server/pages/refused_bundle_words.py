@@ -7,75 +7,75 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from certs.errors import Refusal as Code
+from certs.errors import BundleFault
 from server.pages.words import Word
 from server.stations.refused_bundles import OpenRefusal
 
-REFUSALS: Mapping[Code, Word] = {
-    Code.NOT_BOOTSTRAPPED: Word("no root", "bad", "It trusts no root yet: enrol it with a new code."),
-    Code.WRONG_ROOT: Word(
+REFUSALS: Mapping[BundleFault, Word] = {
+    BundleFault.NOT_BOOTSTRAPPED: Word("no root", "bad", "It trusts no root yet: enrol it with a new code."),
+    BundleFault.WRONG_ROOT: Word(
         "other root", "bad", "It was enrolled under another root: enrol it anew, or find out why."
     ),
-    Code.WRONG_SIGNATURE: Word(
+    BundleFault.WRONG_SIGNATURE: Word(
         "wrong signature",
         "bad",
         "Too few signatures that it trusts: check who signed, and whose server this is.",
     ),
-    Code.VERSION_WENT_BACK: Word(
+    BundleFault.VERSION_WENT_BACK: Word(
         "older than seen", "bad", "It has seen newer signed files: has this server been put back from a copy?"
     ),
-    Code.EXPIRED: Word(
+    BundleFault.EXPIRED: Word(
         "expired",
         "bad",
         "Signatures have run out: the approvers sign again, or the server's own keys renew nothing.",
     ),
-    Code.CONTENT_MISMATCH: Word(
+    BundleFault.CONTENT_MISMATCH: Word(
         "other content", "bad", "A file is not what was signed: something between us changes downloads."
     ),
-    Code.TOO_LONG: Word(
+    BundleFault.TOO_LONG: Word(
         "too long", "bad", "A file does not end where it should: something between us changes it."
     ),
-    Code.DAMAGED: Word(
+    BundleFault.DAMAGED: Word(
         "damaged", "bad", "A file is no signed metadata: publish again from the trust folder."
     ),
-    Code.DEMO_MARK_CHANGED: Word(
+    BundleFault.DEMO_MARK_CHANGED: Word(
         "demo mark changed", "bad", "Demo trust and real trust never turn into each other: enrol it anew."
     ),
-    Code.POLICY_MISSING: Word(
+    BundleFault.POLICY_MISSING: Word(
         "policy missing", "bad", "The publication names no policy, which lifts nothing: publish a whole one."
     ),
-    Code.FLEET_MISSING: Word(
+    BundleFault.FLEET_MISSING: Word(
         "exemptions missing", "bad", "The publication has no fleet document: publish a whole one."
     ),
-    Code.JUDGEMENT_TOO_OLD: Word(
+    BundleFault.JUDGEMENT_TOO_OLD: Word(
         "agent too old", "bad", "The policy asks for a newer judgement: update Curfew there."
     ),
-    Code.RULE_UNKNOWN: Word(
+    BundleFault.RULE_UNKNOWN: Word(
         "unknown rule", "bad", "The policy has a rule that the agent does not know: update Curfew there."
     ),
-    Code.DOCUMENT_INVALID: Word(
+    BundleFault.DOCUMENT_INVALID: Word(
         "document invalid",
         "bad",
         "A signed document lacks the agreed form: sign and publish a corrected one.",
     ),
-    Code.NUMBER_WENT_BACK: Word(
+    BundleFault.NUMBER_WENT_BACK: Word(
         "older bundle",
         "bad",
         "It has accepted a newer one: an older policy comes back only under a new number.",
     ),
-    Code.NUMBER_REUSED: Word(
+    BundleFault.NUMBER_REUSED: Word(
         "number reused", "bad", "It knows another content under this number: publish under a new number."
     ),
-    Code.FLEET_WENT_BACK: Word(
+    BundleFault.FLEET_WENT_BACK: Word(
         "older exemptions",
         "bad",
         "It has accepted a newer fleet document: sign the exemptions under a new number.",
     ),
-    Code.STORED_DAMAGED: Word(
+    BundleFault.STORED_DAMAGED: Word(
         "own files damaged", "bad", "Its own copy of trust cannot be read: restore it, or enrol it anew."
     ),
-    Code.NOTHING_ACCEPTED: Word("nothing accepted", "bad", "It has accepted no bundle yet."),
-    Code.OFFLINE_TOO_LONG: Word(
+    BundleFault.NOTHING_ACCEPTED: Word("nothing accepted", "bad", "It has accepted no bundle yet."),
+    BundleFault.OFFLINE_TOO_LONG: Word(
         "offline too long", "bad", "Its bundle was not confirmed for too long: let it reach this server."
     ),
 }

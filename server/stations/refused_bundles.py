@@ -41,7 +41,7 @@ class Refusal:
 
     ``bundle_number`` is the newest as the server named it, ``accepted_number`` the one in force there (0: none).
     ``refused_at`` is the station's time of the run; reports of the same run carry the very same.
-    ``code`` is one of `certs.errors.Refusal`, or of a newer Curfew than this server.
+    ``code`` is one of `certs.errors.BundleFault`, or of a newer Curfew than this server.
     """
 
     bundle_number: int

@@ -19,8 +19,8 @@ from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,
     CommandTooLong,
-    PhoneBabbles,
     PhoneError,
+    PhoneProtocolError,
     PhoneRefused,
     PhoneUnauthorised,
     PhoneUnreachable,
@@ -270,7 +270,7 @@ def test_an_answer_of_exactly_the_limit_passes_and_one_more_byte_does_not(adb_ke
 
 @pytest.mark.parametrize("service", [announce_gigabytes, send_garbage, spoil_the_checksum])
 def test_bytes_that_are_not_the_protocol_are_refused(adb_keys: AdbKeys, service: Service) -> None:
-    with pytest.raises(PhoneBabbles):
+    with pytest.raises(PhoneProtocolError):
         run_against(service, adb_keys)
 
 
@@ -288,7 +288,7 @@ def test_a_packet_size_of_gigabytes_in_the_greeting_reserves_nothing(
 
 
 def test_a_packet_size_too_small_to_work_with_is_refused(adb_keys: AdbKeys) -> None:
-    with pytest.raises(PhoneBabbles, match="packets of 10 bytes"):
+    with pytest.raises(PhoneProtocolError, match="packets of 10 bytes"):
         connect_only(SmallDaemon(maxdata=10), adb_keys)
 
 
@@ -298,7 +298,7 @@ def test_a_token_that_cannot_be_signed_is_refused(adb_keys: AdbKeys) -> None:
         await wire.send(b"AUTH", 1, 0, b"short")
         await wire.expect(b"AUTH")
 
-    with pytest.raises(PhoneBabbles):
+    with pytest.raises(PhoneProtocolError):
         connect_only(SmallDaemon(greeting=greeting), adb_keys)
 
 
@@ -505,7 +505,7 @@ def test_pulling_an_absent_file_gives_the_phones_reason(adb_keys: AdbKeys) -> No
 @pytest.mark.parametrize("answer", [b"DATA\xff\xff\xff\xff", b"WHAT\0\0\0\0"])
 def test_a_transfer_that_is_not_the_sync_protocol_is_refused(adb_keys: AdbKeys, answer: bytes) -> None:
     async def use(phone: PhoneConnection) -> None:
-        with pytest.raises(PhoneBabbles):
+        with pytest.raises(PhoneProtocolError):
             await phone.pull("/data/local/tmp/curfew/ledger", MIB)
 
     with_phone(SmallDaemon(sending_file([], answer)), adb_keys, use)

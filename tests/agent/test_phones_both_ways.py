@@ -21,8 +21,8 @@ from agent_scripts.errors import (
     AnswerTooLong,
     AnswerTooSlow,
     CommandTooLong,
-    PhoneBabbles,
     PhoneError,
+    PhoneProtocolError,
     PhoneRefused,
     PhoneUnauthorised,
     PhoneUnreachable,
@@ -294,7 +294,7 @@ def test_garbage_instead_of_the_frames_of_shell_v2_is_refused(
     adb_server.connect(f"127.0.0.1:{phone.port}", timeout=10)
     phone.faults.answer_garbage()
 
-    with pytest.raises(PhoneBabbles):
+    with pytest.raises(PhoneProtocolError):
         run(PhoneAddress.parse(f"adb:127.0.0.1:{phone.port}"), adb_keys, "id")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent_scripts.errors import FileDamaged, ServerBabbles, ServerRefused, ServerUnreachable
+from agent_scripts.errors import FileDamaged, ServerProtocolError, ServerRefused, ServerUnreachable
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.sender import SendResult, send_spool
 from agent_scripts.station_files.spool import Spool
@@ -328,7 +328,7 @@ def test_an_answer_that_is_not_about_our_reports_removes_nothing(
     station = make_station(serve(lambda _: told(results=results, bundle_number=1, next_contact_s=1)).url)
     names = fill(station, 1)
 
-    with pytest.raises(ServerBabbles):
+    with pytest.raises(ServerProtocolError):
         send(station)
     assert waiting(station) == names
     assert aside(station) == {}

@@ -181,7 +181,7 @@ def test_the_list_of_rules_is_complete() -> None:
 
 def test_every_refusal_has_a_code_of_its_own() -> None:
     kinds = errors.BundleRefused.__subclasses__()
-    assert sorted(kind.code.value for kind in kinds) == sorted(code.value for code in errors.Refusal)
+    assert sorted(kind.code.value for kind in kinds) == sorted(code.value for code in errors.BundleFault)
 
 
 def test_a_bundle_is_fresh_up_to_the_offline_limit() -> None:

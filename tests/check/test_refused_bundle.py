@@ -24,7 +24,7 @@ import pytest
 import certs.cli
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
-from agent_scripts.server_link.refusals import in_one_line, tell_refusal
+from agent_scripts.server_link.refused_bundle import in_one_line, tell_refusal
 from certs.errors import RuleUnknown
 from tests.check.office import Bench, Office
 

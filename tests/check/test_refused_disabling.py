@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from tests.check.office import LYNC, OUTLOOK, Bench, Office

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from agent_scripts import exchange
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.exchange import Reading
 from agent_scripts.exchange.composing import ACTING, READING, composed
 from agent_scripts.exchange.frame import read_frame

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.packages import read_package
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, PackageState

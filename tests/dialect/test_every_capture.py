@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.kinds import UserFacts, kind_of
 from agent_scripts.dialect.owners import read_owners
 from agent_scripts.dialect.packages import read_package
-from agent_scripts.dialect.refusals import Refusal, classify
+from agent_scripts.dialect.refusal import Refusal
+from agent_scripts.dialect.refusal_wordings import classify
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, PackageState, UserKind
 from tests.dialect.asking import cut_all

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_scripts import exchange
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import read_owners
 from agent_scripts.dialect.packages import read_package
-from agent_scripts.dialect.refusals import classify
+from agent_scripts.dialect.refusal_wordings import classify
 from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange.frame import read_frame
 from policy.ledger import Ledger

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from agent_scripts import exchange
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.device import read_device
 from agent_scripts.dialect.owners import read_owners
 from agent_scripts.dialect.packages import read_package

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import Owners, read_owners
 from policy.names import PackageName

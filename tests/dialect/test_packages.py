@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.exchange.composing import composed
 from agent_scripts.exchange.frame import read_frame

@@ -18,7 +18,8 @@ import pytest
 from agent_scripts.adb.adb_server_phone import list_devices
 from agent_scripts.adb.opening import open_connection
 from agent_scripts.dialect.kinds import UserFacts, kind_of
-from agent_scripts.dialect.refusals import Refusal, classify
+from agent_scripts.dialect.refusal import Refusal
+from agent_scripts.dialect.refusal_wordings import classify
 from agent_scripts.errors import PhoneRefused
 from agent_scripts.exchange import Reading
 from agent_scripts.station_files.adb_key import station_adb_key

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent_scripts.dialect.refusals import WORDINGS, Holds, Refusal, classify
+from agent_scripts.dialect.refusal import Holds, Refusal
+from agent_scripts.dialect.refusal_wordings import WORDINGS, classify
 
 BRIEFLY, FOR_NOW, LASTING = Holds.BRIEFLY, Holds.FOR_NOW, Holds.LASTING
 

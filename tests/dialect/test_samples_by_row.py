@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.owners import Owners, read_owners
-from agent_scripts.dialect.refusals import classify
+from agent_scripts.dialect.refusal_wordings import classify
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, PackageState, UserKind
 from tests.dialect.asking import MakePhone, cut_all, package, read, user

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.kinds import UserFacts, kind_of
 from agent_scripts.dialect.owners import Owners
-from agent_scripts.dialect.refusals import classify
+from agent_scripts.dialect.refusal_wordings import classify
 from agent_scripts.dialect.users import read_users
 from agent_scripts.exchange import Reading
 from policy.names import UserNumber

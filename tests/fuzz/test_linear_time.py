@@ -13,7 +13,7 @@ import pytest
 
 import agent_scripts
 from agent_scripts import exchange
-from agent_scripts.dialect.refusals import classify
+from agent_scripts.dialect.refusal_wordings import classify
 from policy.ledger import Ledger
 from tests.fuzz.target import NONCE, framed, lines_of, read, seeds
 

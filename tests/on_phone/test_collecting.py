@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.exchange.frame import read_frame
 from agent_scripts.exchange.phone_script import PlacingQuestion, parse_script, script_sum
 from agent_scripts.exchange.phone_spool import Collected, SpoolPosition, collected

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from agent_scripts.dialect.answers import CutAnswer
+from agent_scripts.dialect.cut_answer import CutAnswer
 from agent_scripts.dialect.packages import read_package
 from agent_scripts.virtual_phone.package_dump import dump_package
 from agent_scripts.virtual_phone.personalities import LYNC, OUTLOOK, PERSONALITIES, TIKTOK

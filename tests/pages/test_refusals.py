@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.errors import Refusal as Code
+from certs.errors import BundleFault
 from server.pages.refused_bundle_words import REFUSALS
 from server.people.people import Role
 from server.stations.refused_bundles import Refusal, keep_refusal
@@ -18,11 +18,11 @@ HERE = "https://localhost"
 
 
 def refuse(
-    office: Office, code: Code | str = Code.RULE_UNKNOWN, number: int = 2, sentence: str = "why"
+    office: Office, code: BundleFault | str = BundleFault.RULE_UNKNOWN, number: int = 2, sentence: str = "why"
 ) -> None:
     """Let the office's latest station refuse a bundle a minute ago."""
     at = now() - timedelta(minutes=1)
-    name = code.value if isinstance(code, Code) else code
+    name = code.value if isinstance(code, BundleFault) else code
     refusal = Refusal(number, name, sentence, "0.0.9", 1, number - 1, at)
     with office.database.writing() as session:
         keep_refusal(session, office.station_id, refusal, at)
@@ -33,7 +33,7 @@ def page(office: Office, address: str) -> str:
 
 
 def test_every_reason_has_its_words() -> None:
-    assert set(REFUSALS) == set(Code)
+    assert set(REFUSALS) == set(BundleFault)
     assert all(word.sentence for word in REFUSALS.values())
 
 
@@ -47,7 +47,7 @@ def test_the_bundles_page_counts_stations_by_bundle_and_reason(staffed: Office, 
     staffed.station("Bench 3", tmp_path / "three.pem")
     refuse(staffed, sentence="found rules.curfew_at_night")
     staffed.station("Bench 4", tmp_path / "four.pem")
-    refuse(staffed, Code.EXPIRED, number=1)
+    refuse(staffed, BundleFault.EXPIRED, number=1)
 
     shown = page(staffed, "/bundles")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent_scripts.dialect.refusals import Refusal
+from agent_scripts.dialect.refusal import Refusal
 from tests.phones.samples import RELEASES
 
 _APP = "com.example.app"

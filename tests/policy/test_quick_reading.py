@@ -18,7 +18,7 @@ from policy.observation import UserKind
 from policy.report import ActionResult, Report, ReportedAction, ReportedUser
 from policy.schemas import dump_report
 from policy.schemas.fields import StrictSchema, Value
-from policy.schemas.quick_reading import NotTaken, quick_reader
+from policy.schemas.quick_reading import FastPathDeclined, quick_reader
 from policy.schemas.report_document import ReportSchema
 from policy.schemas.values import as_is, boolean
 from policy.verdict import ActionKind, Finding
@@ -56,7 +56,7 @@ def judged(document: Any) -> tuple[Any, Any]:
         by_schema = None
     try:
         quickly = read_quickly(document)
-    except NotTaken:
+    except FastPathDeclined:
         quickly = None
     return by_schema, quickly
 
@@ -127,7 +127,7 @@ def test_both_readings_agree_on_any_report_with_anything_put_into_it(
 @settings(max_examples=100, deadline=None)
 @given(json_values)
 def test_no_other_document_is_taken(document: Any) -> None:
-    with pytest.raises(NotTaken):
+    with pytest.raises(FastPathDeclined):
         read_quickly(document)
 
 

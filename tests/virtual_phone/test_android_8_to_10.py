@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_scripts.virtual_phone.answers import Answer
+from agent_scripts.virtual_phone.framework_answers import FrameworkAnswer
 from agent_scripts.virtual_phone.personalities import (
     COMPANY_PORTAL,
     LYNC,
@@ -28,7 +28,7 @@ def refusal(api: int, java_class: str, message: str) -> tuple[str, int]:
     return f"\nException occurred while executing:\njava.lang.{java_class}: {message}\n\tat ", 255
 
 
-def assert_refused(refused: Answer, expected: tuple[str, int]) -> None:
+def assert_refused(refused: FrameworkAnswer, expected: tuple[str, int]) -> None:
     text, code = expected
     assert refused.err.startswith(text)
     assert (refused.out, refused.exit_code) == ("", code)
@@ -37,13 +37,13 @@ def assert_refused(refused: Answer, expected: tuple[str, int]) -> None:
 @pytest.mark.parametrize("api", OLD)
 def test_rule_1_bare_listing_lists_user_0_beside_a_restricted_user(api: int) -> None:
     listed = ask(android(api, closed=True), "pm list packages musically")
-    assert listed == Answer(f"package:{TIKTOK}\n", "", 0)
+    assert listed == FrameworkAnswer(f"package:{TIKTOK}\n", "", 0)
 
 
 @pytest.mark.parametrize("api", OLD)
 @pytest.mark.parametrize("word", ["all", "cur"])
 def test_rule_1_listing_special_users_is_silently_empty(api: int, word: str) -> None:
-    assert ask(android(api), f"pm list packages --user {word}") == Answer("", "", 0)
+    assert ask(android(api), f"pm list packages --user {word}") == FrameworkAnswer("", "", 0)
 
 
 @pytest.mark.parametrize("api", OLD)
@@ -61,7 +61,7 @@ def test_rule_2_the_filter_is_a_substring_and_hidden_packages_are_missing(api: i
 def test_rule_4_disable_user_makes_state_3_with_the_mark_of_the_release(api: int) -> None:
     model = android(api)
     done = ask(model, f"pm disable-user --user 10 {OUTLOOK}")
-    assert done == Answer(f"Package {OUTLOOK} new state: disabled-user\n", "", 0)
+    assert done == FrameworkAnswer(f"Package {OUTLOOK} new state: disabled-user\n", "", 0)
     assert " enabled=3 " in user_line(model, OUTLOOK, 10)
     mark = "shell:2000" if api in PM_IS_A_PROCESS else "shell:1000"
     assert f"\n      lastDisabledCaller: {mark}\n" in ask(model, f"dumpsys package {OUTLOOK}").out
@@ -133,7 +133,7 @@ def test_rule_4_a_user_that_does_not_exist_gets_the_odd_answer(api: int) -> None
     model = android(api)
     before = model.to_json()
     done = ask(model, f"pm disable-user --user 77 {OUTLOOK}")
-    assert done == Answer(f"Package {OUTLOOK} new state: disabled\n", "", 0)
+    assert done == FrameworkAnswer(f"Package {OUTLOOK} new state: disabled\n", "", 0)
     assert model.to_json() == before
 
 
@@ -154,7 +154,7 @@ def test_rule_5_disable_is_refused_in_the_words_of_the_release(api: int, verb: s
 def test_rule_6_suspending_works_in_user_0_without_an_owner_on_28() -> None:
     model = android(28)
     done = ask(model, f"pm suspend --user 0 --dialogMessage 'Not now' {TIKTOK}")
-    assert done == Answer(f"Package {TIKTOK} new suspended state: true\n", "", 0)
+    assert done == FrameworkAnswer(f"Package {TIKTOK} new suspended state: true\n", "", 0)
     line = user_line(model, TIKTOK, 0)
     assert " suspended=true suspendingPackage=com.android.shell dialogMessage=Not now stopped=false" in line
 
@@ -174,7 +174,7 @@ def test_rule_6_some_apps_are_refused_silently(api: int, why: str) -> None:
     model.data.users[0].admins.append(f"{TIKTOK}/.Admin")
     package = model.data.special_apps.get(why, TIKTOK)
     done = ask(model, f"pm suspend --user 0 {package}")
-    assert done == Answer(f"Package {package} new suspended state: false\n", "", 0)
+    assert done == FrameworkAnswer(f"Package {package} new suspended state: false\n", "", 0)
 
 
 @pytest.mark.parametrize("api", PM_IS_A_SCRIPT)
@@ -218,7 +218,7 @@ def test_rule_9_force_stop_reaches_restricted_users_and_throws_with_their_number
     assert "Shell does not have permission to access user 10\n" in refused.err
     assert refused.exit_code == 255
     assert not model.state(10, OUTLOOK).stopped
-    assert ask(model, f"am force-stop {OUTLOOK}") == Answer("", "", 0)
+    assert ask(model, f"am force-stop {OUTLOOK}") == FrameworkAnswer("", "", 0)
     assert model.state(10, OUTLOOK).stopped
 
 
@@ -243,18 +243,20 @@ def test_rule_11_cmd_package_knows_what_pm_does_not(api: int, verb: str) -> None
 @pytest.mark.parametrize(
     ("command", "answered"),
     [
-        ("settings get global never_set", Answer("null\n", "", 0)),
-        ("cmd nothing list", Answer("", "cmd: Can't find service: nothing\n", 20)),
-        ("cmd package frobnicate", Answer("Unknown command: frobnicate\n", "", 255)),
+        ("settings get global never_set", FrameworkAnswer("null\n", "", 0)),
+        ("cmd nothing list", FrameworkAnswer("", "cmd: Can't find service: nothing\n", 20)),
+        ("cmd package frobnicate", FrameworkAnswer("Unknown command: frobnicate\n", "", 255)),
     ],
 )
-def test_rule_12_settings_and_services(api: int, command: str, answered: Answer) -> None:
+def test_rule_12_settings_and_services(api: int, command: str, answered: FrameworkAnswer) -> None:
     assert ask(android(api), command) == answered
 
 
 @pytest.mark.parametrize("api", [26, 27, 28])
 def test_notifications_cannot_be_posted_before_29(api: int) -> None:
-    assert ask(android(api), "cmd notification post tag text") == Answer("Unknown command: post\n", "", 255)
+    assert ask(android(api), "cmd notification post tag text") == FrameworkAnswer(
+        "Unknown command: post\n", "", 255
+    )
 
 
 @pytest.mark.parametrize("api", PM_IS_A_SCRIPT)

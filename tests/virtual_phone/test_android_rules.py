@@ -7,8 +7,8 @@ import shlex
 import pytest
 
 from agent_scripts.virtual_phone.android_state import PackageInUser
-from agent_scripts.virtual_phone.answers import Answer
 from agent_scripts.virtual_phone.framework import answer
+from agent_scripts.virtual_phone.framework_answers import FrameworkAnswer
 from agent_scripts.virtual_phone.model import AndroidModel
 from agent_scripts.virtual_phone.personalities import (
     COMPANY_PORTAL,
@@ -35,7 +35,7 @@ def android(api: int, *, closed: bool = False) -> AndroidModel:
     return Personality("test", api, "Google", "Test", "test", (personal, work)).build()
 
 
-def ask(model: AndroidModel, command: str) -> Answer:
+def ask(model: AndroidModel, command: str) -> FrameworkAnswer:
     program, *args = shlex.split(command)
     return answer(model, program, args)
 
@@ -534,7 +534,7 @@ def test_setting_the_same_state_again_changes_nothing() -> None:
 def test_rule_9_force_stop_without_a_user_reaches_restricted_users(api: int) -> None:
     model = android(api, closed=True)
     done = ask(model, f"am force-stop {OUTLOOK}")
-    assert done == Answer("", "", 0)
+    assert done == FrameworkAnswer("", "", 0)
     assert model.state(10, OUTLOOK).stopped
 
 
@@ -549,7 +549,7 @@ def test_rule_9_force_stop_with_a_restricted_user_throws(api: int) -> None:
 
 def test_force_stop_of_the_owner_ends_without_a_word() -> None:
     model = android(34)
-    assert ask(model, f"am force-stop {COMPANY_PORTAL}") == Answer("", "", 0)
+    assert ask(model, f"am force-stop {COMPANY_PORTAL}") == FrameworkAnswer("", "", 0)
     assert not model.state(10, COMPANY_PORTAL).stopped
 
 
@@ -585,7 +585,7 @@ def test_a_second_managed_profile_is_refused_in_two_lines_from_30() -> None:
     ],
 )
 def test_verbs_about_users_answer_in_androids_words(command: str, out: str, err: str, code: int) -> None:
-    assert ask(android(34), command) == Answer(out, err, code)
+    assert ask(android(34), command) == FrameworkAnswer(out, err, code)
 
 
 # Rules 11 and 12: programs and services ----------------------------------------------------------------------
@@ -594,23 +594,23 @@ def test_verbs_about_users_answer_in_androids_words(command: str, out: str, err:
 @pytest.mark.parametrize("api", [26, 27])
 def test_rule_11_pm_of_26_and_27_is_a_process_of_its_own(api: int) -> None:
     model = android(api)
-    assert ask(model, "pm uninstall com.nobody") == Answer("Failure [not installed for 0]\n", "", 0)
+    assert ask(model, "pm uninstall com.nobody") == FrameworkAnswer("Failure [not installed for 0]\n", "", 0)
     assert ask(model, "pm list packages --wrong").exit_code == 0
     unknown = ask(model, f"pm suspend --user 10 {OUTLOOK}")
     assert unknown.err.startswith("Error: unknown command 'suspend'\n")
     assert unknown.exit_code == 1
-    assert ask(model, f"cmd package disable-user --user 10 {OUTLOOK}") == Answer(
+    assert ask(model, f"cmd package disable-user --user 10 {OUTLOOK}") == FrameworkAnswer(
         "Unknown command: disable-user\n", "", 255
     )
 
 
 def test_rule_12_an_unset_setting_is_null() -> None:
-    assert ask(android(34), "settings get global never_set") == Answer("null\n", "", 0)
+    assert ask(android(34), "settings get global never_set") == FrameworkAnswer("null\n", "", 0)
 
 
 def test_a_setting_is_kept_and_deleted() -> None:
     model = android(34)
-    assert ask(model, "settings put --user 10 secure key 'a value'") == Answer()
+    assert ask(model, "settings put --user 10 secure key 'a value'") == FrameworkAnswer()
     assert ask(model, "settings --user 10 get secure key").out == "a value\n"
     assert ask(model, "settings get --user 10 secure key").out == "a value\n"
     assert ask(model, "settings get secure key").out == "null\n"
@@ -618,20 +618,26 @@ def test_a_setting_is_kept_and_deleted() -> None:
 
 
 def test_settings_know_no_user_all() -> None:
-    assert ask(android(34), "settings get --user all secure key") == Answer("", "Invalid user: all\n", 255)
+    assert ask(android(34), "settings get --user all secure key") == FrameworkAnswer(
+        "", "Invalid user: all\n", 255
+    )
 
 
 def test_rule_12_an_unknown_service_exits_20() -> None:
-    assert ask(android(34), "cmd nothing list") == Answer("", "cmd: Can't find service: nothing\n", 20)
+    assert ask(android(34), "cmd nothing list") == FrameworkAnswer(
+        "", "cmd: Can't find service: nothing\n", 20
+    )
     assert ask(android(34), "dumpsys nothing").err == "Can't find service: nothing\n"
 
 
 def test_an_unknown_verb_exits_255() -> None:
-    assert ask(android(34), "cmd package frobnicate") == Answer("Unknown command: frobnicate\n", "", 255)
+    assert ask(android(34), "cmd package frobnicate") == FrameworkAnswer(
+        "Unknown command: frobnicate\n", "", 255
+    )
 
 
 def test_properties_unknown_to_the_phone_are_empty() -> None:
-    assert ask(android(34), "getprop no.such.key") == Answer("\n", "", 0)
+    assert ask(android(34), "getprop no.such.key") == FrameworkAnswer("\n", "", 0)
     assert "[ro.build.version.sdk]: [34]\n" in ask(android(34), "getprop").out
 
 

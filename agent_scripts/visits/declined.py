@@ -18,7 +18,7 @@ from policy.names import PhoneId
 from policy.report import Consent
 
 
-def take_refusal(
+def record_declined(
     visitor: Visitor, client: ServerClient, addresses: Sequence[str], registration: Registration
 ) -> ExitCode:
     """Record that an owner declined, and undo what was done to the phone while its owner agreed.

@@ -20,7 +20,7 @@ UNSUPPORTED = "java.lang.UnsupportedOperationException"
 
 
 @dataclass(frozen=True)
-class Answer:
+class FrameworkAnswer:
     """What arrives at the caller's stdout and stderr, and the exit code."""
 
     out: str = ""
@@ -92,19 +92,19 @@ class Call:
             raise Thrown(ILLEGAL_ARGUMENT, f'Argument expected after "{after}"')
         return self.args.pop(0)
 
-    def finish(self, exit_code: int = 0) -> Answer:
+    def finish(self, exit_code: int = 0) -> FrameworkAnswer:
         """Return what was written."""
-        return Answer("".join(self.out), "".join(self.err), exit_code)
+        return FrameworkAnswer("".join(self.out), "".join(self.err), exit_code)
 
 
-def thrown_answer(call: Call, verb: str, thrown: Thrown) -> Answer:
+def thrown_answer(call: Call, verb: str, thrown: Thrown) -> FrameworkAnswer:
     """Return how an exception of `verb` reaches the caller in this release (docs/android/commands.md 2.3)."""
     trace = thrown.trace(obfuscated=call.model.maker.obfuscated_frames)
     if call.release.exceptions_name_the_verb:
         head = f"\nException occurred while executing '{verb}':\n"
     elif thrown.java_class == SECURITY:
         text = f"Security exception: {thrown.message}\n\n{trace}"
-        return Answer("".join(call.out), "".join(call.err) + text, 255)
+        return FrameworkAnswer("".join(call.out), "".join(call.err) + text, 255)
     else:
         head = "\nException occurred while executing:\n"
-    return Answer("".join(call.out), "".join(call.err) + head + trace, 255)
+    return FrameworkAnswer("".join(call.out), "".join(call.err) + head + trace, 255)

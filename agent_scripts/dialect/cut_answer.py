@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.filters import FailedFilter
-from agent_scripts.dialect.refusals import Refusal, classify
+from agent_scripts.dialect.refusal import Refusal
+from agent_scripts.dialect.refusal_wordings import classify
 
 _WORDS_OF_A_COMMAND = ("error ", "said ")
 
