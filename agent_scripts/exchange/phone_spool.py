@@ -87,20 +87,15 @@ def collected(
         told = tuple(line for line in lines if line.startswith(("head ", "=")))
         odd = ("the record of the phone's script is of another form than it writes",) if told else ()
         return Collected(Watched(state, damage=odd), position)
-    damage: list[str] = list(chain.damage)
     known = _known(chain, position)
-    if position is not None and known is None:
-        damage.append(
-            f"the record was begun anew or replaced: line {position.line}, which this station has, is not in it"
-        )
-    lost = chain.lost
-    if known is not None:
-        # The phone counts what no station acknowledged in time; what this one has all the same is not lost.
-        lost = max(0, min(chain.lost - known.lost, chain.base[0] - known.line))
     fresh = [line for line in chain.lines if known is None or line.number > known.line]
+    # Before the record's own beginning nothing is known of a span: it could not be gone on with.
     story = _Story(known if known is not None and known.line >= chain.base[0] else None)
-    for line in fresh:
-        damage.extend(story.take(line))
+    damage = [
+        *chain.damage,
+        *_replaced(position, known),
+        *(odd for line in fresh for odd in story.take(line)),
+    ]
     if chain.missing:
         # What was lost may hold an end and a new beginning: nothing bridges it.
         story.end(None)
@@ -112,11 +107,26 @@ def collected(
         spans=tuple(story.spans),
         verdicts=tuple(story.verdicts),
         actions=tuple(story.actions),
-        dropped=lost + chain.missing,
+        dropped=_lost(chain, known) + chain.missing,
         damage=tuple(line[:300] for line in damage[:20]),
     )
     at = running_until or story.last or (known.at if known else now)
     return Collected(watched, SpoolPosition(*chain.head, chain.lost, at, running_until is not None))
+
+
+def _replaced(position: SpoolPosition | None, known: SpoolPosition | None) -> tuple[str, ...]:
+    if position is None or known is not None:
+        return ()
+    return (
+        f"the record was begun anew or replaced: line {position.line}, which this station has, is not in it",
+    )
+
+
+def _lost(chain: _Chain, known: SpoolPosition | None) -> int:
+    """The phone counts what no station acknowledged in time; what this one has all the same is not lost."""
+    if known is None:
+        return chain.lost
+    return max(0, min(chain.lost - known.lost, chain.base[0] - known.line))
 
 
 @dataclass(frozen=True)

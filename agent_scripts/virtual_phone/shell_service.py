@@ -10,21 +10,11 @@ import fcntl
 import struct
 import termios
 from collections.abc import AsyncIterator
-from typing import Protocol
 
+from agent_scripts.virtual_phone.channel import Channel
 from agent_scripts.virtual_phone.processes import Process, Processes
 
 _STDIN, _STDOUT, _STDERR, _EXIT, _CLOSE_STDIN, _WINDOW = range(6)
-
-
-class Channel(Protocol):
-    """One open ADB stream."""
-
-    async def read(self) -> bytes:
-        """Return what the peer sent next."""
-
-    async def send(self, data: bytes) -> None:
-        """Send, waiting for the peer's OKAY."""
 
 
 async def run_in_pty(channel: Channel, processes: Processes, command: bytes) -> None:

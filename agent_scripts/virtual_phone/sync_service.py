@@ -6,22 +6,12 @@ import os
 import stat
 import struct
 from pathlib import Path
-from typing import Protocol
 
+from agent_scripts.virtual_phone.channel import Channel
 from agent_scripts.virtual_phone.userland import Userland
 
 _MAX_PATH = 1024
 _CHUNK = 64 * 1024
-
-
-class Channel(Protocol):
-    """One open ADB stream."""
-
-    async def read_exactly(self, count: int) -> bytes:
-        """Return that many bytes, or raise `EOFError` when the peer closed the stream."""
-
-    async def send(self, data: bytes) -> None:
-        """Send, waiting for the peer's OKAY."""
 
 
 async def serve_sync(channel: Channel, userland: Userland) -> None:
