@@ -183,6 +183,7 @@ class AdbServerPhone:
                     finally:
                         stream.abandon()
             except (asyncio.IncompleteReadError, OSError) as error:
+                # After an error the stream may stand in mid-word: a new exchange on it would read the old one's answer.
                 self._closed = True
                 raise PhoneWentAway(f"{self._address} is gone; check the cable and check it again") from error
             except BaseException:
@@ -199,6 +200,7 @@ async def _open_stream(address: PhoneAddress, service: bytes, connect_timeout_s:
         connection = await asyncio.to_thread(_transport, address.serial, connect_timeout_s)
     except adbutils.AdbError as error:
         raise PhoneWentAway(f"adb lost {address}; check the cable and run: curfew-agent devices") from error
+    # From here on our own loop reads, with our limits; adbutils has none that hold for a whole answer.
     connection.conn.setblocking(False)
     stream = ServiceStream(*await asyncio.open_connection(sock=connection.conn, limit=_READ_BYTES))
     try:
@@ -222,6 +224,7 @@ def _start_server(keys: AdbKeys | None) -> None:
 
     ``ANDROID_ADB_SERVER_PORT`` names another port than 5037, for the program and for adbutils alike.
     """
+    # A server that runs already has the keys it was started with; restarting it would cut off others' phones.
     if _server_runs():
         return
     environment = dict(os.environ)

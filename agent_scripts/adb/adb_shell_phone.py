@@ -194,6 +194,7 @@ class _Device(AdbDeviceAsync):
         info = _AdbTransactionInfo(self._local_id, None, None, _NO_LIMIT, None)
         message = AdbMessage(constants.OPEN, info.local_id, 0, destination + b"\0")
         await self._io_manager.send(message, info)
+        # The library waits for OKAY alone and takes a refusal for silence (fault 6).
         cmd, info.remote_id, _, _ = await self._io_manager.read([constants.OKAY, constants.CLSE], info)
         if cmd == constants.CLSE:
             raise ServiceClosed(destination)
@@ -203,6 +204,7 @@ class _Device(AdbDeviceAsync):
         self, expected_cmds: list[bytes], adb_info: _AdbTransactionInfo
     ) -> tuple[bytes, bytes]:
         """Return the next expected packet of the stream; data that comes early is kept (fault 9)."""
+        # Data that overtook an OKAY was kept; it is older than whatever arrives now.
         if constants.WRTE in expected_cmds and self._early:
             return constants.WRTE, self._early.popleft()
         known = [constants.OKAY, constants.WRTE, constants.CLSE]

@@ -58,8 +58,10 @@ class TcpTransport:
             )
         if self._streams is None:
             raise PhoneWentAway("the connection is closed; connect again")
+        # Counted in bytes on the wire and not of the answer: empty packets cost nothing else and would go on for ever.
         if self.allowance <= 0:
             raise AnswerTooLong("the phone sent more than this exchange allows; restart it and check again")
+        # Whatever is there, not all that was asked for: the library adds the pieces up.
         data = await self._streams[0].read(min(numbytes, _READ_BYTES))
         if not data:
             raise PhoneWentAway("the phone hung up; check the cable or network and check it again")

@@ -53,6 +53,7 @@ def read_owners(
     headings: list[_Heading] = []
     company: set[bool] = set()
     ended = False
+    # The order is what proves: owners, then administrators. What an administrator prints cannot become an owner.
     for line in sound_lines(answer, _COMMAND):
         word, _, rest = line.partition(" ")
         if word == "admins":
@@ -87,6 +88,7 @@ def _all_listed(headings: list[_Heading], listing: CutAnswer | None) -> bool:
     except Unreadable:
         return False
     counts = [line for line in lines if line.startswith("count ")]
+    # The count is Android's own: a list that was cut has fewer lines than it says.
     if counts != [f"count {len(lines) - 1}"]:
         return False
     devices = sum(line.startswith("device ") for line in lines)

@@ -67,19 +67,23 @@ def _read(
     for line in lines:
         word, _, rest = line.partition(" ")
         _take(block, word, rest)
+    # After the last line too: a message may break the last user's line and end the dump.
     _require_closed(block)
     if block.unknown:
+        # "Unable to find package" is also what a suspender's message can say: alone it counts, beside a package never.
         if block.package_lines or block.states or block.unknown > 1:
             raise Unreadable(f"the phone says both that it knows {package} and that it does not")
         return PackageReading(package, known=False)
     if block.package_lines != 1:
         raise Unreadable(f"the dump of {package} describes it {block.package_lines} times instead of once")
+    # The hidden copy's users stand below the message, where its text can imitate them; without one they are Android's.
     if block.message and block.hidden_users:
         raise Unreadable(
             f"{package} is suspended with a message that could imitate other lines of the dump; have whoever"
             " suspended it lift that, then check again"
         )
     found = frozenset(block.states)
+    # Android prints a line for every user, so a missing one was cut off, and one too many is somebody's text.
     if users is not None and found != users:
         raise Unreadable(_difference(package, found, users))
     states = {number: _dated(block, number, state, clock) for number, state in block.states.items()}
@@ -94,6 +98,7 @@ def _dated(block: _Block, number: UserNumber, state: PackageState, clock: dateti
     times = [*block.installed, *block.installed_for.get(number, ())]
     if clock is None or not times or not state.installed:
         return state
+    # The youngest counts: an older line beside it is what an imitation would add to hide that an app came back.
     return replace(state, installed_ago=clock - max(times))
 
 
@@ -127,6 +132,7 @@ def _take(block: _Block, word: str, rest: str) -> None:
             if word in block.system:
                 raise Unreadable(f"{word} stands twice in the dump")
             block.system[word] = rest == "system"
+        # Before the first package no line of a user is ours to read: texts of other services stand there.
         case "user" if block.package_lines:
             if block.in_package:
                 _take_user(block, rest)
@@ -146,6 +152,7 @@ def _take_user(block: _Block, rest: str) -> None:
     number = _user_number(number_text)
     if number in block.states:
         raise Unreadable(f"the dump gives user {number} two states")
+    # A key twice is an imitation: Android prints each once.
     values: dict[str, str] = {}
     for word in words:
         key, separator, value = word.partition(":")
@@ -156,6 +163,7 @@ def _take_user(block: _Block, rest: str) -> None:
     block.last = number
     if "open" in values:
         # Up to Android 10 a message stands in the middle of the line; the state comes after its last line.
+        # Taken as not installed until its end comes: `_require_closed` refuses a reading that stays so.
         block.open_line = values
         block.states[number] = PackageState(installed=False)
         return
@@ -218,6 +226,7 @@ def _take_detail(block: _Block, number: UserNumber, word: str, rest: str) -> Non
         return
     if number in block.callers or rest not in ("shell", "other"):
         raise Unreadable(f"user {number} has two last disablers")
+    # Two callers for one user: the second is a text of the app, and which one is cannot be told.
     block.callers.add(number)
     block.states[number] = replace(state, disabled_by_shell=rest == "shell")
 

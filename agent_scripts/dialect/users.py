@@ -54,6 +54,7 @@ def read_users(
 
     `numbers` are the users that the dump of the shell's own app names.
     """
+    # The dump first: its flags decide which reading of the list is the true one.
     dumped = _regions(sound_lines(dump, _DUMP), numbers, _DUMP)
     listed = _regions(sound_lines(listing, _LIST), numbers, _LIST, dumped)
     facts = {
@@ -88,6 +89,7 @@ def _has_owner(number: UserNumber, details: Sequence[str], owners: Owners, *, ma
     """Whether the user has a profile owner; a lost one would make a place of ours look like none."""
     said = {line == "owned true" for line in details if line.startswith("owned ")}
     found = number in owners.profiles
+    # Only where it decides something: no owner makes another kind of user a place of ours.
     if may_be_work and said - {found}:
         raise Unreadable(f"{_DUMP} and dumpsys device_policy disagree on whether user {number} has an owner")
     return found or True in said
@@ -109,6 +111,7 @@ def _regions(
         raise Unreadable(f"{command} does not name user {', '.join(map(str, missing))}")
     reasons: list[str] = []
     found: list[_Regions] = []
+    # Names may hold whole lines that look like users. Every way to read the text is tried, and one must be left.
     for chain in islice(_chains([beginnings[number] for number in rising]), _MOST_READINGS):
         try:
             regions = _regions_at(lines, rising, chain, command)
@@ -119,6 +122,7 @@ def _regions(
             found.append(regions)
     if not found:
         raise Unreadable(reasons[0] if reasons else f"{command} does not name its users in rising order")
+    # Stopped at the limit there may be more: then nothing is proved by the one that was found.
     if len(found) + len(reasons) == _MOST_READINGS or any(other != found[0] for other in found):
         raise Unreadable(f"{command} can be read in several ways; a user's name imitates other users")
     return found[0]
@@ -217,6 +221,7 @@ def _is_closed(number: UserNumber, details: Sequence[str]) -> bool:
         if line.startswith("restrictions "):
             heading = line.removeprefix("restrictions ")
             headings.append(heading)
+        # Those of guests stand under "other": they close users that are not there yet.
         elif line == "no_debugging_features" and heading != "other":
             closed = True
     if headings.count("effective") != 1:

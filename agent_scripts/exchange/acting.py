@@ -132,12 +132,14 @@ def _refusal_of_all(frame: Frame) -> Refusal | None:
 
 def _outcome(frame: Frame, number: int, action: Action, refusal: Refusal | None) -> ActionOutcome:
     did = [note.split(" ")[2] for note in frame.notes if note.startswith(f"did {number} ")]
+    # Told twice is as good as not told: the frame is ours, so one of the two was forged or repeated.
     if len(did) != 1:
         result = ActionResult.REFUSED if refusal else ActionResult.UNKNOWN
         return ActionOutcome(action, None, None, result, refusal)
     if action.kind is ActionKind.NOTIFY:
         return _told(frame, number, action, did[0])
     before = _state(frame, "before", number, action)
+    # Nothing was tried where the phone did not act, so it was not looked at a second time.
     after = _state(frame, "after", number, action) if did[0] == "acted" else before
     result = _result(action, did[0], before, after)
     return ActionOutcome(action, before, after, result, _why(frame, number, result))
@@ -174,6 +176,7 @@ def _result(
     if did == "changed":
         return ActionResult.STATE_CHANGED
     wanted = EnabledState.DISABLED_BY_USER if action.kind is ActionKind.DISABLE else action.prior
+    # Whatever the exit code said (docs/android/commands.md 2.4).
     if after.enabled is wanted:
         return ActionResult.DONE
     return ActionResult.REFUSED if after.enabled is before.enabled else ActionResult.STATE_CHANGED

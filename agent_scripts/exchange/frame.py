@@ -78,6 +78,7 @@ def read_frame(nonce: str, kind: str, answer: bytes) -> Frame:
     What a login shell prints before the first line and after the last one is passed over. Old ``shell:``
     services end lines with CR LF (docs/android/commands.md 14.4).
     """
+    # Never a decoding error: what is no UTF-8 is replaced, and breaks the line that it stands in at most.
     lines = [line.removesuffix("\r") for line in answer.decode("utf-8", "replace").split("\n")]
     first = f"1:{nonce} curfew {kind} {_VERSION}"
     try:
@@ -85,6 +86,7 @@ def read_frame(nonce: str, kind: str, answer: bytes) -> Frame:
     except ValueError:
         return Frame(problem=_unbegun(answer))
     body: list[str] = []
+    # The numbers are the phone's, so a line lost on the way is missed even where the rest still parses.
     for number, line in enumerate(lines[start + 1 :], start=2):
         prefix = f"{number}:"
         if not line.startswith(prefix):
@@ -92,6 +94,7 @@ def read_frame(nonce: str, kind: str, answer: bytes) -> Frame:
             return Frame(sections, notes, _broken(sections, number, line), cut=not line)
         text = line[len(prefix) :]
         if text == f"{nonce} end":
+            # After the end only what a login shell prints may come; the nonce again would be a second answer.
             rest = lines[start + number :]
             return _whole(nonce, body, any(nonce in line for line in rest))
         body.append(text)
@@ -129,6 +132,7 @@ def _sections(nonce: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tu
     of_frame = f"{nonce} "
     for line in body:
         failed = _failed_filter(of_frame, line)
+        # In place of the exit line or behind it: a filter may die before or after it let that line through.
         if failed and failed.section in sections and current in ("", failed.section):
             sections[failed.section] = replace(sections[failed.section], failed_filter=failed)
             current = ""
@@ -143,6 +147,7 @@ def _sections(nonce: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tu
         elif current and framed and words[:2] == ["exit", current] and _is_exit(words):
             sections[current] = CutAnswer(current, tuple(lines), int(words[2]))
             current = ""
+        # A note, such as "refused busy", stands between sections; inside one it would be some program's text.
         elif framed and not current and words[0] not in ("open", "exit"):
             notes.append(" ".join(words))
         else:

@@ -41,6 +41,7 @@ def parse_ledger(text: str) -> Ledger:
     """Return the ledger a phone keeps; raise `Unreadable` for one that was cut or changed by somebody."""
     lines = text.split("\n")
     head = _HEAD.fullmatch(lines[0])
+    # Counted and ended: a file that lost its last lines would read as a ledger with less to put back.
     if not head or len(lines) < 3 or lines[-1] or lines[-2] != f"end {len(lines) - 3}":
         raise Unreadable("the phone's ledger is cut or of another form")
     entries = tuple(_entry(line) for line in lines[1:-2])
@@ -56,6 +57,7 @@ def _entry(line: str) -> LedgerEntry:
         raise Unreadable("a line of the phone's ledger is of another form")
     try:
         at = datetime.fromisoformat(found["at"])
+        # Two stations in two zones write into one ledger; a time without zone could not be ordered.
         if at.tzinfo is None:
             raise Unreadable("a time in the phone's ledger has no zone")
         return LedgerEntry(

@@ -109,6 +109,7 @@ class ReadingQuestion:
             return Reading(None, memory, observation, frame.commands, answers_sha256, cut=frame.cut)
         memory = read_memory(frame.sections.get("folder"))
         facts, problem = _facts(frame)
+        # The phone's own word first: an address may lead to another phone than last time.
         known_as = memory.phone_id or self.known_as
         if facts is None:
             observation = _unreadable(self.packages, known_as, problem)

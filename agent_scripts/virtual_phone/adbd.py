@@ -246,9 +246,11 @@ class Stream:
             data = data[: self._bytes_left]
             self._bytes_left -= len(data)
         size = self._connection.max_payload
+        # Two outputs, stdout and stderr, share one stream: packets must not mix.
         async with self._sending:
             for start in range(0, len(data), size):
                 await self._may_send.wait()
+                # One packet at a time: real adbd without delayed acknowledgements waits in the same way.
                 self._may_send.clear()
                 self._connection.send(
                     Packet(b"WRTE", self.number, self._peer_number, data[start : start + size])

@@ -82,6 +82,7 @@ def answer(model: AndroidModel, program: str, args: Sequence[str]) -> FrameworkA
             return _dumpsys(model, words)
         if program == "getprop":
             return _getprop(model, words)
+        # Up to 27 pm and dpm are processes with usages and exit codes of their own; later they are calls of a service.
         if program == "pm" and model.release.pm_is_a_process:
             return _pm_process(model, words)
         if program == "dpm" and model.release.dpm_is_a_process:
@@ -144,6 +145,7 @@ def _pm_process(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     if verb in _FORWARDED_BY_PM:
         forwarded = _serve(model, "package", words)
         return FrameworkAnswer(forwarded.out, forwarded.err, 0)
+    # Checked by the process before it asks the service, so the refusal is a usage and no exception.
     if words[1:2] == ["--user"] and not "".join(words[2:3]).isdigit():
         return FrameworkAnswer(err=f"Error: no USER_ID specified\n{_PM_USAGE}", exit_code=1)
     try:

@@ -38,6 +38,7 @@ class Processes:
         # setsid --ctty: hanging up reaches the foreground group only if this is the session's terminal.
         leader = [shutil.which("setsid") or "setsid", "--ctty", *self.userland.shell_words]
         try:
+            # The leader is not started in a session of its own: setsid makes one, and only then may take the terminal.
             popen = self._popen([*leader, *words], slave, slave, slave, new_session=False)
         finally:
             os.close(slave)
@@ -163,6 +164,7 @@ class Process:
 
     def tell_child(self) -> None:
         """Send SIGHUP to the direct child, and only it (docs/android/commands.md 14.1)."""
+        # Only the direct child, as adbd does; what it started hears of it through the terminal, or not at all.
         if not self.exited.done():
             self._popen.send_signal(signal.SIGHUP)
 

@@ -90,7 +90,7 @@ class Userland:
         self.folder = folder.resolve()
         self.root = self.folder / "root"
         self._release = release
-        self.mark = uuid.uuid4().hex
+        self.tag = uuid.uuid4().hex
         self._prefix = os.fsencode(self.root)
         self._lay_out()
         for place in (*WRITABLE_PLACES, "system/bin"):
@@ -123,7 +123,7 @@ class Userland:
         return [str(self.programs / "sh")]
 
     def environment(self) -> dict[str, str]:
-        """Return what a command finds in its environment; `mark` tells this phone's processes from all others."""
+        """Return what a command finds in its environment; `tag` tells this phone's processes from all others."""
         return {
             "PATH": str(self.programs),
             "TMPDIR": str(self.root / "data/local/tmp"),
@@ -135,7 +135,7 @@ class Userland:
             "ANDROID_ROOT": "/system",
             "ANDROID_DATA": "/data",
             "PS1": "virtual:${PWD:-?} $ ",
-            "CURFEW_VIRTUAL_PHONE": self.mark,
+            "CURFEW_VIRTUAL_PHONE": self.tag,
         }
 
     # Paths ---------------------------------------------------------------------------------------------------
@@ -185,11 +185,12 @@ class Userland:
 
     def kill_processes(self) -> None:
         """End everything started through this phone's adbd, however well detached (docs/android/commands.md 14.1)."""
-        wanted = f"CURFEW_VIRTUAL_PHONE={self.mark}".encode()
+        wanted = f"CURFEW_VIRTUAL_PHONE={self.tag}".encode()
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
             try:
+                # By environment and not by group or session: a script that stays has left both on purpose.
                 if wanted in (entry / "environ").read_bytes().split(b"\0"):
                     os.kill(int(entry.name), signal.SIGKILL)
             except OSError:
@@ -263,6 +264,7 @@ class Userland:
         return path
 
     def _pretend_uid(self, shell: str, toybox: str, put: str) -> None:
+        # Files belong to whoever runs the tests; the phone's scripts ask for uid 2000 and are told so.
         if os.getuid() != _PHONE_UID:
             names = "s/%u/2000/g;s/%g/2000/g;s/%U/shell/g;s/%G/shell/g"
             substituted = f"$({put} \"$word\" | {toybox} sed '{names}')"
@@ -281,6 +283,7 @@ class Userland:
 
     def _script(self, name: str, shell: str, body: str) -> None:
         path = self.programs / name
+        # Taken away first: writing through a link would overwrite the computer's own program.
         path.unlink(missing_ok=True)
         path.write_text(f"#!{shell}\n{body}")
         path.chmod(0o755)
@@ -301,6 +304,7 @@ class AnswerFilter:
     def feed(self, data: bytes) -> bytes:
         """Return what can go on; a tail that might begin the prefix waits for the next piece."""
         data = self._below.sub(b"", self._kept + data)
+        # A prefix may be cut by the end of a piece; half of it must not get through.
         size = max(_overlap(data, word) for word in self._spelled)
         self._kept = data[len(data) - size :]
         return self._itself.sub(b"/", data[: len(data) - size])
