@@ -46,7 +46,7 @@ def states(phone: VirtualPhone) -> list[int]:
 
 def watchers(phone: VirtualPhone) -> list[int]:
     """Return the processes on the phone that run the script, without those it forks for a moment."""
-    wanted, script = f"CURFEW_VIRTUAL_PHONE={phone.userland.mark}".encode(), SCRIPT_NAME.encode()
+    wanted, script = f"CURFEW_VIRTUAL_PHONE={phone.userland.tag}".encode(), SCRIPT_NAME.encode()
     parents = {}
     for entry in Path("/proc").iterdir():
         try:

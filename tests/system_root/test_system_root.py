@@ -101,11 +101,11 @@ def test_a_phone_that_ends_leaves_no_mount(genuine: MakeGenuine) -> None:
 
 
 def _processes_of(phone: WatchedPhone) -> list[Path]:
-    nonce = f"CURFEW_VIRTUAL_PHONE={phone.phone.userland.mark}".encode()
+    tag = f"CURFEW_VIRTUAL_PHONE={phone.phone.userland.tag}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            found += [entry] if nonce in (entry / "environ").read_bytes().split(b"\0") else []
+            found += [entry] if tag in (entry / "environ").read_bytes().split(b"\0") else []
         except OSError:
             continue  # gone meanwhile
     return found
