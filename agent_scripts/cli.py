@@ -13,6 +13,7 @@ from agent_scripts.errors import AgentError
 from agent_scripts.exit_codes import ExitCode
 from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
+from certs.terminal import tell
 from policy.errors import PolicyError
 
 _COMMANDS = {
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
+    tell(sentence, err=True)
 
 
 if __name__ == "__main__":

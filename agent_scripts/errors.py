@@ -186,9 +186,9 @@ class ServerProtocolError(ServerError):
 class ServerRefused(ServerError):
     """The server said no. ``code`` is its reason in one word, ``status`` the HTTP status."""
 
-    def __init__(self, status: int, code: str, message: str, advice: str = "") -> None:
-        """Join the server's own message and its advice."""
-        super().__init__("; ".join(part.rstrip(" .;") for part in (message, advice) if part))
+    def __init__(self, status: int, code: str, sentence: str) -> None:
+        """Take a sentence that is fit to be shown (`agent_scripts.server_link.refused_request`)."""
+        super().__init__(sentence)
         self.status = status
         self.code = code
 

@@ -12,6 +12,7 @@ import click
 
 from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
+from certs.terminal import tell
 from policy.errors import PolicyError
 
 _COMMANDS = {
@@ -53,7 +54,7 @@ def commands() -> None:
 
 
 def _refused(sentence: str) -> int:
-    click.echo(f"curfew-certs: {sentence}", err=True)
+    tell(f"curfew-certs: {sentence}", err=True)
     return 1
 
 

@@ -18,6 +18,7 @@ from certs.errors import KeyExists, RepositoryProblem
 from certs.family_lines import added_lines, review_lines
 from certs.rendering import fleet_rows, policy_rows, with_changes
 from certs.roles import FLEET
+from certs.terminal import tell
 from certs.trust_folder import TrustFolder
 from policy.document import Exemption, Policy
 from policy.families import FamilyReview, review_families
@@ -49,10 +50,10 @@ def draft(folder: Path, document: Path, lift: bool, update_families: bool) -> No
         create_private_file(document, data)
     except KeyExists as error:
         raise RepositoryProblem(str(error)) from error
-    click.echo(f"written to {document}" if lift else f"written to {document}: edit it")
+    tell(f"written to {document}" if lift else f"written to {document}: edit it")
     advice = f"to add them, draft anew: curfew-certs draft {folder} OTHER.json --update-families"
     _say([*added_lines(added), *review_lines(_reviews(policy), "the policy in force", advice)])
-    click.echo(f"next: curfew-certs sign {folder} {document} --key KEY")
+    tell(f"next: curfew-certs sign {folder} {document} --key KEY")
 
 
 @click.command()
@@ -78,10 +79,10 @@ def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -
     if replace:
         TrustFolder(folder).discard_policy_draft()
     signed = repository.sign_policy(folder, data, signer, datetime.now(UTC))
-    click.echo(f"signed by {', '.join(signed.signed_by)}: {len(signed.signed_by)} of {signed.threshold}")
-    click.echo(f"holds until {signed.expires:%Y-%m-%d %H:%M} UTC")
+    tell(f"signed by {', '.join(signed.signed_by)}: {len(signed.signed_by)} of {signed.threshold}")
+    tell(f"holds until {signed.expires:%Y-%m-%d %H:%M} UTC")
     step = f"curfew-certs publish {folder}" if signed.ready else "another approver signs the same file"
-    click.echo(f"next: {step}")
+    tell(f"next: {step}")
 
 
 @click.command()
@@ -125,7 +126,7 @@ def _reviews(policy: Policy) -> tuple[FamilyReview, ...]:
 
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(line)
+        tell(line)
 
 
 def _sign_fleet(folder: Path, data: bytes, key_uri: str, yes: bool) -> None:
@@ -134,7 +135,7 @@ def _sign_fleet(folder: Path, data: bytes, key_uri: str, yes: bool) -> None:
     confirm(yes, f"Sign this as fleet document number {fleet.number}?")
     signer = open_key(key_uri, repository.approver_keys(folder, FLEET))
     repository.sign_fleet(folder, data, signer, datetime.now(UTC))
-    click.echo(f"next: curfew-certs publish {folder}")
+    tell(f"next: curfew-certs publish {folder}")
 
 
 def _kind(data: bytes) -> str:

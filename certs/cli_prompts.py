@@ -10,6 +10,7 @@ from securesystemslib.signer import Key, Signer
 
 from certs.errors import PassphraseNeeded
 from certs.keys import load_signer
+from certs.terminal import tell
 
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 KEY_HELP = "A key file, or a URI of a token or key service (hsm:, awskms:, azurekms:, gcpkms:, hv:, ...)."
@@ -20,7 +21,7 @@ def open_key(uri: str, public_keys: Sequence[Key]) -> Signer:
     try:
         return load_signer(uri, None, public_keys)
     except PassphraseNeeded as error:
-        click.echo(str(error), err=True)
+        tell(str(error), err=True)
     passphrase = click.prompt("Passphrase or PIN", hide_input=True, err=True)
     return load_signer(uri, str(passphrase).encode(), public_keys)
 

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from certs.overview import Overview, RoleRow
-from certs.rendering import printable
+from certs.terminal import cell, show_table, tell
+from policy.plain_text import printable
 
 
 def print_overview(found: Overview, now: datetime) -> None:
     """Print roles, versions, signers, expiries, the bundle in force and what waits."""
     table = _table("role", "version", "signed by", "may sign", "needed", "holds until (UTC)")
     for row in found.roles:
-        table.add_row(*(Text(cell) for cell in _cells(row, now)))
-    console = _console()
-    console.print(table)
+        table.add_row(*map(cell, _cells(row, now)))
+    show_table(table)
     bundle = found.bundle_number if found.bundle_number is not None else "none yet"
-    console.print(Text(f"bundle in force: {bundle}{'  (demo trust)' if found.demo else ''}"))
+    tell(f"bundle in force: {bundle}{'  (demo trust)' if found.demo else ''}")
     if found.draft:
         signed = ", ".join(found.draft.signed_by) or "nobody"
         needed = f"{len(found.draft.signed_by)} of {found.draft.threshold}"
-        console.print(Text(f"draft: policy number {found.draft.number}, signed by {signed} ({needed})"))
+        tell(f"draft: policy number {found.draft.number}, signed by {signed} ({needed})")
     elif found.waiting:
-        console.print(Text(f"waits to be published: {', '.join(found.waiting)}"))
+        tell(f"waits to be published: {', '.join(found.waiting)}")
 
 
 def print_document(rows: list[tuple[str, str, str]]) -> None:
     """Print a document for its approver, with what changed against the one in force."""
     table = _table("what", "says", "against the one in force")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    _console().print(table)
+        table.add_row(*map(cell, row))
+    show_table(table)
 
 
 def _cells(row: RoleRow, now: datetime) -> list[str]:
@@ -65,8 +62,3 @@ def _table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")  # the default cuts long words off
     return table
-
-
-def _console() -> Console:
-    # A pipe has no width of its own, and 80 columns fold a policy beyond recognition.
-    return Console(width=None if sys.stdout.isatty() else 160)

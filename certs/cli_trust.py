@@ -21,6 +21,7 @@ from certs.overview import overview
 from certs.roles import ALL_ROLES, FLEET, SNAPSHOT, TARGETS, TIMESTAMP
 from certs.rotation import root_keys
 from certs.rotation import rotate as rotate_role
+from certs.terminal import tell
 from certs.tls import fingerprint, issue_server_certificate
 from certs.trust_folder import TrustFolder
 from policy.families import review_families
@@ -65,10 +66,10 @@ def init(
         passphrase=passphrase,
         server_names=server_name or ("localhost", "127.0.0.1"),
     )
-    click.echo(f"trust made in {folder}")
-    click.echo(f"TLS authority {fingerprint((folder / 'tls' / 'authority.pem').read_bytes())}")
+    tell(f"trust made in {folder}")
+    tell(f"TLS authority {fingerprint((folder / 'tls' / 'authority.pem').read_bytes())}")
     approver = "KEY" if approver_files else folder / "keys" / "approver-1.pem"
-    click.echo(f"next: curfew-certs sign {folder} POLICY.json --key {approver}")
+    tell(f"next: curfew-certs sign {folder} POLICY.json --key {approver}")
 
 
 @click.command()
@@ -80,7 +81,7 @@ def key(file: Path, encrypt: bool) -> None:
     create_key(file, passphrase)
     public = file.with_suffix(".pub")
     public.write_bytes(key_pem(load_signer(str(file), passphrase).public_key))
-    click.echo(f"private key {file} (keep it), public key {public} (hand it over)")
+    tell(f"private key {file} (keep it), public key {public} (hand it over)")
 
 
 @click.command()
@@ -91,7 +92,7 @@ def publish(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -
     """Publish what enough approvers have signed."""
     signers = _online_signers(folder, snapshot_key, timestamp_key)
     _say_published(repository.publish(folder, datetime.now(UTC), signers))
-    click.echo(f"next: curfew-server publish {folder}")
+    tell(f"next: curfew-server publish {folder}")
 
 
 @click.command()
@@ -142,8 +143,8 @@ def rotate(
         passphrase=new_passphrase() if encrypt else None,
     )
     if done.added:
-        click.echo(f"{role}: {done.added} comes, {done.retired} goes, with root version {done.root_version}")
-    click.echo(f"next: {done.next_step}")
+        tell(f"{role}: {done.added} comes, {done.retired} goes, with root version {done.root_version}")
+    tell(f"next: {done.next_step}")
 
 
 @click.command()
@@ -152,7 +153,7 @@ def rotate(
 def certificate(folder: Path, names: tuple[str, ...]) -> None:
     """Issue the server's TLS certificate anew, for these host names and addresses."""
     issue_server_certificate(TrustFolder(folder).tls, names)
-    click.echo(f"issued {folder / 'tls' / 'server.pem'} for {', '.join(names)}")
+    tell(f"issued {folder / 'tls' / 'server.pem'} for {', '.join(names)}")
 
 
 @click.command()
@@ -165,12 +166,12 @@ def show(folder: Path, as_json: bool) -> None:
     in_force = repository.published_policy(folder)
     reviews = review_families(in_force[1], now.date()) if in_force else ()
     if as_json:
-        click.echo(json.dumps({**plain(found), "families": plain_reviews(reviews)}, sort_keys=True))
+        tell(json.dumps({**plain(found), "families": plain_reviews(reviews)}, sort_keys=True))
         return
     print_overview(found, now)
     advice = f"next: curfew-certs draft {folder} NEXT.json --update-families"
     for line in review_lines(reviews, "the policy in force", advice):
-        click.echo(line)
+        tell(line)
 
 
 def _root_signers(folder: Path, uris: Sequence[str], coming: Key | None) -> list[Signer]:
@@ -202,5 +203,5 @@ def _public_key(file: Path) -> Key:
 
 def _say_published(publication: Publication) -> None:
     signed = ", ".join(publication.signers[TARGETS])
-    click.echo(f"bundle {publication.number} is published, approved by {signed}")
-    click.echo(f"approval holds until {publication.expires[TARGETS]:%Y-%m-%d %H:%M} UTC")
+    tell(f"bundle {publication.number} is published, approved by {signed}")
+    tell(f"approval holds until {publication.expires[TARGETS]:%Y-%m-%d %H:%M} UTC")

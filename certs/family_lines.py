@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from certs.rendering import printable
 from policy.families import REVIEW_HOLDS_FOR, FamilyReview, KnownName
+from policy.plain_text import printable
 
 
 def review_lines(reviews: Sequence[FamilyReview], policy: str, advice: str) -> list[str]:

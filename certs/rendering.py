@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from policy.document import Fleet, Policy
+from policy.plain_text import printable
 
 Row = tuple[str, str]
 
@@ -75,11 +76,6 @@ def with_changes(rows: list[Row], before: list[Row]) -> list[tuple[str, str, str
         return [(label, text, "") for label, text in rows]
     gone = [(label, text, "gone") for label, text in before if (label, text) not in rows]
     return [(*row, "" if row in before else "new") for row in rows] + gone
-
-
-def printable(text: str) -> str:
-    """Return `text` with every character that is not printable as its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _in_zone(time: datetime, zone: ZoneInfo) -> str:

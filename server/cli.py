@@ -10,6 +10,7 @@ import click
 
 from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
+from certs.terminal import tell
 from server.errors import RequestRefused, ServerError
 
 _COMMANDS = {
@@ -50,13 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except click.Abort:
-        click.echo("stopped; nothing was changed", err=True)
+        tell("stopped; nothing was changed", err=True)
         return 1
     except RequestRefused as error:
-        click.echo(f"curfew-server: {error.message}. {error.next_step}", err=True)
+        tell(f"curfew-server: {error.message}. {error.next_step}", err=True)
         return 1
     except (ServerError, CertsError) as error:
-        click.echo(f"curfew-server: {error}", err=True)
+        tell(f"curfew-server: {error}", err=True)
         return 1
     return result if isinstance(result, int) else 0
 

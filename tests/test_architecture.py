@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,20 @@ def test_every_import_between_rooms_is_one_of_the_arrows_drawn(package: str) -> 
         room = room_of(module, package)
         seen[room] |= rooms_imported_by(module, package) - {room}
     assert seen == ROOMS[package]
+
+
+SHOWS = re.compile(r"click\.echo\(|(?<![\w.])print\(|rich\.text|Console\(")
+
+
+def test_a_text_reaches_a_terminal_by_the_one_gate_that_lets_no_control_through() -> None:
+    """A virtual phone is its own terminal, and so is the demo; both show what they made themselves."""
+    shown = [
+        module.relative_to(ROOT).as_posix()
+        for package in ("certs", "server", "agent_scripts")
+        for module in modules(package)
+        if "virtual_phone" not in module.parts and SHOWS.search(module.read_text())
+    ]
+    assert shown == ["certs/terminal.py"]
 
 
 def modules_imported_by(module: Path, names: dict[str, Path]) -> set[str]:

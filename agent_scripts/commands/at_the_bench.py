@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import random
-import sys
 import time
 from collections.abc import Callable
 from shlex import quote
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from agent_scripts.commands.settings import Settings, named_phones
 from agent_scripts.exit_codes import ExitCode
@@ -24,8 +21,7 @@ from agent_scripts.visits.probe_visit import probe_phones
 from agent_scripts.visits.restore import restore_phone
 from agent_scripts.visits.run import stored_bundle, trust_client
 from agent_scripts.visits.visiting import say, send_waiting, visit_phones
-
-_WIDTH_OF_A_FILE = 160
+from certs.terminal import cell, show_table
 
 
 @click.command()
@@ -40,11 +36,11 @@ def devices(settings: Settings) -> None:
         table.add_column(heading, overflow="fold")
     for device in list_devices():
         # As it must be typed: a serial may hold blanks and parentheses.
-        table.add_row(Text(quote(device.address)), Text(device.state), "", Text(device.next_step))
+        table.add_row(cell(quote(device.address)), cell(device.state), "", cell(device.next_step))
     for phone in settings.station().phones():
         address = quote(phone.address) if phone.address else "no address"
-        table.add_row(Text(address), phone.consent.value, Text(phone.label), "")
-    Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE).print(table)
+        table.add_row(cell(address), phone.consent.value, cell(phone.label), "")
+    show_table(table)
 
 
 @click.command("probe")
@@ -140,10 +136,10 @@ def status(settings: Settings) -> None:
     clock = TrustedClock(station.folder, station.story_clock).read()
     table = Table(show_header=False)
     table.add_row("Station", station.station_id)
-    table.add_row("Server", Text(station.server_url))
+    table.add_row("Server", cell(station.server_url))
     table.add_row("Time (UTC)", f"{clock.now:%Y-%m-%d %H:%M:%S} {'trusted' if clock.trusted else clock.why}")
     if refused is not None:
-        table.add_row("Bundle", Text(f"refused: {refused}"))
+        table.add_row("Bundle", cell(f"refused: {refused}"))
     elif accepted is None:
         table.add_row("Bundle", "none accepted yet; run `curfew-agent check`")
     else:
@@ -153,7 +149,7 @@ def status(settings: Settings) -> None:
         )
     table.add_row("Phones", str(len(station.phones())))
     table.add_row("Reports waiting", str(len(Spool(station.spool_folder).waiting())))
-    Console().print(table)
+    show_table(table)
 
 
 @click.command()

@@ -9,7 +9,10 @@ from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.errors import WrongUse
 from agent_scripts.station_files.station import Station
 from agent_scripts.visits.visiting import Visitor
+from policy.plain_text import said_by_others
 from policy.report import Consent
+
+_OPERATOR_MAX_LENGTH = 100
 
 
 class Settings:
@@ -17,6 +20,11 @@ class Settings:
 
     def __init__(self, folder: Path, operator: str, plain_tcp: bool, story_clock: Path | None) -> None:
         self.folder = folder
+        if not operator.isprintable() or not 0 < len(operator) <= _OPERATOR_MAX_LENGTH:
+            raise WrongUse(
+                f"Expected a name of 1 to {_OPERATOR_MAX_LENGTH} printable characters for --operator, found"
+                f" {said_by_others(operator)}: reports name it. Give another."
+            )
         self.operator = operator
         self.plain_tcp = plain_tcp
         self.story_clock = story_clock

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
 from agent_scripts.server_link.https import ANSWER_MAX_BYTES, HttpAnswer, ServerLink
+from agent_scripts.server_link.refused_request import refused_sentence
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.envelope import sign_envelope
@@ -214,11 +215,9 @@ def _understood(answer: HttpAnswer, also: tuple[int, ...] = ()) -> dict[str, Any
     if not isinstance(error, dict) or not all(
         isinstance(error.get(part), str) for part in ("code", "message")
     ):
-        raise ServerRefused(answer.status, "", f"the server answered {answer.status}", "try again later")
-    advice = error.get("next")
-    raise ServerRefused(
-        answer.status, error["code"], error["message"], advice if isinstance(advice, str) else ""
-    )
+        raise ServerRefused(answer.status, "", f"the server answered {answer.status}; try again later")
+    code = error["code"]
+    raise ServerRefused(answer.status, code, refused_sentence(answer.status, code, error["message"]))
 
 
 def _object(answer: HttpAnswer) -> dict[str, Any]:

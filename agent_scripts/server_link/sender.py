@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
 from agent_scripts.server_link.client import ReportAnswer, ServerClient
+from agent_scripts.server_link.refused_request import said
 from agent_scripts.station_files.audit_witness import witness
 from agent_scripts.station_files.durable_file import held_alone
 from agent_scripts.station_files.spool import Spool, SpooledReport
@@ -104,7 +105,7 @@ class _Sending:
             if error.status not in _BODY_REFUSED:
                 raise
             if len(batch) == 1:
-                self._put_aside(batch[0], f"{error} ({error.code or error.status})")
+                self._put_aside(batch[0], str(error))
                 return
             for report in batch:
                 self.send([report])
@@ -124,7 +125,7 @@ class _Sending:
             self._spool.remove(report)
             self._stored += 1
         else:
-            self._put_aside(report, f"{result.status.value}: {result.message} ({result.code})")
+            self._put_aside(report, f"{result.status.value}: {said(result.message, result.code, 'no code')}")
 
     def _put_aside(self, report: SpooledReport, reason: str) -> None:
         self._spool.set_aside(report.path, reason)

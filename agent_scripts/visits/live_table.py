@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.visits.row import Row
+from certs.terminal import WIDTH_OF_A_FILE, cell, show_table, tell
 
 _STYLES = {
     ExitCode.COMPLIANT: "green",
@@ -48,7 +47,7 @@ class LiveTable:
         if self.as_json or not sys.stdout.isatty():
             yield self
             if not self.as_json:
-                Console(width=160).print(self.table())
+                show_table(self.table(), width=WIDTH_OF_A_FILE)
             return
         with Live(self.table(), refresh_per_second=8) as self._live:
             yield self
@@ -58,11 +57,11 @@ class LiveTable:
         """Take in a finished phone."""
         self.rows[row.address] = row
         if self.as_json:
-            print(json.dumps(as_json(row), sort_keys=True), flush=True)
+            tell(json.dumps(as_json(row), sort_keys=True))
         elif self._live is not None:
             self._live.update(self.table())
         else:
-            print(_event(row), file=sys.stderr, flush=True)
+            tell(_event(row), err=True)
 
     def table(self) -> Table:
         """Return the table as it stands, phones in the order they were named."""
@@ -75,8 +74,8 @@ class LiveTable:
                 continue
             name = "\n".join(filter(None, (row.label, row.model, row.address)))
             # Text, not markup: a phone's model name must not be able to paint the table.
-            verdict = Text(row.verdict, style=_STYLES[row.exit_code])
-            table.add_row(Text(name), verdict, Text(row.found), Text(row.done), Text(row.next_step))
+            verdict = cell(row.verdict, style=_STYLES[row.exit_code])
+            table.add_row(cell(name), verdict, cell(row.found), cell(row.done), cell(row.next_step))
         return table
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
@@ -19,6 +16,7 @@ from agent_scripts.visits.asking import ask
 from agent_scripts.visits.probe import probe
 from agent_scripts.visits.run import Run, begin_run
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
+from certs.terminal import cell, show_table, tell
 from policy.names import PhoneId
 from policy.probe import Limit, Owner, Probe, Reach
 from policy.report import Consent
@@ -85,11 +83,9 @@ async def _read(run: Run, connection: PhoneConnection, known: PhoneId | None) ->
 def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False) -> None:
     """Print one probe, as a line of JSON or as a table; `err` sends it beside a command's results."""
     if as_json:
-        click.echo(
-            json.dumps({"address": address, **json.loads(dump_probe(probed))}, sort_keys=True), err=err
-        )
+        tell(json.dumps({"address": address, **json.loads(dump_probe(probed))}, sort_keys=True), err=err)
         return
-    Console(stderr=err, width=_WIDTH).print(_table(address, probed))
+    show_table(_table(address, probed), err=err, width=_WIDTH)
 
 
 def in_a_line(probed: Probe) -> str:
@@ -98,17 +94,17 @@ def in_a_line(probed: Probe) -> str:
 
 
 def _table(address: str, probed: Probe) -> Table:
-    table = Table(title=Text(f"{address}: {_REACH[probed.reach]}"), title_justify="left", show_header=False)
+    table = Table(title=cell(f"{address}: {_REACH[probed.reach]}"), title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     release = f"Android {probed.release or 'not told'} (API {probed.api_level or 'not told'})"
     # Text, not markup: a phone's model name must not be able to paint the table.
-    table.add_row("Phone", Text(f"{probed.manufacturer} {probed.model}, {release}"))
-    table.add_row("Users", Text("\n".join(_users(probed)) or "not read"))
-    table.add_row("Owner of the phone", Text(_device_owner(probed)))
-    table.add_row("Places", Text("\n".join(_places(probed)) or "none"))
+    table.add_row("Phone", cell(f"{probed.manufacturer} {probed.model}, {release}"))
+    table.add_row("Users", cell("\n".join(_users(probed)) or "not read"))
+    table.add_row("Owner of the phone", cell(_device_owner(probed)))
+    table.add_row("Places", cell("\n".join(_places(probed)) or "none"))
     for limit in probed.limits:
-        table.add_row("Not promised" if limit.hinders else "To know", Text(_limit(limit)))
+        table.add_row("Not promised" if limit.hinders else "To know", cell(_limit(limit)))
     return table
 
 

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-import click
-
 from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.adb.phone_connection import PhoneConnection
@@ -23,6 +21,7 @@ from agent_scripts.visits.live_table import LiveTable
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.row import row_of, row_of_error
 from agent_scripts.visits.run import Run, begin_run, keep_report, send_reports
+from certs.terminal import tell
 
 T = TypeVar("T")
 Visit = Callable[[Run, PhoneConnection, str], Awaitable[CheckRecord]]
@@ -33,7 +32,7 @@ _AT_ONCE = 64
 
 def say(text: str) -> None:
     """Tell the technician something that is not a result."""
-    click.echo(text, err=True)
+    tell(text, err=True)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from policy.probe import Limit, LimitCode, Owner, Probe, ProbedPlace, ProbedUser
 from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, part
 from policy.schemas.ledger_document import user_number
 from policy.schemas.strict_json import canonical_json, parse_object
-from policy.schemas.values import as_is, boolean, integer, text, word
+from policy.schemas.values import as_is, boolean, integer, printable_text, word
 
 _USERS_MAX = 100
 _LIMITS_MAX = 500
@@ -26,7 +26,7 @@ def _word(kind: type[Enum]) -> Value:
 
 
 def _line(longest: int) -> Value:
-    return Value(text(longest), as_is)
+    return Value(printable_text(longest), as_is)
 
 
 class ProbedUserSchema(StrictSchema):

@@ -30,8 +30,8 @@ from policy.schemas.values import (
     boolean,
     integer,
     number_of,
+    printable_text,
     sha256_hex_or_empty,
-    text,
     token,
     utc_time,
     word,
@@ -52,7 +52,7 @@ def _word(kind: type[Enum]) -> Value:
 
 
 def _line(longest: int = 300) -> Value:
-    return Value(text(longest), as_is)
+    return Value(printable_text(longest), as_is)
 
 
 def _state_or_none() -> Value:

@@ -20,8 +20,8 @@ _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\Z", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _YEARS = range(2000, 2200)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _FOUND_MAX_LENGTH = 60
 
 
@@ -39,11 +39,25 @@ def as_is(value: Any) -> Any:
 
 
 def text(longest: int, shortest: int = 0) -> Callable[[Any], str]:
-    """Return a reader of one line of text without control characters."""
+    """Return a reader of one line of text without control characters, as approvers write it and read it escaped."""
 
     def read(value: Any) -> str:
         if not isinstance(value, str) or not shortest <= len(value) <= longest or _CONTROL.search(value):
             raise refusal(f"one line of {shortest} to {longest} characters", value)
+        return value
+
+    return read
+
+
+def printable_text(longest: int, shortest: int = 0) -> Callable[[Any], str]:
+    """Return a reader of one line in which every character prints: no controls, no change of direction.
+
+    For what machines report of others' words: pages and terminals show it.
+    """
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not shortest <= len(value) <= longest or not value.isprintable():
+            raise refusal(f"one line of {shortest} to {longest} printable characters", value)
         return value
 
     return read

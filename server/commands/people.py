@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from certs.terminal import tell
 from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
 from server.config import Config
 from server.people import people, sign_ins
@@ -33,11 +34,9 @@ def person(name: str, roles: tuple[str, ...], off: bool | None) -> None:
         with database.writing() as session:
             made = people.put_person(session, name, password, map(people.Role, roles), ACTOR, now)
     if made.off_since is not None:
-        click.echo(
-            f"{made.name} is changed and stays off; switch it on: curfew-server person {made.name} --on"
-        )
+        tell(f"{made.name} is changed and stays off; switch it on: curfew-server person {made.name} --on")
         return
-    click.echo(f"{made.name} can sign in as {', '.join(sorted(role.value for role in made.roles))}.")
+    tell(f"{made.name} can sign in as {', '.join(sorted(role.value for role in made.roles))}.")
 
 
 def _switch(config: Config, name: str, on: bool) -> None:
@@ -47,14 +46,14 @@ def _switch(config: Config, name: str, on: bool) -> None:
             switched = sign_ins.switch_person(session, name, on, ACTOR, now)
             missing = people.rights_without_anybody(session)
     if on:
-        click.echo(f"{switched.name} is on and can sign in; new tokens: curfew-server token {switched.name}")
+        tell(f"{switched.name} is on and can sign in; new tokens: curfew-server token {switched.name}")
         return
-    click.echo(f"{switched.name} is off: no sign-in, and every session and token has ended.")
+    tell(f"{switched.name} is off: no sign-in, and every session and token has ended.")
     # It is not refused: an account that is misused has to stop now, and this command line can always make another.
     lost = [right for right in missing if switched.may(right)]
     if lost:
         roles = sorted({role.value for right in lost for role in people.roles_with(right)})
-        click.echo(
+        tell(
             f"Nobody who is on may now {', '.join(right.value for right in lost)}. Make or change an account:"
             f" curfew-server person NAME --role ROLE, with ROLE among {', '.join(roles)}.",
             err=True,
@@ -71,7 +70,7 @@ def token(name: str) -> None:
         now = now_of(config, database)
         with database.writing() as session:
             made = sign_ins.issue_token(session, name, ACTOR, now)
-    click.echo(made)
+    tell(made)
 
 
 def _password() -> str:

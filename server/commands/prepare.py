@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 
 from certs.durable import create_private_file
 from certs.keys import create_key
+from certs.terminal import tell
 from server.commands.settings import ACTOR, given_config, opened, takes_config
 from server.errors import ConfigurationRefused
 from server.policies import publishing
@@ -47,7 +48,7 @@ def init(folder: Path, url: str, trust: Path) -> None:
     ]
     create_private_file(folder / "server.env", ("\n".join(lines) + "\n").encode())
     create_key(folder / "audit.key")
-    click.echo(
+    tell(
         f"Made {folder / 'server.env'}. Next: curfew-server --config {folder / 'server.env'} publish {trust}"
     )
 
@@ -57,7 +58,7 @@ def init(folder: Path, url: str, trust: Path) -> None:
 def migrate() -> None:
     """Bring the database to the newest schema; serve does this too."""
     with opened(given_config()):
-        click.echo("The database has the newest schema.")
+        tell("The database has the newest schema.")
 
 
 @click.command()
@@ -69,4 +70,4 @@ def publish(trust_folder: Path) -> None:
     with opened(config) as database:
         publication = publishing.publish(database, config, trust_folder, ACTOR)
     demo = " It is demo trust: virtual phones are accepted." if publication.demo else ""
-    click.echo(f"Bundle {publication.number} ({publication.policy.name}) is published.{demo}")
+    tell(f"Bundle {publication.number} ({publication.policy.name}) is published.{demo}")

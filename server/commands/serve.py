@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from certs.terminal import tell
 from server.commands.settings import given_config, opened, takes_config
 from server.serving import serve as serve_until_stopped
 
@@ -18,5 +19,5 @@ def serve(host: str, port: int, workers: int) -> None:
     config = given_config()
     with opened(config):
         pass
-    click.echo(f"Serving on https://{host}:{port}; stop with Ctrl-C.", err=True)
+    tell(f"Serving on https://{host}:{port}; stop with Ctrl-C.", err=True)
     serve_until_stopped(config, host, port, workers)

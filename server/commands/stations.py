@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import click
 
+from certs.terminal import tell
 from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
 from server.evidence import audit
 from server.stations import enrolment, stations
@@ -25,8 +26,8 @@ def enrolment_code(made_for: str, hours: int) -> None:
         with database.writing() as session:
             code = enrolment.new_code(session, config, made_for[:100], now + timedelta(hours=hours), now)
             audit.record(session, ACTOR, "enrolment code made", made_for[:100], {"hours": hours}, now)
-    click.echo(f"Good for one station within {hours} hours; give it to nobody else.", err=True)
-    click.echo(code.line())
+    tell(f"Good for one station within {hours} hours; give it to nobody else.", err=True)
+    tell(code.line())
 
 
 @click.command()
@@ -41,4 +42,4 @@ def revoke(station_id: str) -> None:
             revoked = stations.revoke_station(session, station_id, now)
             if revoked:
                 audit.record(session, ACTOR, "station revoked", station_id, {}, now)
-    click.echo("Revoked." if revoked else "It was revoked before.")
+    tell("Revoked." if revoked else "It was revoked before.")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import click
 
+from certs.terminal import tell
 from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
 from server.retention import thinning
 
@@ -30,7 +31,7 @@ def thin(days: int, yes: bool) -> None:
             f" their envelopes take {plan.envelope_bytes / 1_000_000:.1f} MB."
         )
         if not yes:
-            click.echo(f"{told} Nothing was changed; --yes drops them.")
+            tell(f"{told} Nothing was changed; --yes drops them.")
             return
         dropped = thinning.drop(database, plan, days, ACTOR, now)
-    click.echo(f"{told} {dropped} were dropped. The space is used for new reports; a VACUUM gives it back.")
+    tell(f"{told} {dropped} were dropped. The space is used for new reports; a VACUUM gives it back.")

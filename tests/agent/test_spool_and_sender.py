@@ -208,9 +208,9 @@ def test_what_a_person_must_look_at_is_set_aside_whole_with_the_reason(
 
     assert (result.stored, result.left) == (2, 0)
     assert result.set_aside == (
-        f"report 2 was set aside in {station.folder / 'aside'}: {status}: about r2 (code)",
+        f'report 2 was set aside in {station.folder / "aside"}: {status}: "about r2" (code)',
     )
-    assert aside(station) == {"r2": f"{status}: about r2 (code)\n"}
+    assert aside(station) == {"r2": f'{status}: "about r2" (code)\n'}
 
 
 def test_batches_hold_a_hundred_reports_oldest_first(make_station: MakeStation, serve: Serve) -> None:
@@ -263,7 +263,7 @@ def test_a_server_lost_half_way_keeps_the_rest_and_says_why(make_station: MakeSt
     result = send(station)
 
     assert (result.stored, result.left) == (100, 1)
-    assert result.problem == "disk full; wait"
+    assert result.problem.startswith('the server says "disk full" (storage_full); try again later')
     assert waiting(station) == names[100:]
 
 
@@ -289,7 +289,9 @@ def test_one_report_that_spoils_its_batch_is_found_and_set_aside(
     result = send(station)
 
     assert (result.stored, result.left) == (2, 0)
-    assert aside(station) == {"r2": "spoilt; ask (bad_request)\n"}
+    (reason,) = aside(station).values()
+    assert reason.startswith('the server says "spoilt" (bad_request); check that')
+    assert list(aside(station)) == ["r2"]
 
 
 def test_a_single_conflict_answered_by_409_is_set_aside(make_station: MakeStation, serve: Serve) -> None:
@@ -301,7 +303,7 @@ def test_a_single_conflict_answered_by_409_is_set_aside(make_station: MakeStatio
 
     send(station)
 
-    assert aside(station) == {"r1": "conflict: about r1 (code)\n"}
+    assert aside(station) == {"r1": 'conflict: "about r1" (code)\n'}
 
 
 RESULT = {"report_id": "r1", "status": "stored", "code": "", "message": ""}

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certs.rendering import fleet_rows, policy_rows, printable, with_changes
+from certs.rendering import fleet_rows, policy_rows, with_changes
 from policy.document import Exemption, Fleet
 from policy.names import PhoneId
+from policy.plain_text import printable
 from policy.ready_made import ready_made_policy
 from tests.certs.simulated_repository import NOW
 

@@ -178,3 +178,12 @@ def _empty_station(office: Office) -> Path:
     bench = office.new_bench()
     bench.folder.rename(office.folder / "empty-station")
     return office.folder / "empty-station"
+
+
+def test_a_name_of_the_operator_that_reports_refuse_is_refused_before_any_phone_is_asked(
+    bench: Bench,
+) -> None:
+    code, _ = bench.agent("--operator", "A\u202eB", "check", "tcp:127.0.0.1:6001")
+
+    assert code == ExitCode.WRONG_USE
+    assert r'found "A\u202eB"' in bench.said

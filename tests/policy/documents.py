@@ -40,6 +40,8 @@ numbers = st.integers(1, NUMBER_MAX)
 tokens = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,20}", fullmatch=True)
 sums = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
 whole_text = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=30)
+printable_lines = whole_text.map(lambda text: "".join(filter(str.isprintable, text)))
+"""What reports take: every character prints."""
 texts = whole_text.filter(bool)
 json_values = st.recursive(
     st.none()
@@ -160,19 +162,19 @@ reports = st.builds(
     report_id=tokens,
     station_id=tokens,
     counter=st.integers(0, BIGGEST),
-    operator=whole_text,
-    agent_version=whole_text,
+    operator=printable_lines,
+    agent_version=printable_lines,
     judgement_version=st.integers(0, NUMBER_MAX),
-    transport=whole_text,
+    transport=printable_lines,
     virtual=st.booleans(),
     phone_id=phone_ids,
     consent=words(Consent),
-    model=whole_text,
-    manufacturer=whole_text,
-    release=whole_text,
+    model=printable_lines,
+    manufacturer=printable_lines,
+    release=printable_lines,
     api_level=st.integers(0, 10_000),
-    patch_level=whole_text,
-    boot_state=whole_text,
+    patch_level=printable_lines,
+    boot_state=printable_lines,
     bundle_number=st.integers(0, NUMBER_MAX),
     stage=words(Stage),
     checked_at=utc_times,
@@ -180,17 +182,17 @@ reports = st.builds(
     phone_skew_s=st.integers(-(1 << 40), 1 << 40) | st.none(),
     verdict=words(Verdict),
     enforceable=st.booleans(),
-    reasons=tuples(st.builds(Reason, words(ReasonCode), whole_text)),
+    reasons=tuples(st.builds(Reason, words(ReasonCode), printable_lines)),
     users=tuples(st.builds(ReportedUser, user_numbers, words(UserKind), st.booleans())),
-    findings=tuples(st.builds(Finding, whole_text, user_numbers, package_names)),
+    findings=tuples(st.builds(Finding, printable_lines, user_numbers, package_names)),
     managed=tuples(st.builds(ReportedApp, user_numbers, package_names, states_or_none, states_or_none)),
     actions=tuples(
         st.builds(
-            ReportedAction, words(ActionKind), user_numbers, package_names, words(ActionResult), whole_text
+            ReportedAction, words(ActionKind), user_numbers, package_names, words(ActionResult), printable_lines
         )
     ),
-    commands=tuples(st.builds(CommandExit, whole_text, st.integers(-1, 255) | st.none())),
+    commands=tuples(st.builds(CommandExit, printable_lines, st.integers(-1, 255) | st.none())),
     answers_sha256=sums | st.just(""),
     ledger=ledgers,
-    contradictions=tuples(whole_text),
+    contradictions=tuples(printable_lines),
 )

@@ -14,6 +14,9 @@ from adb_shell.auth.sign_cryptography import CryptographySigner
 
 from agent_scripts.virtual_phone import VirtualPhone
 
+PATIENCE_S = 60
+"""How long a loaded machine may take; nothing waits so long unless something is broken."""
+
 PhoneMaker = Callable[..., VirtualPhone]
 
 needs_android_shell = pytest.mark.skipif(
@@ -31,7 +34,7 @@ class Computer:
         self.key_line = self._path.with_suffix(".pub").read_text()
         self.signer = CryptographySigner(str(self._path))
 
-    def connect(self, phone: VirtualPhone, *, timeout_s: float = 5) -> AdbDeviceTcp:
+    def connect(self, phone: VirtualPhone, *, timeout_s: float = PATIENCE_S) -> AdbDeviceTcp:
         device = AdbDeviceTcp("127.0.0.1", phone.port, default_transport_timeout_s=timeout_s)
         device.connect(rsa_keys=[self.signer], auth_timeout_s=timeout_s)
         return device
@@ -75,10 +78,6 @@ def device(phone: VirtualPhone, computer: Computer) -> Iterator[AdbDeviceTcp]:
     connected = computer.connect(phone)
     yield connected
     connected.close()
-
-
-PATIENCE_S = 60
-"""How long a loaded machine may take; nothing waits so long unless something is broken."""
 
 
 def eventually(happened: Callable[[], bool]) -> bool:
