@@ -188,7 +188,12 @@ reports = st.builds(
     managed=tuples(st.builds(ReportedApp, user_numbers, package_names, states_or_none, states_or_none)),
     actions=tuples(
         st.builds(
-            ReportedAction, words(ActionKind), user_numbers, package_names, words(ActionResult), printable_lines
+            ReportedAction,
+            words(ActionKind),
+            user_numbers,
+            package_names,
+            words(ActionResult),
+            printable_lines,
         )
     ),
     commands=tuples(st.builds(CommandExit, printable_lines, st.integers(-1, 255) | st.none())),
