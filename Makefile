@@ -4,6 +4,8 @@ PYTHON ?=
 CURFEW_FOLDER ?= .curfew
 # Set to 1: the demo ends by itself, with an exit code that says whether every phone ended as the story tells.
 ONCE ?=
+# The port that `make dev` serves on; empty: any free one.
+PORT ?=
 # An unpacked Android system, for test-system-root (docs/android.md).
 SYSTEM_ROOT ?=
 
@@ -12,10 +14,11 @@ SHELL_SCRIPTS = $(sort tools/set-up tools/dist tools/build-phone-userland .ci/ru
 
 export PYTHON
 
-.PHONY: help setup demo demo-sabotage test test-system-root lint format dist bench fuzz clean
+.PHONY: help setup demo dev test-fast demo-sabotage test test-system-root lint format dist bench fuzz clean
 
 help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
+	@echo 'make dev      a server that starts anew at each change, and phones in every standing'
 	@echo 'make test     all tests'
 	@echo 'make test-system-root SYSTEM_ROOT=FOLDER   phone tests in the shell of an unpacked Android system (root)'
 	@echo 'make demo-sabotage   the demo with one part broken on purpose: it must fail'
@@ -32,6 +35,11 @@ setup:
 demo:
 	@tools/set-up demo
 	@CURFEW_FOLDER='$(CURFEW_FOLDER)' ONCE='$(ONCE)' $(BIN)/python -m demo
+
+# For work on Curfew: PORT=8443 for an address that stays.
+dev:
+	@tools/set-up demo
+	@CURFEW_FOLDER='$(CURFEW_FOLDER)-dev' ONCE='$(ONCE)' PORT='$(PORT)' $(BIN)/python -m demo.dev
 
 # The demo with one part broken on purpose must fail: proof that it would notice.
 demo-sabotage:

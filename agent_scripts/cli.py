@@ -13,6 +13,7 @@ from agent_scripts.errors import AgentError
 from agent_scripts.exit_codes import ExitCode
 from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
+from certs.logs import verbose_option
 from certs.terminal import tell
 from policy.errors import PolicyError
 
@@ -73,6 +74,7 @@ _COMMANDS = {
     help="File with seconds to add to the clock; works under a demo root only.",
 )
 @click.version_option(package_name="curfew")
+@verbose_option
 @click.pass_context
 def curfew_agent(
     context: click.Context, folder: Path, operator: str, plain_tcp: bool, story_clock: Path | None

@@ -7,6 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from certs.logs import Log
+
+_log = Log(__name__)
+
 PAUSES_S = (2.0, 5.0, 10.0)
 """Short enough for a technician who looks on, long enough for a service that has just been started again."""
 
@@ -25,6 +29,7 @@ class Patience:
             try:
                 return await ask()
             except error:
+                _log.info("asking again", because=error.__name__, in_seconds=pause_s)
                 await asyncio.sleep(pause_s)
         return await ask()
 
@@ -34,5 +39,6 @@ class Patience:
             answer = await ask()
             if is_final(answer):
                 return answer
+            _log.info("asking again", because="the answer may be another in a moment", in_seconds=pause_s)
             await asyncio.sleep(pause_s)
         return await ask()

@@ -12,6 +12,7 @@ import click
 
 from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
+from certs.logs import verbose_option
 from certs.terminal import tell
 from policy.errors import PolicyError
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @click.group(cls=LazyGroup, commands_at=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="curfew")
+@verbose_option
 def commands() -> None:
     """Say who is believed: keys, approvals, publications."""
 

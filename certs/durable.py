@@ -10,8 +10,10 @@ import threading
 from pathlib import Path
 
 from certs.errors import KeyExists, NotWritten
+from certs.logs import Log
 
 _PART = ".part"
+_log = Log(__name__)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -42,6 +44,7 @@ def create_private_file(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)
+    _log.info("private file made", path=str(path))
 
 
 def replace_durably(path: Path, data: bytes) -> None:
@@ -55,6 +58,7 @@ def replace_durably(path: Path, data: bytes) -> None:
         # In the same folder, hence on the same disk: only there is a rename one step (rename(2)).
         os.replace(part, path)
         sync_folder(path.parent)
+        _log.debug("file written", path=str(path), bytes=len(data))
     except OSError:
         # What was there is untouched; a full disk must not be left fuller.
         part.unlink(missing_ok=True)

@@ -33,6 +33,7 @@ from certs.errors import (
     RepositoryProblem,
 )
 from certs.keys import create_key, key_pem, load_signer
+from certs.logs import Log
 from certs.online import OnlineSigners, Publication, renew, signer_names, verify_publication
 from certs.publication import (
     file_name,
@@ -61,6 +62,8 @@ from certs.tls import create_authority, issue_server_certificate
 from certs.trust_folder import TrustFolder
 from policy.document import Fleet, Policy
 from policy.schemas import dump_fleet, load_fleet, load_policy_document
+
+_log = Log(__name__)
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,7 @@ def publish(folder: Path, now: datetime, signers: OnlineSigners | None = None) -
     publication = verify_publication(served, published, now)
     place.write_published({name: data for name, data in served.items() if published.get(name) != data})
     place.discard_draft()
+    _log.info("published", number=publication.number)
     return publication
 
 
@@ -271,6 +275,8 @@ def sign_metadata(metadata: Metadata[Root] | Metadata[Targets], signer: Signer) 
     """Add a signature to `metadata`; raises `KeyUnusable` if the token or key service fails."""
     try:
         metadata.sign(signer, append=True)
+        role, version = metadata.signed.type, metadata.signed.version
+        _log.info("signed", role=role, version=version, key=signer.public_key.keyid[:12])
     except UnsignedMetadataError as error:
         raise KeyUnusable(f"the key could not sign ({error}); check the token or key service") from error
 

@@ -10,6 +10,7 @@ import click
 
 from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
+from certs.logs import verbose_option
 from certs.terminal import tell
 from server.errors import RequestRefused, ServerError
 
@@ -30,6 +31,7 @@ _COMMANDS = {
 
 @click.group(cls=LazyGroup, commands_at=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="curfew")
+@verbose_option
 @click.option(
     "--config",
     type=click.Path(path_type=Path),

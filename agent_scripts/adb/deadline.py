@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.errors import AnswerTooSlow
+from certs.logs import Log
 
+_log = Log(__name__)
 Progress = Callable[[], None]
 """Called for bytes of the answer that arrived: the phone is at work, so its time begins anew."""
 
@@ -17,7 +19,8 @@ Progress = Callable[[], None]
 async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) -> AsyncIterator[Progress]:
     """End the block with `AnswerTooSlow` after `silence_s` without progress, or after `longest_s` in any case."""
     time = asyncio.get_running_loop().time
-    end = time() + longest_s
+    begun = time()
+    end = begun + longest_s
 
     def next_limit() -> float:
         return min(time() + silence_s, end)
@@ -25,6 +28,7 @@ async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) ->
     try:
         async with asyncio.timeout_at(next_limit()) as limit:
             yield lambda: limit.reschedule(next_limit())
+        _log.debug("exchange ended", phone=str(address), seconds=round(time() - begun, 3))
     except TimeoutError as error:
         if time() < end:
             why = f"answered nothing for {silence_s:g} s; keep its screen on and check again"

@@ -8,6 +8,9 @@ from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.adb.phone_connection import ALLOW_TIMEOUT_S, CONNECT_TIMEOUT_S, PhoneConnection
 from agent_scripts.patience import Patience
+from certs.logs import Log
+
+_log = Log(__name__)
 
 
 async def open_connection(
@@ -31,8 +34,13 @@ async def open_connection(
     if address.way is Way.ADB:
         from agent_scripts.adb.adb_server_phone import open_adb_server_phone
 
-        return await open_adb_server_phone(address, keys, connect_timeout_s, patience or Patience())
-    from agent_scripts.adb.adb_shell_phone import open_adb_shell_phone
+        opened: PhoneConnection = await open_adb_server_phone(
+            address, keys, connect_timeout_s, patience or Patience()
+        )
+    else:
+        from agent_scripts.adb.adb_shell_phone import open_adb_shell_phone
 
-    limits = (connect_timeout_s, allow_timeout_s, patience or Patience())
-    return await open_adb_shell_phone(address, keys, *limits, ask_owner)
+        limits = (connect_timeout_s, allow_timeout_s, patience or Patience())
+        opened = await open_adb_shell_phone(address, keys, *limits, ask_owner)
+    _log.info("connected to phone", phone=str(address))
+    return opened

@@ -21,9 +21,12 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
 from agent_scripts.errors import ServerNotTrusted, ServerProtocolError, ServerUnreachable
+from certs.logs import Log
 
 # One request on purpose believes nobody: the authority's own certificate, compared with its fingerprint afterwards.
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+_log = Log(__name__)
 
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 _CONNECT_TIMEOUT_S = 5.0
@@ -148,6 +151,7 @@ class ServerLink:
             try:
                 with _Watch(self._whole_answer_s) as watch:
                     answer, asked_pause_s = self._ask_once(method, path, body, headers(), max_bytes)
+                _log.debug("server answered", method=method, path=path, status=answer.status)
             except (SSLError, HTTPError, OSError) as error:
                 if _is_wrong_certificate(error):
                     raise ServerNotTrusted(
@@ -159,6 +163,7 @@ class ServerLink:
                     raise ServerProtocolError(
                         f"{self.url}{path} had not answered whole after {self._whole_answer_s:g} s; tell its admin"
                     ) from error
+                _log.info("no answer from server", method=method, path=path, because=type(error).__name__)
                 never_arrived = isinstance(error, (NewConnectionError, ConnectTimeoutError))
                 if pause_s is None or not (repeatable or never_arrived):
                     raise ServerUnreachable(

@@ -13,7 +13,10 @@ from agent_scripts.station_files.durable_file import held_alone
 from agent_scripts.station_files.spool import Spool, SpooledReport
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
+from certs.logs import Log
 from policy.report_results import BATCH_BYTES, BATCH_REPORTS, ReportResult
+
+_log = Log(__name__)
 
 _BODY_FRAME_BYTES = 64
 _BODY_REFUSED = (400, 409, 413, 422)
@@ -111,6 +114,7 @@ class _Sending:
                 self.send([report])
             return
         _require_ours(batch, answer)
+        _log.info("reports sent", count=len(batch))
         self.answer = answer
         # Bound to our report ids, the server's time is a fresh answer and no recording (docs/design.md rule 8).
         self._clock.confirm(answer.server_time)

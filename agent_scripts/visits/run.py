@@ -20,6 +20,7 @@ from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.report_writing import CheckRecord, report_of
 from certs.envelope import sign_envelope
 from certs.errors import BundleRefused, CertsError
+from certs.logs import Log
 from certs.trust_client import AcceptedBundle, TrustClient
 from policy.document import Bundle, Message, Policy
 from policy.ledger import Ledger
@@ -27,6 +28,8 @@ from policy.names import PhoneId
 from policy.report import REPORT_PAYLOAD_TYPE
 from policy.schemas import dump_report
 from policy.verdict import Moment
+
+_log = Log(__name__)
 
 _REFRESH_BEFORE = timedelta(hours=6)
 """A timestamp this close to its end is renewed even when the server names no newer bundle."""
@@ -116,6 +119,10 @@ async def begin_run(
     except (ServerError, CertsError) as error:
         warn(f"{error}. Going on with {in_force}.")
     time = clock.read()
+    number = accepted.bundle.number if accepted else None
+    _log.info(
+        "run begun", bundle=number, time_trusted=time.trusted, refused=refused.code.value if refused else None
+    )
     if refused is not None:
         warn(f"The {what} bundle is refused: {refused}. Going on with {in_force}.")
     if refused is not None and status is not None:
@@ -174,6 +181,7 @@ def keep_report(run: Run, record: CheckRecord) -> str:
     envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
     Spool(run.station.spool_folder).keep(report.counter, envelope)
     # Only now: if the report were lost, the same lines must be collected again.
+    _log.info("report kept", counter=report.counter, phone_id=report.phone_id, verdict=report.verdict.value)
     if record.watched is not None:
         run.station.keep_spool_position(record.phone.phone_id, record.spool_position)
     return report.report_id

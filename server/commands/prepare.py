@@ -10,10 +10,13 @@ from cryptography.fernet import Fernet
 
 from certs.durable import create_private_file
 from certs.keys import create_key
+from certs.logs import Log
 from certs.terminal import tell
 from server.commands.settings import ACTOR, given_config, opened, takes_config
 from server.errors import ConfigurationRefused
 from server.policies import publishing
+
+_log = Log(__name__)
 
 
 @click.command()
@@ -69,5 +72,6 @@ def publish(trust_folder: Path) -> None:
     config = given_config()
     with opened(config) as database:
         publication = publishing.publish(database, config, trust_folder, ACTOR)
+    _log.info("bundle published", number=publication.number, demo=publication.demo)
     demo = " It is demo trust: virtual phones are accepted." if publication.demo else ""
     tell(f"Bundle {publication.number} ({publication.policy.name}) is published.{demo}")

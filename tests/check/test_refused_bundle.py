@@ -5,16 +5,11 @@ The station here is an older Curfew: a copy of its packages that lacks one rule,
 
 from __future__ import annotations
 
-import http.cookiejar
 import json
 import os
-import re
 import shutil
-import ssl
 import subprocess
 import sys
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +21,7 @@ from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.refused_bundle import in_one_line, tell_refusal
 from certs.errors import RuleUnknown
+from tests.browser import Browser
 from tests.check.office import Bench, Office
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,28 +74,6 @@ def check_with(older: Path, bench: Bench) -> subprocess.CompletedProcess[str]:
     )
 
 
-class Browser:
-    """Somebody who has signed in and reads pages."""
-
-    def __init__(self, office: Office) -> None:
-        self._url = office.url
-        trust = ssl.create_default_context(cafile=str(office.trust / "tls" / "authority.pem"))
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=trust),
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
-        )
-        token = re.search(r'name="csrf_token" value="([^"]+)"', self.read("/sign-in"))
-        assert token
-        self.read("/sign-in", {"csrf_token": token[1], "name": "desk-1", "password": PASSWORD})
-
-    def read(self, path: str, fields: dict[str, str] | None = None) -> str:
-        """Return a page; with `fields`, send its form."""
-        data = urllib.parse.urlencode(fields).encode() if fields else None
-        request = urllib.request.Request(self._url + path, data, headers={"Referer": f"{self._url}{path}"})
-        with self._opener.open(request) as answer:
-            return str(answer.read().decode())
-
-
 def test_a_station_that_refuses_a_rule_says_so_on_the_admins_pages_until_it_is_updated(
     own_office: Office, older_curfew: Path
 ) -> None:
@@ -108,7 +82,7 @@ def test_a_station_that_refuses_a_rule_says_so_on_the_admins_pages_until_it_is_u
     with own_office.phone("tiktok-personal") as phone:
         bench.provision(phone)
         assert check_with(older_curfew, bench).returncode == ExitCode.VIOLATING
-        browser = Browser(own_office)
+        browser = Browser(own_office.url, own_office.trust, "desk-1", PASSWORD)
         assert "refuse" not in browser.read("/bundles").lower()
 
         own_office.publish(on_phone=False)
@@ -174,7 +148,7 @@ def test_signatures_that_ran_out_are_refused_until_they_are_renewed_though_the_b
         bench.check()
 
         assert bench.last_report()["bundle_number"] == own_office.number
-        stations = Browser(own_office).read("/stations")
+        stations = Browser(own_office.url, own_office.trust, "desk-1", PASSWORD).read("/stations")
         assert f"refuses {own_office.number}" in stations
         assert ">expired<" in stations
 

@@ -1,0 +1,150 @@
+"""The organisation's side of a story in one folder: trust, server, station, made by the commands a person types."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+from zoneinfo import ZoneInfo
+
+from demo.commands import Commands, wait_until_listening
+from demo.errors import StoryBroken
+from policy.ready_made import ready_made_document
+
+_MADE_BY_DEMO = "made-by-make-demo"
+
+
+class Organisation:
+    """The state folder of one telling, and the steps that every story begins with."""
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.trust = folder / "trust"
+        self.config = str(folder / "server" / "server.env")
+        self._server = folder / "server"
+        self._policy = folder / "policy.json"
+        self._log = folder / "server.log"
+        self._story_clock = folder / "story-clock"
+        self.begun = datetime.now(UTC).replace(microsecond=0)
+        self._port = port or _free_port()
+        self.url = f"https://127.0.0.1:{self._port}"
+        self.password = secrets.token_urlsafe(9)
+        self.set_clock(timedelta(0))
+        self.commands = Commands(
+            {
+                "CURFEW_STATION": str(folder / "station"),
+                "CURFEW_OPERATOR": "demo",
+                "CURFEW_STORY_CLOCK": str(self._story_clock),
+            }
+        )
+
+    def make_trust(self) -> None:
+        """Make root, approver, fleet and online keys, the TLS authority, and publish the first policy."""
+        self.commands.run("curfew-certs", "init", str(self.trust), "--demo")
+        self.publish_policy(1, lifted=False)
+
+    def make_server(self) -> None:
+        """Prepare the server's folder, its first person, and hand it the publication."""
+        run = self.commands.run
+        run("curfew-server", "init", str(self._server), "--url", self.url, "--trust", str(self.trust))
+        run("curfew-server", "--config", self.config, "migrate")
+        self.hand_over()
+        every_role = [
+            word for role in ("author", "approver", "technician", "auditor") for word in ("--role", role)
+        ]
+        run(
+            "curfew-server", "--config", self.config, "person", "demo", *every_role, text=f"{self.password}\n"
+        )
+
+    @contextmanager
+    def serving(self) -> Iterator[Popen[bytes]]:
+        """Run the server for the length of the block."""
+        process = self.start_server()
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+    def start_server(self) -> Popen[bytes]:
+        """Start the server and return it once it answers."""
+        process = self.commands.start(
+            "curfew-server", "--config", self.config, "serve", "--port", str(self._port), log=self._log
+        )
+        try:
+            wait_until_listening(process, self.url, self.trust / "tls" / "authority.pem", self._log)
+        except BaseException:
+            process.terminate()
+            process.wait(timeout=30)
+            raise
+        return process
+
+    def enrol_station(self) -> None:
+        """Enrol the station with a code."""
+        code = self.commands.run("curfew-server", "--config", self.config, "enrolment-code", secret=True)
+        key = str(self.trust / "keys" / "organisation.key")
+        self.commands.run(
+            "curfew-agent",
+            "enrol",
+            code.splitlines()[-1],
+            "--name",
+            "bench 1",
+            "--organisation-key",
+            key,
+            secret=True,
+        )
+
+    def publish_policy(self, number: int, *, lifted: bool) -> None:
+        """Sign and publish the ready-made policy with a deadline two hours into the story."""
+        document = json.loads(ready_made_document())
+        zone = ZoneInfo(document["rules"]["time_zone"])
+        document["number"] = number
+        document["messages"] = {"en": document["messages"]["en"]}  # nine languages would bury the story
+        document["rules"] |= {
+            "deadline": (self.begun + timedelta(hours=2)).astimezone(zone).replace(tzinfo=None).isoformat(),
+            "review_at": utc(self.begun + timedelta(days=30)),
+            "ends_at": utc(self.begun + timedelta(days=60)),
+            "lifted": lifted,
+        }
+        self._policy.write_text(json.dumps(document, indent=2))
+        key = str(self.trust / "keys" / "approver-1.pem")
+        self.commands.run("curfew-certs", "sign", str(self.trust), str(self._policy), "--key", key, "--yes")
+        self.commands.run("curfew-certs", "publish", str(self.trust))
+
+    def hand_over(self) -> None:
+        """Let the server take over what is published."""
+        self.commands.run("curfew-server", "--config", self.config, "publish", str(self.trust))
+
+    def set_clock(self, offset: timedelta) -> None:
+        """Let it be that much later for server and station."""
+        self._story_clock.write_text(f"{int(offset.total_seconds())}\n")
+
+
+def utc(time: datetime) -> str:
+    """Return a time as policies and commands write it."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def fresh(folder: Path) -> Path:
+    """Return the emptied state folder; one that a demo did not make is never touched."""
+    if folder.exists():
+        if any(folder.iterdir()) and not (folder / _MADE_BY_DEMO).exists():
+            raise StoryBroken(
+                f"{folder} holds something else than a demo; set CURFEW_FOLDER to an empty folder."
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / _MADE_BY_DEMO).touch()
+    return folder
