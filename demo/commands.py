@@ -50,7 +50,10 @@ class Commands:
         return (done.stdout or "").strip()
 
     def start(self, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
-        """Start a program that stays, its output going to `log`; the caller terminates it."""
+        """Start a program that stays, its output going to `log`; the caller terminates it.
+
+        Ctrl-C in the terminal does not reach it: a server that is told twice to stop may do neither.
+        """
         print(f"\n$ {shlex.join(arguments)} &", flush=True)
         with log.open("wb") as output:
             return subprocess.Popen(
@@ -59,6 +62,7 @@ class Commands:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -76,6 +77,8 @@ def _require_free(host: str, port: int) -> None:
 
 
 def _load(config: Config, counts: Path) -> WsgiApp:
+    # Ctrl-C reaches the whole group of a terminal: a worker that hears it beside its parent's SIGTERM may hang.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     configure_logs()
     count_together(counts)
     return create_app(config)

@@ -67,6 +67,18 @@ class RunningServer:
         self._process.terminate()
         return self._process.wait(timeout=30)
 
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers."""
+        assert self._process is not None
+        parent = self._process.pid
+        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C in the server's terminal, which its workers hear too, and return the exit code."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGINT)
+        return self._process.wait(timeout=30)
+
     def kill(self) -> None:
         """Take the power away: the program and its workers get no moment to tidy up."""
         assert self._process is not None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -49,6 +51,30 @@ def test_the_server_speaks_https_under_the_organisations_authority_and_no_other(
         stranger = HTTPSConnection("127.0.0.1", server.port, context=ssl.create_default_context())
         with pytest.raises(ssl.SSLCertVerificationError):
             stranger.request("GET", "/api/v1/status")
+        assert server.stop() == 0
+
+
+def test_ctrl_c_in_a_terminal_ends_the_server_and_its_workers(office: Authority) -> None:
+    authority_pem = office.config.tls_folder / "authority.pem"
+    with RunningServer(office.config.audit_key.parent, authority_pem, workers=2) as server:
+        assert server.ask("GET", "/api/v1/status")[0] == 200
+        workers = server.workers()
+        assert server.interrupt() == 0
+    assert len(workers) == 2
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
+
+def test_a_worker_listens_to_its_parent_alone_and_leaves_ctrl_c_to_it(office: Authority) -> None:
+    with serving(office) as server:
+        assert server.ask("GET", "/api/v1/status")[0] == 200
+        [worker] = server.workers()
+        blocked = re.search(
+            r"^SigBlk:\s*([0-9a-f]+)", Path(f"/proc/{worker}/status").read_text(), re.MULTILINE
+        )
+        assert blocked is not None
+        assert int(blocked[1], 16) & 1 << (signal.SIGINT - 1)
+        os.kill(worker, signal.SIGINT)
+        assert server.ask("GET", "/api/v1/status")[0] == 200
         assert server.stop() == 0
 
 
