@@ -96,6 +96,7 @@ def judgement_new_enough(candidate: Candidate) -> None:
         wanted = json.loads(candidate.policy_bytes or b"")["rules"]["minimum_judgement"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return  # the form is the next rule's business
+    # Not an error of form: that is refused by the next rule, with its own words.
     if isinstance(wanted, int) and wanted > JUDGEMENT_VERSION:
         raise errors.JudgementTooOld(
             f"the policy needs judgement version {wanted}, this is {JUDGEMENT_VERSION}; update Curfew here"
@@ -157,12 +158,14 @@ def accept(candidate: Candidate) -> AcceptedBundle:
         rule(candidate)
     number, policy, fleet = candidate.documents
     previous = candidate.previous
+    # By the very bytes: the same rules in another spelling are another document that nobody signed here before.
     unchanged = previous is not None and previous.policy_bytes == candidate.policy_bytes
     return AcceptedBundle(
         bundle=Bundle(number, policy, fleet),
         policy_bytes=candidate.policy_bytes or b"",
         fleet_bytes=candidate.fleet_bytes or b"",
         accepted_at=previous.accepted_at if previous and unchanged else candidate.now,
+        # Also where nothing is new: it is the confirmation that ages, not the content.
         confirmed_at=candidate.now,
         demo=candidate.demo,
         timestamp_expires=candidate.timestamp_expires,

@@ -37,11 +37,13 @@ def open_envelope(envelope: bytes, payload_type: str, public_key_pem: bytes) -> 
     Raises `EnvelopeRefused` for anything else: another form, another kind, another key, a flipped bit.
     """
     parsed = _parse(envelope)
+    # Before the signature: a report under a valid key is still no request.
     if parsed.payload_type != payload_type:
         raise EnvelopeRefused(
             f"expected an envelope of kind {payload_type}, found {parsed.payload_type!r:.100}"
         )
     try:
+        # The keyid in the envelope is not used: which key may have signed is ours to say.
         parsed.verify([_key(public_key_pem)], threshold=1)
     except VerificationError as error:
         raise EnvelopeRefused(
@@ -83,6 +85,7 @@ def _of_agreed_form(data: Any) -> dict[str, Any]:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two fields with one name readers take different ones; then two programs would verify different texts.
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name appears twice in one object")

@@ -140,12 +140,15 @@ def sign_policy(folder: Path, policy_bytes: bytes, signer: Signer, now: datetime
     root = newest_root({**published, **drafted}).signed
     if signer.public_key.keyid not in root.roles[TARGETS].keyids:
         raise NotAnApprover("this key is no approver's under the newest root; sign with an approver's key")
+    # Before the signature: an approval of what was overtaken would be good for ever.
     require_newest_base(number, policy_bytes, published)
+    # Never beyond the policy's own end: past it a signature must not keep the ban alive.
     expires = min(now + LIFETIMES[TARGETS], policy.ends_at).astimezone(UTC)
     if expires <= now:
         raise RepositoryProblem(f"the policy ended at {policy.ends_at:%Y-%m-%d %H:%M} UTC; set ends_at later")
     version = newest_version(published, TARGETS) + 1
     fresh = new_targets(version, policy_bytes, place.fleet_key(), expires)
+    # Joined only where the open draft says exactly this: a second approver signs what the first one read.
     metadata = open_draft(drafted, fresh, now) or Metadata(fresh)
     sign_metadata(metadata, signer)
     place.write_draft(
@@ -202,8 +205,10 @@ def publish(folder: Path, now: datetime, signers: OnlineSigners | None = None) -
     files = {**published, **place.drafted()}
     require_threshold(files)
     require_delegation(files, place.fleet_key())
+    # Snapshot and timestamp last, over all that goes out: they bind it together.
     renewed = renew(files, signers or place.online_signers(newest_root(files).signed), now.astimezone(UTC))
     served = reachable({**files, **renewed})
+    # With the stations' own eyes, before it is served: what they would refuse is not published.
     publication = verify_publication(served, published, now)
     place.write_published({name: data for name, data in served.items() if published.get(name) != data})
     place.discard_draft()

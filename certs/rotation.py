@@ -60,6 +60,7 @@ def rotate(
         return _rotate_fleet(place, new_key)
     published = place.published()
     old = newest_root(published).signed
+    # Built on the draft: two exchanges before one publishing make one new root, not two of one version.
     root = copy.deepcopy(newest_root({**published, **place.drafted()}).signed)
     root.version, root.expires = old.version + 1, now.astimezone(UTC) + LIFETIMES[ROOT]
     signers, added, retired, swap = list(root_signers), "", "", None
@@ -75,7 +76,9 @@ def rotate(
     metadata = Metadata(root)
     for signer in signers:
         sign_metadata(metadata, signer)
+    # Before anything is written: a root that stations refuse would end all refreshing.
     _require_root_signatures(old, metadata)
+    # The draft first, the key files second: killed between, the old key is still where the old root needs it.
     place.write_draft({file_name(ROOT, root.version): metadata.to_bytes()})
     if swap:
         _swap_key_files(place, added, swap)

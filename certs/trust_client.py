@@ -56,11 +56,13 @@ class TrustClient:
         `Damaged` or `WrongSignature`; nothing is stored then.
         """
         found = hashlib.sha256(root_json).hexdigest()
+        # First of all: until then the bytes are whatever the network gave.
         if not hmac.compare_digest(found, sha256.lower()):
             raise WrongRoot(
                 f"the enrolment code names a root with SHA-256 {sha256[:16]}…, the server has {found[:16]}…;"
                 " ask for a new code and compare it with the admin by another way"
             )
+        # The hash says that it is the one meant, not that it is a root; an admin may have hashed the wrong file.
         version = check_root(root_json)
         self._make_folder()
         with self._locked():
@@ -87,6 +89,7 @@ class TrustClient:
                 try:
                     accepted = self._accept_download(download, state, now)
                 except CertsError:
+                    # Kept although the bundle is refused: forgetting newer metadata would let a server go back.
                     self._store_if_changed(state, replace(state, metadata=download.verified))
                     raise
                 self._store_if_changed(state, replace(state, metadata=download.verified, accepted=accepted))

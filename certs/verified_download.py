@@ -78,6 +78,7 @@ class VerifiedDownload:
         """
         with _translated():
             client = _Client(self._folder, fetch, base_url, self._first_root(), now)
+            # Root, timestamp, snapshot, targets: each is checked by the one before.
             client.refresh()
             policy = self._document(client, POLICY_TARGET)
             fleet = self._document(client, FLEET_TARGET)
@@ -103,6 +104,7 @@ class VerifiedDownload:
         target = client.get_targetinfo(path)
         if target is None:
             return None
+        # The length is signed, but by whoever signed; a mistake there must not fill a station's disk.
         if target.length > DOCUMENT_MAX_LENGTH:
             raise errors.TooLong(f"{path} has {target.length} bytes; at most {DOCUMENT_MAX_LENGTH} are read")
         content = Path(client.download_target(target, str(self._folder / f"{path}.target")))
@@ -153,6 +155,7 @@ class _Fetcher(FetcherInterface):
             raise exceptions.DownloadHTTPError(str(error), 404) from error
         except errors.FetchFailed as error:
             raise exceptions.DownloadError(str(error)) from error
+        # Again after the fetch: the limit handed in is a request, not a proof.
         if len(data) > max_length:
             raise exceptions.DownloadLengthMismatchError(f"{url} is longer than {max_length} bytes")
         yield BytesIO(data)

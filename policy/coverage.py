@@ -40,6 +40,7 @@ class Coverage:
 def cover(policy: Policy, observation: Observation) -> Coverage:
     """Return what `observation` shows under `policy`."""
     spoiled = tuple(_spoiling(observation))
+    # Nothing else is looked at: half of a contradictory answer proves neither presence nor absence.
     if spoiled:
         return Coverage(spoiled=spoiled)
     places = places_of(policy, observation)
@@ -68,6 +69,7 @@ def places_of(policy: Policy, observation: Observation) -> Mapping[UserNumber, P
     if observation.device_owner in policy.owners:
         if observation.device_owner_user is not None:
             places[observation.device_owner_user] = PlaceKind.MANAGED_DEVICE
+    # The first person's user is a place only where there is no other: under a foreign owner it is another's.
     elif not (places or observation.has_device_owner or _is_owned(policy, observation)):
         places[observation.main_user] = PlaceKind.USER_0
     return places

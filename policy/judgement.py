@@ -89,6 +89,7 @@ def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Momen
         exempt=bundle.fleet.exempts(observation.phone_id, time.now),
         coverage=cover(bundle.policy, observation),
     )
+    # In this order: what is restored must not depend on what may be disabled, or a restraint would keep apps off.
     verdict, reasons = _verdict(case)
     out_of_reach = (*_out_of_reach(case), *_given_up(case, verdict))
     restore = _must_restore(case, verdict)
@@ -112,10 +113,12 @@ def _verdict(case: _Case) -> tuple[Verdict, tuple[Reason, ...]]:
         return Verdict.UNREADABLE, coverage.spoiled
     present = tuple(_presence(case, finding) for finding in coverage.findings)
     beside = (*present, *coverage.gaps, *coverage.set_aside)
+    # Before the findings: who has no managed app complies with the banned one on the phone (rule 7).
     if case.bundle.policy.managed and coverage.managed_apps_are_gone:
         return Verdict.COMPLIANT, (Reason(ReasonCode.MANAGED_APPS_GONE), *beside)
     if coverage.findings:
         return Verdict.VIOLATING, beside
+    # After the findings: an app that was seen is there, whatever else could not be read.
     if coverage.gaps:
         return Verdict.UNREADABLE, beside
     return Verdict.COMPLIANT, (Reason(ReasonCode.BANNED_APP_GONE), *beside)
@@ -211,6 +214,7 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
     touches it. An app that the policy no longer manages in a user is given back at once; a user that the
     phone did not list may be a place all the same.
     """
+    # REMIND too: a deadline that was moved into the future must give back what the old one took.
     all_of_it = verdict is Verdict.COMPLIANT or case.stage in (Stage.LIFTED, Stage.REMIND) or case.exempt
     if verdict is Verdict.UNREADABLE and not all_of_it:
         return ()
@@ -218,10 +222,12 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
     actions = []
     for entry in sorted(case.ledger.open_entries, key=lambda entry: (entry.user, entry.package)):
         seen = _state_seen(case, entry)
+        # Not seen is restored all the same where all is: the phone looks at each app once more before it acts.
         if seen is not None and _is_foreign(seen, entry):
             continue
         if has_vanished(case.observation, entry.user, entry.package):
             continue
+        # A user that the phone did not list may be a place; calling it unmanaged would give back too early.
         unmanaged = (entry.user, entry.package) not in spots and case.observation.user(entry.user) is not None
         if all_of_it or unmanaged:
             actions.append(Action(ActionKind.RESTORE, entry.user, entry.package, entry.prior))
@@ -235,6 +241,7 @@ def _may_disable(case: _Case, verdict: Verdict) -> tuple[tuple[Action, ...], tup
         return (), tuple(restraints)
     if not case.time.trusted:
         restraints.append(Reason(ReasonCode.CLOCK_UNTRUSTED))
+    # Below zero as well: the clock was set back behind the moment when the bundle was confirmed.
     if not timedelta(0) <= case.time.bundle_age <= case.bundle.policy.offline_limit:
         restraints.append(Reason(ReasonCode.BUNDLE_TOO_OLD, f"not confirmed for {case.time.bundle_age}"))
     running = [app for app in case.coverage.managed if app.state.enabled.can_run]
@@ -245,6 +252,7 @@ def _may_disable(case: _Case, verdict: Verdict) -> tuple[tuple[Action, ...], tup
     )
     if restraints:
         return (), (*restraints, *again)
+    # What is off already needs nothing; what is off by somebody else stays theirs.
     due = [app for app in running if not case.is_closed(app.user) and not case.is_given_up(app)]
     return tuple(_disabling(case, app) for app in due), again
 

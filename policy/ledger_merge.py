@@ -33,6 +33,7 @@ def merge_ledgers(
     open can contradict: of an entry that the leading source calls restored, and of restored entries elsewhere,
     there is nothing left to put back.
     """
+    # Without a marker no ledger can be dated, so none counts: what a reset phone lost is lost.
     sources = [
         (name, ledger)
         for name, ledger in (("phone", phone), ("station", station), ("server", server))
@@ -43,8 +44,10 @@ def merge_ledgers(
     contradictions: list[str] = []
     for spot in spots:
         told = [(name, entry) for name, ledger in sources if (entry := ledger.entry(*spot)) is not None]
+        # The phone's word even if it is older: it was written beside the change itself.
         leading = told[0][1] if told[0][0] == "phone" else max((e for _, e in told), key=lambda e: e.at)
         still_open = [(name, entry) for name, entry in told if entry.is_open]
+        # Of an entry that is restored nothing is to be put back, so a difference there harms nobody.
         if leading.is_open and len({entry.prior for _, entry in still_open}) > 1:
             contradictions.append(_contradiction(*spot, still_open))
         else:

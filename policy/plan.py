@@ -196,6 +196,7 @@ def plan_text(plan: Plan) -> bytes:
         raise PlanImpossible(f"expected at most {_LINES_MAX} lines, found {len(lines)}; name fewer packages")
     body = "\n".join(("curfew-plan 1", *lines, f"end {len(lines) + 1}")) + "\n"
     text = f"{body}sha256 {sha256(body.encode()).hexdigest()}\n".encode()
+    # Read back by our own reader: a plan that the phone would refuse is refused here.
     if parse_plan(text) != plan:
         raise PlanImpossible("expected a plan that its text can say exactly; make it with plan_of()")
     return text
@@ -235,6 +236,7 @@ def parse_plan(text: bytes) -> Plan:
     if lines[0] != "curfew-plan 1" or len(lines) < 4 or lines[-1]:
         raise PlanImpossible("the plan is cut or of another version")
     body = "".join(f"{line}\n" for line in lines[:-2])
+    # Sum and count before any line is read: a cut plan may still hold only possible lines.
     if lines[-2] != f"sha256 {sha256(body.encode()).hexdigest()}" or lines[-3] != f"end {len(lines) - 3}":
         raise PlanImpossible("the plan is damaged: its sum or its count of lines is wrong")
     values: dict[str, list[str]] = {}

@@ -43,6 +43,7 @@ def is_given_up(entry: LedgerEntry, undo: Undo | None, bundle_number: int) -> bo
     """Whether an app that runs again stays on. An update does not count; a newer bundle tries anew."""
     if undo is None or entry.bundle_number < bundle_number:
         return False
+    # At the limit only a person's enabling counts: an update may still be undone for the last time.
     return entry.rounds > ROUNDS_LIMIT or (entry.rounds == ROUNDS_LIMIT and undo is Undo.BY_SOMEBODY)
 
 

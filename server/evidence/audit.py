@@ -100,8 +100,10 @@ def record(
     ``actor`` is a person's name or a program's (``command line``); ``detail`` must be plain JSON and holds no
     secrets and no holders: what is written here is never deleted.
     """
+    # Locked before the row is hashed: two changes at once would both follow the same row, and the chain would fork.
     before = _lock_head(session)
     number = before.number + 1
+    # Hashed as the text that is stored: reading it back must not need to write it in the same way again.
     text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
     row_hash = _hash(number, now, actor, action, subject, text, before.hash)
     session.add(

@@ -103,6 +103,7 @@ class Intake:
             ) from error
 
     def _open_all(self, envelopes: Sequence[bytes]) -> Sequence[_Verified | ReportResult]:
+        # Unverified: it only says which key to try, and step 5 compares it with what was signed.
         senders = [_sender(envelope) for envelope in envelopes]
         self._learn_keys({sender for sender in senders if sender} - self._keys.keys())
         return [
@@ -150,6 +151,7 @@ def _open(envelope: bytes, sender: str, public_key_pem: bytes | None) -> _Verifi
         return _rejected("", "bad_signature", str(error))
     except PolicyError as error:
         return _rejected("", "bad_report", str(error))
+    # The same payload parsed twice by two readers could name two stations.
     if report.station_id != sender:
         return _rejected(report.report_id, "wrong_station", "the report names a station that did not sign it")
     return _Verified(report, hashlib.sha256(payload).hexdigest(), envelope)
@@ -164,6 +166,7 @@ class _Group:
         ]
         station_ids = {report.station_id for report in reports}
         self._session = session
+        # Locked in one order, stations before phones, or two groups could wait for each other for ever.
         self._stations = find_stations(session, station_ids, lock=True)
         self.newest = bundles.newest(session)
         self._phones = phones.known_phone_ids(session, {report.phone_id for report in reports}, lock=True)
@@ -193,6 +196,7 @@ class _Group:
         refusal = self._refusal(report)
         if refusal:
             return refusal
+        # Before the counter: a report that is sent again is no clone, and its counter is used by itself.
         known_hash = self._hashes.get(report.report_id)
         if known_hash == found.payload_sha256:
             return ReportResult(report.report_id, ReportStatus.DUPLICATE, "duplicate", "stored before")
@@ -226,6 +230,7 @@ class _Group:
         report = found.report
         late = report.counter < self._highest.get(report.station_id, 0)
         self._kept.append(KeptReport(report, found.payload_sha256, found.envelope, now, late))
+        # What this transaction has decided counts for the next report of the same group.
         self._hashes[report.report_id] = found.payload_sha256
         self._used.add((report.station_id, report.counter))
         self._highest[report.station_id] = max(report.counter, self._highest.get(report.station_id, 0))

@@ -89,6 +89,7 @@ def sign_in(database: Database, secret_key: str, name: str, password: str, now: 
     _count_attempt(database, name_hash, now)
     with database.reading() as session:
         stored_hash = session.scalar(select(PersonTable.password_hash).where(PersonTable.name == folded))
+    # Also for a name that does not exist, in the same time: else the time would tell which names do.
     if not password_matches(stored_hash, password):
         raise NotSignedIn(
             "wrong_name_or_password", "Name and password do not match.", "Check both and try again."
@@ -191,6 +192,7 @@ def switch_person(session: Session, name: str, on: bool, actor: str, now: dateti
     if on is (stored.off_since is None):
         return as_person(stored)
     stored.off_since = None if on else now
+    # Both when it goes off and when it comes on again: what was made before must not come back to life.
     for table in (_SignInTable, _TokenTable):
         session.execute(delete(table).where(table.person_id == stored.id))
     session.flush()

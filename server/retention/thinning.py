@@ -77,6 +77,7 @@ def drop(database: Database, planned: Plan, days: int, actor: str, now: datetime
     for start in range(0, len(planned.report_ids), _AT_ONCE):
         part = planned.report_ids[start : start + _AT_ONCE]
         with database.writing() as session:
+            # Asked again within the transaction: an alarm may have named a report since it was planned.
             named = _named(session)
             report_ids = [report_id for report_id in part if report_id not in named.report_ids]
             kept_reports.drop_envelopes(session, report_ids)
@@ -120,6 +121,7 @@ def _audit_rows(session: Session) -> Iterator[audit.AuditRow]:
 
 def _without_news(stored: Sequence[KeptEnvelope]) -> Iterator[KeptEnvelope]:
     """Yield those of a phone's reports, oldest first, that say again what the one before said."""
+    # The newest, and the newest with a ledger: by these the phone's standing and what to restore are known.
     indispensable = {one.report_id for one in stored[-1:]}
     indispensable |= {one.report_id for one in [one for one in stored if one.has_ledger][-1:]}
     last: tuple[object, ...] | None = None

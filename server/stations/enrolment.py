@@ -67,6 +67,7 @@ def make_token(session: Session, made_for: str, expires_at: datetime, now: datet
 
 def use_token(session: Session, token: str, now: datetime) -> None:
     """Use `token` up; raises `NotAllowed` with a code of its own for an unknown, an expired and a used one."""
+    # One statement: two computers with one code cannot both find it unused.
     taken = session.execute(
         update(_CodeTable)
         .where(

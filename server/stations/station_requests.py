@@ -61,6 +61,7 @@ def verify_station_request(session: Session, incoming: IncomingRequest, now: dat
     Raises `NotSignedIn` with a code for each way the proof can fail, `NotAllowed` for a revoked station.
     """
     envelope = _envelope(incoming.authorization)
+    # Unverified until the next line: it says whose key to try.
     station = _named_station(session, envelope)
     try:
         statement = json.loads(open_envelope(envelope, REQUEST_PAYLOAD_TYPE, station.public_key_pem))
@@ -73,6 +74,7 @@ def verify_station_request(session: Session, incoming: IncomingRequest, now: dat
     _check_form(statement)
     _check_subject(statement, incoming)
     _check_time(statement["time"], now)
+    # Last: a request that is refused for another reason may be sent again as it is.
     _use_nonce(session, station, statement["nonce"], now)
     return station
 
@@ -129,6 +131,7 @@ def _check_time(text: str, now: datetime) -> None:
         raise _malformed() from error
     if signed_at.utcoffset() is None:
         raise _malformed()
+    # Both ways: a signature from the future would outlive its nonce.
     if abs(now - signed_at.astimezone(UTC)) > TIME_WINDOW:
         raise NotSignedIn(
             "wrong_time",
@@ -138,6 +141,7 @@ def _check_time(text: str, now: datetime) -> None:
 
 
 def _use_nonce(session: Session, station: Station, nonce: str, now: datetime) -> None:
+    # Older ones are refused by their time, so the table holds ten minutes and no more.
     session.execute(delete(_NonceTable).where(_NonceTable.expires_at < now))
     known = select(_NonceTable.nonce).where(
         _NonceTable.station_id == station.station_id, _NonceTable.nonce == nonce

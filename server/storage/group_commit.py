@@ -67,6 +67,7 @@ class GroupCommit(Generic[Work, Outcome]):
             self._lead()
         if part.error is not None:
             raise part.error
+        # Nothing was decided for this part: the group failed for one of its works, so each goes alone.
         return self._store([part.work])[0] if part.outcome is None else part.outcome
 
     @contextmanager
@@ -100,6 +101,7 @@ class GroupCommit(Generic[Work, Outcome]):
         with self._change:
             self._change.wait_for(self._all_here, self._window_s)
             group, self._waiting = self._waiting, []
+            # As many as last time are worth waiting for; one that came alone waits for nobody.
             self._usual = len(group)
         return group
 
@@ -122,6 +124,7 @@ class GroupCommit(Generic[Work, Outcome]):
     def _hand_over(self, group: Sequence[_Part[Work, Outcome]]) -> None:
         with self._change:
             next_in_line = self._waiting[:1]
+            # Handed over under the lock: between two leaders nobody may believe that there is none.
             self._led = bool(next_in_line)
         for part in next_in_line:
             part.leads = True
