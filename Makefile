@@ -20,6 +20,7 @@ help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
 	@echo 'make dev      a server that starts anew at each change, and phones in every standing'
 	@echo 'make test     all tests'
+	@echo 'make test-fast   those that need neither browser nor PostgreSQL and kill nothing: half a minute'
 	@echo 'make test-system-root SYSTEM_ROOT=FOLDER   phone tests in the shell of an unpacked Android system (root)'
 	@echo 'make demo-sabotage   the demo with one part broken on purpose: it must fail'
 	@echo 'make lint     formatter check, ruff, mypy, shellcheck'
@@ -49,6 +50,11 @@ demo-sabotage:
 test:
 	@tools/set-up
 	$(BIN)/python -m pytest -n auto --ignore=tests/sabotage
+
+# For work in between: no browser, no PostgreSQL, no killed process (tests/slow.py).
+test-fast:
+	@tools/set-up
+	$(BIN)/python -m pytest -n auto -m 'not slow'
 
 # The tests that run commands on a phone, in front of a genuine shell; emulated, a program takes 0.1 to 0.3 s to start.
 test-system-root:

@@ -11,6 +11,20 @@ import pytest
 
 import agent_scripts.patience
 from agent_scripts.virtual_phone import VirtualPhone
+from tests.slow import HEAVY_FIXTURES, is_slow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out."""
+    for item in items:
+        if is_slow(item):
+            item.add_marker("slow")
+
+
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Fail a fast test that starts a browser or PostgreSQL all the same, by a way that its names do not show."""
+    if fixturedef.argname in HEAVY_FIXTURES and request.config.getoption("markexpr") == "not slow":
+        pytest.fail(f"a fast test asked for {fixturedef.argname}: name its file in tests/slow.py")
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Name the marks by which the summary counts, and let phones work in the system root that was asked for."""
     root = os.environ.get("CURFEW_SYSTEM_ROOT")
     VirtualPhone.default_system_root = Path(root).resolve() if root else None
+    config.addinivalue_line("markers", "slow: left out by `make test-fast` (tests/slow.py)")
     config.addinivalue_line("markers", "sample: reads what is written here from docs/android/commands.md")
     config.addinivalue_line("markers", "public_case(name): reads one odd answer that was told in public")
     config.addinivalue_line("markers", "capture: reads the output of one real phone")

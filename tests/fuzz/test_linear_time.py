@@ -112,9 +112,13 @@ def test_no_pattern_repeats_a_repetition_without_end() -> None:
 
 def test_no_pattern_that_is_searched_for_has_an_open_end() -> None:
     """`search` begins at every character: an endless repetition inside would make that quadratic."""
-    text = Path(agent_scripts.__file__).with_name("dialect").joinpath("refusals.py").read_text("utf-8")
+    text = (
+        Path(agent_scripts.__file__).with_name("dialect").joinpath("refusal_wordings.py").read_text("utf-8")
+    )
+    searched_for = re.findall(r'r"((?:[^"\\]|\\.)*)"', text)
 
-    for pattern in re.findall(r'r"((?:[^"\\]|\\.)*)"', text):
+    assert len(searched_for) > 40
+    for pattern in searched_for:
         assert not re.search(r"(?<!\\)(?:[*]|(?<!\()\+)(?!$)", pattern.replace("(?:adb: |error: )+", "")), (
             pattern
         )

@@ -1,0 +1,48 @@
+"""Which tests `make test-fast` leaves out: those that start a browser, PostgreSQL or many processes.
+
+Measured with `--durations`: what is left takes about half a minute on two cores.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+_FOLDERS = ("check", "fleet", "on_phone", "pages", "sabotage", "system_root")
+_FILES = (
+    *("agent/test_adb_shell_phone", "agent/test_phones_both_ways", "agent/test_server_client"),
+    *("agent/test_spool_and_sender", "certs/test_crashes_while_accepting", "certs/test_rotating_keys"),
+    *(
+        "dialect/test_acting",
+        "dialect/test_captures",
+        "dialect/test_every_capture",
+        "dialect/test_failed_filters",
+    ),
+    *("dialect/test_frame", "dialect/test_on_phone_scripts", "dialect/test_owners", "dialect/test_packages"),
+    *("dialect/test_provisioning", "dialect/test_public_cases", "dialect/test_samples_by_row"),
+    *("dialect/test_users", "fuzz/test_properties", "phone_words/test_every_word"),
+    *("policy/test_documents_round_trip", "policy/test_judgement_properties", "policy/test_quick_reading"),
+    *(
+        "server/test_metrics",
+        "server/test_reports",
+        "server/test_running_server",
+        "server/test_station_requests",
+    ),
+    *("server/test_storage", "server/test_thinning", "server/test_trust_files", "test_readme"),
+    *(
+        "virtual_phone/test_phone_connection",
+        "virtual_phone/test_phone_faults",
+        "virtual_phone/test_phone_files",
+    ),
+    *("virtual_phone/test_phone_platform_adb", "virtual_phone/test_phone_shell"),
+    *("virtual_phone/test_slow_programs", "phone_words/test_limited_userland", "fuzz/test_linear_time"),
+    *("test_build_set_up", "test_fast_tests", "dialect/test_reading_healthy_phones"),
+)
+HEAVY_FIXTURES = frozenset({"chromium", "postgresql", "published_postgresql"})
+_PLACES = (*(f"tests/{folder}/" for folder in _FOLDERS), *(f"tests/{file}.py" for file in _FILES))
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether a test is left out, by where it stands or by what it needs."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
+    needed = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
+    return item.nodeid.startswith(_PLACES) or bool(needed & HEAVY_FIXTURES)
