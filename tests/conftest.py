@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import agent_scripts.patience
 from agent_scripts.virtual_phone import VirtualPhone
 from tests.slow import HEAVY_FIXTURES, is_slow
+
+
+def pytest_report_header() -> str:
+    """Say how a random test that failed is run again."""
+    return (
+        "random tests: generated phones and tables go by fixed seeds, named in each failure; hypothesis prints"
+        " the line @reproduce_failure that repeats its example"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,6 +44,8 @@ def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marks by which the summary counts, and let phones work in the system root that was asked for."""
+    settings.register_profile("repeatable", print_blob=True)
+    settings.load_profile("repeatable")
     root = os.environ.get("CURFEW_SYSTEM_ROOT")
     VirtualPhone.default_system_root = Path(root).resolve() if root else None
     config.addinivalue_line("markers", "slow: left out by `make test-fast` (tests/slow.py)")
