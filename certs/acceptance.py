@@ -36,7 +36,7 @@ class AcceptedBundle:
     timestamp_expires: datetime
 
     def age(self, now: datetime) -> timedelta:
-        """Return the time since the server last confirmed this bundle; what `policy.Moment` calls bundle age."""
+        """Return the time since the server last confirmed this bundle: the judgement's ``bundle_age``."""
         return max(now - self.confirmed_at, timedelta(0))
 
 
@@ -98,7 +98,7 @@ def judgement_new_enough(candidate: Candidate) -> None:
         return  # the form is the next rule's business
     # Not an error of form: that is refused by the next rule, with its own words.
     if isinstance(wanted, int) and wanted > JUDGEMENT_VERSION:
-        raise errors.JudgementTooOld(
+        raise errors.NewerJudgementNeeded(
             f"the policy needs judgement version {wanted}, this is {JUDGEMENT_VERSION}; update Curfew here"
         )
 

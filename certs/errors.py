@@ -27,7 +27,7 @@ CertsError
     ├── DemoMarkChanged      demo trust turned real, or real trust turned demo
     ├── PolicyMissing        a valid publication without a policy; never taken as a lift
     ├── FleetMissing         a valid publication without the fleet's exemptions
-    ├── JudgementTooOld      a policy that asks for a newer judgement than this one
+    ├── NewerJudgementNeeded a policy that asks for a newer judgement than this one
     ├── RuleUnknown          a signed rule that this version does not know
     ├── DocumentInvalid      a signed document without the agreed form
     ├── NumberWentBack       a lower bundle number, under whatever metadata
@@ -201,7 +201,7 @@ class FleetMissing(BundleRefused):
     code = BundleFault.FLEET_MISSING
 
 
-class JudgementTooOld(BundleRefused):
+class NewerJudgementNeeded(BundleRefused):
     """The policy asks for a newer version of the judgement than this software has."""
 
     code = BundleFault.JUDGEMENT_TOO_OLD

@@ -97,7 +97,7 @@ def unplaced_owners(policy: Policy, observation: Observation) -> tuple[Reason, .
     return tuple(found)
 
 
-def managed_spots(policy: Policy, observation: Observation) -> frozenset[tuple[UserNumber, PackageName]]:
+def managed_pairs(policy: Policy, observation: Observation) -> frozenset[tuple[UserNumber, PackageName]]:
     """Return every user and package that the policy lets us touch on this phone: managed apps in their places."""
     places = places_of(policy, observation)
     return frozenset(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from policy.coverage import Coverage, cover, has_vanished, managed_spots, state_of
+from policy.coverage import Coverage, cover, has_vanished, managed_pairs, state_of
 from policy.document import Bundle
 from policy.ledger import Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
@@ -19,10 +19,10 @@ from policy.undo import Undo, is_given_up, undo_of
 from policy.verdict import (
     Action,
     ActionKind,
+    EvaluationTime,
     Finding,
     Judgement,
     ManagedState,
-    Moment,
     Reason,
     ReasonCode,
     Stage,
@@ -44,7 +44,7 @@ class _Case:
     bundle: Bundle
     observation: Observation
     ledger: Ledger
-    time: Moment
+    time: EvaluationTime
     stage: Stage
     exempt: bool
     coverage: Coverage
@@ -66,7 +66,7 @@ class _Case:
         return user is None or not user.open_to_shell
 
 
-def judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Moment) -> Judgement:
+def judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: EvaluationTime) -> Judgement:
     """Return the judgement on one phone; never raises, whatever it is given.
 
     A mistake of our own becomes `unreadable` with JUDGEMENT_FAILED and no actions: it starts nothing, lifts
@@ -79,7 +79,7 @@ def judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Moment
         return Judgement(Stage.PAUSED, Verdict.UNREADABLE, enforceable=False, reasons=(reason,))
 
 
-def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Moment) -> Judgement:
+def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: EvaluationTime) -> Judgement:
     case = _Case(
         bundle,
         observation,
@@ -160,11 +160,11 @@ def _given_up(case: _Case, verdict: Verdict) -> tuple[Reason, ...]:
 
 def _foreign_states(case: _Case) -> tuple[Reason, ...]:
     """Return the states that somebody else set, in managed apps and in what our ledger holds: left alone."""
-    spots = {(app.user, app.package): app.state for app in case.coverage.managed}
+    pairs = {(app.user, app.package): app.state for app in case.coverage.managed}
     for entry in case.ledger.open_entries:
         state = _state_seen(case, entry)
         if state is not None:
-            spots[entry.user, entry.package] = state
+            pairs[entry.user, entry.package] = state
     return tuple(
         Reason(
             ReasonCode.NO_MEMORY
@@ -172,7 +172,7 @@ def _foreign_states(case: _Case) -> tuple[Reason, ...]:
             else ReasonCode.NOT_OURS,
             f"{package} in user {user} is in state {int(state.enabled)}",
         )
-        for (user, package), state in sorted(spots.items(), key=lambda item: item[0])
+        for (user, package), state in sorted(pairs.items(), key=lambda item: item[0])
         if _is_foreign(state, case.ledger.entry(user, package))
     )
 
@@ -218,7 +218,7 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
     all_of_it = verdict is Verdict.COMPLIANT or case.stage in (Stage.LIFTED, Stage.REMIND) or case.exempt
     if verdict is Verdict.UNREADABLE and not all_of_it:
         return ()
-    spots = managed_spots(case.bundle.policy, case.observation)
+    pairs = managed_pairs(case.bundle.policy, case.observation)
     actions = []
     for entry in sorted(case.ledger.open_entries, key=lambda entry: (entry.user, entry.package)):
         seen = _state_seen(case, entry)
@@ -228,7 +228,7 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
         if has_vanished(case.observation, entry.user, entry.package):
             continue
         # A user that the phone did not list may be a place; calling it unmanaged would give back too early.
-        unmanaged = (entry.user, entry.package) not in spots and case.observation.user(entry.user) is not None
+        unmanaged = (entry.user, entry.package) not in pairs and case.observation.user(entry.user) is not None
         if all_of_it or unmanaged:
             actions.append(Action(ActionKind.RESTORE, entry.user, entry.package, entry.prior))
     return tuple(actions)

@@ -63,8 +63,8 @@ class Ledger:
 
     def __post_init__(self) -> None:
         """Refuse two entries for one package and user: restoring would have to guess between them."""
-        spots = [(entry.user, entry.package) for entry in self.entries]
-        if len(set(spots)) != len(spots):
+        pairs = [(entry.user, entry.package) for entry in self.entries]
+        if len(set(pairs)) != len(pairs):
             raise InvalidDocument("expected one ledger entry per package and user, found a double")
 
     def entry(self, user: UserNumber, package: PackageName) -> LedgerEntry | None:

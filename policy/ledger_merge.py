@@ -39,17 +39,17 @@ def merge_ledgers(
         for name, ledger in (("phone", phone), ("station", station), ("server", server))
         if ledger is not None and marker and ledger.marker == marker
     ]
-    spots = sorted({(entry.user, entry.package) for _, ledger in sources for entry in ledger.entries})
+    pairs = sorted({(entry.user, entry.package) for _, ledger in sources for entry in ledger.entries})
     kept: list[LedgerEntry] = []
     contradictions: list[str] = []
-    for spot in spots:
-        told = [(name, entry) for name, ledger in sources if (entry := ledger.entry(*spot)) is not None]
+    for pair in pairs:
+        told = [(name, entry) for name, ledger in sources if (entry := ledger.entry(*pair)) is not None]
         # The phone's word even if it is older: it was written beside the change itself.
         leading = told[0][1] if told[0][0] == "phone" else max((e for _, e in told), key=lambda e: e.at)
         still_open = [(name, entry) for name, entry in told if entry.is_open]
         # Of an entry that is restored nothing is to be put back, so a difference there harms nobody.
         if leading.is_open and len({entry.prior for _, entry in still_open}) > 1:
-            contradictions.append(_contradiction(*spot, still_open))
+            contradictions.append(_contradiction(*pair, still_open))
         else:
             kept.append(leading)
     return MergedLedger(Ledger(marker, tuple(kept)), tuple(contradictions))

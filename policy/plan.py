@@ -130,16 +130,8 @@ def plan_of(
     old for disabling. Raises `PlanImpossible` for an observation that cannot be relied on, a phone without our
     marker, and times beyond `LATEST_TIME`.
     """
+    _require_well_read(bundle, observation)
     policy = bundle.policy
-    if observation.unreadable or observation.user(UserNumber(0)) is None:
-        why = "; ".join(observation.unreadable) or "the phone named no user 0"
-        raise PlanImpossible(f"expected a phone whose users were read, found: {why}; check it again")
-    unplaced = unplaced_owners(policy, observation)
-    if unplaced:
-        raise PlanImpossible(
-            f"expected to know where the owners are, found: {unplaced[0].detail}; check it again"
-        )
-    exempt = [e.until for e in bundle.fleet.exemptions if e.phone_id == phone_id]
     tongue = _spoken(policy.messages, language)
     plan = Plan(
         phone_id=phone_id,
@@ -148,12 +140,9 @@ def plan_of(
         fleet=bundle.fleet.number,
         made_at=_seconds(now),
         valid_until=_seconds(valid_until, down=True),
+        **_times(bundle, phone_id),
         on_phone=policy.on_phone,
         judgement=policy.minimum_judgement,
-        starts_at=_seconds(enforcement_starts_at(policy, phone_id)),
-        exempt_until=_seconds(max(exempt)) if exempt else 0,
-        review_at=_seconds(policy.review_at),
-        ends_at=_seconds(policy.ends_at),
         lifted=policy.lifted,
         preinstalled_off_is_gone=policy.preinstalled_disabled_counts,
         new_users_count=policy.kinds == frozenset(UserKind),
@@ -169,6 +158,30 @@ def plan_of(
     )
     plan_text(plan)  # refuses here and not on the phone what the phone would refuse
     return plan
+
+
+def _require_well_read(bundle: Bundle, observation: Observation) -> None:
+    """A plan made of half a phone would call a user's place none, and leave its apps on for weeks."""
+    if observation.unreadable or observation.user(UserNumber(0)) is None:
+        why = "; ".join(observation.unreadable) or "the phone named no user 0"
+        raise PlanImpossible(f"expected a phone whose users were read, found: {why}; check it again")
+    unplaced = unplaced_owners(bundle.policy, observation)
+    if unplaced:
+        raise PlanImpossible(
+            f"expected to know where the owners are, found: {unplaced[0].detail}; check it again"
+        )
+
+
+def _times(bundle: Bundle, phone_id: PhoneId) -> dict[str, int]:
+    policy = bundle.policy
+    exempt = [e.until for e in bundle.fleet.exemptions if e.phone_id == phone_id]
+    return {
+        "starts_at": _seconds(enforcement_starts_at(policy, phone_id)),
+        # Of two exemptions the longer one holds, as in the fleet document itself.
+        "exempt_until": _seconds(max(exempt)) if exempt else 0,
+        "review_at": _seconds(policy.review_at),
+        "ends_at": _seconds(policy.ends_at),
+    }
 
 
 def _planned_users(bundle: Bundle, observation: Observation) -> tuple[PlannedUser, ...]:

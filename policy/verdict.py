@@ -100,7 +100,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Moment:
+class EvaluationTime:
     """The time of one run: read once, handed in.
 
     ``trusted`` is False when the station's clock is behind its mark or more than five minutes off (docs/design.md

@@ -12,7 +12,7 @@ from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
 from certs.logs import verbose_option
 from certs.terminal import tell
-from server.errors import RequestRefused, ServerError
+from server.errors import RequestRefused, ServiceError
 
 _COMMANDS = {
     "init": CommandAt("server.commands.prepare:init", "Make a folder with settings and fresh secrets."),
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RequestRefused as error:
         tell(f"curfew-server: {error.message}. {error.next_step}", err=True)
         return 1
-    except (ServerError, CertsError) as error:
+    except (ServiceError, CertsError) as error:
         tell(f"curfew-server: {error}", err=True)
         return 1
     return result if isinstance(result, int) else 0

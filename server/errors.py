@@ -1,6 +1,6 @@
 """What can go wrong on the server, as errors. `server.running.error_handlers` turns them into answers, in one shape.
 
-ServerError
+ServiceError
 ├── ConfigurationRefused        a setting is missing or contradicts another: the server does not start
 ├── StorageUnavailable          the database cannot take or give anything now; nothing was acknowledged
 │   ├── StorageBusy             somebody else holds it
@@ -19,15 +19,15 @@ ServerError
 from __future__ import annotations
 
 
-class ServerError(Exception):
+class ServiceError(Exception):
     """Something on the server went wrong; the message says what, and what to do next."""
 
 
-class ConfigurationRefused(ServerError):
+class ConfigurationRefused(ServiceError):
     """A setting is missing or contradicts another; the message names the key and the command that mends it."""
 
 
-class StorageUnavailable(ServerError):
+class StorageUnavailable(ServiceError):
     """The database can neither take nor give anything now; nothing of this request was stored."""
 
 
@@ -39,11 +39,11 @@ class StorageFull(StorageUnavailable):
     """The disk below the database is full or failing."""
 
 
-class PublicationRefused(ServerError):
+class PublicationRefused(ServiceError):
     """A trust folder cannot be published as it stands."""
 
 
-class RequestRefused(ServerError):
+class RequestRefused(ServiceError):
     """One request, refused. ``code`` is for programs, ``message`` and ``next_step`` are for people."""
 
     status = 400

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from agent_scripts.ledgers.lost import restoring_command
 from agent_scripts.ledgers.recalled import Recalled
-from policy.coverage import has_vanished, managed_spots
+from policy.coverage import has_vanished, managed_pairs
 from policy.document import Policy
 from policy.ledger import Ledger, LedgerEntry
 from policy.names import PhoneId
@@ -35,11 +35,11 @@ def beyond_the_bundle(
 ) -> tuple[LedgerEntry, ...]:
     """Return those entries that the bundle does not let us touch; without a bundle that is all of them."""
     # A vanished user needs no protection: its entry is only closed, and nothing is asked or set there.
-    spots = managed_spots(policy, seen) if policy is not None else frozenset()
+    pairs = managed_pairs(policy, seen) if policy is not None else frozenset()
     return tuple(
         entry
         for entry in entries
-        if (entry.user, entry.package) not in spots and not has_vanished(seen, entry.user, entry.package)
+        if (entry.user, entry.package) not in pairs and not has_vanished(seen, entry.user, entry.package)
     )
 
 

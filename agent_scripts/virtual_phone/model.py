@@ -193,8 +193,8 @@ class AndroidModel:
     def owners_client_looks(self) -> None:
         """Let the owner's client do what `keep_enabling` ordered."""
         with self.lock:
-            for spot, state in self.data.enabled_by_owner.items():
-                number, _, package = spot.partition(":")
+            for pair, state in self.data.enabled_by_owner.items():
+                number, _, package = pair.partition(":")
                 known = self.data.packages.get(package)
                 if known is not None and known.in_user(int(number)).enabled in (2, 3, 4):
                     self.set_enabled(int(number), package, state)

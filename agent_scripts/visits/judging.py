@@ -15,7 +15,7 @@ from policy.judgement import judge
 from policy.ledger import Ledger
 from policy.names import PackageName
 from policy.observation import PackageReading
-from policy.verdict import Action, ActionKind, Judgement, Moment, Reason, ReasonCode, Stage, Verdict
+from policy.verdict import Action, ActionKind, EvaluationTime, Judgement, Reason, ReasonCode, Stage, Verdict
 
 _NOT_JUDGED = Judgement(
     Stage.PAUSED,
@@ -35,7 +35,7 @@ def judged(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
     """Return what the bundle in force says of a phone."""
     if run.bundle is None:
         return _NOT_JUDGED
-    return judged_as_read(run.bundle, reading, ledger, run.moment)
+    return judged_as_read(run.bundle, reading, ledger, run.evaluation_time)
 
 
 def judged_for_restoring(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
@@ -54,7 +54,7 @@ def unread_for_now(bundle: Bundle | None, reading: Reading) -> frozenset[Package
     return reading.brief_packages & managed
 
 
-def judged_as_read(bundle: Bundle, reading: Reading, ledger: Ledger, moment: Moment) -> Judgement:
+def judged_as_read(bundle: Bundle, reading: Reading, ledger: Ledger, moment: EvaluationTime) -> Judgement:
     """Return the judgement on a reading, in which no app that may be readable in a moment hinders enforcing.
 
     The mail side is told to block where disabling cannot reach an app. That Android was starting when it was asked

@@ -211,8 +211,8 @@ def _reported_app(managed: ManagedState, record: CheckRecord) -> ReportedApp:
 def _before(managed: ManagedState, record: CheckRecord) -> EnabledState:
     """Return the app's state before this check did anything: as the first try saw it."""
     seen = record.earlier.judgement.managed if record.earlier else ()
-    spot = (managed.user, managed.package)
-    return next((m.state.enabled for m in seen if (m.user, m.package) == spot), managed.state.enabled)
+    pair = (managed.user, managed.package)
+    return next((m.state.enabled for m in seen if (m.user, m.package) == pair), managed.state.enabled)
 
 
 def _enabled(state: PackageState | None) -> EnabledState | None:

@@ -27,7 +27,7 @@ from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.report import REPORT_PAYLOAD_TYPE
 from policy.schemas import dump_report
-from policy.verdict import Moment
+from policy.verdict import EvaluationTime
 
 _log = Log(__name__)
 
@@ -72,15 +72,15 @@ class Run:
         return self.bundle.policy if self.bundle else None
 
     @property
-    def moment(self) -> Moment:
+    def evaluation_time(self) -> EvaluationTime:
         """The time of this run as the judgement takes it."""
         if self.accepted is None:
-            return Moment(self.time.now, self.time.trusted, timedelta.max)
+            return EvaluationTime(self.time.now, self.time.trusted, timedelta.max)
         # How long nobody confirmed the bundle: what limits disabling anew (docs/design.md rule 9).
         age = self.time.now - self.accepted.confirmed_at
         # Answers take different times to arrive: a run right after another may lie a little before it.
         just_now = -CLOCK_TOLERANCE < age < timedelta(0)
-        return Moment(self.time.now, self.time.trusted, timedelta(0) if just_now else age)
+        return EvaluationTime(self.time.now, self.time.trusted, timedelta(0) if just_now else age)
 
     @property
     def message(self) -> Message | None:

@@ -9,7 +9,7 @@ from server.api.schemas import RefusalKeptSchema, RefusalSchema
 from server.api.station_access import requesting_station
 from server.context import context
 from server.running.error_handlers import written
-from server.stations.refused_bundles import Refusal, keep_refusal
+from server.stations.refused_bundles import RefusedBundle, keep_refusal
 
 
 @described(
@@ -20,7 +20,7 @@ from server.stations.refused_bundles import Refusal, keep_refusal
     proof=STATION,
     refusals={401: "the request does not prove its station", 403: "station_revoked"},
 )
-def keep(refusal: Refusal) -> dict[str, Any]:
+def keep(refusal: RefusedBundle) -> dict[str, Any]:
     """Store that a station refuses a bundle"""
     here = context()
     now = here.clock.now()

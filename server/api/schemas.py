@@ -15,7 +15,7 @@ from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
 from policy.schemas.values import utc_time, write_utc_time
 from server.fleet.phones import Registration
-from server.stations.refused_bundles import SENTENCE_MAX_LENGTH, Refusal
+from server.stations.refused_bundles import SENTENCE_MAX_LENGTH, RefusedBundle
 from server.texts import storable
 
 _API_LEVEL_MAX = 10_000
@@ -149,9 +149,9 @@ class RefusalSchema(_StrictSchema):
     )
 
     @post_load
-    def refusal(self, values: dict[str, Any], **_options: Any) -> Refusal:
+    def refusal(self, values: dict[str, Any], **_options: Any) -> RefusedBundle:
         """Return the domain's value."""
-        return Refusal(**values)
+        return RefusedBundle(**values)
 
 
 class RefusalKeptSchema(Schema):

@@ -19,7 +19,7 @@ from server.fleet.standing import FleetCounts, LatestCheck, Standing, no_counts,
 from server.policies.bundles import situation
 from server.policies.situation import Situation
 from server.reports import kept_reports
-from server.reports.watching import WatchStory, watch_story
+from server.reports.between_visits import WatchStory, watch_story
 from server.stations import stations
 
 _AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))

@@ -45,7 +45,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 
 
 @dataclass(frozen=True)
-class Plan:
+class ThinningPlan:
     """Which reports would be thinned out, of how many that are old enough, and what their envelopes take."""
 
     report_ids: tuple[str, ...]
@@ -53,7 +53,7 @@ class Plan:
     envelope_bytes: int
 
 
-def plan(database: Database, before: datetime) -> Plan:
+def plan(database: Database, before: datetime) -> ThinningPlan:
     """Return what can be thinned out of the checks up to that moment; changes nothing."""
     with database.reading() as session:
         phone_ids = [phone.phone_id for phone in phones.phone_names(session)]
@@ -68,10 +68,10 @@ def plan(database: Database, before: datetime) -> Plan:
             if one.effective_at <= before and not named.holds(one):
                 report_ids.append(one.report_id)
                 size += len(one.envelope)
-    return Plan(tuple(report_ids), older, size)
+    return ThinningPlan(tuple(report_ids), older, size)
 
 
-def drop(database: Database, planned: Plan, days: int, actor: str, now: datetime) -> int:
+def drop(database: Database, planned: ThinningPlan, days: int, actor: str, now: datetime) -> int:
     """Drop the planned envelopes, each part with its audit row, and return how many; what was named meanwhile stays."""
     dropped = 0
     for start in range(0, len(planned.report_ids), _AT_ONCE):

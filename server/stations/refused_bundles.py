@@ -36,7 +36,7 @@ class _RefusalTable(Base):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedBundle:
     """What a station tells when it refuses a bundle.
 
     ``bundle_number`` is the newest as the server named it, ``accepted_number`` the one in force there (0: none).
@@ -59,12 +59,12 @@ class OpenRefusal:
 
     station_id: str
     station_name: str
-    refusal: Refusal
+    refusal: RefusedBundle
     first_seen_at: datetime
     last_seen_at: datetime
 
 
-def keep_refusal(session: Session, station_id: str, refusal: Refusal, now: datetime) -> None:
+def keep_refusal(session: Session, station_id: str, refusal: RefusedBundle, now: datetime) -> None:
     """Store what a station told; telling it again moves the time it was last seen."""
     find_stations(session, [station_id], lock=True)  # two first tellings at once queue here
     key = (station_id, refusal.bundle_number, refusal.code)
@@ -117,7 +117,7 @@ def _is_settled(row: _RefusalTable, newest: tuple[datetime, int] | None) -> bool
 
 
 def _as_open(row: _RefusalTable, station_name: str) -> OpenRefusal:
-    refusal = Refusal(
+    refusal = RefusedBundle(
         bundle_number=row.bundle_number,
         code=row.code,
         sentence=row.sentence,

@@ -107,7 +107,7 @@ def test_a_policy_for_a_newer_judgement_asks_for_an_update(
 ) -> None:
     newer = with_rule(2, minimum_judgement=99, a_rule_of_version_99=1)
     server.put_document(server.targets, POLICY_TARGET, newer)
-    assert "update Curfew" in offered(server, station, errors.JudgementTooOld)
+    assert "update Curfew" in offered(server, station, errors.NewerJudgementNeeded)
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b"{}", b"\xff", b'{"kind":"curfew-fleet"}', b"[" * 100_000])

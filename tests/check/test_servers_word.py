@@ -60,8 +60,8 @@ def forgetful(bench: Bench, phone: VirtualPhone) -> tuple[str, KnownPhone, str]:
 
 
 def states(phone: VirtualPhone) -> dict[tuple[int, str], int]:
-    spots = ((10, OUTLOOK), (10, LYNC), (0, BANK), (0, OUTLOOK))
-    return {(user, package): int(phone.model.state(user, package).enabled) for user, package in spots}
+    pairs = ((10, OUTLOOK), (10, LYNC), (0, BANK), (0, OUTLOOK))
+    return {(user, package): int(phone.model.state(user, package).enabled) for user, package in pairs}
 
 
 def servers_entries(bench: Bench, known: KnownPhone) -> set[tuple[int, str]]:

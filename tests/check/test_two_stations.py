@@ -6,8 +6,8 @@ import contextlib
 import sqlite3
 
 from policy.schemas import load_report
+from server.reports.between_visits import watch_story
 from server.reports.kept_reports import payload_of
-from server.reports.watching import watch_story
 from tests.check.office import LYNC, OUTLOOK, TIKTOK, Office
 from tests.check.test_on_phone import folder_of, has_noted, until
 

@@ -30,7 +30,7 @@ from policy.names import UserNumber
 from policy.observation import EnabledState, PackageState, UserKind
 from policy.ready_made import ready_made_policy
 from policy.report import ActionResult
-from policy.verdict import ActionKind, Judgement, Moment, Verdict
+from policy.verdict import ActionKind, EvaluationTime, Judgement, Verdict
 from tests.agent.small_adb_server import SmallAdbServer
 from tests.agent.small_daemon import Service, SmallDaemon, Wire
 from tests.dialect.asking import MakePhone, cut, package, read, user
@@ -68,7 +68,9 @@ def text(request: pytest.FixtureRequest) -> str:
 def judged(reading: Reading, policy: Policy = POLICY) -> Judgement:
     """Judge a reading an hour after the deadline of the ready-made policy, which nothing was disabled under yet."""
     bundle = Bundle(1, policy, Fleet())
-    return judge(bundle, reading.observation, Ledger("ab" * 16), Moment(POLICY.deadline + timedelta(hours=1)))
+    return judge(
+        bundle, reading.observation, Ledger("ab" * 16), EvaluationTime(POLICY.deadline + timedelta(hours=1))
+    )
 
 
 def asked_by_policy(fake: FakePhone) -> Reading:

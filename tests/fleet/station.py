@@ -20,7 +20,7 @@ from policy.document import Bundle, Message, Policy
 from policy.judgement import judge
 from policy.ledger import Ledger
 from policy.names import PhoneId
-from policy.verdict import Judgement, Moment
+from policy.verdict import EvaluationTime, Judgement
 from tests.fleet.phones import NOW
 
 PHONE_ID = PhoneId("11111111-2222-4333-8444-555555555555")
@@ -97,7 +97,7 @@ class TestBench:
         """Read, judge and act as the agent does."""
         reading = self.read(policy)
         before = steps.settled(reading.memory.ledger or Ledger(MARKER), reading.observation)
-        judgement = judge(Bundle(number, policy), reading.observation, before, Moment(NOW))
+        judgement = judge(Bundle(number, policy), reading.observation, before, EvaluationTime(NOW))
         if not judgement.actions or reading.facts is None:
             return Checked(reading, judgement)
         planned = steps.planned(before, judgement.actions, reading.observation, number, NOW)

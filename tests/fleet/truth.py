@@ -141,13 +141,13 @@ class Truth:
 
     def _unread_spots(self) -> list[Spot]:
         """Where the managed app lives that cannot be dumped."""
-        return [spot for spot in self._spots() if self.mishap is Mishap.MANAGED and spot[1] == self.spoilt]
+        return [pair for pair in self._spots() if self.mishap is Mishap.MANAGED and pair[1] == self.spoilt]
 
     def _in_use(self) -> list[Spot]:
         """Managed apps in their places that were read and that their person can see."""
         unread = self._unread_spots()
-        states = [(spot, self._state(*spot)) for spot in self._spots() if spot not in unread]
-        return [spot for spot, s in states if s.installed and not s.hidden and not s.archived]
+        states = [(pair, self._state(*pair)) for pair in self._spots() if pair not in unread]
+        return [pair for pair, s in states if s.installed and not s.hidden and not s.archived]
 
     def _state(self, number: int, package: str) -> PackageInUser:
         return self.model.state(number, package)

@@ -20,7 +20,7 @@ from policy.judgement import judge
 from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.ready_made import ready_made_policy
-from policy.verdict import Judgement, Moment, Verdict
+from policy.verdict import EvaluationTime, Judgement, Verdict
 from tests.phones.fake_phone import FakePhone, make_shell
 from tests.phones.samples import TIKTOK, SampleApp, SamplePhone, SampleState, SampleUser, personal_phone
 
@@ -29,7 +29,7 @@ PHONE_ID = PhoneId("11111111-2222-4333-8444-555555555555")
 # Without managed apps there is only one way to comply: each banned app is gone for everybody.
 POLICY = replace(ready_made_policy(), managed=())
 PACKAGES, BANNED = POLICY.named_packages, tuple(POLICY.named_packages)
-NOW = Moment(datetime(2023, 4, 1, tzinfo=UTC))
+NOW = EvaluationTime(datetime(2023, 4, 1, tzinfo=UTC))
 
 
 def framed(lines: Sequence[str]) -> bytes:

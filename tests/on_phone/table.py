@@ -20,7 +20,7 @@ from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
 from policy.plan import Plan, plan_of, plan_text
-from policy.verdict import ActionKind, Moment
+from policy.verdict import ActionKind, EvaluationTime
 from tests.on_phone.script import part
 from tests.policy.bench import BANNED, DEADLINE, END, INTUNE, MANAGED, MARKER, PHONE, REVIEW, policy
 
@@ -70,7 +70,7 @@ class Case:
     planned: Observation
     now: Observation
     ledger: Ledger
-    time: Moment
+    time: EvaluationTime
     problem: str = ""
 
     @property
@@ -135,7 +135,7 @@ def _case(chance: random.Random) -> Case:
     observed = replace(
         planned, users=tuple(User(number, UserKind.OTHER) for number in there), packages=readings
     )
-    time = Moment(now, _often(chance, 0.9), chance.choice(_AGES))
+    time = EvaluationTime(now, _often(chance, 0.9), chance.choice(_AGES))
     problem = "users" if _often(chance, 0.02) else ""
     return Case(
         Bundle(BUNDLE, under, fleet),
@@ -207,18 +207,18 @@ def _state(chance: random.Random, share: float) -> PackageState:
 
 def _ledger(chance: random.Random, users: Iterable[User], age: timedelta, quarrel: bool) -> Ledger:
     """Up to three entries, among them a user that is no more and an app that the policy has dropped since."""
-    spots = [(user.number, package) for user in users for package in MANAGED]
-    spots += [(UserNumber(77), MANAGED[0]), (UserNumber(0), DROPPED)]
+    pairs = [(user.number, package) for user in users for package in MANAGED]
+    pairs += [(UserNumber(77), MANAGED[0]), (UserNumber(0), DROPPED)]
     entries = [
         LedgerEntry(
-            *spot,
+            *pair,
             EnabledState(chance.choice((0, 1))),
             EntryState.DONE if quarrel else chance.choice(_STATES),
             chance.choice((BUNDLE - 1, BUNDLE, BUNDLE, BUNDLE + 1)),
             DEADLINE + age - timedelta(seconds=chance.choice((60, 60, 3600, 3601, 10**6))),
             3 if quarrel else chance.choice((1, 2, 3, 3, 4)),
         )
-        for spot in chance.sample(spots, min(len(spots), 4 if quarrel else chance.choice((0, 1, 2, 3))))
+        for pair in chance.sample(pairs, min(len(pairs), 4 if quarrel else chance.choice((0, 1, 2, 3))))
     ]
     return Ledger(MARKER, tuple(entries))
 
@@ -257,20 +257,20 @@ def python_answer(case: Case) -> Answer:
     time = replace(case.time, trusted=case.time.trusted and case.bundle.policy.on_phone)
     judgement = judge(case.bundle, as_the_phone_knows(case), case.ledger, time)
 
-    def spots(kind: ActionKind) -> frozenset[str]:
+    def pairs(kind: ActionKind) -> frozenset[str]:
         return frozenset(
             f"{a.user}/{a.package}" + (f"/{int(a.prior)}" if a.prior is not None else "")
             for a in judgement.actions
             if a.kind is kind
         )
 
-    told = frozenset(spot.partition("/")[2] for spot in spots(ActionKind.NOTIFY))
+    told = frozenset(pair.partition("/")[2] for pair in pairs(ActionKind.NOTIFY))
     return (
         judgement.stage.value,
         judgement.verdict.value,
         judgement.enforceable,
-        spots(ActionKind.RESTORE),
-        spots(ActionKind.DISABLE),
+        pairs(ActionKind.RESTORE),
+        pairs(ActionKind.DISABLE),
         told,
     )
 

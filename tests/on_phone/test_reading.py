@@ -105,10 +105,10 @@ def _dumps() -> Iterator[tuple[str, str, str]]:
     for name, kind in PERSONALITIES.items():
         model = kind.build(None)
         users = " ".join(str(user.number) for user in model.users())
-        spots = [
+        pairs = [
             (user, package) for package in model.data.packages for user in model.data.packages[package].users
         ]
-        for user, package in chance.sample(spots, min(8, len(spots))):
+        for user, package in chance.sample(pairs, min(8, len(pairs))):
             model.set_enabled(
                 user, package, chance.choice((1, 2, 3, 4)), chance.choice((None, "shell:1000", "com.a"))
             )

@@ -18,7 +18,7 @@ from policy.names import PhoneId
 from policy.report import Consent
 from server.evidence.alarms import Settlement, settle_alarm
 from server.people.people import Role
-from server.stations.refused_bundles import Refusal, keep_refusal
+from server.stations.refused_bundles import RefusedBundle, keep_refusal
 from tests.pages.office import COMPLIANT, PASSWORD, UNREADABLE, Office, now, served
 
 WIDE = {"width": 1280, "height": 800}
@@ -85,7 +85,7 @@ def visit(office: Office, tmp_path: Path) -> Iterator[Visit]:
     office.send_reports([replace(again, phone_skew_s=77), replace(again, report_id="another")])
     with office.database.writing() as session:
         settle_alarm(session, 1, Settlement("desk-1", now(), "a copy of the folder"))
-    told = Refusal(2, "rule_unknown", f"found rules.{'long' * 12}", "0.0.9", 1, 1, now())
+    told = RefusedBundle(2, "rule_unknown", f"found rules.{'long' * 12}", "0.0.9", 1, 1, now())
     with office.database.writing() as session:
         keep_refusal(session, office.station_id, told, now())
     office.report(unreadable, **UNREADABLE)

@@ -10,7 +10,7 @@ import pytest
 from certs.errors import BundleFault
 from server.pages.refused_bundle_words import REFUSALS
 from server.people.people import Role
-from server.stations.refused_bundles import Refusal, keep_refusal
+from server.stations.refused_bundles import RefusedBundle, keep_refusal
 from server.stations.stations import revoke_station
 from tests.pages.office import COMPLIANT, Office, now
 
@@ -23,7 +23,7 @@ def refuse(
     """Let the office's latest station refuse a bundle a minute ago."""
     at = now() - timedelta(minutes=1)
     name = code.value if isinstance(code, BundleFault) else code
-    refusal = Refusal(number, name, sentence, "0.0.9", 1, number - 1, at)
+    refusal = RefusedBundle(number, name, sentence, "0.0.9", 1, number - 1, at)
     with office.database.writing() as session:
         keep_refusal(session, office.station_id, refusal, at)
 

@@ -12,7 +12,7 @@ from policy.judgement import judge
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
-from policy.verdict import Action, ActionKind, Judgement, Moment, ReasonCode
+from policy.verdict import Action, ActionKind, EvaluationTime, Judgement, ReasonCode
 
 PHONE = PhoneId("1f0c9a52-8a1e-4c57-9d0e-6f8f3f5c2b11")
 MARKER = "5f0c2a"
@@ -133,7 +133,10 @@ def judged(
 ) -> Judgement:
     """Judge a phone a week after the deadline, with everything in order unless said otherwise."""
     return judge(
-        Bundle(1, under, fleet or Fleet()), observation, holding or ledger(), Moment(at, trusted, bundle_age)
+        Bundle(1, under, fleet or Fleet()),
+        observation,
+        holding or ledger(),
+        EvaluationTime(at, trusted, bundle_age),
     )
 
 

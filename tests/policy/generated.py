@@ -17,7 +17,7 @@ from policy.document import Bundle, Exemption, Fleet, PlaceKind, Policy, Ring
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
-from policy.verdict import Moment, Verdict
+from policy.verdict import EvaluationTime, Verdict
 from tests.policy.bench import (
     BANNED,
     CLOUDDPC,
@@ -61,7 +61,7 @@ class Case:
     bundle: Bundle
     observation: Observation
     ledger: Ledger
-    time: Moment
+    time: EvaluationTime
     fault: Fault | None
     truth: Observation
 
@@ -129,7 +129,7 @@ _TIMES = [DEADLINE + 72 * HOUR] * 6 + [
     END,
 ]
 _MOMENTS = [
-    Moment(now, trusted, age)
+    EvaluationTime(now, trusted, age)
     for now in _TIMES
     for trusted in (True, True, True, False)
     for age in (HOUR, HOUR, HOUR, 72 * HOUR, 73 * HOUR, -HOUR)
@@ -218,11 +218,11 @@ def spoil(phone: Observation, fault: Fault) -> Observation:
 @st.composite
 def ledgers(draw: st.DrawFn, phone: Observation) -> Ledger:
     """Up to three entries, among them a user that is no more and an app that the policy has dropped since."""
-    spots = [(user.number, package) for user in phone.users for package in MANAGED]
-    spots += [(UserNumber(77), MANAGED[0]), (U0, PackageName("com.example.dropped"))]
-    chosen = draw(st.lists(st.sampled_from(spots), unique=True, max_size=3))
-    held = [(*spot, *draw(st.sampled_from(_HELD))) for spot in chosen]
-    return Ledger(MARKER, tuple(LedgerEntry(*spot, 1, DEADLINE) for spot in held))
+    pairs = [(user.number, package) for user in phone.users for package in MANAGED]
+    pairs += [(UserNumber(77), MANAGED[0]), (U0, PackageName("com.example.dropped"))]
+    chosen = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=3))
+    held = [(*pair, *draw(st.sampled_from(_HELD))) for pair in chosen]
+    return Ledger(MARKER, tuple(LedgerEntry(*pair, 1, DEADLINE) for pair in held))
 
 
 @st.composite

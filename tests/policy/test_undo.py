@@ -12,7 +12,7 @@ from policy.judgement import judge
 from policy.ledger import EntryState, LedgerEntry
 from policy.observation import Observation, PackageState
 from policy.undo import ROUNDS_LIMIT, Undo, next_round, undo_of
-from policy.verdict import Judgement, Moment, ReasonCode, Verdict
+from policy.verdict import EvaluationTime, Judgement, ReasonCode, Verdict
 from tests.policy.bench import (
     BEFORE,
     DEADLINE,
@@ -134,7 +134,7 @@ class TestGivingUp:
     def test_a_newer_bundle_tries_anew(self) -> None:
         held = ledger(replace(entry(), rounds=ROUNDS_LIMIT + 1))
 
-        judgement = judge(Bundle(2, POLICY), seen(PRESSED), held, Moment(LATER))
+        judgement = judge(Bundle(2, POLICY), seen(PRESSED), held, EvaluationTime(LATER))
 
         assert disabled(judgement) == [(10, OUTLOOK)]
         assert judgement.enforceable

@@ -12,7 +12,7 @@ from pathlib import Path
 from server.app import create_app
 from server.config import read_config
 from server.evidence.alarms import Settlement, settle_alarm
-from server.stations.refused_bundles import Refusal, keep_refusal
+from server.stations.refused_bundles import RefusedBundle, keep_refusal
 from server.storage.database import Database
 from server.storage.migrating import migrate
 from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, TrustFolder
@@ -64,7 +64,7 @@ def test_open_alarms_and_refusals_and_stations_in_service_are_counted(authority:
         authority.accept(bench.sign(other))
     with authority.database.writing() as session:
         settle_alarm(session, 1, Settlement("desk-1", NOW, "looked into"))
-        keep_refusal(session, bench.station_id, Refusal(2, "rule_unknown", "x", "0", 1, 1, NOW), NOW)
+        keep_refusal(session, bench.station_id, RefusedBundle(2, "rule_unknown", "x", "0", 1, 1, NOW), NOW)
 
     text = scrape(authority)
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from server.stations.refused_bundles import OpenRefusal, Refusal, keep_refusal, open_refusals
+from server.stations.refused_bundles import OpenRefusal, RefusedBundle, keep_refusal, open_refusals
 from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench
 
@@ -37,7 +37,7 @@ def tell(client: FlaskClient, bench: Bench, **changes: Any) -> TestResponse:
 
 
 def refuse(authority: Authority, bench: Bench, at: datetime = NOW, **changes: Any) -> None:
-    refusal = Refusal(**(TOLD | {"refused_at": at} | changes))
+    refusal = RefusedBundle(**(TOLD | {"refused_at": at} | changes))
     with authority.database.writing() as session:
         keep_refusal(session, bench.station_id, refusal, at + timedelta(seconds=1))
 

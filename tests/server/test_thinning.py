@@ -38,7 +38,7 @@ def story(authority: Authority, bench: Bench, phone: PhoneId, *checks: Mapping[s
     return reports
 
 
-def thin(authority: Authority, days: int = 1) -> tuple[thinning.Plan, int]:
+def thin(authority: Authority, days: int = 1) -> tuple[thinning.ThinningPlan, int]:
     planned = thinning.plan(authority.database, NOW - days * DAY)
     return planned, thinning.drop(authority.database, planned, days, "test", NOW)
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from policy.watched import ScriptState, SpanEnd, Watched, WatchedSpan
-from server.reports.watched_lines import telling_each_line_once
+from server.reports.lines_told_once import telling_each_line_once
 
 BEGUN = datetime(2026, 3, 16, tzinfo=UTC)
 

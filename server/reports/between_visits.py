@@ -8,7 +8,7 @@ from datetime import datetime
 
 from policy.report import Report
 from policy.watched import ScriptState, Watched, WatchedAction, WatchedSpan, WatchedVerdict
-from server.reports.watched_lines import telling_each_line_once
+from server.reports.lines_told_once import telling_each_line_once
 
 EVENTS_MAX = 50
 
