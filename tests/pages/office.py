@@ -37,7 +37,7 @@ from policy.report import (
     ReportedUser,
 )
 from policy.schemas import dump_fleet, dump_policy_document, dump_report
-from policy.verdict import ActionKind, Finding, Reason, ReasonCode, Stage, Verdict
+from policy.verdict import ActionKind, Finding, Reason, ReasonCode, Verdict
 from server.app import create_app
 from server.config import Config
 from server.context import Context
@@ -47,6 +47,7 @@ from server.people.people import Role, put_person
 from server.policies.bundles import VerifiedBundle, store_publication
 from server.stations.stations import add_station
 from server.storage.migrating import migrate
+from tests.reports import compliant_report
 
 PASSWORD = "four unrelated words here"
 TIKTOK = PackageName("com.zhiliaoapp.musically")
@@ -197,30 +198,18 @@ def policy_in_force() -> Policy:
 def violating_report(phone_id: PhoneId, station_id: str, counter: int) -> Report:
     """A phone with TikTok in the personal user, whose Outlook has just been disabled in the work profile."""
     entry = LedgerEntry(UserNumber(10), OUTLOOK, EnabledState.DEFAULT, EntryState.DONE, 1, now())
-    return Report(
-        report_id=str(uuid4()),
-        station_id=station_id,
-        counter=counter,
+    return compliant_report(
+        station_id,
+        phone_id,
+        counter,
+        now() - timedelta(minutes=5),
         operator="bench 2",
-        agent_version="0.1.0",
-        judgement_version=1,
-        transport="tcp",
-        virtual=False,
-        phone_id=phone_id,
-        consent=Consent.AGREED,
         model="Pixel 8",
-        manufacturer="Google",
         release="15",
         api_level=35,
         patch_level="2025-01-05",
-        boot_state="green",
-        bundle_number=1,
-        stage=Stage.ENFORCE,
-        checked_at=now() - timedelta(minutes=5),
-        time_trusted=True,
         phone_skew_s=-3,
         verdict=Verdict.VIOLATING,
-        enforceable=True,
         reasons=(Reason(ReasonCode.BANNED_APP_PRESENT, f"{TIKTOK} in user 0"),),
         users=(
             ReportedUser(UserNumber(0), UserKind.PERSONAL, True),

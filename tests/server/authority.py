@@ -28,7 +28,7 @@ from policy.ready_made import ready_made_policy
 from policy.report import REPORT_PAYLOAD_TYPE, Consent, Report
 from policy.report_results import ReportResult
 from policy.schemas import dump_fleet, dump_policy_document, dump_probe, dump_report
-from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
+from policy.verdict import Finding, Reason, ReasonCode, Verdict
 from server.config import Config
 from server.fleet import phones
 from server.fleet.phones import Registration
@@ -38,6 +38,7 @@ from server.policies import publishing
 from server.stations import enrolment
 from server.stations.stations import add_station
 from server.storage.database import Database
+from tests.reports import compliant_report
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The moment at which the tests' trust was made; everything else is told from here."""
@@ -122,33 +123,7 @@ class Bench:
     def report(self, phone_id: str, **changes: Any) -> Report:
         """Return the report of a compliant phone, checked now, with `changes`."""
         self.counter += 1
-        facts: dict[str, Any] = {
-            "report_id": str(uuid4()),
-            "station_id": self.station_id,
-            "counter": self.counter,
-            "operator": "desk-1",
-            "agent_version": "0.1.0",
-            "judgement_version": 1,
-            "transport": "tcp",
-            "virtual": False,
-            "phone_id": PhoneId(phone_id),
-            "consent": Consent.AGREED,
-            "model": "Pixel 7",
-            "manufacturer": "Google",
-            "release": "14",
-            "api_level": 34,
-            "patch_level": "2024-03-05",
-            "boot_state": "green",
-            "bundle_number": 1,
-            "stage": Stage.ENFORCE,
-            "checked_at": NOW,
-            "time_trusted": True,
-            "phone_skew_s": 0,
-            "verdict": Verdict.COMPLIANT,
-            "enforceable": True,
-            "ledger": Ledger("marker"),
-        }
-        return Report(**(facts | changes))
+        return compliant_report(self.station_id, PhoneId(phone_id), self.counter, NOW, **changes)
 
     def sign(self, report: Report) -> bytes:
         """Return the report in its envelope."""
