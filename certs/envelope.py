@@ -10,6 +10,7 @@ Source: DSSE protocol 1.0 (github.com/secure-systems-lab/dsse), as built by secu
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +22,7 @@ from securesystemslib.signer import Signer, SSlibKey
 from certs.errors import EnvelopeRefused, KeyUnusable
 from certs.keys import load_public_key, public_key_pem
 
-__all__ = ["open_envelope", "public_key_pem", "sign_envelope"]
+__all__ = ["UnverifiedEnvelope", "open_envelope", "public_key_pem", "sign_envelope"]
 
 
 def sign_envelope(payload: bytes, payload_type: str, signer: Signer) -> bytes:
@@ -36,22 +37,42 @@ def open_envelope(envelope: bytes, payload_type: str, public_key_pem: bytes) -> 
 
     Raises `EnvelopeRefused` for anything else: another form, another kind, another key, a flipped bit.
     """
-    parsed = _parse(envelope)
-    # Before the signature: a report under a valid key is still no request.
-    if parsed.payload_type != payload_type:
-        raise EnvelopeRefused(
-            f"expected an envelope of kind {payload_type}, found {parsed.payload_type!r:.100}"
-        )
-    try:
-        # The keyid in the envelope is not used: which key may have signed is ours to say.
-        parsed.verify([_key(public_key_pem)], threshold=1)
-    except VerificationError as error:
-        raise EnvelopeRefused(
-            "the signature does not belong to this content and key; send the envelope exactly as it was signed"
-        ) from error
-    except KeyUnusable as error:
-        raise EnvelopeRefused(f"the signature cannot be checked: {error}") from error
-    return parsed.payload
+    return UnverifiedEnvelope.parse(envelope).verified(payload_type, public_key_pem)
+
+
+@dataclass(frozen=True)
+class UnverifiedEnvelope:
+    """An envelope of the agreed form, parsed once; nobody has looked at its signature yet."""
+
+    _parsed: Envelope
+
+    @classmethod
+    def parse(cls, envelope: bytes) -> UnverifiedEnvelope:
+        """Return what is in these bytes; raises `EnvelopeRefused` for another form."""
+        return cls(_parse(envelope))
+
+    @property
+    def claimed_payload(self) -> bytes:
+        """The payload as anybody may have written it: good for finding out whose key to try, and nothing else."""
+        return bytes(self._parsed.payload)
+
+    def verified(self, payload_type: str, public_key_pem: bytes) -> bytes:
+        """Return the payload if it is of kind `payload_type` and signed by this key; raises `EnvelopeRefused`."""
+        # The kind before the signature: a report under a valid key is still no request.
+        if self._parsed.payload_type != payload_type:
+            raise EnvelopeRefused(
+                f"expected an envelope of kind {payload_type}, found {self._parsed.payload_type!r:.100}"
+            )
+        try:
+            # The keyid in the envelope is not used: which key may have signed is ours to say.
+            self._parsed.verify([_key(public_key_pem)], threshold=1)
+        except VerificationError as error:
+            raise EnvelopeRefused(
+                "the signature does not belong to this content and key; send the envelope exactly as it was signed"
+            ) from error
+        except KeyUnusable as error:
+            raise EnvelopeRefused(f"the signature cannot be checked: {error}") from error
+        return self.claimed_payload
 
 
 @lru_cache(maxsize=4096)

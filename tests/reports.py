@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from policy.ledger import Ledger
-from policy.names import PhoneId
 from policy.report import Consent, Report
 from policy.verdict import Stage, Verdict
 
 
-def compliant_report(
-    station_id: str, phone_id: PhoneId, counter: int, checked_at: datetime, **changes: Any
-) -> Report:
-    """Return the report of a phone on which everything was read and nothing found, with `changes`."""
+def compliant_report(**changes: Any) -> Report:
+    """Return the report of a phone on which everything was read and nothing found, with `changes`.
+
+    These must name ``station_id``, ``phone_id``, ``counter`` and ``checked_at``.
+    """
     facts: dict[str, Any] = {
         "report_id": str(uuid4()),
-        "station_id": station_id,
-        "counter": counter,
         "operator": "desk-1",
         "agent_version": "0.1.0",
         "judgement_version": 1,
         "transport": "tcp",
         "virtual": False,
-        "phone_id": phone_id,
         "consent": Consent.AGREED,
         "model": "Pixel 7",
         "manufacturer": "Google",
@@ -35,7 +31,6 @@ def compliant_report(
         "boot_state": "green",
         "bundle_number": 1,
         "stage": Stage.ENFORCE,
-        "checked_at": checked_at,
         "time_trusted": True,
         "phone_skew_s": 0,
         "verdict": Verdict.COMPLIANT,

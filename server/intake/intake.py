@@ -26,7 +26,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from certs.envelope import open_envelope
+from certs.envelope import UnverifiedEnvelope
 from certs.errors import EnvelopeRefused
 from policy.document import Bundle
 from policy.errors import PolicyError
@@ -41,7 +41,7 @@ from server.fleet import phone_states, phones
 from server.policies import bundles
 from server.policies.bundles import Newest
 from server.reports import kept_reports
-from server.reports.kept_reports import KeptReport, payload_of
+from server.reports.kept_reports import KeptReport
 from server.stations.stations import find_stations
 from server.storage.database import Database
 from server.storage.group_commit import GroupCommit
@@ -103,12 +103,13 @@ class Intake:
             ) from error
 
     def _open_all(self, envelopes: Sequence[bytes]) -> Sequence[_Verified | ReportResult]:
+        parsed = [_parsed(envelope) for envelope in envelopes]
         # Unverified: it only says which key to try, and step 5 compares it with what was signed.
-        senders = [_sender(envelope) for envelope in envelopes]
+        senders = [_sender(unverified) for unverified in parsed]
         self._learn_keys({sender for sender in senders if sender} - self._keys.keys())
         return [
-            _open(envelope, sender, self._keys.get(sender))
-            for envelope, sender in zip(envelopes, senders, strict=True)
+            _open(envelope, unverified, sender, self._keys.get(sender))
+            for envelope, unverified, sender in zip(envelopes, parsed, senders, strict=True)
         ]
 
     def _learn_keys(self, station_ids: Collection[str]) -> None:
@@ -128,24 +129,35 @@ class Intake:
         return [Accepted(results, group.newest, bundle, audit_head) for results in decided]
 
 
-def _sender(envelope: bytes) -> str:
-    """Return the station that the unverified payload names: needed to know whose key to verify with."""
+def _parsed(envelope: bytes) -> UnverifiedEnvelope | None:
     try:
-        named = json.loads(payload_of(envelope))["station_id"]
+        return UnverifiedEnvelope.parse(envelope)
+    except EnvelopeRefused:
+        return None
+
+
+def _sender(envelope: UnverifiedEnvelope | None) -> str:
+    """Return the station that the unverified payload names: needed to know whose key to verify with."""
+    if envelope is None:
+        return ""
+    try:
+        named = json.loads(envelope.claimed_payload)["station_id"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return named if isinstance(named, str) and storable(named, 36) else ""
 
 
-def _open(envelope: bytes, sender: str, public_key_pem: bytes | None) -> _Verified | ReportResult:
-    if not sender:
+def _open(
+    envelope: bytes, unverified: UnverifiedEnvelope | None, sender: str, public_key_pem: bytes | None
+) -> _Verified | ReportResult:
+    if unverified is None or not sender:
         return _rejected(
             "", "bad_envelope", "this is no envelope with a report in it; the station's spool is damaged"
         )
     if public_key_pem is None:
         return _rejected("", "station_unknown", _UNKNOWN_STATION)
     try:
-        payload = open_envelope(envelope, REPORT_PAYLOAD_TYPE, public_key_pem)
+        payload = unverified.verified(REPORT_PAYLOAD_TYPE, public_key_pem)
         report = load_report(payload)
     except EnvelopeRefused as error:
         return _rejected("", "bad_signature", str(error))

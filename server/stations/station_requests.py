@@ -16,10 +16,9 @@ from sqlalchemy import String, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from certs.envelope import open_envelope
+from certs.envelope import UnverifiedEnvelope
 from certs.errors import EnvelopeRefused
 from server.errors import NotAllowed, NotSignedIn
-from server.reports.kept_reports import payload_of
 from server.stations.stations import Station, find_stations
 from server.storage.database import Base, UtcTime
 from server.texts import storable
@@ -64,7 +63,7 @@ def verify_station_request(session: Session, incoming: IncomingRequest, now: dat
     # Unverified until the next line: it says whose key to try.
     station = _named_station(session, envelope)
     try:
-        statement = json.loads(open_envelope(envelope, REQUEST_PAYLOAD_TYPE, station.public_key_pem))
+        statement = json.loads(envelope.verified(REQUEST_PAYLOAD_TYPE, station.public_key_pem))
     except (EnvelopeRefused, ValueError) as error:
         raise NotSignedIn(
             "bad_signature", "the request's signature does not hold", "Sign the request anew."
@@ -79,7 +78,7 @@ def verify_station_request(session: Session, incoming: IncomingRequest, now: dat
     return station
 
 
-def _envelope(authorization: str) -> bytes:
+def _envelope(authorization: str) -> UnverifiedEnvelope:
     if not authorization.startswith(_SCHEME) or len(authorization) > _HEADER_LIMIT:
         raise NotSignedIn(
             "authorization_missing",
@@ -87,14 +86,14 @@ def _envelope(authorization: str) -> bytes:
             "Send `Authorization: Curfew BASE64(envelope)`.",
         )
     try:
-        return base64.b64decode(authorization.removeprefix(_SCHEME), validate=True)
-    except ValueError as error:
+        return UnverifiedEnvelope.parse(base64.b64decode(authorization.removeprefix(_SCHEME), validate=True))
+    except (EnvelopeRefused, ValueError) as error:
         raise _malformed() from error
 
 
-def _named_station(session: Session, envelope: bytes) -> Station:
+def _named_station(session: Session, envelope: UnverifiedEnvelope) -> Station:
     try:
-        named = json.loads(payload_of(envelope))["station_id"]
+        named = json.loads(envelope.claimed_payload)["station_id"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _malformed() from error
     if not isinstance(named, str) or not storable(named, 36):

@@ -41,9 +41,9 @@ def test_verdict_enforceability_and_end_state_are_the_truth(
             try:
                 life = Life(bench, case)
                 verdict = life.lived()
-            except AssertionError as error:
-                failures.append(f"{case.name} ({case.maker}, {case.layout}, {case.mishap.name},"
-                                f" {case.later.name}): {error}")  # fmt: skip
+            except Exception as error:  # whatever it is: the case is named, and the others are lived
+                what = f"{case.maker}, {case.layout}, {case.mishap.name}, {case.later.name}"
+                failures.append(f"drawn({api}, {number}) repeats it ({what}): {error!r}")
                 continue
             spoilt = case.mishap is not Mishap.NONE
             seen[case.maker, "spoilt" if spoilt else "sound"] += 1

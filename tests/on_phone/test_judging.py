@@ -18,7 +18,7 @@ def test_both_judgements_agree_on_every_case(phone_shell: PhoneShell, tmp_path: 
 
     assert len(answers) == len(table)
     differing = [
-        f"case {number}: expected {expected}, found {answers[number]}"
+        f"list(cases())[{number}] of tests/on_phone/table.py: expected {expected}, found {answers[number]}"
         for number, case in enumerate(table)
         if (expected := python_answer(case)) != answers[number]
     ]

@@ -199,10 +199,10 @@ def violating_report(phone_id: PhoneId, station_id: str, counter: int) -> Report
     """A phone with TikTok in the personal user, whose Outlook has just been disabled in the work profile."""
     entry = LedgerEntry(UserNumber(10), OUTLOOK, EnabledState.DEFAULT, EntryState.DONE, 1, now())
     return compliant_report(
-        station_id,
-        phone_id,
-        counter,
-        now() - timedelta(minutes=5),
+        station_id=station_id,
+        phone_id=phone_id,
+        counter=counter,
+        checked_at=now() - timedelta(minutes=5),
         operator="bench 2",
         model="Pixel 8",
         release="15",

@@ -123,7 +123,8 @@ class Bench:
     def report(self, phone_id: str, **changes: Any) -> Report:
         """Return the report of a compliant phone, checked now, with `changes`."""
         self.counter += 1
-        return compliant_report(self.station_id, PhoneId(phone_id), self.counter, NOW, **changes)
+        ours = {"station_id": self.station_id, "counter": self.counter, "phone_id": PhoneId(phone_id)}
+        return compliant_report(**({**ours, "checked_at": NOW} | changes))
 
     def sign(self, report: Report) -> bytes:
         """Return the report in its envelope."""
