@@ -133,3 +133,21 @@ def test_a_scrape_counts_what_all_workers_did(
 
     metric = 'curfew_requests_total{method="GET",route="/api/v1/status",status="200"}'
     assert {told(text, metric) for text in texts} == {40}
+
+
+def test_what_a_client_invents_makes_no_label_of_its_own(authority: Authority) -> None:
+    bench = authority.bench()
+    client = create_app(authority.config).test_client()
+    for number in range(300):
+        client.open(f"/invented-{number}", method=f"M{number}", base_url="https://localhost")
+    with authority.database.writing() as session:
+        for number in range(20):
+            invented = RefusedBundle(number, f"invented_{number}", "x", "0", 1, 1, NOW)
+            keep_refusal(session, bench.station_id, invented, NOW)
+
+    text = client.get("/metrics", base_url="https://localhost").get_data(as_text=True)
+
+    assert "invented" not in text
+    assert not re.search(r'method="M\d', text)
+    assert told(text, 'curfew_requests_total{method="other",route="unknown",status="404"}') == 300
+    assert told(text, 'curfew_refusals_open{code="other"}') >= 1
