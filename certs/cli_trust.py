@@ -13,7 +13,8 @@ from securesystemslib.signer import Key, Signer
 from certs import repository
 from certs.cli_prompts import FOLDER, KEY_HELP, new_passphrase, open_key
 from certs.cli_tables import plain, print_overview
-from certs.errors import KeyUnusable
+from certs.durable import create_private_file
+from certs.errors import KeyExists, KeyUnusable
 from certs.family_lines import plain_reviews, review_lines
 from certs.keys import create_key, key_pem, load_public_key, load_signer
 from certs.online import OnlineSigners, Publication
@@ -78,9 +79,12 @@ def init(
 def key(file: Path, encrypt: bool) -> None:
     """Make a private key in FILE and its public half in FILE.pub, for an approver to hand to the root's holder."""
     passphrase = new_passphrase() if encrypt else None
-    create_key(file, passphrase)
     public = file.with_suffix(".pub")
-    public.write_bytes(key_pem(load_signer(str(file), passphrase).public_key))
+    if public.exists():
+        # Looked at before the key is made: a new key beside an old public half would be handed over as that one.
+        raise KeyExists(f"{public} exists and is not overwritten; choose another name or move it away")
+    create_key(file, passphrase)
+    create_private_file(public, key_pem(load_signer(str(file), passphrase).public_key))
     tell(f"private key {file} (keep it), public key {public} (hand it over)")
 
 

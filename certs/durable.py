@@ -47,6 +47,24 @@ def create_private_file(path: Path, data: bytes) -> None:
     _log.info("private file made", path=str(path))
 
 
+def make_private_folder(path: Path) -> Path:
+    """Return `path` as a folder that only this user can enter; an empty one that was open is closed.
+
+    Raises `NotWritten` for a folder with something in it that others can enter: what is there may be theirs.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_mode & 0o077:
+            if any(path.iterdir()):
+                raise NotWritten(
+                    f"{path} can be entered by others and is to hold keys; run: chmod 700 {path}, or choose another"
+                )
+            path.chmod(0o700)
+    except OSError as error:
+        raise NotWritten(f"{path} could not be made ({error.strerror}); choose another folder") from error
+    return path
+
+
 def replace_durably(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, mode 0600; on return it would survive a power cut. Raises `OSError`.
 

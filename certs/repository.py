@@ -24,7 +24,7 @@ from certs.draft_rules import (
     require_newest_fleet,
     require_threshold,
 )
-from certs.durable import create_private_file, write_durably
+from certs.durable import create_private_file, make_private_folder, write_durably
 from certs.errors import (
     KeyExists,
     KeyUnusable,
@@ -104,13 +104,19 @@ def create_repository(
         raise KeyExists(f"{folder} holds trust or keys already; choose another folder")
     count = len(approver_keys) if approver_keys else approvers if approvers is not None else 1 if demo else 2
     needed = threshold if threshold is not None else 1 if demo else 2
+    if needed < 2 and not demo:
+        raise RepositoryProblem(
+            "a threshold of 1 lets one person ban and lift alone, which is for demonstrations; add --demo, or name"
+            " two approvers"
+        )
     if not 1 <= needed <= count:
         raise RepositoryProblem(
             f"{needed} of {count} approvers cannot sign; name at least {needed} approvers"
         )
     if approver_keys and len({key.keyid for key in approver_keys.values()}) != count:
         raise RepositoryProblem("the same approver key is named twice; two signatures need two keys")
-    place.keys.mkdir(parents=True, mode=0o700)
+    make_private_folder(folder)
+    make_private_folder(place.keys)
     keys: dict[str, tuple[Key, ...]] = {
         role: (new_key(place, role, passphrase if role == ROOT else None),)
         for role in (ROOT, SNAPSHOT, TIMESTAMP)

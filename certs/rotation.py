@@ -22,7 +22,7 @@ from certs.errors import RepositoryProblem, ThresholdNotReached
 from certs.keys import create_key, key_pem, load_signer
 from certs.publication import file_name, newest_root
 from certs.repository import sign_metadata
-from certs.roles import FLEET, LIFETIMES, ROOT, TARGETS, name_of, named
+from certs.roles import FLEET, LIFETIMES, ROOT, TARGETS, is_demo, name_of, named
 from certs.trust_folder import TrustFolder
 
 
@@ -143,6 +143,10 @@ def _set_threshold(root: Root, role: str, threshold: int | None) -> None:
     if threshold is not None:
         root.roles[role].threshold = threshold
     entry = root.roles[role]
+    if role == TARGETS and entry.threshold < 2 and not is_demo(root):
+        raise RepositoryProblem(
+            "a threshold of 1 lets one person ban and lift alone, which is for demo trust; keep two"
+        )
     if not 1 <= entry.threshold <= len(entry.keyids):
         raise RepositoryProblem(
             f"{entry.threshold} of {len(entry.keyids)} {role} keys cannot sign; change one of both"

@@ -22,6 +22,14 @@ _HANG_UPS = 5
 _HANG_UP_STEP_S = 0.01
 
 
+def _program(name: str, *words: str) -> list[str]:
+    return [shutil.which(name) or name, *words]
+
+
+_HEARING_HANG_UPS = _program("env", "--default-signal=HUP")
+"""Under nohup or a daemon that ignores hang-ups, every child would inherit that, and jobs would hold their terminal."""
+
+
 class Processes:
     """Starts a phone's commands and knows which still run."""
 
@@ -36,7 +44,7 @@ class Processes:
             tty.setraw(slave)
         words: list[bytes | str] = ["-c", self.userland.rewrite(command)] if command else ["-i"]
         # setsid --ctty: hanging up reaches the foreground group only if this is the session's terminal.
-        leader = [shutil.which("setsid") or "setsid", "--ctty", *self.userland.shell_words]
+        leader = [*_program("setsid", "--ctty"), *_HEARING_HANG_UPS, *self.userland.shell_words]
         try:
             # The leader is not started in a session of its own: setsid makes one, and only then may take the terminal.
             popen = self._popen([*leader, *words], slave, slave, slave, new_session=False)
@@ -48,7 +56,7 @@ class Processes:
 
     def start_on_pipes(self, command: bytes, *, merged: bool) -> Process:
         """Start a command (none: a shell that reads its stdin) on pipes: stdin, stdout and, unless merged, stderr."""
-        words: list[bytes | str] = [*self.userland.shell_words]
+        words: list[bytes | str] = [*_HEARING_HANG_UPS, *self.userland.shell_words]
         words += ["-c", self.userland.rewrite(command)] if command else ["-s"]
         pipe = subprocess.PIPE
         popen = self._popen(words, pipe, pipe, subprocess.STDOUT if merged else pipe, new_session=True)

@@ -8,12 +8,11 @@ from pathlib import Path
 import click
 from cryptography.fernet import Fernet
 
-from certs.durable import create_private_file
+from certs.durable import create_private_file, make_private_folder
 from certs.keys import create_key
 from certs.logs import Log
 from certs.terminal import tell
 from server.commands.settings import ACTOR, given_config, opened, takes_config
-from server.errors import ConfigurationRefused
 from server.policies import publishing
 
 _log = Log(__name__)
@@ -33,12 +32,7 @@ _log = Log(__name__)
 )
 def init(folder: Path, url: str, trust: Path) -> None:
     """Make FOLDER with a server.env of fresh secrets and a key for the audit chain."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationRefused(
-            f"{folder} cannot be made: {error.strerror}; choose another folder"
-        ) from error
+    make_private_folder(folder)
     trust = trust.resolve()
     lines = [
         f"CURFEW_DATABASE_URL=sqlite:///{folder.resolve() / 'curfew.sqlite'}",

@@ -6,10 +6,12 @@ needs a migration under ``server/storage/migrations/versions`` (one file per own
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
@@ -19,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from server.errors import StorageBusy, StorageFull
+from server.errors import ConfigurationRefused, StorageBusy, StorageFull
 
 _PATIENCE_S = 5
 """How long a request waits for a lock or a connection before it is told to come again."""
@@ -96,6 +98,7 @@ class Database:
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
+        _close_to_others(parsed.database or "")
         patience = {} if "timeout" in parsed.query else {"timeout": str(_PATIENCE_S)}
         engine = create_engine(parsed.update_query_dict(patience))
         event.listen(engine, "connect", _prepare_sqlite)
@@ -105,6 +108,24 @@ def _engine(url: str) -> Engine:
     return create_engine(
         parsed.update_query_dict(patience), pool_pre_ping=True, connect_args={"connect_timeout": _PATIENCE_S}
     )
+
+
+def _close_to_others(database: str) -> None:
+    """Make a database of mode 0600, or refuse one that others can read; its -wal and -shm get the same mode.
+
+    It holds who has which phone; SQLite itself would make it readable by everybody on the machine.
+    """
+    path = Path(database)
+    if database in ("", ":memory:") or not path.parent.is_dir():
+        return
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError:
+        return  # SQLite says in its own words why it cannot be opened
+    if path.stat().st_mode & 0o077:
+        raise ConfigurationRefused(
+            f"{path} can be read by others; stop the server and run: chmod 600 {path}*"
+        )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -67,13 +67,13 @@ class TrustFolder:
 
     def __init__(self, path: Path, demo: bool = True) -> None:
         self.path = path
-        create_repository(path, NOW, demo=demo, approvers=1, threshold=1)
+        create_repository(path, NOW, demo=demo)
         self.publish(1, banning_policy())
 
     def publish(self, number: int, policy: Policy) -> None:
         """Sign and publish a policy."""
-        approver = load_signer(str(self.path / "keys" / "approver-1.pem"))
-        sign_policy(self.path, dump_policy_document(number, policy), approver, NOW)
+        for approver in sorted((self.path / "keys").glob("approver-*.pem")):
+            sign_policy(self.path, dump_policy_document(number, policy), load_signer(str(approver)), NOW)
         publish(self.path, NOW)
 
     def publish_fleet(self, number: int, *exemptions: Exemption) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -246,6 +247,7 @@ def test_a_full_disk_is_a_clear_503_and_what_was_stored_stays(
 
 def test_a_damaged_database_is_a_clear_503(demo_trust: TrustFolder, tmp_path: Path) -> None:
     (tmp_path / "curfew.sqlite").write_bytes(b"not a database at all" * 100)
+    (tmp_path / "curfew.sqlite").chmod(0o600)
     url = f"sqlite:///{tmp_path / 'curfew.sqlite'}"
     client = create_app(make_config(tmp_path / "server", demo_trust, url)).test_client()
 
@@ -270,3 +272,23 @@ def test_errors_are_told_apart_without_http(small_authority: Authority) -> None:
     with pytest.raises(StorageFull):
         fill()
     database.close()
+
+
+def test_a_new_database_and_its_journals_are_closed_to_others(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'curfew.sqlite'}")
+    migrate(database)
+    with database.writing() as session:
+        session.execute(text("CREATE TABLE x (y INTEGER)"))
+
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+
+    assert modes == dict.fromkeys(("curfew.sqlite", "curfew.sqlite-wal", "curfew.sqlite-shm"), 0o600)
+
+
+def test_a_database_that_others_can_read_is_refused_with_the_command_that_mends_it(tmp_path: Path) -> None:
+    path = tmp_path / "curfew.sqlite"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+
+    with pytest.raises(ConfigurationRefused, match=re.escape(f"chmod 600 {path}*")):
+        Database(f"sqlite:///{path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -177,3 +178,17 @@ def test_a_factory_reset_leaves_nothing(phone: VirtualPhone, computer: Computer)
     assert device.shell("ls /data/local/tmp") == ""
     assert phone.model.state(10, "com.microsoft.office.outlook").enabled == 0
     device.close()
+
+
+def test_a_phone_started_where_hang_ups_are_ignored_hangs_up_all_the_same(
+    phone: VirtualPhone, computer: Computer
+) -> None:
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup; children inherit it
+    try:
+        device = computer.connect(phone)
+        is_dead = waiting_job(phone, device)
+        device.close()
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
+
+    assert eventually(is_dead)
