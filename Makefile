@@ -20,7 +20,7 @@ help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
 	@echo 'make dev      a server that starts anew at each change, and phones in every standing'
 	@echo 'make test     all tests'
-	@echo 'make test-fast   those that need neither browser nor PostgreSQL and kill nothing: half a minute'
+	@echo 'make test-fast   those that need neither browser nor PostgreSQL and kill nothing: under a minute'
 	@echo 'make test-system-root SYSTEM_ROOT=FOLDER   phone tests in the shell of an unpacked Android system (root)'
 	@echo 'make demo-sabotage   the demo with one part broken on purpose: it must fail'
 	@echo 'make lint     formatter check, ruff, mypy, shellcheck'

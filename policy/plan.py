@@ -139,6 +139,7 @@ def plan_of(
         bundle=bundle.number,
         fleet=bundle.fleet.number,
         made_at=_seconds(now),
+        # Down, alone of all times: rounded up it would lengthen the leave to disable.
         valid_until=_seconds(valid_until, down=True),
         **_times(bundle, phone_id),
         on_phone=policy.on_phone,

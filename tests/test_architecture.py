@@ -78,7 +78,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "serving": {"app", "config", "context", "errors", "running"},
     "commands": {
-        *{"clock", "config", "errors", "evidence", "people", "policies", "retention", "serving", "stations"},
+        *{"clock", "config", "evidence", "people", "policies", "retention", "serving", "stations"},
         "storage",
     },
     "cli": {"errors"},
