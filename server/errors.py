@@ -13,6 +13,7 @@ ServiceError
     ├── NotThere                404
     ├── InConflict              409
     ├── TooLarge                413
+    ├── ComeLater               429
     └── NotAccepted             a header asks for what this server does not do (411, 415)
 """
 
@@ -87,6 +88,12 @@ class TooLarge(RequestRefused):
     """The body is larger than any honest one."""
 
     status = 413
+
+
+class ComeLater(RequestRefused):
+    """Too much is asked at this moment; nothing was done, and the same may be asked again."""
+
+    status = 429
 
 
 class NotAccepted(RequestRefused):

@@ -6,7 +6,7 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from werkzeug.wrappers import Response
 
 from server.context import context
-from server.errors import Malformed
+from server.errors import ComeLater, Malformed
 from server.pages.access import begin, needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
@@ -30,8 +30,8 @@ def change_password() -> Response:
         return _page("The new password and its repetition differ. Type both again.", 400)
     try:
         key = sign_ins.change_password(context().database, person(), old, new, now())
-    except Malformed as error:
-        return _page(f"Nothing was changed: {error.message}; {error.next_step}.", 400)
+    except (Malformed, ComeLater) as error:
+        return _page(f"Nothing was changed: {error.message}; {error.next_step}.", error.status)
     begin(person(), key)
     flash("Your password is changed. Every other sign-in and API token of this account has ended.", "good")
     return redirect(url_for("pages.account"))

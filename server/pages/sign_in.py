@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 
 from flask import flash, make_response, redirect, render_template, request, url_for
+from itsdangerous import BadSignature, URLSafeSerializer
 from werkzeug.wrappers import Response
 
 from server.context import context
-from server.errors import NotSignedIn
+from server.errors import ComeLater, NotSignedIn
 from server.pages.access import begin, end, is_signed_in, needs
 from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.people import sign_ins
 
 # A path on this server: browsers read "//host", "/\host" and "/<tab>/host" as another one.
+_BROWSER = "curfew_browser"
+_TRY_LATER = ("too_many_failures", "too_many_at_once")
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
@@ -28,11 +31,13 @@ def sign_in() -> Response:
     name, password = request.form.get("name", ""), request.form.get("password", "")
     here = context()
     try:
-        begun = sign_ins.sign_in(here.database, here.config.secret_key, name, password, now())
-    except NotSignedIn as error:
+        begun = sign_ins.sign_in(here.database, here.config.secret_key, name, password, now(), _source())
+    except (NotSignedIn, ComeLater) as error:
         return _form(f"{error.message} {error.next_step}", name, error)
     begin(begun.person, begun.key)
-    return redirect(_wanted())
+    answer = redirect(_wanted())
+    _remember_browser(answer, begun.person.name)
+    return answer
 
 
 @pages.post("/sign-out")
@@ -45,11 +50,37 @@ def sign_out() -> Response:
     return redirect(url_for("pages.sign_in"))
 
 
-def _form(problem: str, name: str = "", error: NotSignedIn | None = None) -> Response:
+def _source() -> sign_ins.Source:
+    """Return where the attempt comes from; a browser is known by a cookie that only this server can make."""
+    try:
+        known_for = str(_browsers().loads(request.cookies.get(_BROWSER, "")))
+    except BadSignature:
+        known_for = ""
+    return sign_ins.Source(request.remote_addr or "", known_for)
+
+
+def _remember_browser(answer: Response, name: str) -> None:
+    # It opens nothing: all it does is that wrong passwords from elsewhere do not lock its owner out.
+    answer.set_cookie(
+        _BROWSER,
+        _browsers().dumps(name),
+        max_age=180 * 24 * 3600,
+        secure=True,
+        httponly=True,
+        samesite="Strict",
+        path=url_for("pages.sign_in"),
+    )
+
+
+def _browsers() -> URLSafeSerializer:
+    return URLSafeSerializer(context().config.secret_key, salt="browser that signed in")
+
+
+def _form(problem: str, name: str = "", error: NotSignedIn | ComeLater | None = None) -> Response:
     page = render_template("sign_in.html", problem=problem, name=name[:64], next=request.args.get("next"))
     if error is None:
         return make_response(page)
-    return make_response(page, 429 if error.code == "too_many_failures" else 401)
+    return make_response(page, 429 if error.code in _TRY_LATER else 401)
 
 
 def _wanted() -> str:

@@ -9,13 +9,12 @@ from datetime import datetime
 from enum import Enum
 from functools import cache
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.errors import Malformed, NotThere
 from server.evidence import audit
+from server.people.hashing import hash_of, is_hash_of
 from server.storage.database import Base, UtcTime
 
 PASSWORD_MIN_LENGTH = 12
@@ -26,7 +25,6 @@ PASSWORD_MAX_LENGTH = 512
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 # argon2id with the library's parameters (RFC 9106, second recommended option: 64 MiB, 3 passes).
-_HASHER = PasswordHasher()
 
 
 class Role(Enum):
@@ -173,7 +171,7 @@ def hashed_password(name: str, password: str) -> str:
         )
     if name in password.casefold():
         raise Malformed("password_holds_name", "the password contains the account's name", "take other words")
-    return _HASHER.hash(password)
+    return hash_of(password)
 
 
 def password_matches(stored_hash: str | None, password: str) -> bool:
@@ -181,16 +179,13 @@ def password_matches(stored_hash: str | None, password: str) -> bool:
 
     None (no such account) costs the same work and is always False, so that answers do not tell which names exist.
     """
-    try:
-        _HASHER.verify(stored_hash or _hash_of_nobody(), password[:PASSWORD_MAX_LENGTH])
-    except VerifyMismatchError:
-        return False
-    return stored_hash is not None and len(password) <= PASSWORD_MAX_LENGTH
+    matches = is_hash_of(stored_hash or _hash_of_nobody(), password[:PASSWORD_MAX_LENGTH])
+    return matches and stored_hash is not None and len(password) <= PASSWORD_MAX_LENGTH
 
 
 @cache
 def _hash_of_nobody() -> str:
-    return _HASHER.hash("nobody signs in with this")
+    return hash_of("nobody signs in with this")
 
 
 def _accepted_name(name: str) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Select, String, delete, select
+from sqlalchemy import ForeignKey, Select, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -30,10 +31,16 @@ from server.people.people import (
 from server.storage.database import Base, Database, UtcTime
 
 FAILURES_ALLOWED = 5
-"""So many wrong passwords in a row, then the account waits."""
+"""So many wrong passwords for one name from one place, then that place waits for that name."""
+
+FAILURES_OF_SOURCE = 30
+"""So many from one place for any names: invented names cost a hash each, too."""
+
+FAILURES_OF_NAME = 50
+"""So many for one name from anywhere, then only a browser that has signed in before is heard for it."""
 
 PAUSE = timedelta(minutes=15)
-"""How long an account waits after too many failures, and after which failures are forgotten."""
+"""How long is waited after too many failures, and after which failures are forgotten."""
 
 SIGN_IN_LENGTH = timedelta(hours=12)
 """A working day; then the password is asked again."""
@@ -44,8 +51,8 @@ _TOKEN_PREFIX = "curfew_"  # noqa: S105 - a visible mark by which scanners find 
 
 
 class _FailuresTable(Base):
-    """Failures per name that was tried, known or not: both wait alike. Names stand here as keyed hashes only,
-    because people type passwords into the wrong field."""
+    """Failures per name and place, per place, and per name, known or not: all wait alike. They stand here as keyed
+    hashes only, because people type passwords into the wrong field, and an address is somebody's."""
 
     __tablename__ = "sign_in_failures"
 
@@ -79,14 +86,27 @@ class SignIn:
     key: str
 
 
-def sign_in(database: Database, secret_key: str, name: str, password: str, now: datetime) -> SignIn:
+@dataclass(frozen=True)
+class Source:
+    """Where an attempt comes from: an address, and the name that signed in with this browser before, if one did.
+
+    A browser that is known for a name is counted by itself: nobody can lock its owner out from elsewhere.
+    """
+
+    address: str = ""
+    known_for: str = ""
+
+
+def sign_in(
+    database: Database, secret_key: str, name: str, password: str, now: datetime, source: Source = Source()
+) -> SignIn:
     """Return the person with a new session, or raise `NotSignedIn` in words that do not tell whether the name exists.
 
     The attempt is counted and committed before the slow hash, so that guesses in parallel cannot outrun the count.
     """
     folded = name.strip().casefold()
-    name_hash = hmac.digest(secret_key.encode(), b"sign-in name\0" + folded.encode(), "sha256").hex()
-    _count_attempt(database, name_hash, now)
+    counted = _counted(secret_key, folded, source)
+    _count_attempt(database, counted, now)
     with database.reading() as session:
         stored_hash = session.scalar(select(PersonTable.password_hash).where(PersonTable.name == folded))
     # Also for a name that does not exist, in the same time: else the time would tell which names do.
@@ -95,7 +115,7 @@ def sign_in(database: Database, secret_key: str, name: str, password: str, now: 
             "wrong_name_or_password", "Name and password do not match.", "Check both and try again."
         )
     with database.writing() as session:
-        session.execute(delete(_FailuresTable).where(_FailuresTable.name_hash == name_hash))
+        _forgive(session, counted)
         person = as_person(session.scalars(_named(folded).with_for_update()).one())
         if person.off_since is not None:
             # Told only to who knows the password: to others the account does not exist.
@@ -204,33 +224,70 @@ def _named(folded: str) -> Select[PersonTable]:
     return select(PersonTable).where(PersonTable.name == folded)
 
 
-def _count_attempt(database: Database, name_hash: str, now: datetime) -> None:
+@dataclass(frozen=True)
+class _Counted:
+    """What one attempt counts against, by keyed hash, each with how many failures it may have."""
+
+    own: str
+    limits: Mapping[str, int]
+
+
+def _counted(secret_key: str, folded: str, source: Source) -> _Counted:
+    def keyed(*words: str) -> str:
+        return hmac.digest(secret_key.encode(), "\0".join(("sign-in", *words)).encode(), "sha256").hex()
+
+    if source.known_for == folded:
+        own = keyed("known browser", folded, source.address)
+        return _Counted(own, {own: FAILURES_ALLOWED})
+    own = keyed("name and source", folded, source.address)
+    limits = {own: FAILURES_ALLOWED, keyed("name", folded): FAILURES_OF_NAME}
+    return _Counted(own, limits | {keyed("source", source.address): FAILURES_OF_SOURCE})
+
+
+def _forgive(session: Session, counted: _Counted) -> None:
+    """Forget what this name and place did wrong; for the others only this attempt, which was none."""
+    session.execute(delete(_FailuresTable).where(_FailuresTable.name_hash == counted.own))
+    others = counted.limits.keys() - {counted.own}
+    session.execute(
+        update(_FailuresTable)
+        .where(_FailuresTable.name_hash.in_(others), _FailuresTable.failures > 0)
+        .values(failures=_FailuresTable.failures - 1)
+    )
+
+
+def _count_attempt(database: Database, counted: _Counted, now: datetime) -> None:
     for _ in range(_ATTEMPTS):
         try:
             with database.writing() as session:
-                return _count(session, name_hash, now)
+                return _count(session, counted, now)
         except IntegrityError:
             # Another first failure of this name was stored at this moment; now there is a row to count in.
             continue
     raise StorageBusy("the same account is being tried on many connections; try again in a few seconds")
 
 
-def _count(session: Session, name_hash: str, now: datetime) -> None:
+def _count(session: Session, counted: _Counted, now: datetime) -> None:
+    # Counted before the password is checked: many connections at once must not get a free try each.
     session.execute(delete(_FailuresTable).where(_FailuresTable.last_at <= now - PAUSE))
-    counted = session.get(_FailuresTable, name_hash, with_for_update=True)
-    if counted is None:
-        session.add(_FailuresTable(name_hash=name_hash, failures=1, last_at=now))
-    elif counted.failures >= FAILURES_ALLOWED:
-        until = counted.last_at + PAUSE
-        raise NotSignedIn(
-            "too_many_failures",
-            f"Too many wrong passwords for this account. It can be tried again at {until:%H:%M} UTC,"
-            f" in {max(1, round((until - now).total_seconds() / 60))} minutes.",
-            "Wait until then; trying earlier changes nothing.",
-        )
-    else:
-        counted.failures += 1
-        counted.last_at = now
+    # In one order: two attempts that share a row must not wait for each other.
+    for hashed in sorted(counted.limits):
+        stored = session.get(_FailuresTable, hashed, with_for_update=True)
+        if stored is None:
+            session.add(_FailuresTable(name_hash=hashed, failures=1, last_at=now))
+        elif stored.failures >= counted.limits[hashed]:
+            raise _too_many(stored.last_at + PAUSE, now)
+        else:
+            stored.failures += 1
+            stored.last_at = now
+
+
+def _too_many(until: datetime, now: datetime) -> NotSignedIn:
+    return NotSignedIn(
+        "too_many_failures",
+        f"Too many wrong passwords for this account. It can be tried again at {until:%H:%M} UTC,"
+        f" in {max(1, round((until - now).total_seconds() / 60))} minutes.",
+        "Wait until then, or use a browser in which you signed in before; trying earlier changes nothing.",
+    )
 
 
 def _begin(session: Session, person: Person, now: datetime) -> str:
