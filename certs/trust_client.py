@@ -145,7 +145,7 @@ class TrustClient:
             return _read_state(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise StoredDamaged(
                 f"{path} cannot be read any more; restore it from a copy, or move it away and enrol again"
             ) from error

@@ -26,6 +26,7 @@ from policy.probe import Probe
 from policy.report import Consent
 from policy.report_results import ReportResult, ReportStatus
 from policy.schemas import dump_probe, load_ledger
+from policy.schemas.values import YEARS
 
 REQUEST_PAYLOAD_TYPE = "application/vnd.curfew.request+json"
 """The DSSE payload type: a signed request can never pass for a report."""
@@ -264,7 +265,8 @@ def _time(told: Mapping[str, Any]) -> datetime:
         moment = datetime.fromisoformat(_field(told, "server_time", str))
     except ValueError as error:
         raise _protocol_error("server_time in UTC") from error
-    if moment.utcoffset() != timedelta(0):
+    # Beyond these years no policy speaks either; at the calendar's end adding a second would fail for ever after.
+    if moment.utcoffset() != timedelta(0) or moment.year not in YEARS:
         raise _protocol_error("server_time in UTC")
     return moment.astimezone(UTC)
 

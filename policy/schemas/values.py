@@ -20,7 +20,8 @@ _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\Z", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
-_YEARS = range(2000, 2200)
+YEARS = range(2000, 2200)
+"""The years that any document or answer of ours may name."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _FOUND_MAX_LENGTH = 60
 
@@ -160,8 +161,8 @@ def _in_bounds(value: str, iso: str) -> datetime:
         time = datetime.fromisoformat(iso)
     except ValueError as error:
         raise refusal("a time that exists", value) from error
-    if time.year not in _YEARS:
-        raise refusal(f"a year from {_YEARS.start} to {_YEARS.stop - 1}", value)
+    if time.year not in YEARS:
+        raise refusal(f"a year from {YEARS.start} to {YEARS.stop - 1}", value)
     return time
 
 

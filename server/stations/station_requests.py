@@ -126,12 +126,14 @@ def _check_subject(statement: dict[str, str], incoming: IncomingRequest) -> None
 def _check_time(text: str, now: datetime) -> None:
     try:
         signed_at = datetime.fromisoformat(text)
-    except ValueError as error:
+        if signed_at.utcoffset() is None:
+            raise _malformed()
+        signed_at = signed_at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        # Near the ends of the calendar another zone lies beyond it: 9999-12-31T23:59:59-23:59.
         raise _malformed() from error
-    if signed_at.utcoffset() is None:
-        raise _malformed()
     # Both ways: a signature from the future would outlive its nonce.
-    if abs(now - signed_at.astimezone(UTC)) > TIME_WINDOW:
+    if abs(now - signed_at) > TIME_WINDOW:
         raise NotSignedIn(
             "wrong_time",
             f"the request was signed at {text}, more than {TIME_WINDOW.seconds // 60} minutes off the server's time",

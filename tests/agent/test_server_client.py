@@ -196,6 +196,8 @@ def test_a_server_that_is_away_is_tried_four_times(make_station: MakeStation) ->
         json.dumps({**STATUS, "server_time": "2023-03-15T12:00:00"}).encode(),
         json.dumps({**STATUS, "server_time": "2023-03-15T12:00:00+02:00"}).encode(),
         json.dumps({**STATUS, "server_time": "noon"}).encode(),
+        json.dumps({**STATUS, "server_time": "9999-12-31T23:59:59Z"}).encode(),
+        json.dumps({**STATUS, "server_time": "0001-01-01T00:00:00Z"}).encode(),
         json.dumps({**STATUS, "server_time": "2023-03-15T12:00:00Z", "bundle_number": "3"}).encode(),
         json.dumps({**STATUS, "server_time": "2023-03-15T12:00:00Z", "bundle_number": True}).encode(),
         b"[" * 100_000,

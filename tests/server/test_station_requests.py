@@ -93,6 +93,15 @@ def _ago(minutes: float) -> str:
             "authorization_malformed",
         ),
         (lambda b, body: b.authorization("POST", PATH, body, nonce="short"), "authorization_malformed"),
+        (
+            lambda b, body: b.authorization("POST", PATH, body, time="9999-12-31T23:59:59-23:59"),
+            "authorization_malformed",
+        ),
+        (
+            lambda b, body: b.authorization("POST", PATH, body, time="0001-01-01T00:00:00+23:59"),
+            "authorization_malformed",
+        ),
+        (lambda b, body: b.authorization("POST", PATH, body, time="9999-12-31T23:59:59+00:00"), "wrong_time"),
         (lambda b, body: b.authorization("POST", PATH, body, extra="x"), "authorization_malformed"),
     ],
 )
