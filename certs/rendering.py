@@ -66,7 +66,13 @@ def fleet_rows(fleet: Fleet) -> list[Row]:
     exemptions = [
         ("exempt", f"{e.phone_id} until {e.until:%Y-%m-%d %H:%M} UTC: {e.reason}") for e in fleet.exemptions
     ]
-    rows = [("fleet document", f"number {fleet.number}, {len(exemptions)} exemptions"), *exemptions]
+    rows = [
+        (
+            "fleet document",
+            f"number {fleet.number}, {len(exemptions)} exemption{'s' * (len(exemptions) != 1)}",
+        ),
+        *exemptions,
+    ]
     return [(printable(label), printable(text)) for label, text in rows]
 
 

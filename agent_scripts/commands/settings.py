@@ -43,6 +43,10 @@ def named_phones(station: Station, addresses: Sequence[str], every: bool) -> lis
     agreed = (phone for phone in station.phones() if phone.consent is Consent.AGREED)
     known = [phone.address for phone in agreed if phone.address]
     chosen = [*addresses, *(known if every else ())]
+    if not chosen and every:
+        raise WrongUse(
+            "This station knows no phone yet: run `curfew-agent devices`, then `curfew-agent provision ADDRESS`."
+        )
     if not chosen:
         raise WrongUse("No phone named: name one such as adb:SERIAL, or use --all for every known phone.")
     return list(dict.fromkeys(str(PhoneAddress.parse(address)) for address in chosen))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from agent_scripts.virtual_phone.errors import VirtualPhoneError
+from agent_scripts.virtual_phone.personalities import PERSONALITIES
 from agent_scripts.virtual_phone.phone import VirtualPhone
 
 HELP = """What the phone's owner can do:
@@ -99,10 +100,15 @@ def serve_by_hand(
 ) -> int:
     """Serve the ready-made phone `model` on 127.0.0.1:`port` until Ctrl-C or ``quit``; return the exit code.
 
+    The model ``list`` prints the names of all and starts none.
+
     With a folder the phone is kept there and taken up again the next time; without, it is forgotten.
     With a system root, commands run in that unpacked system's own shell. Every program in the phone's shell starts
     `program_cost_s` later, as on a slow phone.
     """
+    if model == "list":
+        print("\n".join(PERSONALITIES))
+        return 0
     try:
         if folder is not None:
             return _serve(VirtualPhone(model, folder, system_root=system_root), port, program_cost_s)

@@ -49,5 +49,5 @@ def test_texts_cannot_steer_the_terminal() -> None:
 def test_exemptions_are_shown_with_phone_time_and_reason() -> None:
     phone = PhoneId.random()
     rows = fleet_rows(Fleet(4, (Exemption(phone, NOW, "repair"),)))
-    assert rows[0] == ("fleet document", "number 4, 1 exemptions")
+    assert rows[0] == ("fleet document", "number 4, 1 exemption")
     assert rows[1] == ("exempt", f"{phone} until 2023-03-01 09:00 UTC: repair")

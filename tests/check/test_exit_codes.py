@@ -98,7 +98,7 @@ def test_a_lift_makes_a_phone_with_the_banned_app_no_alarm(enforcing: Office) ->
     ("arguments", "advice"),
     [
         (("check",), "--all"),
-        (("check", "--all"), "--all"),
+        (("check", "--all"), "curfew-agent provision ADDRESS"),
         (("check", "phone 1"), "curfew-agent devices"),
         (("check", "tcp:127.0.0.1:99999"), "correct it"),
         (("provision", "--consent", "agreed"), "curfew-agent devices"),

@@ -15,6 +15,7 @@ from agent_scripts.virtual_phone import VirtualPhone
 from agent_scripts.virtual_phone.command import Holder, serve_by_hand
 from agent_scripts.virtual_phone.errors import PhoneCannotStart
 from agent_scripts.virtual_phone.keys import public_key
+from agent_scripts.virtual_phone.personalities import PERSONALITIES
 from agent_scripts.virtual_phone.userland import AnswerFilter, Userland
 from tests.virtual_phone.conftest import Computer
 
@@ -157,3 +158,9 @@ def test_the_folders_prefix_never_gets_out_however_the_answer_is_cut(words: list
     expected = at_once.feed(whole) + at_once.rest()
     pieces = [whole[n : n + size] for n in range(0, len(whole), size)]
     assert b"".join(in_pieces.feed(piece) for piece in pieces) + in_pieces.rest() == expected
+
+
+def test_the_model_list_names_every_ready_made_phone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve_by_hand("list", 0, None) == 0
+
+    assert capsys.readouterr().out.split() == list(PERSONALITIES)
