@@ -224,3 +224,17 @@ def test_a_citation_that_leads_nowhere_is_found(text: str, fault: str) -> None:
 )
 def test_a_citation_that_leads_somewhere_is_no_fault(text: str) -> None:
     assert list(faults_of(text)) == []
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"def (test_\w+)", sources))
+    named = {
+        name
+        for path, text in texts().items()
+        if path.endswith(".md")
+        for name in re.findall(r"`(test_[a-z0-9_]+)`", text)
+    }
+
+    assert named - there == set()
+    assert len(named) > 60
