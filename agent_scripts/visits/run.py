@@ -11,22 +11,16 @@ from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient, ServerStatus
 from agent_scripts.server_link.refused_bundle import tell_refusal
-from agent_scripts.server_link.sender import SendResult, send_spool
 from agent_scripts.station_files.durable_file import write_durably
-from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment, stopwatch
 from agent_scripts.visits.limits import Limits
-from agent_scripts.visits.report_writing import CheckRecord, report_of
-from certs.envelope import sign_envelope
 from certs.errors import BundleRefused, CertsError
 from certs.logs import Log
 from certs.trust_client import AcceptedBundle, TrustClient
 from policy.document import Bundle, Message, Policy
 from policy.ledger import Ledger
 from policy.names import PhoneId
-from policy.report import REPORT_PAYLOAD_TYPE
-from policy.schemas import dump_report
 from policy.verdict import EvaluationTime
 
 _log = Log(__name__)
@@ -165,29 +159,3 @@ def _is_due(accepted: AcceptedBundle | None, newest: ServerStatus, time: Trusted
         or newest.fleet_number != accepted.bundle.fleet.number
         or time.now > accepted.timestamp_expires - _REFRESH_BEFORE
     )
-
-
-def keep_report(run: Run, record: CheckRecord) -> str:
-    """Sign the report of `record`, put it on disk and return its id; from here on it cannot be lost."""
-    report = report_of(
-        record,
-        station_id=run.station.station_id,
-        counter=run.station.next_counter(),
-        operator=run.operator,
-        time=run.time,
-        bundle_number=run.bundle.number if run.bundle else 0,
-    )
-    # The counter was used up above: a crash from here on leaves a gap, which the server takes, and never a double.
-    envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
-    Spool(run.station.spool_folder).keep(report.counter, envelope)
-    # Only now: if the report were lost, the same lines must be collected again.
-    _log.info("report kept", counter=report.counter, phone_id=report.phone_id, verdict=report.verdict.value)
-    if record.watched is not None:
-        run.station.keep_spool_position(record.phone.phone_id, record.spool_position)
-    return report.report_id
-
-
-async def send_reports(station: Station) -> SendResult:
-    """Send what waits in the spool and return what became of it. Raises `ServerError` when nothing went."""
-    clock = TrustedClock(station.folder, station.story_clock)
-    return await asyncio.to_thread(send_spool, station, ServerClient(station), clock)

@@ -18,9 +18,10 @@ from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.live_table import LiveTable
+from agent_scripts.visits.report_keeping import keep_report, send_reports
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.row import row_of, row_of_error
-from agent_scripts.visits.run import Run, begin_run, keep_report, send_reports
+from agent_scripts.visits.run import Run, begin_run
 from certs.terminal import tell
 
 T = TypeVar("T")

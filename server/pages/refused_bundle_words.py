@@ -82,7 +82,7 @@ REFUSALS: Mapping[BundleFault, Word] = {
 
 
 @dataclass(frozen=True)
-class RefusedBundle:
+class RefusalCount:
     """How many stations refuse one bundle for one reason, and what the latest of them said."""
 
     bundle_number: int
@@ -101,15 +101,13 @@ def refusal_word(code: str) -> Word:
     )
 
 
-def by_bundle_and_reason(refusals: Sequence[OpenRefusal]) -> tuple[RefusedBundle, ...]:
+def by_bundle_and_reason(refusals: Sequence[OpenRefusal]) -> tuple[RefusalCount, ...]:
     """Return the refusals (in the order of `open_refusals`) counted by bundle and reason."""
     groups = groupby(refusals, key=lambda one: (one.refusal.bundle_number, one.refusal.code))
     return tuple(_counted(number, code, list(group)) for (number, code), group in groups)
 
 
-def _counted(number: int, code: str, group: Sequence[OpenRefusal]) -> RefusedBundle:
+def _counted(number: int, code: str, group: Sequence[OpenRefusal]) -> RefusalCount:
     latest = max(group, key=lambda one: one.last_seen_at)
     first_seen_at = min(one.first_seen_at for one in group)
-    return RefusedBundle(
-        number, code, len(group), latest.refusal.sentence, first_seen_at, latest.last_seen_at
-    )
+    return RefusalCount(number, code, len(group), latest.refusal.sentence, first_seen_at, latest.last_seen_at)

@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.visits.check import check_phone
-from agent_scripts.visits.run import Run, keep_report
+from agent_scripts.visits.report_keeping import keep_report
+from agent_scripts.visits.run import Run
 from agent_scripts.visits.visiting import connected, visit_all
 from tests.benchmarks.figures import Figure, cpu_of_tree, in_turns, show
 from tests.benchmarks.measured_station import folder_for_a_while, make_run, make_station

@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 
 from agent_scripts.station_files.spool import Spool
-from agent_scripts.visits.run import Run, keep_report
+from agent_scripts.visits.report_keeping import keep_report
+from agent_scripts.visits.run import Run
 from certs.errors import FileMissing
 from certs.trust_client import TrustClient
 from server.app import create_app

@@ -11,8 +11,9 @@ from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.adb.phone_connection import LONGEST_EXCHANGE_S, PhoneConnection
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from agent_scripts.visits.check import check_phone
+from agent_scripts.visits.report_keeping import keep_report
 from agent_scripts.visits.row import Row, row_of
-from agent_scripts.visits.run import Run, begin_run, keep_report
+from agent_scripts.visits.run import Run, begin_run
 from tests.check.office import Bench
 
 READING, ACTING = 1, 2
