@@ -49,12 +49,12 @@ demo-sabotage:
 
 test:
 	@tools/set-up
-	$(BIN)/python -m pytest -n auto --ignore=tests/sabotage
+	$(BIN)/python -m pytest -n auto --dist worksteal --ignore=tests/sabotage
 
 # For work in between: no browser, no PostgreSQL, no killed process (tests/slow.py).
 test-fast:
 	@tools/set-up
-	$(BIN)/python -m pytest -n auto -m 'not slow'
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow'
 
 # The tests that run commands on a phone, in front of a genuine shell; emulated, a program takes 0.1 to 0.3 s to start.
 test-system-root:
