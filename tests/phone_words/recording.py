@@ -26,7 +26,7 @@ class Call:
     """One start of a program: its words, its name first, and the spot it was started from, if that was told."""
 
     words: tuple[str, ...]
-    pair: str = ""
+    spot: str = ""
 
 
 class Recording:
@@ -39,7 +39,7 @@ class Recording:
         for folder in (self._log, programs):
             folder.mkdir()
         shell = (land.programs / "sh").resolve()
-        recorder = _RECORDER.format(shell=shell, pair=SPOT, log=self._log, programs=programs)
+        recorder = _RECORDER.format(shell=shell, spot=SPOT, log=self._log, programs=programs)
         for program in list(land.programs.iterdir()):
             if program.name not in ("sh", *FRAMEWORK_PROGRAMS):
                 program.rename(programs / program.name)
@@ -61,9 +61,9 @@ def _calls(path: Path) -> list[Call]:
     found = []
     while fields[0].isdigit():
         size = int(fields[0]) + 4
-        _, pair, *words, end = fields[:size] if len(fields) > size else ("", "", "", "")
+        _, spot, *words, end = fields[:size] if len(fields) > size else ("", "", "", "")
         if end != ".":
             break
-        found.append(Call(tuple(words), pair))
+        found.append(Call(tuple(words), spot))
         del fields[:size]
     return found

@@ -37,7 +37,7 @@ def with_spots(text: str) -> str:
 def all_spots() -> frozenset[str]:
     """Return the spot of every filter in the scripts."""
     return frozenset(
-        pair for part in PARTS for pair in re.findall(rf"{SPOT}=(\S+) ", with_spots(functions(part)))
+        spot for part in PARTS for spot in re.findall(rf"{SPOT}=(\S+) ", with_spots(functions(part)))
     )
 
 

@@ -60,7 +60,7 @@ def test_every_call_is_one_that_every_release_takes(lived: Lived) -> None:
 
 @needs_android_shell
 def test_every_filter_of_the_scripts_was_among_the_calls(lived: Lived) -> None:
-    assert all_spots() - {call.pair for call in lived.calls} == set()
+    assert all_spots() - {call.spot for call in lived.calls} == set()
 
 
 @needs_android_shell
@@ -80,7 +80,7 @@ def test_every_program_in_the_scripts_was_among_the_calls(lived: Lived) -> None:
 
 
 def test_every_function_that_cuts_an_answer_has_a_filter_that_is_watched_for() -> None:
-    of_functions = {pair.partition(":")[0] for pair in all_spots()}
+    of_functions = {spot.partition(":")[0] for spot in all_spots()}
 
     assert filter_functions() - of_functions == {"cut_foreign_owners"}, (
         "the one that is made of the shell alone"

@@ -63,10 +63,10 @@ STATION_WRITES_ITS_LEDGER_AFTER_ACTING = Change(
 )
 DEMO_CHECKS_AGAIN_AFTER_A_DEATH = Change(
     "demo/__main__.py",
-    '        self._commands.run("curfew-agent", "check", "--all", may_exit=(0, *_VIOLATING_AND_NOT_DONE))\n',
+    '        self.commands.run("curfew-agent", "check", "--all", may_exit=(0, *_VIOLATING_AND_NOT_DONE))\n',
     "        first = (0, *_VIOLATING_AND_NOT_DONE, 13, -9)\n"
-    '        self._commands.run("curfew-agent", "check", "--all", may_exit=first)\n'
-    '        self._commands.run("curfew-agent", "check", "--all", may_exit=(0, *_VIOLATING_AND_NOT_DONE))\n',
+    '        self.commands.run("curfew-agent", "check", "--all", may_exit=first)\n'
+    '        self.commands.run("curfew-agent", "check", "--all", may_exit=(0, *_VIOLATING_AND_NOT_DONE))\n',
 )
 EVERYBODY_DIES_AFTER_ACTING = (
     PHONE_DIES_AFTER_ACTING,
