@@ -3,7 +3,7 @@
     {"at": "2026-03-15T12:00:00.123Z", "level": "info", "in": "agent_scripts.visits.run", "event": "report kept", …}
 
 Never a key, a token, a code, a password, a holder or a body; what others said stands in JSON's own escapes, so that
-no log can paint a terminal. The server's own log of requests has the same form (`server.running.logs`).
+no log can paint a terminal. The server's own log of requests is made of lines of JSON, too (`server.running.logs`).
 """
 
 from __future__ import annotations
@@ -70,4 +70,4 @@ class _JsonLines(logging.Formatter):
             "in": record.name,
             "event": record.getMessage(),
         }
-        return json.dumps({**told, **getattr(record, "facts", {})}, default=str)
+        return json.dumps({**getattr(record, "facts", {}), **told}, default=str)

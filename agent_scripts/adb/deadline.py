@@ -25,13 +25,17 @@ async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) ->
     def next_limit() -> float:
         return min(time() + silence_s, end)
 
+    outcome = "lost"
     try:
         async with asyncio.timeout_at(next_limit()) as limit:
             yield lambda: limit.reschedule(next_limit())
-        _log.debug("exchange ended", phone=str(address), seconds=round(time() - begun, 3))
+        outcome = "answered"
     except TimeoutError as error:
+        outcome = "too slow"
         if time() < end:
             why = f"answered nothing for {silence_s:g} s; keep its screen on and check again"
         else:
             why = f"was still answering after {longest_s:g} s; restart it and check again"
         raise AnswerTooSlow(f"{address} {why}") from error
+    finally:
+        _log.debug("exchange ended", phone=str(address), outcome=outcome, seconds=round(time() - begun, 3))

@@ -49,11 +49,22 @@ def test_twice_it_tells_each_exchange_and_each_request(enforcing: Office, bench:
     told = events(bench.said)
     exchanges = [event for event in told if event["event"] == "exchange ended"]
     assert [event["phone"] for event in exchanges] == [address] * 2, "it read, and it acted"
+    assert {event["outcome"] for event in exchanges} == {"answered"}
     assert ("GET", "/api/v1/status", 200) in [
         (event["method"], event["path"], event["status"])
         for event in told
         if event["event"] == "server answered"
     ]
+
+
+def test_an_exchange_that_was_lost_is_told_too(enforcing: Office, bench: Bench) -> None:
+    with enforcing.phone("clean") as phone:
+        address = bench.provision(phone)
+        phone.faults.hang_up_after_bytes(1500)
+
+        bench.agent("-vv", "check", address)
+
+    assert [e["outcome"] for e in events(bench.said) if e["event"] == "exchange ended"] == ["lost"]
 
 
 def test_without_it_nothing_of_that_is_said(enforcing: Office, bench: Bench) -> None:
@@ -82,7 +93,7 @@ def test_no_log_tells_a_secret_a_person_or_an_app_that_nobody_named(enforcing: O
             ("check", address),
             ("unprovision", "--yes", address),
         ):
-            bench.agent("-vv", *words)
+            assert bench.agent("-vv", *words)[0] in (0, 10)
             said += bench.said
 
     told = json.dumps(events(said))
