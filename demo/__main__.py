@@ -90,7 +90,7 @@ def main() -> int:
     """Tell the story; the exit code is 0 only if every phone ended as it says."""
     once = os.environ.get("ONCE", "") not in ("", "0")
     begun = time.monotonic()
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A closed terminal must stop the server too, as Ctrl-C does.
         signal.signal(ending, signal.default_int_handler)
     try:

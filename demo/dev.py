@@ -120,7 +120,8 @@ def serve_and_reload(
 
 def main() -> int:
     """Make the data, then serve; with ONCE=1 only make it, which proves that it can be made."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT by name: started in the background, a process ignores it, and so would this one.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     root = Path(__file__).resolve().parents[1]
     try:

@@ -38,7 +38,7 @@ def dev(copy: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "demo.dev"]
     with subprocess.Popen(command, cwd=copy, env=environment, stdout=subprocess.PIPE, text=True) as process:
         yield process
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)  # Ctrl-C
         assert process.wait() == 0
 
 
