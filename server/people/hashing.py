@@ -21,6 +21,7 @@ WAITING_MAX = 6
 """So many more may wait for a place; whoever comes then is told to come again."""
 _PATIENCE_S = 10.0
 
+# argon2id with the library's parameters (RFC 9106, second recommended option: 64 MiB, 3 passes).
 _HASHER = PasswordHasher()
 
 

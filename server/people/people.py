@@ -24,7 +24,6 @@ PASSWORD_MAX_LENGTH = 512
 """More is no password but an attempt to keep the hash function busy."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
-# argon2id with the library's parameters (RFC 9106, second recommended option: 64 MiB, 3 passes).
 
 
 class Role(Enum):

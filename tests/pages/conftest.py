@@ -6,16 +6,74 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
+from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.pages.office import Office, make_office
+from server.people import hashing
+from tests.pages.office import Office, make_office, migrate_once
 from tests.server.postgresql import Postgresql
 
 
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords by argon2 at its least cost: what one costs in service is held in tests/server/test_hashing.py."""
+    least = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(hashing, "_HASHER", least)
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """The pages' templates, each compiled once and not by each server again."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with nothing in it but its tables, made once; tests work on copies."""
+    path = tmp_path_factory.mktemp("migrated") / "curfew.sqlite"
+    migrate_once(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: Postgresql) -> str:
+    """The name of a database with nothing in it but its tables, for the template of others."""
+    name = f"migrated_{uuid.uuid4().hex}"
+    migrate_once(postgresql.create_database(name))
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(
+    request: pytest.FixtureRequest, tmp_path: Path, compiled_templates: FileSystemBytecodeCache
+) -> Iterator[Office]:
+    """A server with nothing in it yet but its tables, on either database."""
+    if request.param == "sqlite":
+        url = _copy_of(request.getfixturevalue("migrated_sqlite"), tmp_path)
+    else:
+        server: Postgresql = request.getfixturevalue("postgresql")
+        template = request.getfixturevalue("migrated_postgresql")
+        url = server.create_database(f"pages_{uuid.uuid4().hex}", template)
+    yield from _opened(tmp_path, url, compiled_templates)
+
+
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def office(
+    tmp_path: Path, migrated_sqlite: Path, compiled_templates: FileSystemBytecodeCache
+) -> Iterator[Office]:
     """A server with nothing in it yet but its tables."""
-    made = make_office(tmp_path)
+    yield from _opened(tmp_path, _copy_of(migrated_sqlite, tmp_path), compiled_templates)
+
+
+def _copy_of(migrated: Path, folder: Path) -> str:
+    shutil.copy(migrated, folder / "curfew.sqlite")
+    return f"sqlite:///{folder / 'curfew.sqlite'}"
+
+
+def _opened(folder: Path, url: str, templates: FileSystemBytecodeCache) -> Iterator[Office]:
+    made = make_office(folder, url)
+    made.app.jinja_env.bytecode_cache = templates
     yield made
     made.database.close()
 
@@ -33,18 +91,6 @@ def postgresql() -> Iterator[Postgresql]:
     """One PostgreSQL for all tests that want it."""
     with Postgresql() as server:
         yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
-    """A server with nothing in it yet but its tables, on either database."""
-    url = ""
-    if request.param == "postgresql":
-        server: Postgresql = request.getfixturevalue("postgresql")
-        url = server.create_database(f"pages_{uuid.uuid4().hex}")
-    made = make_office(tmp_path, url)
-    yield made
-    made.database.close()
 
 
 _ARGUMENTS = (

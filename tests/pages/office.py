@@ -46,6 +46,7 @@ from server.intake.intake import Intake
 from server.people.people import Role, put_person
 from server.policies.bundles import VerifiedBundle, store_publication
 from server.stations.stations import add_station
+from server.storage.database import Database
 from server.storage.migrating import migrate
 from tests.reports import compliant_report
 
@@ -60,12 +61,12 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def make_config(folder: Path, database_url: str = "") -> Config:
+def make_config(folder: Path, database_url: str) -> Config:
     create_authority(folder / "tls")
     issue_server_certificate(folder / "tls", ["127.0.0.1", "localhost"])
     create_key(folder / "audit.pem")
     return Config(
-        database_url=database_url or f"sqlite:///{folder / 'curfew.sqlite'}",
+        database_url=database_url,
         secret_key="not a secret at all, this is a test",
         holder_key=Fernet.generate_key().decode(),
         audit_key=folder / "audit.pem",
@@ -178,11 +179,16 @@ class Office:
         return intake.accept(envelopes, now()).results
 
 
-def make_office(folder: Path, database_url: str = "") -> Office:
+def make_office(folder: Path, database_url: str) -> Office:
     config = make_config(folder, database_url)
-    office = Office(create_app(config), config)
-    migrate(office.database)
-    return office
+    return Office(create_app(config), config)
+
+
+def migrate_once(database_url: str) -> None:
+    """Bring an empty database to the newest schema and leave nobody connected to it."""
+    database = Database(database_url)
+    migrate(database)
+    database.close()
 
 
 def policy_in_force() -> Policy:

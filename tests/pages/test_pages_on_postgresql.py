@@ -18,8 +18,9 @@ from tests.server.postgresql import Postgresql
 
 
 @pytest.fixture
-def shared_office(postgresql: Postgresql, tmp_path: Path) -> Iterator[Office]:
-    made = make_office(tmp_path, postgresql.create_database(f"pages_{tmp_path.name[-20:]}"))
+def shared_office(postgresql: Postgresql, migrated_postgresql: str, tmp_path: Path) -> Iterator[Office]:
+    url = postgresql.create_database(f"pages_{tmp_path.name[-20:]}", migrated_postgresql)
+    made = make_office(tmp_path, url)
     yield made
     made.database.close()
 
