@@ -1,58 +1,96 @@
-"""curfew-agent as a process that kills itself at a chosen step: ``dying_agent.py WHEN NUMBER ARGUMENTS…``.
+"""curfew-agent as a process of its own that kills itself at a chosen step.
 
-WHEN is ``before``, ``after`` or ``never``; steps are durable changes of files and exchanges with phones, counted in the
-order they happen. Each step is also written to stderr, so that a run with ``never`` tells how many there are.
+Steps are durable changes of files and exchanges with phones, counted in the order they happen. The processes are forked
+from one that has loaded the agent and nothing else: starting Python took longer than the check that dies.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import agent_scripts.commands.at_the_bench  # noqa: F401 -- loaded once, before the forks
 from agent_scripts.adb import adb_shell_phone
+from agent_scripts.cli import main
 from agent_scripts.station_files.durable_file import Step, witnesses
 
-when, chosen = sys.argv[1], int(sys.argv[2])
-steps = 0
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload([__name__])
 
 
-def step_begins(what: str) -> int:
-    global steps
-    steps += 1
-    print(f"step {steps}: {what}", file=sys.stderr, flush=True)
-    die_if("before", steps)
-    return steps
+class When(Enum):
+    """On which side of its step a process dies."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    NEVER = "never"
 
 
-def die_if(moment: str, number: int) -> None:
-    if (when, chosen) == (moment, number):
-        os.kill(os.getpid(), signal.SIGKILL)
+@dataclass(frozen=True)
+class Dead:
+    """How a process ended and what it had said."""
+
+    exit_code: int | None
+    steps: int
+    said: str
 
 
-def on_durable_change(side: Step, path: Path) -> None:
-    if side is Step.BEFORE:
-        step_begins(f"change {path.name}")
-    else:
-        die_if("after", steps)
+def run_agent(arguments: list[str], said: Path, when: When = When.NEVER, number: int = 0) -> Dead:
+    """Run a check in a process that is killed before or after its step `number`; `said` is a file for its words."""
+    process = _FORKS.Process(target=_agent, args=(arguments, said, when, number))
+    process.start()
+    process.join(timeout=120)
+    words = said.read_text()
+    return Dead(process.exitcode, words.count("\nstep "), words)
 
 
-witnesses.append(on_durable_change)
-exchange_with = adb_shell_phone.AdbShellPhone.run
+def _agent(arguments: list[str], said: Path, when: When, chosen: int) -> None:
+    words = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(words, 1)
+    os.dup2(words, 2)
+    _Steps(when, chosen).watch()
+    sys.exit(main(arguments))
 
 
-async def counted_exchange(self: Any, *arguments: Any) -> bytes:
-    number = step_begins("exchange")
-    answer = await exchange_with(self, *arguments)
-    die_if("after", number)
-    return answer
+class _Steps:
+    """Counts the steps of this process, writes each to stderr, and kills the process at the chosen one."""
 
+    def __init__(self, when: When, chosen: int) -> None:
+        self._when = when
+        self._chosen = chosen
+        self._count = 0
 
-adb_shell_phone.AdbShellPhone.run = counted_exchange  # type: ignore[method-assign, assignment]
+    def watch(self) -> None:
+        """Count from now on."""
+        witnesses.append(self._on_durable_change)
+        exchange_with = adb_shell_phone.AdbShellPhone.run
 
-if __name__ == "__main__":
-    from agent_scripts.cli import main
+        async def counted_exchange(phone: Any, *arguments: Any) -> bytes:
+            self._begin("exchange")
+            number = self._count
+            answer = await exchange_with(phone, *arguments)
+            self._die_if(When.AFTER, number)
+            return answer
 
-    sys.exit(main(sys.argv[3:]))
+        adb_shell_phone.AdbShellPhone.run = counted_exchange  # type: ignore[method-assign, assignment]
+
+    def _on_durable_change(self, side: Step, path: Path) -> None:
+        if side is Step.BEFORE:
+            self._begin(f"change {path.name}")
+        else:
+            self._die_if(When.AFTER, self._count)
+
+    def _begin(self, what: str) -> None:
+        self._count += 1
+        print(f"\nstep {self._count}: {what}", file=sys.stderr, flush=True)
+        self._die_if(When.BEFORE, self._count)
+
+    def _die_if(self, when: When, number: int) -> None:
+        if (when, number) == (self._when, self._chosen):
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import subprocess
-import sys
-from pathlib import Path
+import signal
+
+import pytest
 
 from agent_scripts import exchange
 from agent_scripts.adb.opening import open_connection
@@ -15,26 +14,22 @@ from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import Station
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import EntryState, Ledger
+from tests.check.dying_agent import Dead, When, run_agent
 from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
 
-DYING_AGENT = Path(__file__).with_name("dying_agent.py")
+KILLED = -signal.SIGKILL
+both_sides = pytest.mark.parametrize("when", [When.BEFORE, When.AFTER])
 
 
-def die(bench: Bench, when: str, number: int) -> subprocess.CompletedProcess[str]:
+def check(bench: Bench, when: When = When.NEVER, number: int = 0) -> Dead:
     arguments = bench.command_line("check", "--all", "--json")
-    return subprocess.run(
-        [sys.executable, str(DYING_AGENT), when, str(number), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return run_agent(arguments, bench.folder / "said", when, number)
 
 
 def steps_of(bench: Bench) -> int:
-    run = die(bench, "never", 0)
-    assert run.returncode in (0, 10), run.stderr
-    return len(re.findall(r"^step \d+:", run.stderr, re.MULTILINE))
+    run = check(bench)
+    assert run.exit_code in (0, 10), run.said
+    return run.steps
 
 
 def ledgers(bench: Bench, address: str) -> list[Ledger | None]:
@@ -69,47 +64,47 @@ def assert_all_agree(bench: Bench, address: str, state: EntryState) -> None:
     assert phone_side == station_side == server_side
 
 
-def test_killed_while_disabling_at_any_step_the_second_run_finishes(enforcing: Office) -> None:
+@both_sides
+def test_killed_while_disabling_at_any_step_the_second_run_finishes(enforcing: Office, when: When) -> None:
     with enforcing.phone("tiktok-personal") as phone:
         bench = enforcing.new_bench()
         bench.provision(phone)
         count = steps_of(bench)
-    print(f"disabling: {count} steps, killed before and after each")
+    print(f"disabling: {count} steps, killed {when.value} each")
     assert count >= 6
-    for when in ("before", "after"):
-        for number in range(1, count + 1):
-            with enforcing.phone("tiktok-personal") as phone:
-                bench = enforcing.new_bench()
-                address = bench.provision(phone)
-                before = enabled(phone)
-                assert die(bench, when, number).returncode == -9
-                second = bench.check()
-                assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}, (when, number, str(second))
-                assert_all_agree(bench, address, EntryState.DONE)
-                phone.model.uninstall(0, TIKTOK)
-                second = bench.check()
-                assert enabled(phone) == before, (when, number, str(second))
+    for number in range(1, count + 1):
+        with enforcing.phone("tiktok-personal") as phone:
+            bench = enforcing.new_bench()
+            address = bench.provision(phone)
+            before = enabled(phone)
+            assert check(bench, when, number).exit_code == KILLED
+            second = bench.check()
+            assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}, (when, number, str(second))
+            assert_all_agree(bench, address, EntryState.DONE)
+            phone.model.uninstall(0, TIKTOK)
+            second = bench.check()
+            assert enabled(phone) == before, (when, number, str(second))
 
 
-def test_killed_while_restoring_at_any_step_the_second_run_finishes(enforcing: Office) -> None:
+@both_sides
+def test_killed_while_restoring_at_any_step_the_second_run_finishes(enforcing: Office, when: When) -> None:
     with enforcing.phone("tiktok-personal") as phone:
         bench = enforcing.new_bench()
         bench.provision(phone)
         bench.check()
         phone.model.uninstall(0, TIKTOK)
         count = steps_of(bench)
-    print(f"restoring: {count} steps, killed before and after each")
+    print(f"restoring: {count} steps, killed {when.value} each")
     assert count >= 6
-    for when in ("before", "after"):
-        for number in range(1, count + 1):
-            with enforcing.phone("tiktok-personal") as phone:
-                bench = enforcing.new_bench()
-                address = bench.provision(phone)
-                before = enabled(phone)
-                bench.check()
-                assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}
-                phone.model.uninstall(0, TIKTOK)
-                assert die(bench, when, number).returncode == -9
-                second = bench.check()
-                assert enabled(phone) == before, (when, number, str(second))
-                assert_all_agree(bench, address, EntryState.RESTORED)
+    for number in range(1, count + 1):
+        with enforcing.phone("tiktok-personal") as phone:
+            bench = enforcing.new_bench()
+            address = bench.provision(phone)
+            before = enabled(phone)
+            bench.check()
+            assert enabled(phone) == {OUTLOOK: 3, LYNC: 3}
+            phone.model.uninstall(0, TIKTOK)
+            assert check(bench, when, number).exit_code == KILLED
+            second = bench.check()
+            assert enabled(phone) == before, (when, number, str(second))
+            assert_all_agree(bench, address, EntryState.RESTORED)
