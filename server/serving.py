@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -12,21 +13,29 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from server.app import create_app
 from server.config import Config
 from server.context import context
 from server.errors import ConfigurationRefused
+from server.running.buffering import BufferedRequests
 from server.running.logs import configure_logs
 from server.running.metrics import count_together
 
 THREADS = 32
-"""Blocking threads per worker: more than 8 add nothing for other routes (docs/performance.md 3), but as many reports as
-are threads share one commit (`server.storage.group_commit`)."""
+"""Of one worker, to run the application: more than 8 add nothing for other routes (docs/performance.md 3), but as many
+reports as there are threads share one commit (`server.storage.group_commit`)."""
 
-WsgiApp = Callable[..., Any]
+_OWN_FILES = 256
+"""Descriptors for the database, logs and threads beside those of connections."""
+HEAD_TIMEOUT_MS = 15_000
+"""A request's head has to come within this, and a connection that asks nothing is closed after it."""
+HEAD_MAX_BYTES = 64 * 1024
+CONNECTIONS_MAX = 8192
+"""Of one worker. Each costs some 30 KiB; how many one source may open is nginx's to say (docs/threat-model.md)."""
 
 
 def serve(config: Config, host: str, port: int, workers: int) -> None:
@@ -41,26 +50,32 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
     with create_app(config).app_context():
         context().database.close()  # workers are forks, and a connection must not be shared with one
     with TemporaryDirectory(prefix="curfew-counts-") as counts:
-        serve_wsgi(partial(_load, config, Path(counts)), host, port, workers, config.tls_folder)
+        serve_buffered(partial(_load, config, Path(counts)), host, port, workers, config.tls_folder)
 
 
-def serve_wsgi(load: Callable[[], WsgiApp], host: str, port: int, workers: int, tls_folder: Path) -> None:
-    """Serve what `load` returns in each worker, with the certificate in `tls_folder`."""
+def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, tls_folder: Path) -> None:
+    """Serve the `BufferedRequests` that `load` returns in each worker, with the certificate in `tls_folder`."""
     _require_free(host, port)
+    _allow_many_connections()
     server = Granian(
         "server",
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=workers,
-        blocking_threads=THREADS,
         ssl_cert=tls_folder / "server.pem",
         ssl_key=tls_folder / "server.key",
         websockets=False,
+        # By HTTP/2's preface, granian waits for ever; stations and browsers are content with HTTP/1.1.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=HEAD_MAX_BYTES),
+        # granian counts connections here, not requests; those that wait for something cost a descriptor and no thread.
+        backpressure=CONNECTIONS_MAX,
+        backlog=CONNECTIONS_MAX,
         # Its warnings are advice on numbers that were measured here.
         log_level=LogLevels.error,
     )
-    # granian copies the environment into every request's environ (docs/performance.md 2): secrets have no place there.
+    # What it told is in the configuration by now; no library and no traceback of a worker shall find a secret there.
     os.environ.clear()
     server.serve(target_loader=load, wrap_loader=False)
 
@@ -76,9 +91,20 @@ def _require_free(host: str, port: int) -> None:
         ) from error
 
 
-def _load(config: Config, counts: Path) -> WsgiApp:
+def _allow_many_connections() -> None:
+    # Most systems give 1,024 descriptors until they are asked for more: so many idle connections would stop the server.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + _OWN_FILES
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most)
+    )
+
+
+def _load(config: Config, counts: Path) -> BufferedRequests:
     # Ctrl-C reaches the whole group of a terminal: a worker that hears it beside its parent's SIGTERM may hang.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     configure_logs()
     count_together(counts)
-    return create_app(config)
+    app = create_app(config)
+    with app.app_context():
+        return BufferedRequests(app, THREADS, context().clock.now)

@@ -25,6 +25,7 @@ _FILES = (
         "server/test_metrics",
         "server/test_reports",
         "server/test_running_server",
+        "server/test_stalled_requests",
         "server/test_station_requests",
     ),
     *("server/test_storage", "server/test_thinning", "server/test_trust_files", "test_readme"),

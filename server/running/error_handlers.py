@@ -41,6 +41,11 @@ def written(time: datetime) -> str:
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def error_form(code: str, message: str, next_step: str, now: datetime) -> dict[str, Any]:
+    """Return an error as programs get it; the module's first lines show one."""
+    return {"error": {"code": code, "message": message, "next": next_step}, "server_time": written(now)}
+
+
 def answer_errors(app: Flask) -> None:
     """Register the answers to all errors of `app`."""
     app.register_error_handler(RequestRefused, _refused)
@@ -99,10 +104,7 @@ def _unforeseen(error: Exception) -> Response:
 def _answer(status: int, code: str, message: str, next_step: str) -> Response:
     if not request.path.startswith(_MACHINE_PATHS):
         return error_page(status, message, next_step)
-    answer = jsonify(
-        error={"code": code, "message": message, "next": next_step},
-        server_time=written(context().clock.now()),
-    )
+    answer = jsonify(error_form(code, message, next_step, context().clock.now()))
     answer.status_code = status
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,7 +29,8 @@ from flask import Flask
 from agent_scripts.visits.report_writing import report_of
 from policy.names import PhoneId
 from policy.report import Report
-from server.serving import serve, serve_wsgi
+from server.running.buffering import BufferedRequests
+from server.serving import THREADS, serve, serve_buffered
 from server.storage.migrating import migrate
 from tests.benchmarks.figures import Figure, cpu_of_tree, in_turns, show
 from tests.benchmarks.measured_station import folder_for_a_while, make_run, make_station
@@ -59,7 +61,7 @@ def main() -> None:
             "PostgreSQL": postgresql.create_database("bench"),
         }
         tls = trust.path / "tls"
-        hello = stack.enter_context(_served(tls, [], serve_wsgi, load_hello, _HOST, free_port(), 1, tls))
+        hello = stack.enter_context(_served(tls, [], serve_buffered, load_hello, _HOST, free_port(), 1, tls))
         cases = {"hello": lambda: hello.cpu_of(_HELLOS, [_get_hello] * _HELLOS)}
         for name, url in urls.items():
             authority = Authority(folder, trust, make_config(folder / f"server-{name}", trust, url))
@@ -152,11 +154,11 @@ def _posting(body: bytes, size: int) -> Send:
     return send
 
 
-def load_hello() -> Flask:
-    """Return an application with one route that does nothing."""
+def load_hello() -> BufferedRequests:
+    """Return an application with one route that does nothing, served as the product is."""
     app = Flask("hello")
     app.add_url_rule("/", view_func=lambda: {"hello": "world"})
-    return app
+    return BufferedRequests(app, THREADS, lambda: datetime.now(UTC))
 
 
 def _get_hello(connection: http.client.HTTPSConnection) -> None:

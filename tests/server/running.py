@@ -35,7 +35,7 @@ class RunningServer:
         self.port = free_port()
         self.log = folder / "log"
         self._folder = folder
-        self._authority_pem = authority_pem
+        self.authority_pem = authority_pem
         self._limit = file_limit_bytes
         self._workers = workers
         self._process: subprocess.Popen[bytes] | None = None
@@ -87,7 +87,7 @@ class RunningServer:
 
     def connect(self) -> http.client.HTTPSConnection:
         """Return a connection that trusts the organisation's own authority only."""
-        trust = ssl.create_default_context(cafile=str(self._authority_pem))
+        trust = ssl.create_default_context(cafile=str(self.authority_pem))
         return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=trust)
 
     def ask(
@@ -108,7 +108,7 @@ class RunningServer:
 
     def raw(self, head: bytes) -> bytes:
         """Send the head of a request, nothing more, and return the first line of the answer."""
-        trust = ssl.create_default_context(cafile=str(self._authority_pem))
+        trust = ssl.create_default_context(cafile=str(self.authority_pem))
         with (
             socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain,
             trust.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
@@ -132,3 +132,23 @@ class RunningServer:
             except OSError:
                 time.sleep(0.05)
         raise AssertionError(f"the server did not start: {self.log.read_text()[-2000:]}")
+
+
+class StartedProgram(RunningServer):
+    """A Python program given as text that serves on the port it is told."""
+
+    def __init__(self, folder: Path, authority_pem: Path, program: str) -> None:
+        super().__init__(folder, authority_pem)
+        self._program = program
+
+    def __enter__(self) -> StartedProgram:
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", self._program, str(self.port)],
+                cwd=ROOT,
+                env={**os.environ, "CURFEW_CANARY": "canary-of-the-environment"},
+                stdout=output,
+                stderr=output,
+            )
+        self._wait()
+        return self

@@ -23,7 +23,7 @@ import pytest
 from policy.report import Report
 from server.config import read_config
 from tests.server.authority import Authority, Bench, TrustFolder
-from tests.server.running import ROOT, RunningServer, free_port
+from tests.server.running import ROOT, RunningServer, StartedProgram
 
 
 @pytest.fixture
@@ -206,12 +206,14 @@ def test_an_unforeseen_error_shows_in_the_log_and_not_to_the_client(office: Auth
 
 def test_no_request_sees_the_environment_of_the_process(demo_trust: TrustFolder, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from server.serving import serve_wsgi\n"
+        "import os, sys; from pathlib import Path; from server.serving import serve_buffered\n"
+        "from server.running.buffering import BufferedRequests\n"
         "def app(environ, start):\n"
-        "    start('200 OK', []); return [repr(sorted(environ)).encode()]\n"
-        f"serve_wsgi(lambda: app, '127.0.0.1', int(sys.argv[1]), 1, Path({str(demo_trust.path / 'tls')!r}))\n"
+        "    start('200 OK', []); return [repr(sorted([*environ, *os.environ])).encode()]\n"
+        "serve_buffered(lambda: BufferedRequests(app, 1, None), '127.0.0.1', int(sys.argv[1]), 1,\n"
+        f"               Path({str(demo_trust.path / 'tls')!r}))\n"
     )
-    server = _StartedProgram(tmp_path, demo_trust.path / "tls" / "authority.pem", program)
+    server = StartedProgram(tmp_path, demo_trust.path / "tls" / "authority.pem", program)
     with server:
         connection = server.connect()
         connection.request("GET", "/")
@@ -262,27 +264,6 @@ def test_a_port_in_use_is_one_sentence(office: Authority) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "cannot listen" in done.stderr
-
-
-class _StartedProgram(RunningServer):
-    """A Python program given as text that serves on the port it is told."""
-
-    def __init__(self, folder: Path, authority_pem: Path, program: str) -> None:
-        super().__init__(folder, authority_pem)
-        self._program = program
-
-    def __enter__(self) -> _StartedProgram:
-        self.port = free_port()
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", self._program, str(self.port)],
-                cwd=ROOT,
-                env={**os.environ, "CURFEW_CANARY": "canary-of-the-environment"},
-                stdout=output,
-                stderr=output,
-            )
-        self._wait()
-        return self
 
 
 def _on_postgresql(

@@ -1,0 +1,247 @@
+"""Requests are read whole before a thread is taken for them, each within a time and a number per source.
+
+The application has a few threads; a body that stops half-way must hold none of them. nginx calls the same thing request
+buffering; here it is done in front of the application, on granian's asynchronous interface (RSGI), so that a server
+without nginx has it, too (docs/threat-model.md, attack 42).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+from werkzeug.test import run_wsgi_app
+
+from server.config import BODY_LIMIT_BYTES
+from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
+from server.running.error_handlers import error_form
+
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True)
+class BufferLimits:
+    """What unfinished and waiting requests may cost one process."""
+
+    silence_s: float = 10.0
+    """A body that brings nothing for so long is given up: a station on the worst line retransmits within 3 s."""
+    least_bytes_per_s: int = 16 * 1024
+    """A whole body may take `silence_s` and this rate: 74 s for 1 MiB."""
+    unfinished_per_source: int = 64
+    """So many bodies of one address may be under way; stations behind one address come again after a 429."""
+    unfinished_bytes: int = 128 * 1024 * 1024
+    """So much of unfinished bodies is kept, whoever they come from."""
+    waiting: int = 512
+    """So many whole requests may have or wait for a thread: at a few milliseconds each, seconds of work."""
+
+
+WsgiApp = Callable[..., Any]
+_log = structlog.get_logger()
+
+
+class Scope(Protocol):
+    """What granian tells of a request before its body (its RSGI specification 1.5, "HTTP Scope")."""
+
+    http_version: str
+    server: str
+    client: str
+    scheme: str
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+
+
+class Exchange(Protocol):
+    """The two ways of a request: its body as it comes, and the answer (RSGI 1.5, "HTTP protocol interface")."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the body's pieces."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send the answer."""
+
+
+class BufferedRequests:
+    """A WSGI application behind granian's asynchronous interface: whole requests only, each in a thread of its own.
+
+    ``now`` is the server's clock, for the time that refusals tell.
+    """
+
+    def __init__(
+        self,
+        app: WsgiApp,
+        threads: int,
+        now: Callable[[], datetime],
+        limits: BufferLimits = BufferLimits(),
+    ) -> None:
+        self._app = app
+        self._threads = ThreadPoolExecutor(threads, "request")
+        self._now = now
+        self._limits = limits
+        self._unfinished: Counter[str] = Counter()
+        self._unfinished_bytes = 0
+        self._waiting = 0
+
+    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer one request."""
+        try:
+            body = await self._body(scope, exchange)
+            status, headers, content = await self._answer(_environ(scope, body))
+        except RequestRefused as refused:
+            _log.warning(refused.code, method=scope.method)
+            status, headers, content = self._refusal(refused)
+        exchange.response_bytes(status, headers, content)
+
+    async def _body(self, scope: Scope, exchange: Exchange) -> bytes:
+        length = _declared_length(scope)
+        # Nothing to read, or what the application refuses by its head anyway (`server.running.limits`).
+        if not 0 < length <= BODY_LIMIT_BYTES or scope.headers.get("content-encoding") is not None:
+            return b""
+        body = bytearray()
+        with self._counted(_source(scope)) as keep:
+            await self._read(exchange, length, body, keep)
+        # granian ends the pieces quietly where the sender has gone.
+        if len(body) != length:
+            raise Malformed(
+                "body_cut", f"the body has {len(body)} of the {length} bytes it was to have", "Send it again."
+            )
+        return bytes(body)
+
+    @contextmanager
+    def _counted(self, source: str) -> Iterator[Callable[[int], None]]:
+        """Count one unfinished body; lends what counts its bytes. Raises `ComeLater` where there are too many."""
+        if self._unfinished[source] >= self._limits.unfinished_per_source:
+            raise ComeLater(
+                "too_many_unfinished",
+                f"{self._unfinished[source]} requests of this address are not finished yet",
+                f"Finish them, or come again after {RETRY_AFTER_S} s.",
+            )
+        kept = 0
+
+        def keep(count: int) -> None:
+            nonlocal kept
+            if self._unfinished_bytes + count > self._limits.unfinished_bytes:
+                raise _busy()
+            kept += count
+            self._unfinished_bytes += count
+
+        self._unfinished[source] += 1
+        try:
+            yield keep
+        finally:
+            self._unfinished_bytes -= kept
+            self._unfinished[source] -= 1
+            # An address that sends nothing more must not stay here: there are 2^128 of them.
+            if not self._unfinished[source]:
+                del self._unfinished[source]
+
+    async def _read(
+        self, exchange: Exchange, length: int, body: bytearray, keep: Callable[[int], None]
+    ) -> None:
+        """Let `body` grow by what comes in time."""
+        now, limits = asyncio.get_running_loop().time, self._limits
+        end = now() + limits.silence_s + length / limits.least_bytes_per_s
+        try:
+            async with asyncio.timeout(limits.silence_s) as limit:
+                async for piece in exchange:
+                    keep(len(piece))
+                    body += piece
+                    limit.reschedule(min(now() + limits.silence_s, end))
+        except TimeoutError:
+            raise _too_slow(len(body), length, limits) from None
+
+    async def _answer(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+        if self._waiting >= self._limits.waiting:
+            raise _busy()
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, _run, self._app, environ)
+        finally:
+            self._waiting -= 1
+
+    def _refusal(self, refused: RequestRefused) -> tuple[int, list[tuple[str, str]], bytes]:
+        headers = [
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+            ("connection", "close"),
+        ]
+        if isinstance(refused, ComeLater) or refused.status == 503:
+            headers.append(("retry-after", str(RETRY_AFTER_S)))
+        form = error_form(refused.code, refused.message, refused.next_step, self._now())
+        return refused.status, headers, json.dumps(form).encode()
+
+
+def _run(app: WsgiApp, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+    content, status, headers = run_wsgi_app(app, environ, buffered=True)
+    return int(status.split(" ", 1)[0]), headers.to_wsgi_list(), b"".join(content)
+
+
+def _declared_length(scope: Scope) -> int:
+    # granian refuses what is no number, and more than one of them; a body without a length is not read at all.
+    return int(scope.headers.get("content-length") or 0)
+
+
+def _source(scope: Scope) -> str:
+    return scope.client.rpartition(":")[0].strip("[]")
+
+
+def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
+    """Return the request as WSGI wants it (PEP 3333, "environ Variables")."""
+    name, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        # Bytes as characters: PEP 3333, "Unicode Issues".
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": name.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": _source(scope),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for header, value in scope.headers.items():
+        # A header with an underscore would pass for the one with a hyphen; nginx drops them, too.
+        if "_" in header:
+            continue
+        key = header.upper().replace("-", "_")
+        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ
+
+
+def _too_slow(found: int, length: int, limits: BufferLimits) -> NotAccepted:
+    return NotAccepted(
+        408,
+        "body_too_slow",
+        f"{found} of {length} bytes came; something has to come every {limits.silence_s:g} s, and"
+        f" {limits.least_bytes_per_s} bytes a second on the whole",
+        "Send it again over a better line, or fewer reports at once.",
+    )
+
+
+def _busy() -> NotAccepted:
+    return NotAccepted(
+        503,
+        "too_busy",
+        "more requests wait than this server can hold",
+        f"Come again after {RETRY_AFTER_S} s.",
+    )
