@@ -2,18 +2,22 @@
 
 A program such as ``cmd`` is a script of ten lines: it writes its arguments, separated by NUL, into ``PID.ask``, its
 number into the FIFO ``asks``, waits for the exit code on ``PID.back`` and prints ``PID.out`` and ``PID.err``. That is
-two short processes and no Python start a call.
+one process and no Python start a call: the FIFOs lie ready, and the shell itself prints what holds no NUL.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from agent_scripts.virtual_phone.framework_answers import FrameworkAnswer
+
+_READY = 8
+"""So many callers at once find a FIFO; a ninth makes its own."""
 
 Answering = Callable[[str, Sequence[str]], Awaitable[FrameworkAnswer]]
 
@@ -28,8 +32,10 @@ class Counter:
         self._tasks: set[asyncio.Task[None]] = set()
         for left in folder.iterdir():
             left.unlink()
-        os.mkfifo(folder / "asks", 0o600)
-        self._hand_over(folder / "asks")
+        self._make_fifo("asks")
+        self._ready = itertools.count()
+        for _ in range(_READY):
+            self._make_ready()
         self._asks = os.open(folder / "asks", os.O_RDWR | os.O_NONBLOCK)
         asyncio.get_running_loop().add_reader(self._asks, self._read)
 
@@ -59,6 +65,7 @@ class Counter:
             path = self._folder / f"{caller}.{name}"
             path.write_bytes(text.encode(errors="surrogateescape"))
             self._hand_over(path)
+        form = "raw" if "\0" in answer.out + answer.err else "text"
         back = self._folder / f"{caller}.back"
         try:
             # The caller opened it before it asked: nobody reads only if the caller is dead.
@@ -68,9 +75,18 @@ class Counter:
                 raise
             self._forget(caller)
         else:
-            os.write(waiting, f"{answer.exit_code}\n".encode())
+            os.write(waiting, f"{answer.exit_code} {form}\n".encode())
             os.close(waiting)
         back.unlink(missing_ok=True)
+        self._make_ready()
+
+    def _make_ready(self) -> None:
+        """Lay out one more FIFO for a caller to wait at."""
+        self._make_fifo(f"ready.{next(self._ready)}")
+
+    def _make_fifo(self, name: str) -> None:
+        os.mkfifo(self._folder / name, 0o600)
+        self._hand_over(self._folder / name)
 
     def _hand_over(self, path: Path) -> None:
         """Let the callers, to whom the folder belongs, read and write a file that was made here."""

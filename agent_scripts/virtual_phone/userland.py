@@ -55,15 +55,21 @@ _LENT_BY_BUSYBOX = frozenset(
 )
 _PHONE_UID = 2000
 
+# What a phone's program does costs processes here, not there: with mksh's own words a call is one process.
 _CALL = r"""umask 077
+trap '' PIPE
 call={calls}/$$
-{mkfifo} "$call.back" || exit 20
+{claim}
+[ -p "$call.back" ] || {mkfifo} "$call.back" || exit 20
 exec 3<>"$call.back"
 {{ {put} "${{0##*/}}"; for word; do {zero}; {put} "$word"; done; }} >"$call.ask"
 {line} "$$" 1<>{calls}/asks
-read -r -t 300 code <&3 || code=20
-{cat} "$call.out"
-if [ -s "$call.err" ]; then {cat} "$call.err" >&2; fi
+read -r -t 300 code form <&3 || code=20
+show() {{
+  case $form in text) {show} ;; *) {cat} "$1" ;; esac
+}}
+show "$call.out"
+if [ -s "$call.err" ]; then show "$call.err" >&2; fi
 {line} "-$$" 1<>{calls}/asks
 exit "$code"
 """
@@ -247,12 +253,9 @@ class Userland:
             self._link("flock", flock)
 
     def _write_scripts(self, shell: str, toybox: str) -> None:
-        words = {
-            "calls": _quoted(self._seen(self.calls)),
-            "mkfifo": f"{toybox} mkfifo",
-            "cat": f"{toybox} cat",
-            **_words_of(shell),
-        }
+        calls = _quoted(self._seen(self.calls))
+        words = {"calls": calls, "mkfifo": f"{toybox} mkfifo", "cat": f"{toybox} cat"}
+        words |= {name: word.format(**words) for name, word in _words_of(shell).items()}
         for program in FRAMEWORK_PROGRAMS:
             self._script(program, shell, _CALL.format(**words))
         offset = _quoted(self._seen(self.talk / "clock_offset"))
@@ -326,10 +329,24 @@ def _applets(program: str, *args: str) -> list[str]:
 
 
 def _words_of(shell: str) -> dict[str, str]:
-    """Return how a shell writes without starting a program."""
+    """Return how a shell writes, shows a file without NUL, and takes a FIFO, without starting a program."""
     if shell.endswith(" sh"):
-        return {"put": "printf %s", "line": "printf '%s\\n'", "zero": "printf '\\0'"}
-    return {"put": "print -rn --", "line": "print -r --", "zero": "print -n '\\0'"}
+        show = '{cat} "$1"'
+        return {
+            "put": "printf %s",
+            "line": "printf '%s\\n'",
+            "zero": "printf '\\0'",
+            "show": show,
+            "claim": ":",
+        }
+    return {
+        "put": "print -rn --",
+        "line": "print -r --",
+        "zero": "print -n '\\0'",
+        "show": 'IFS= read -r -N -1 text <"$1"; print -rn -- "$text" 2>/dev/null',
+        # Whoever renames it first has it: two callers at once cannot get one FIFO.
+        "claim": 'for ready in {calls}/ready.*; do rename "$ready" "$call.back" && break; done 2>/dev/null',
+    }
 
 
 def _replace(path: Path, text: str) -> None:
