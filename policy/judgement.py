@@ -6,6 +6,7 @@ restraint is one line of `_may_disable` or `_must_restore`, so that each can be 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from policy.observation import EnabledState, Observation, PackageState
 from policy.stage import stage_of
 from policy.undo import Undo, is_given_up, undo_of
 from policy.verdict import (
+    NOTICE_POSTER,
     Action,
     ActionKind,
     EvaluationTime,
@@ -95,7 +97,11 @@ def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Evalu
     restore = _must_restore(case, verdict)
     disable, restraints = _may_disable(case, verdict)
     reminded = case.stage is Stage.REMIND and verdict is Verdict.VIOLATING and not case.exempt
-    notify = _notifications(case.coverage) if reminded or disable else ()
+    if reminded or disable:
+        notify = _notifications(case.coverage)
+    else:
+        # What is given back for another reason leaves the others off, and the notice of that standing.
+        notify = notice_that_all_is_back(restore) if _gives_all_back(case, verdict) else ()
     return Judgement(
         stage=case.stage,
         verdict=verdict,
@@ -214,8 +220,7 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
     touches it. An app that the policy no longer manages in a user is given back at once; a user that the
     phone did not list may be a place all the same.
     """
-    # REMIND too: a deadline that was moved into the future must give back what the old one took.
-    all_of_it = verdict is Verdict.COMPLIANT or case.stage in (Stage.LIFTED, Stage.REMIND) or case.exempt
+    all_of_it = _gives_all_back(case, verdict)
     if verdict is Verdict.UNREADABLE and not all_of_it:
         return ()
     pairs = managed_pairs(case.bundle.policy, case.observation)
@@ -232,6 +237,11 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
         if all_of_it or unmanaged:
             actions.append(Action(ActionKind.RESTORE, entry.user, entry.package, entry.prior))
     return tuple(actions)
+
+
+def _gives_all_back(case: _Case, verdict: Verdict) -> bool:
+    # REMIND too: a deadline that was moved into the future must give back what the old one took.
+    return verdict is Verdict.COMPLIANT or case.stage in (Stage.LIFTED, Stage.REMIND) or case.exempt
 
 
 def _may_disable(case: _Case, verdict: Verdict) -> tuple[tuple[Action, ...], tuple[Reason, ...]]:
@@ -262,6 +272,11 @@ def _disabling(case: _Case, app: ManagedState) -> Action:
     entry = case.open_entry(app)
     prior = app.state.enabled if entry is None else entry.prior
     return Action(ActionKind.DISABLE, app.user, app.package, prior)
+
+
+def notice_that_all_is_back(restore: Sequence[Action]) -> tuple[Action, ...]:
+    """Return one word to the owner where something is restored: it replaces the notice that said it was off."""
+    return (Action(ActionKind.NOTIFY, _NOTIFIED_USER, NOTICE_POSTER),) if restore else ()
 
 
 def _notifications(coverage: Coverage) -> tuple[Action, ...]:

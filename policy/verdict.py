@@ -85,12 +85,17 @@ class ActionKind(Enum):
     NOTIFY = "notify"
 
 
+NOTICE_POSTER = PackageName("com.android.shell")
+"""The app under whose name Android shows our notices: what a notice is about that names no banned app."""
+
+
 @dataclass(frozen=True)
 class Action:
     """One thing to do for one package in one user.
 
-    For DISABLE, ``prior`` is the state to remember; for RESTORE, the state to put back. NOTIFY carries the
-    banned package and user 0, where notifications land (docs/android/commands.md 12.1), and leaves ``prior`` at None.
+    For DISABLE, ``prior`` is the state to remember; for RESTORE, the state to put back. NOTIFY carries user 0, where
+    notifications land (docs/android/commands.md 12.1), and the banned package that it is about, or `NOTICE_POSTER`
+    where it says that all is back; it leaves ``prior`` at None.
     """
 
     kind: ActionKind

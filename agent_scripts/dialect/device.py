@@ -6,6 +6,7 @@ See docs/android/commands.md 12.4.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from agent_scripts.dialect.errors import Unreadable
 
 _API_LEVEL = re.compile(r"[0-9]{1,3}", re.ASCII)
 _CLOCK = re.compile(r"(?P<s>[0-9]{1,11}):(?P<local>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8})", re.ASCII)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}", re.ASCII)
 _BOOT_ID = re.compile(r"[0-9a-f-]{8,64}", re.ASCII)
 
 
@@ -34,6 +36,8 @@ class DeviceFacts:
     virtual: bool
     local_clock: datetime | None = None
     """The same moment in the phone's own zone, in which its dumps print times."""
+    language: str = ""
+    """What the phone is set to, as ``fr-BE``; empty where it does not tell (docs/android/commands.md 12.4)."""
 
     @property
     def is_samsung(self) -> bool:
@@ -71,7 +75,14 @@ def read_device(
         phone_clock=phone_clock,
         virtual=values.get("ro.curfew.virtual") == "1",
         local_clock=local_clock,
+        language=_language(values),
     )
+
+
+def _language(values: Mapping[str, str]) -> str:
+    # The first is what the owner chose, and not there until they chose; the second what the maker sold it with.
+    told = (values.get(key, "") for key in ("persist.sys.locale", "ro.product.locale"))
+    return next((tag for tag in told if _LANGUAGE.fullmatch(tag)), "")
 
 
 def _single(answer: CutAnswer | None, command: str, form: re.Pattern[str]) -> str:

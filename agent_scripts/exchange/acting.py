@@ -21,7 +21,7 @@ from policy.ledger import Ledger
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, PackageState
 from policy.report import ActionResult, CommandExit
-from policy.verdict import Action, ActionKind
+from policy.verdict import NOTICE_POSTER, Action, ActionKind
 
 _SUM = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
 _GONE = PackageState(installed=False)
@@ -112,7 +112,11 @@ def _step(number: int, action: Action, message: Message | None) -> str:
     if action.kind is ActionKind.NOTIFY:
         if message is None:
             return f"    note did {number} untold"
-        texts = (message.remind, message.disabled, message.restored)
+        # Of a banned app: what is given back by a deadline that moved leaves the reminder standing.
+        about = (
+            ("", message.restored) if action.package == NOTICE_POSTER else (message.remind, message.remind)
+        )
+        texts = (about[0], message.disabled, about[1])
         return " ".join(("    tell", str(number), *map(quoted, texts)))
     target = f"{number} {UserNumber(action.user)} {PackageName(action.package)}"
     if action.kind is ActionKind.DISABLE:

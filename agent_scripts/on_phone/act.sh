@@ -106,17 +106,18 @@ restore() {
         *) act_did=unreadable ;;
     esac
     case $act_did/$state in
-        acted/*,*,*,"$4",*)
+        acted/*,*,*,"$4",* | already/*)
             mark_entry restored "$2" "$3"
             act_restored=1
             ;;
-        already/* | changed/*) mark_entry restored "$2" "$3" ;;
+        changed/*) mark_entry restored "$2" "$3" ;;
     esac
     note did "$1" "$act_did"
 }
 
-# tell NUMBER REMIND DISABLED RESTORED: one notification, with the text that fits what was done. Android 10 is
-# the first whose shell can post one (docs/android/commands.md 12.1).
+# tell NUMBER ELSE DISABLED BACK: one notification, with the text that fits what was done: something was disabled,
+# something is back, or neither; an empty text tells nothing. Android 10 is the first whose shell can post one
+# (docs/android/commands.md 12.1).
 tell() {
     if [ "$api" -lt 29 ]; then
         note did "$1" unoffered
@@ -125,6 +126,10 @@ tell() {
     tell_text=$2
     [ -z "$act_restored" ] || tell_text=$4
     [ -z "$act_disabled" ] || tell_text=$3
+    if [ -z "$tell_text" ]; then
+        note did "$1" untold
+        return
+    fi
     section "verb:$1" cut_verb cmd notification post -t Curfew curfew "$tell_text"
     note did "$1" acted
 }

@@ -72,8 +72,9 @@ steps() {
         disable "$step" "$user" "$package"
         step=$((step + 1))
     done
-    case $c_tell/$j_notify$act_restored in
-        ?*/?*) tell "$step" "$p_remind" "$p_disabled" "$p_restored" ;;
+    case $c_tell/$j_notify in
+        ?*/com.android.shell) tell "$step" '' "$p_disabled" "$p_restored" ;;
+        ?*/?*) tell "$step" "$p_remind" "$p_disabled" "$p_remind" ;;
     esac
 }
 

@@ -2,7 +2,7 @@
 # What follows from the judgement, by the rules of policy/judgement.py and policy/undo.py:
 #
 #   j_restore j_disable     "USER/PACKAGE/PRIOR" words
-#   j_notify                the banned packages the owner is to be told of
+#   j_notify                the banned packages the owner is to be told of, or com.android.shell: all is back
 
 rounds_limit=3
 
@@ -105,5 +105,7 @@ judge_telling() {
     j_notify=''
     if [ -n "$j_disable" ] || [ "$j_stage/$j_verdict/$j_exempt" = remind/violating/0 ]; then
         j_notify=$j_found
+    elif [ -n "$j_all" ] && [ -n "$j_restore" ]; then
+        j_notify=com.android.shell
     fi
 }

@@ -43,6 +43,8 @@ cut_properties() {
 /^\[ro\.build\.version\.security_patch\]: /b property
 /^\[ro\.boot\.verifiedbootstate\]: /b property
 /^\[ro\.curfew\.virtual\]: /b property
+/^\[persist\.sys\.locale\]: /b property
+/^\[ro\.product\.locale\]: /b property
 b
 : property
 s/^\[\([a-z._]*\)\]: \[\(.\{0,100\}\)\][[:space:]]*\$/property \1 \2/p

@@ -20,6 +20,7 @@ HELP = """What the phone's owner can do:
   remove USER PACKAGE        uninstall it
   enable USER PACKAGE        press "Enable" in Settings
   state USER PACKAGE         look at an app
+  language TAG               choose the phone's language, such as fr-BE
   reboot                     restart the phone
   quit                       switch it off
 """
@@ -33,6 +34,7 @@ class Holder:
         self._out = out
         self._asking: list[str] = []
         phone.on_unknown_key = self.computer_asks
+        phone.on_notice = self.notice_shown
 
     def computer_asks(self, key_line: str) -> None:
         """Show that a computer with an unknown key wants to connect."""
@@ -40,6 +42,10 @@ class Holder:
             self._asking.append(key_line)
             name = key_line.partition(" ")[2] or "a computer"
             self._say(f'Allow USB debugging for {name}? Type "allow".')
+
+    def notice_shown(self, title: str, text: str) -> None:
+        """Show what the phone shows its owner."""
+        self._say(f"The phone shows: {title}: {text}")
 
     def obey(self, lines: Iterable[str]) -> bool:
         """Follow lines until they end (False) or say ``quit`` (True)."""
@@ -62,6 +68,9 @@ class Holder:
             case ["reboot"]:
                 self._phone.reboot()
                 self._say("restarted")
+            case ["language", tag]:
+                self._phone.model.choose_language(tag)
+                self._say(f"the phone speaks {tag}")
             case [verb, user, package] if user.isdigit():
                 self._touch(verb, int(user), package)
             case _:

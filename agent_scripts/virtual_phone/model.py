@@ -169,6 +169,11 @@ class AndroidModel:
             state.enabled, state.last_disabled_caller = 1, None
             self.note_change(user, package)
 
+    def choose_language(self, tag: str) -> None:
+        """Choose the phone's language in Settings, such as ``fr-BE`` (docs/android/commands.md 12.4)."""
+        with self.changing() as data:
+            data.properties["persist.sys.locale"] = tag
+
     def press_disable(self, user: int, package: str) -> None:
         """Press *Disable* in Settings, Apps: state 3, by the settings app."""
         with self.changing():

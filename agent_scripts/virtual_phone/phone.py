@@ -75,6 +75,8 @@ class VirtualPhone:
         """Whether the owner taps *Allow* for every computer at once."""
         self.on_unknown_key: Callable[[str], None] | None = None
         """Told the key of each computer that asks; called in the phone's thread."""
+        self.on_notice: Callable[[str, str], None] | None = None
+        """Told title and text of each notification that the phone shows; called in the phone's thread."""
         self.commands: deque[str] = deque(maxlen=_REMEMBERED)
         """Every shell command as it arrived, oldest first."""
         self.calls: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED)
@@ -174,8 +176,18 @@ class VirtualPhone:
         if refusal is not None:
             return refusal
         said = answer(self.model, program, args)
+        self._show_notice(args, said)
         said = self.faults.misreported(program, args) or self.faults.cut(program, args, said)
         return self.faults.died(program, args, said)
+
+    def _show_notice(self, args: Sequence[str], said: FrameworkAnswer) -> None:
+        if (
+            self.on_notice is not None
+            and list(args[:2]) == ["notification", "post"]
+            and "posting:" in said.out
+        ):
+            notice = self.model.data.notifications[args[-2]]
+            self.on_notice(notice["title"], notice["text"])
 
     def _save(self, text: str) -> None:
         beside = self._saved.with_name("model.json.new")

@@ -32,7 +32,11 @@ async def act(
     assert record.reading.facts is not None
     # The phone acts only if its ledger still is the one that was read: two stations never act on one reading.
     question = exchange.ActingQuestion(
-        actions, ledger, memory.ledger_sha256, record.reading.facts.api_level, run.message
+        actions,
+        ledger,
+        memory.ledger_sha256,
+        record.reading.facts.api_level,
+        run.message_for(record.reading.facts),
     )
     try:
         answer = await connection.run(question.command, run.limits.acting_s, run.limits.answer_bytes)

@@ -11,7 +11,7 @@ from agent_scripts.exchange import Reading
 from agent_scripts.visits.run import Run
 from policy.coverage import has_vanished
 from policy.document import Bundle
-from policy.judgement import judge
+from policy.judgement import judge, notice_that_all_is_back
 from policy.ledger import Ledger
 from policy.names import PackageName
 from policy.observation import PackageReading
@@ -40,12 +40,12 @@ def judged(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
 
 def judged_for_restoring(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
     """Return the verdict on the phone with nothing to be done but to put back all that `ledger` has open."""
-    actions = tuple(
+    restore = tuple(
         Action(ActionKind.RESTORE, e.user, e.package, e.prior)
         for e in ledger.open_entries
         if not has_vanished(reading.observation, e.user, e.package)
     )
-    return replace(judged(run, reading, ledger), actions=actions)
+    return replace(judged(run, reading, ledger), actions=(*restore, *notice_that_all_is_back(restore)))
 
 
 def unread_for_now(bundle: Bundle | None, reading: Reading) -> frozenset[PackageName]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from agent_scripts.dialect.device import DeviceFacts
 from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient, ServerStatus
@@ -76,11 +77,16 @@ class Run:
         just_now = -CLOCK_TOLERANCE < age < timedelta(0)
         return EvaluationTime(self.time.now, self.time.trusted, timedelta(0) if just_now else age)
 
-    @property
-    def message(self) -> Message | None:
-        """The policy's words to the owner in the station's language, else in English."""
+    def language_for(self, facts: DeviceFacts | None) -> str:
+        """Return in which language the owner is addressed: the phone's if the policy speaks it, else the station's."""
         messages = self.bundle.policy.messages if self.bundle else {}
-        return messages.get(self.language) or messages.get("en")
+        told = facts.language if facts else ""
+        return next((tag for tag in (told, told.partition("-")[0]) if tag in messages), self.language)
+
+    def message_for(self, facts: DeviceFacts | None) -> Message | None:
+        """Return the policy's words to the owner of a phone, in English where it has none in their language."""
+        messages = self.bundle.policy.messages if self.bundle else {}
+        return messages.get(self.language_for(facts)) or messages.get("en")
 
 
 async def begin_run(

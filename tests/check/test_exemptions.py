@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import certs.cli
 from agent_scripts.station_files.station import Station
+from policy.ready_made import ready_made_policy
 from tests.check.office import LYNC, OUTLOOK, Office
 
 
@@ -29,3 +30,5 @@ def test_an_exempt_phone_gets_its_apps_back_at_the_next_check(office: Office) ->
 
         assert [phone.model.state(10, package).enabled for package in (OUTLOOK, LYNC)] == [0, 1]
         assert "exempt" in rows[0]["next_step"]
+        (notice,) = phone.model.data.notifications.values()
+        assert notice["text"] == ready_made_policy().messages["en"].restored

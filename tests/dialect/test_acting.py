@@ -18,7 +18,7 @@ from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
 from policy.report import ActionResult
-from policy.verdict import Action, ActionKind
+from policy.verdict import NOTICE_POSTER, Action, ActionKind
 from tests.dialect.asking import MARKER, PHONE_ID, MakePhone, read
 from tests.phones.fake_phone import FakePhone, Shell
 from tests.phones.samples import OUTLOOK, SKYPE, TIKTOK, SampleApp, SampleState, personal_phone
@@ -29,6 +29,7 @@ APP = PackageName(OUTLOOK)
 MESSAGE = Message("remind", "disabled", "restored")
 DISABLE = Action(ActionKind.DISABLE, WORK, APP, EnabledState.DEFAULT)
 RESTORE = Action(ActionKind.RESTORE, WORK, APP, EnabledState.DEFAULT)
+ALL_IS_BACK = Action(ActionKind.NOTIFY, UserNumber(0), NOTICE_POSTER)
 NOTIFY = Action(ActionKind.NOTIFY, UserNumber(0), PackageName(TIKTOK))
 
 
@@ -460,8 +461,33 @@ def test_the_owner_is_told_what_was_done(phone: MakePhone) -> None:
     act(fake, [DISABLE, NOTIFY], ledger(entry(EntryState.INTENDED)))
     assert "disabled" in (fake.printed / "notified").read_text().splitlines()
 
-    act(fake, [RESTORE, NOTIFY], ledger(entry(EntryState.RESTORING)))
+    act(fake, [RESTORE, ALL_IS_BACK], ledger(entry(EntryState.RESTORING)))
     assert "restored" in (fake.printed / "notified").read_text().splitlines()
+
+
+def test_apps_that_come_back_before_the_deadline_leave_the_reminder_standing(phone: MakePhone) -> None:
+    fake = work_phone(phone, SampleState(enabled=3, caller="com.android.shell"))
+
+    act(fake, [RESTORE, NOTIFY], ledger(entry(EntryState.RESTORING)))
+
+    assert "remind" in (fake.printed / "notified").read_text().splitlines()
+
+
+def test_an_owner_who_enabled_the_app_already_reads_that_all_is_back(phone: MakePhone) -> None:
+    fake = work_phone(phone)
+
+    act(fake, [RESTORE, ALL_IS_BACK], ledger(entry(EntryState.RESTORING)))
+
+    assert "restored" in (fake.printed / "notified").read_text().splitlines()
+
+
+def test_where_nothing_came_back_nothing_is_told(phone: MakePhone) -> None:
+    fake = work_phone(phone, SampleState(enabled=3, caller="com.android.shell"))
+    fake.print("verb-answer", "", stderr="Security exception: not allowed\n", exit_code=255)
+
+    act(fake, [RESTORE, ALL_IS_BACK], ledger(entry(EntryState.RESTORING)))
+
+    assert not (fake.printed / "notified").exists()
 
 
 def test_the_owner_is_not_told_of_what_was_refused(phone: MakePhone) -> None:

@@ -13,7 +13,7 @@ from policy.judgement import judge
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
 from policy.stage import stage_of
-from policy.verdict import ActionKind, Judgement, ReasonCode, Stage, Verdict
+from policy.verdict import NOTICE_POSTER, ActionKind, Judgement, ReasonCode, Stage, Verdict
 from tests.policy.bench import BANNED, HERE, MANAGED, PERSONAL, PHONE, TIKTOK, actions, disabled, phone
 from tests.policy.generated import (
     WHOLE,
@@ -163,7 +163,7 @@ def test_an_unreadable_phone_starts_nothing_and_lifts_nothing(case: Case) -> Non
     if judgement.verdict is Verdict.UNREADABLE:
         assert not judgement.enforceable
         assert not actions(judgement, ActionKind.DISABLE)
-        assert not actions(judgement, ActionKind.NOTIFY)
+        assert {a.package for a in actions(judgement, ActionKind.NOTIFY)} <= {NOTICE_POSTER}
         if judgement.stage in (Stage.ENFORCE, Stage.PAUSED) and not is_exempt(case):
             assert judgement.actions == ()
 
@@ -178,16 +178,22 @@ def test_no_spot_is_both_disabled_and_restored_and_nothing_is_done_twice(case: C
 
 @many
 @given(cases())
-def test_only_banned_apps_that_were_found_are_told_of(case: Case) -> None:
+def test_only_banned_apps_that_were_found_are_told_of_or_that_all_is_back(case: Case) -> None:
     judgement = judgement_of(case)
 
     told = actions(judgement, ActionKind.NOTIFY)
     reminded = (
         judgement.stage is Stage.REMIND and judgement.verdict is Verdict.VIOLATING and not is_exempt(case)
     )
-    expected = {f.package for f in judgement.findings} if reminded or disabled(judgement) else set()
+    in_force = judgement.stage in (Stage.ENFORCE, Stage.PAUSED) and not is_exempt(case)
+    if reminded or disabled(judgement):
+        expected = {f.package for f in judgement.findings}
+    elif actions(judgement, ActionKind.RESTORE) and not (in_force and judgement.verdict is Verdict.VIOLATING):
+        expected = {NOTICE_POSTER}
+    else:
+        expected = set()
     assert {a.package for a in told} == expected
-    assert all((a.user, a.prior) == (0, None) and a.package in BANNED for a in told)
+    assert all((a.user, a.prior) == (0, None) and a.package in {*BANNED, NOTICE_POSTER} for a in told)
 
 
 @many

@@ -11,7 +11,7 @@ from policy.document import PlaceKind, Policy
 from policy.ledger import EntryState, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
-from policy.verdict import Action, ActionKind, Reason, ReasonCode, Stage, Verdict
+from policy.verdict import NOTICE_POSTER, Action, ActionKind, Reason, ReasonCode, Stage, Verdict
 from tests.policy.bench import (
     BEFORE,
     DEFAULT,
@@ -50,6 +50,7 @@ VIOLATING = phone(PERSONAL, WORK, packages={OUTLOOK: {U10: OURS}, LYNC: {U10: OU
 UNREADABLE = replace(VIOLATING, unreadable=("timeout",))
 HELD = ledger(entry(), entry(package=LYNC, prior=ENABLED))
 BOTH = [(10, LYNC), (10, OUTLOOK)]
+ALL_IS_BACK = Action(ActionKind.NOTIFY, U0, NOTICE_POSTER)
 USER_77 = User(UserNumber(77), UserKind.OTHER)
 
 
@@ -57,7 +58,29 @@ def test_a_compliant_phone_gets_every_app_back_in_exactly_its_former_state() -> 
     assert judged(COMPLIANT, holding=HELD).actions == (
         Action(ActionKind.RESTORE, U10, LYNC, ENABLED),
         Action(ActionKind.RESTORE, U10, OUTLOOK, DEFAULT),
+        ALL_IS_BACK,
     )
+
+
+def test_an_exempt_phone_and_one_under_a_lift_read_once_that_all_is_back() -> None:
+    for under, exempt in ((POLICY, True), (policy(lifted=True), False)):
+        judgement = judged(VIOLATING, under, holding=HELD, fleet=exempting() if exempt else None)
+        assert actions(judgement, ActionKind.NOTIFY) == [ALL_IS_BACK]
+
+
+def test_a_deadline_that_moved_away_gives_all_back_and_reminds() -> None:
+    judgement = judged(VIOLATING, at=BEFORE, holding=HELD)
+
+    assert restored(judgement) == BOTH
+    assert [action.package for action in actions(judgement, ActionKind.NOTIFY)] == [TIKTOK]
+
+
+def test_an_app_that_is_managed_no_more_comes_back_and_the_notice_of_the_others_stands() -> None:
+    only_outlook = tuple(app for app in POLICY.managed if app.package == OUTLOOK)
+
+    judgement = judged(VIOLATING, policy(managed=only_outlook), holding=HELD)
+
+    assert [action.kind for action in judgement.actions] == [ActionKind.RESTORE]
 
 
 def test_restoring_needs_neither_a_trusted_clock_nor_a_fresh_bundle() -> None:
