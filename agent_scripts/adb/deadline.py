@@ -32,10 +32,12 @@ async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) ->
         outcome = "answered"
     except TimeoutError as error:
         outcome = "too slow"
+        # Both limits end in the same TimeoutError; which of the two it was, the clock tells.
         if time() < end:
             why = f"answered nothing for {silence_s:g} s; keep its screen on and check again"
         else:
             why = f"was still answering after {longest_s:g} s; restart it and check again"
         raise AnswerTooSlow(f"{address} {why}") from error
     finally:
+        # Told in any case: a lost or slow exchange is what somebody who asks for -vv is looking for.
         _log.debug("exchange ended", phone=str(address), outcome=outcome, seconds=round(time() - begun, 3))

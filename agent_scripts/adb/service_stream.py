@@ -56,8 +56,11 @@ async def read_shell_v2(stream: ServiceStream, max_bytes: int, progress: Progres
                 f"the phone announced a packet of {length} bytes; reconnect it and check again"
             )
         data = await stream.read(length)
+        # That it came proves the answer whole. The code in it is not used: the frame carries one for each command, and
+        # the other way to a phone has none (docs/android/commands.md 14.4).
         if kind == _EXIT:
             return bytes(answer)
+        # Empty packets, and those of no kind that we know, are no progress: the silence goes on.
         if kind in (_STDOUT, _STDERR) and data:
             answer += data
             progress()
@@ -72,6 +75,7 @@ async def send_file(stream: ServiceStream, data: bytes, path: str) -> None:
     for start in range(0, len(data), _CHUNK_BYTES):
         chunk = data[start : start + _CHUNK_BYTES]
         await stream.write(_sync(b"DATA", len(chunk)) + chunk)
+    # The number behind DONE is the time of the last change, which nobody here reads.
     await stream.write(_sync(b"DONE", 0))
     word, length = await stream.read_sync()
     if word != b"OKAY":
