@@ -52,6 +52,7 @@ def read_device(
     for line in sound_lines(properties, "getprop"):
         word, _, rest = line.partition(" ")
         key, _, value = rest.partition(" ")
+        # The same value twice is harmless; of two values one is not the phone's, and nobody can tell which.
         if word != "property" or values.setdefault(key, value) != value:
             raise Unreadable(f"getprop tells {key or 'something'} twice or out of form")
     api_level = values.get("ro.build.version.sdk", "")
@@ -69,6 +70,8 @@ def read_device(
         boot_state=_printable(values.get("ro.boot.verifiedbootstate", "")),
         boot_id=_single(boot_id, "boot id", _BOOT_ID),
         phone_clock=phone_clock,
+        # A real phone that says so harms only itself: such reports are refused where the root is no demo's
+        # (docs/design.md 8).
         virtual=values.get("ro.curfew.virtual") == "1",
         local_clock=local_clock,
     )
@@ -79,6 +82,7 @@ def _single(answer: CutAnswer | None, command: str, form: re.Pattern[str]) -> st
         lines = sound_lines(answer, command)
     except Unreadable:
         return ""
+    # One line or none: with a second one, either may be some program's text.
     value = lines[0].removeprefix("line ") if len(lines) == 1 else ""
     return value if form.fullmatch(value) else ""
 
@@ -87,6 +91,7 @@ def _clocks(text: str) -> tuple[datetime | None, datetime | None]:
     found = _CLOCK.fullmatch(text)
     if not found:
         return None, None
+    # Never raises: eleven digits of seconds end in the year 5138, within the calendar.
     return datetime.fromtimestamp(int(found["s"]), UTC), local_time(found["local"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+# The shell's own codes: 126 may not be run, 127 is not there, 128 and a number was ended by that signal.
 _CLASSES = {126: "not allowed", 127: "missing"}
 _FIRST_SIGNAL = 128
 
@@ -34,6 +35,7 @@ class FailedFilter:
     @property
     def kind(self) -> str:
         """The class of the failure, from a closed list."""
+        # Refused: it ran and ended by itself, as a sed does that does not take our expression.
         killed = "killed" if self.exit_code > _FIRST_SIGNAL else "refused"
         return _CLASSES.get(self.exit_code, killed)
 

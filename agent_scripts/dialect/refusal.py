@@ -32,6 +32,7 @@ class Refusal(Enum):
     def __new__(cls, word: str, holds: Holds, sentence: str) -> Refusal:
         """Take the word of reports, how long it holds, and what it means and what to do next."""
         made = object.__new__(cls)
+        # Only the word is the value, which reports show; without this line it would be all three.
         made._value_ = word
         made.holds = holds
         made.sentence = sentence
@@ -189,6 +190,7 @@ class Refusal(Enum):
         Holds.LASTING,
         "The phone said yes and changed nothing; check again and report model and release.",
     )
+    # Lasting, since nothing is known to end it: the phone counts as not enforceable, and the mail side acts.
     UNEXPLAINED = (
         "unexplained",
         Holds.LASTING,
