@@ -207,7 +207,6 @@ class AdbServerPhone:
 async def _open_stream(address: PhoneAddress, service: bytes, connect_timeout_s: float) -> ServiceStream:
     """Open `service` on the phone through the adb server; raises `PhoneWentAway` or `ServiceClosed`."""
     try:
-        # adbutils blocks: in a thread, so that a slow server holds up none of the other phones.
         connection = await asyncio.to_thread(_transport, address.serial, connect_timeout_s)
     except adbutils.AdbError as error:
         raise PhoneWentAway(f"adb lost {address}; check the cable and run: curfew-agent devices") from error

@@ -349,7 +349,6 @@ def _translated(address: PhoneAddress) -> Iterator[None]:
     try:
         yield
     except exceptions.InvalidCommandError as error:
-        # The library tells an unknown word of the protocol in its message alone.
         if _WANTS_TLS in str(error):
             raise PhoneUnreachable(
                 f"{address} speaks wireless debugging; pair it with `adb pair`, then name it adb:SERIAL"

@@ -22,7 +22,6 @@ from policy.observation import User, UserKind
 
 _DUMP = "dumpsys user"
 _LIST = "pm list users"
-# The API level of Android 11, whose dump is the first to name types.
 _FIRST_WITH_TYPES = 30
 _CLOSING = re.compile(r"(?:header [0-9]{1,9}|tail) ([0-9a-fA-F]{1,8})((?: [a-z0-9~-]+)*)", re.ASCII)
 _VOLATILE_FLAGS = 0x10 | 0x40 | 0x80

@@ -29,6 +29,7 @@ def ledger_text(ledger: Ledger) -> str:
     """Return a ledger as the phone keeps it; two equal ledgers give the same text."""
     if ledger.marker and not MARKER.fullmatch(ledger.marker):
         raise ValueError("expected a marker of up to 64 hex digits")
+    # In UTC, so that one moment has one text and one sum in whatever zone a station counts.
     entries = [
         f"entry {e.user} {e.package} {e.prior.value} {e.state.value} {e.bundle_number}"
         f" {e.at.astimezone(UTC).isoformat()} {e.rounds}"
@@ -69,5 +70,6 @@ def _entry(line: str) -> LedgerEntry:
             at=at.astimezone(UTC),
             rounds=int(found["rounds"]),
         )
+    # OverflowError: near the calendar's ends a time with a zone has none in UTC.
     except (PolicyError, ValueError, OverflowError) as error:
         raise Unreadable(f"a line of the phone's ledger is impossible: {error}") from error
