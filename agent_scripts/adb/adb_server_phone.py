@@ -154,8 +154,7 @@ class AdbServerPhone:
     ) -> bytes:
         """Return what the phone's shell printed for `command`, stdout and stderr in the order they came."""
         # v2 ends with a packet of its own, so that a cut answer shows; raw needs no terminal, and a terminal may lose
-        # the last lines (docs/android/stand-ins.md). Checked before the exchange: a command too long to send closes
-        # nothing.
+        # the last lines (docs/android/stand-ins.md). A command too long to send is refused first, and closes nothing.
         service = b"shell,v2,raw:" + checked_command(command)
         async with self._exchange(service, timeout_s, longest_s) as (stream, progress):
             return await read_shell_v2(stream, max_bytes, progress)
@@ -189,8 +188,7 @@ class AdbServerPhone:
                     try:
                         yield stream, progress
                     finally:
-                        # After success too: a pushed file was acknowledged, so nothing that matters is still on its
-                        # way.
+                        # After success too: a pushed file was acknowledged, so nothing that matters can be cut off.
                         stream.abandon()
             except (asyncio.IncompleteReadError, OSError) as error:
                 # After an error the stream may stand in mid-word: a new exchange on it would read the old one's answer.

@@ -162,7 +162,6 @@ class _Device(AdbDeviceAsync):
                 await self._io_manager.send(message, info)
                 return bytes(answer)
             answer += data
-            # An empty packet is no progress: a phone that sends nothing else is given up as a silent one.
             if data:
                 progress()
             if len(answer) > max_bytes:
@@ -259,8 +258,7 @@ class AdbShellPhone:
 
     async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:
         """Write `data` to `path` on the phone."""
-        # Nothing renews the time, so a push has `timeout_s` in all. What comes back are acknowledgements and one word
-        # at the end, hence the limit.
+        # Nothing renews the time, so a push has `timeout_s` in all; only acknowledgements and one word come back.
         async with self._exchange(timeout_s, OPENING_BYTES):
             await self._device.push(BytesIO(data), path, PUSH_MODE, read_timeout_s=_NO_LIMIT)
 

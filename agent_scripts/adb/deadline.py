@@ -39,5 +39,4 @@ async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) ->
             why = f"was still answering after {longest_s:g} s; restart it and check again"
         raise AnswerTooSlow(f"{address} {why}") from error
     finally:
-        # Told in any case: a lost or slow exchange is what somebody who asks for -vv is looking for.
         _log.debug("exchange ended", phone=str(address), outcome=outcome, seconds=round(time() - begun, 3))

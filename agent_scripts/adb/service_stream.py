@@ -75,7 +75,6 @@ async def send_file(stream: ServiceStream, data: bytes, path: str) -> None:
     for start in range(0, len(data), _CHUNK_BYTES):
         chunk = data[start : start + _CHUNK_BYTES]
         await stream.write(_sync(b"DATA", len(chunk)) + chunk)
-    # The number behind DONE is the time of the last change, which nobody here reads.
     await stream.write(_sync(b"DONE", 0))
     word, length = await stream.read_sync()
     if word != b"OKAY":

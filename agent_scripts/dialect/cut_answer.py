@@ -49,8 +49,7 @@ def sound_lines(answer: CutAnswer | None, command: str) -> tuple[str, ...]:
         raise Unreadable(answer.failed_filter.sentence)
     if answer.exit_code is None:
         raise Unreadable(f"{command} was interrupted before it ended")
-    # Before the exit code, which is 0 for a dump that ran out of time and for a service that died
-    # (docs/android/commands.md 2.2).
+    # Before the exit code: 0 too where a service died or a dump ran out of time (docs/android/commands.md 2.2).
     for line in answer.lines:
         if line == "timeout":
             raise Unreadable(f"{command} took more than ten seconds and was cut by Android; check again")

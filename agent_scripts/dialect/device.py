@@ -70,8 +70,7 @@ def read_device(
         boot_state=_printable(values.get("ro.boot.verifiedbootstate", "")),
         boot_id=_single(boot_id, "boot id", _BOOT_ID),
         phone_clock=phone_clock,
-        # A real phone that says so harms only itself: such reports are refused where the root is no demo's
-        # (docs/design.md 8).
+        # A real phone that says so harms itself: its reports are refused by a server in service (docs/design.md 8).
         virtual=values.get("ro.curfew.virtual") == "1",
         local_clock=local_clock,
     )
@@ -82,7 +81,6 @@ def _single(answer: CutAnswer | None, command: str, form: re.Pattern[str]) -> st
         lines = sound_lines(answer, command)
     except Unreadable:
         return ""
-    # One line or none: with a second one, either may be some program's text.
     value = lines[0].removeprefix("line ") if len(lines) == 1 else ""
     return value if form.fullmatch(value) else ""
 

@@ -35,7 +35,6 @@ class FailedFilter:
     @property
     def kind(self) -> str:
         """The class of the failure, from a closed list."""
-        # Refused: it ran and ended by itself, as a sed does that does not take our expression.
         killed = "killed" if self.exit_code > _FIRST_SIGNAL else "refused"
         return _CLASSES.get(self.exit_code, killed)
 

@@ -32,7 +32,6 @@ class Refusal(Enum):
     def __new__(cls, word: str, holds: Holds, sentence: str) -> Refusal:
         """Take the word of reports, how long it holds, and what it means and what to do next."""
         made = object.__new__(cls)
-        # Only the word is the value, which reports show; without this line it would be all three.
         made._value_ = word
         made.holds = holds
         made.sentence = sentence

@@ -30,8 +30,7 @@ _OF_A_SYSTEM_THAT_STARTS = (
     (r"Error occurred\. Check logcat|Error dumping service info", Refusal.SERVICE_FAILED),
     (r"\bDEAD_OBJECT\b", Refusal.SERVICE_FAILED),
 )
-# The particular before the general: "Cannot disable system packages" and "Permission denial: writing to settings" fit
-# wider wordings further down, too.
+# The particular before the general: "Cannot disable system packages", say, fits a wider wording further down, too.
 _OF_A_VERB = (
     (r"Shell does not have permission to access user [0-9]", Refusal.USER_CLOSED),
     (r"Cannot (?:disable|clear data for) a protected package", Refusal.PROTECTED),

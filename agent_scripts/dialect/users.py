@@ -88,7 +88,6 @@ def _user(facts: UserFacts, kind: UserKind, region: _Region, owners: Owners, *, 
 
 def _has_owner(number: UserNumber, details: Sequence[str], owners: Owners, *, may_be_work: bool) -> bool:
     """Whether the user has a profile owner; a lost one would make a place of ours look like none."""
-    # A set: said twice and differently, one of the two contradicts what was found.
     said = {line == "owned true" for line in details if line.startswith("owned ")}
     found = number in owners.profiles
     # Only where it decides something: no owner makes another kind of user a place of ours.

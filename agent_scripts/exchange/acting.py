@@ -204,5 +204,4 @@ def _refusal(frame: Frame, number: int) -> Refusal:
     if section.failed_filter:
         return Refusal.FILTER_REFUSED
     text = "\n".join(line.removeprefix("said ") for line in section.lines)
-    # The words read like success where reading back showed none.
     return classify(text, section.exit_code) or Refusal.NO_EFFECT

@@ -29,7 +29,6 @@ def ledger_text(ledger: Ledger) -> str:
     """Return a ledger as the phone keeps it; two equal ledgers give the same text."""
     if ledger.marker and not MARKER.fullmatch(ledger.marker):
         raise ValueError("expected a marker of up to 64 hex digits")
-    # In UTC, so that one moment has one text and one sum in whatever zone a station counts.
     entries = [
         f"entry {e.user} {e.package} {e.prior.value} {e.state.value} {e.bundle_number}"
         f" {e.at.astimezone(UTC).isoformat()} {e.rounds}"

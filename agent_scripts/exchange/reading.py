@@ -85,8 +85,7 @@ class ReadingQuestion:
     def command(self) -> str:
         """The shell text to run on the phone."""
         listed = " ".join(sorted({PackageName(owner) for owner in self.owners}))
-        # Checked once more, whatever the types of a caller promise, and each once: a second section of a name breaks
-        # the frame.
+        # Each once: a second section of one name breaks the frame, and with it the whole reading.
         names = list(dict.fromkeys(PackageName(package) for package in self.packages))
         with_times = " ".join(sorted({PackageName(package) for package in self.dated}))
         values = (f"owners='{listed}'", f"dated='{with_times}'")

@@ -120,7 +120,6 @@ class ServerClient:
         try:
             told = _understood(self._ask_signed("GET", f"{_API}/phones/{PhoneId(phone_id)}/ledger", None))
         except ServerRefused as error:
-            # A phone that the server never heard of has no report there, which is the answer to what was asked.
             if error.code == "phone_unknown":
                 return None
             raise
@@ -173,8 +172,7 @@ class ServerClient:
         body = b"" if described is None else json.dumps(described).encode()
         # However doubtful our time is: if it is off, that costs one refusal, which tells the server's.
         answer = self._ask_signed_at(self._clock.read().now, method, path, body)
-        # For this one signature only: a refusal is bound to no report of ours, so the clock is not set by it
-        # (docs/design.md rule 8).
+        # For this signature only: bound to no report of ours, it does not set the clock (docs/design.md rule 8).
         server_time = _time_of_refusal(answer) if answer.status == 401 else None
         return answer if server_time is None else self._ask_signed_at(server_time, method, path, body)
 
@@ -232,8 +230,7 @@ def _understood(answer: HttpAnswer, also: tuple[int, ...] = ()) -> dict[str, Any
 def _object(answer: HttpAnswer) -> dict[str, Any]:
     try:
         told = json.loads(answer.body)
-    # RecursionError: some thousand brackets are enough. An error page from in between is no JSON either; its status
-    # tells.
+    # RecursionError: some thousand brackets are enough. An error page of a proxy is no JSON either; its status tells.
     except (ValueError, RecursionError) as error:
         if answer.status >= 400:
             return {}

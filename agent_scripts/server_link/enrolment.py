@@ -86,7 +86,6 @@ def _require_free(folder: Path) -> None:
 def _authority(code: EnrolmentCode) -> bytes:
     """Return the server's TLS authority, once it is the one whose fingerprint the code carries."""
     try:
-        # Believing nobody in particular: what comes is compared with the code, and nothing else is asked this way.
         pem = fetch_trust_file(ServerLink(code.url, None), "/trust/authority.pem", _LARGEST_FILE)
         found = fingerprint(pem)
     except FetchFailed as error:

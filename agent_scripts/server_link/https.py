@@ -99,7 +99,7 @@ class _WatchedConnection(HTTPSConnection):
         super().request(*arguments, **named)
 
     def connect(self) -> None:
-        # Followed from here on: the hand-shake has its own limit, the connect time as a whole.
+        # Followed once it stands: the hand-shake has a limit of its own, the connect time as a whole.
         super().connect()
         self._tell_watch()
 
@@ -131,8 +131,7 @@ class ServerLink:
         self._pause = pause
         self._whole_answer_s = whole_answer_s
         # Without its own retries: they would use the nonce of a signature twice, and hide the errors that tell whether
-        # a request arrived. Nothing compressed is asked for, nor unpacked below, so that `max_bytes` bounds what is
-        # kept.
+        # a request arrived. Nothing compressed is asked for, nor unpacked below: `max_bytes` bounds what is kept.
         self._pool = urllib3.PoolManager(
             ssl_context=_context(authority_pem),
             timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S),
@@ -204,7 +203,7 @@ class ServerLink:
             for chunk in response.stream(16 * 1024, decode_content=False):
                 content += chunk
                 if len(content) > max_bytes:
-                    # Not given back to the pool: what is left of the answer would come before the next one.
+                    # Closed before it goes back to the pool: what is left of the answer would come before the next one.
                     response.close()
                     raise ServerProtocolError(
                         f"{self.url}{path} answered more than {max_bytes} bytes; tell its admin"
@@ -235,7 +234,6 @@ def _context(authority_pem: bytes | None) -> ssl.SSLContext:
 
 
 def _is_wrong_certificate(error: BaseException | None) -> bool:
-    # The library wraps it, sometimes as the context only and not as the cause.
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
             return True
@@ -244,7 +242,6 @@ def _is_wrong_certificate(error: BaseException | None) -> bool:
 
 
 def _asked_pause(retry_after: str | None) -> float:
-    # Seconds only; the form with a date is passed over.
     if retry_after is None or not retry_after.isdecimal():
         return 0.0
     return min(float(retry_after), _LONGEST_PAUSE_S)
