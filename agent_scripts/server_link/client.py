@@ -159,7 +159,7 @@ class ServerClient:
         Raises `FileMissing` or `FetchFailed`, the errors that the trust client knows.
         """
         path = url.removeprefix(self._link.url)
-        # The slash counts: behind this server's name another one's might go on, as in https://our.server.evil.example.
+        # The slash counts: behind this server's name another one's might go on, as in our.server.evil.example.
         if path == url or not path.startswith("/trust/"):
             raise FetchFailed(f"{url} is not a trust file of {self._link.url}; enrol this station anew")
         try:
