@@ -38,6 +38,7 @@ from agent_scripts.errors import (
 from agent_scripts.patience import Patience
 
 _START_TIMEOUT_S = 20.0
+# At twice this asyncio stops reading from the socket: a phone that floods us fills no memory.
 _READ_BYTES = 64 * 1024
 _READY = "device"
 _NEXT_STEPS = {
@@ -53,6 +54,7 @@ _NEXT_STEPS = {
     "bootloader": "restart the phone; it is in its boot loader",
 }
 _OTHER_STEP = "unplug the phone, restart it and plug it in again"
+# What adb calls phones that tell no serial; any two of them have the same name.
 _NAMELESS = ("", "(no serial number)", "????????????")
 _NO_NAME_STEP = (
     "adb has no name for this phone that can be typed; restart it, and report its model if it stays so"
@@ -77,6 +79,7 @@ def list_devices(keys: AdbKeys | None = None) -> tuple[ConnectedPhone, ...]:
 
     A server started here offers the phone the key of `keys` too. Raises `PhoneUnreachable` if there is no adb.
     """
+    # Before adbutils connects: where no server answers it starts one itself, and that one would not offer our key.
     _start_server(keys)
     try:
         # Two questions: adbutils' own takes its lines apart at blanks, which serials may hold.
@@ -117,6 +120,7 @@ async def open_adb_server_phone(
             states = {found.address: found for found in await asyncio.to_thread(list_devices, keys)}
     except TimeoutError as error:
         raise _no_server(error) from error
+    # Before anything is opened: each state in the list has a next step of its own, a failed exchange has none.
     found = states.get(str(address))
     if found is None:
         raise PhoneUnreachable(
@@ -149,6 +153,8 @@ class AdbServerPhone:
         self, command: str, timeout_s: float, max_bytes: int, longest_s: float = LONGEST_EXCHANGE_S
     ) -> bytes:
         """Return what the phone's shell printed for `command`, stdout and stderr in the order they came."""
+        # v2 ends with a packet of its own, so that a cut answer shows; raw needs no terminal, and a terminal may lose
+        # the last lines (docs/android/stand-ins.md). A command too long to send is refused first, and closes nothing.
         service = b"shell,v2,raw:" + checked_command(command)
         async with self._exchange(service, timeout_s, longest_s) as (stream, progress):
             return await read_shell_v2(stream, max_bytes, progress)
@@ -177,10 +183,12 @@ class AdbServerPhone:
                 raise PhoneWentAway(f"the connection to {self._address} is closed; connect again")
             try:
                 async with deadline(self._address, timeout_s, longest_s) as progress:
+                    # Inside the deadline: a phone that stays in standby uses up its own time, our pauses included.
                     stream = await self._patience.despite(ServiceClosed, lambda: self._open(service))
                     try:
                         yield stream, progress
                     finally:
+                        # After success too: a pushed file was acknowledged, so nothing that matters can be cut off.
                         stream.abandon()
             except (asyncio.IncompleteReadError, OSError) as error:
                 # After an error the stream may stand in mid-word: a new exchange on it would read the old one's answer.
@@ -208,6 +216,7 @@ async def _open_stream(address: PhoneAddress, service: bytes, connect_timeout_s:
         await stream.write(b"%04x" % len(service) + service)
         status = await stream.read(4)
         if status != b"OKAY":
+            # The reason behind a FAIL is not read: whatever it is, nothing ran, so it may be opened again.
             raise ServiceClosed(service)
     except BaseException:
         stream.abandon()
@@ -230,6 +239,7 @@ def _start_server(keys: AdbKeys | None) -> None:
     environment = dict(os.environ)
     if keys is not None:
         vendor_keys = environment.get("ADB_VENDOR_KEYS", "")
+        # Added to the keys that are named already: phones that know the technician by another one go on doing so.
         environment["ADB_VENDOR_KEYS"] = os.pathsep.join(filter(None, (vendor_keys, str(keys.private_path))))
     try:
         subprocess.run(
@@ -246,6 +256,7 @@ def _start_server(keys: AdbKeys | None) -> None:
 
 
 def _server_runs() -> bool:
+    # Looked at by a bare socket: a connection of adbutils would start a server where none answers.
     client = adbutils.AdbClient()
     try:
         socket.create_connection((client.host, client.port), timeout=1).close()

@@ -45,8 +45,10 @@ from agent_scripts.errors import (
 )
 from agent_scripts.patience import Patience
 
+# Told to every phone; without it the library would tell this computer's host name.
 _BANNER = b"curfew"
 _LARGEST_SYNC_CHUNK = 64 * 1024  # SYNC.TXT: a chunk never exceeds 64 KiB
+# What phones of adb's oldest protocol take; less is no phone's.
 _SMALLEST_MAXDATA = constants.MAX_LEGACY_ADB_DATA
 # One byte of an answer may cost a packet of its own: header, payload, and the phone's share of opening and closing.
 _WORST_PACKET_RATIO = HEADER_BYTES + 1
@@ -88,6 +90,7 @@ class _UsbTransport(BaseTransportAsync):
             usb.close()
 
     async def bulk_read(self, numbytes: int, transport_timeout_s: float | None) -> bytes:
+        # Before reading: a buffer of the length that the phone announced would be reserved (fault 16).
         if numbytes > LARGEST_PACKET_BYTES:
             raise PhoneProtocolError(
                 f"the phone announced a packet of {numbytes} bytes; replug it and check again"
@@ -114,6 +117,7 @@ class _UsbTransport(BaseTransportAsync):
 
 def _claim_usb(serial: str, timeout_s: float | None) -> Any:
     try:
+        # Loaded here: libusb is an extra of the package, which stations without `usb:` phones do not have.
         import usb1
         from adb_shell.transport.usb_transport import UsbTransport
     except (ImportError, OSError) as error:
@@ -152,6 +156,7 @@ class _Device(AdbDeviceAsync):
         info = await self._open(service)
         while True:
             cmd, data = await self._read_until([constants.CLSE, constants.WRTE], info)
+            # A plain shell closes alike when it is done and when it was cut off; the frame tells the two apart.
             if cmd == constants.CLSE:
                 message = AdbMessage(constants.CLSE, info.local_id, info.remote_id)
                 await self._io_manager.send(message, info)
@@ -185,11 +190,14 @@ class _Device(AdbDeviceAsync):
 
     async def _open(self, destination: bytes, *_timeouts: float | None) -> _AdbTransactionInfo:
         """Open a stream, once more after a while where the phone closes it at once."""
+        # The library's own push calls this as well, with time limits that do not count here.
         return await self._patience.despite(ServiceClosed, lambda: self._open_once(destination))
 
     async def _open_once(self, destination: bytes) -> _AdbTransactionInfo:
         """Open a stream; a CLSE instead of an OKAY is a refusal (fault 6)."""
+        # Kept packets carry no stream's number: what an earlier stream left would be taken for this one's answer.
         self._early.clear()
+        # From 1 to 2^32 - 1 and round again: 0 names no stream in adb's protocol.
         self._local_id = self._local_id % 0xFFFFFFFF + 1
         info = _AdbTransactionInfo(self._local_id, None, None, _NO_LIMIT, None)
         message = AdbMessage(constants.OPEN, info.local_id, 0, destination + b"\0")
@@ -210,6 +218,7 @@ class _Device(AdbDeviceAsync):
         known = [constants.OKAY, constants.WRTE, constants.CLSE]
         while True:
             cmd, _, _, data = await self._io_manager.read(known, adb_info, allow_zeros=True)
+            # At once, wanted or not: a phone sends nothing more on a stream until its last packet is acknowledged.
             if cmd == constants.WRTE:
                 await self._okay(adb_info)
             if cmd in expected_cmds:
@@ -220,6 +229,7 @@ class _Device(AdbDeviceAsync):
                 raise PhoneRefused("the phone closed a transfer half-way; make room on it and try again")
 
     async def _filesync_read_buffered(self, size: int, adb_info: Any, filesync_info: Any) -> bytes:
+        # Refused before reading: the library would go on until it has all that the phone announced (fault 16).
         if size > _LARGEST_SYNC_CHUNK:
             raise PhoneProtocolError(
                 f"the phone announced a chunk of {size} bytes; reconnect it and try again"
@@ -248,6 +258,7 @@ class AdbShellPhone:
 
     async def push(self, data: bytes, path: str, timeout_s: float = 30.0) -> None:
         """Write `data` to `path` on the phone."""
+        # Nothing renews the time, so a push has `timeout_s` in all; only acknowledgements and one word come back.
         async with self._exchange(timeout_s, OPENING_BYTES):
             await self._device.push(BytesIO(data), path, PUSH_MODE, read_timeout_s=_NO_LIMIT)
 
@@ -269,6 +280,7 @@ class AdbShellPhone:
             self._transport.allowance = max_bytes * _WORST_PACKET_RATIO + OPENING_BYTES
             try:
                 async with deadline(self._address, timeout_s, longest_s) as progress:
+                    # Inside the deadline, which would take a socket's own TimeoutError for a phone that is silent.
                     with _translated(self._address):
                         yield progress
             except BaseException:
@@ -295,6 +307,7 @@ async def open_adb_shell_phone(
             def before_question(_: object) -> None:
                 nonlocal asked
                 asked = True
+                # The owner's time begins with the question, however long connecting took.
                 deadline.reschedule(asyncio.get_running_loop().time() + allow_timeout_s)
                 if ask_owner is not None:
                     ask_owner(address)
@@ -303,6 +316,7 @@ async def open_adb_shell_phone(
                 await device.greet(_signer(keys.private_path), before_question)
     except (TimeoutError, PhoneWentAway) as error:
         transport.abandon()
+        # Once the question is out, silence and hanging up mean the same: nobody tapped Allow (fault 14).
         if asked:
             raise PhoneUnauthorised(
                 f"{address} does not know this station; {TAP_ALLOW}, then run this again"

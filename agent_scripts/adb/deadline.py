@@ -32,6 +32,7 @@ async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) ->
         outcome = "answered"
     except TimeoutError as error:
         outcome = "too slow"
+        # Both limits end in the same TimeoutError; which of the two it was, the clock tells.
         if time() < end:
             why = f"answered nothing for {silence_s:g} s; keep its screen on and check again"
         else:

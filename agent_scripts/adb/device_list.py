@@ -30,6 +30,7 @@ def listed_phones(short: str, long: str) -> tuple[ListedPhone, ...]:
     details = long.split("\n")
     found = []
     for line in short.split("\n"):
+        # From the right: no state holds a tab, while a serial is whatever a maker wrote.
         serial, tab, state = line.rpartition("\t")
         if tab:
             found.append(ListedPhone(serial, state, _model(serial, state, details)))

@@ -47,6 +47,7 @@ class PhoneAddress:
     @classmethod
     def _parse_tcp(cls, text: str, rest: str) -> Self:
         host, _, port = rest.rpartition(":")
+        # Only in brackets: in fe80::1:5555 nobody can tell where the address ends and the port begins.
         if host.startswith("[") and host.endswith("]"):
             host = host[1:-1]
             valid = ":" in host and _ip(host) is not None
@@ -69,6 +70,7 @@ class PhoneAddress:
         if self.way is not Way.TCP:
             return False
         address = _ip(self.host)
+        # A name counts as another computer: where it leads is known only once it was looked up, and may change.
         return not (self.host == "localhost" if address is None else address.is_loopback)
 
     @property

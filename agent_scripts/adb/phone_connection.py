@@ -54,6 +54,7 @@ class PhoneConnection(Protocol):
 def checked_command(command: str) -> bytes:
     """Return `command` as the bytes to send; `CommandTooLong` if no phone would take it whole."""
     text = command.encode("utf-8")
+    # A service ends at its first NUL on the wire: of a command with one only the beginning would run.
     if len(text) > LONGEST_COMMAND_BYTES or b"\0" in text:
         raise CommandTooLong(
             f"expected a command of at most {LONGEST_COMMAND_BYTES} bytes without NUL, found {len(text)};"

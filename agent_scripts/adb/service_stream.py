@@ -56,8 +56,11 @@ async def read_shell_v2(stream: ServiceStream, max_bytes: int, progress: Progres
                 f"the phone announced a packet of {length} bytes; reconnect it and check again"
             )
         data = await stream.read(length)
+        # That it came proves the answer whole. The code in it is not used: the frame carries one for each command, and
+        # the other way to a phone has none (docs/android/commands.md 14.4).
         if kind == _EXIT:
             return bytes(answer)
+        # Empty packets, and those of no kind that we know, are no progress: the silence goes on.
         if kind in (_STDOUT, _STDERR) and data:
             answer += data
             progress()

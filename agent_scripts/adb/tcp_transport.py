@@ -31,6 +31,7 @@ class TcpTransport:
         self._host = host
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        # A packet's header until its payload comes: the two leave in one write (fault 1).
         self._held = b""
         self.allowance = OPENING_BYTES
 
@@ -73,6 +74,7 @@ class TcpTransport:
         del transport_timeout_s
         if self._streams is None:
             raise PhoneWentAway("the connection is closed; connect again")
+        # A payload of 24 bytes is not taken for a header: its own header is held then.
         if not self._held and len(data) == HEADER_BYTES and data[12:16] != b"\0\0\0\0":
             self._held = bytes(data)  # a header that announces a payload waits for it
             return len(data)

@@ -10,6 +10,7 @@ from agent_scripts.dialect.filters import FailedFilter
 from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.dialect.refusal_wordings import classify
 
+# What the filters on the phone let through of an error, and of what a verb says of itself.
 _WORDS_OF_A_COMMAND = ("error ", "said ")
 
 
@@ -43,10 +44,12 @@ def sound_lines(answer: CutAnswer | None, command: str) -> tuple[str, ...]:
     """
     if answer is None:
         raise Unreadable(f"{command} is missing from the answer")
+    # First: where the filter failed, neither lines nor exit code mean anything.
     if answer.failed_filter is not None:
         raise Unreadable(answer.failed_filter.sentence)
     if answer.exit_code is None:
         raise Unreadable(f"{command} was interrupted before it ended")
+    # Before the exit code: 0 too where a service died or a dump ran out of time (docs/android/commands.md 2.2).
     for line in answer.lines:
         if line == "timeout":
             raise Unreadable(f"{command} took more than ten seconds and was cut by Android; check again")

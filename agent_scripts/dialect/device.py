@@ -56,6 +56,7 @@ def read_device(
     for line in sound_lines(properties, "getprop"):
         word, _, rest = line.partition(" ")
         key, _, value = rest.partition(" ")
+        # The same value twice is harmless; of two values one is not the phone's, and nobody can tell which.
         if word != "property" or values.setdefault(key, value) != value:
             raise Unreadable(f"getprop tells {key or 'something'} twice or out of form")
     api_level = values.get("ro.build.version.sdk", "")
@@ -73,6 +74,7 @@ def read_device(
         boot_state=_printable(values.get("ro.boot.verifiedbootstate", "")),
         boot_id=_single(boot_id, "boot id", _BOOT_ID),
         phone_clock=phone_clock,
+        # A real phone that says so harms itself: its reports are refused by a server in service (docs/design.md 8).
         virtual=values.get("ro.curfew.virtual") == "1",
         local_clock=local_clock,
         language=_language(values),
@@ -98,6 +100,7 @@ def _clocks(text: str) -> tuple[datetime | None, datetime | None]:
     found = _CLOCK.fullmatch(text)
     if not found:
         return None, None
+    # Never raises: eleven digits of seconds end in the year 5138, within the calendar.
     return datetime.fromtimestamp(int(found["s"]), UTC), local_time(found["local"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+# The shell's own codes: 126 may not be run, 127 is not there, 128 and a number was ended by that signal.
 _CLASSES = {126: "not allowed", 127: "missing"}
 _FIRST_SIGNAL = 128
 

@@ -53,6 +53,7 @@ class UserFacts:
     @property
     def is_managed(self) -> bool:
         """Whether it is a managed profile, be it the organisation's or Samsung's Secure Folder."""
+        # The type where there is one: bit 20 alone makes no work profile (docs/android/commands.md 3.2).
         if self.type:
             return self.type == f"{_TYPE_PREFIX}profile.MANAGED"
         return bool(self.flags & _MANAGED_PROFILE)
@@ -61,9 +62,11 @@ class UserFacts:
 def main_user_of(users: Iterable[UserFacts]) -> int:
     """Return the user whose profiles are the phone's: 0, or its first person where user 0 is nobody's (cars)."""
     persons = sorted(users, key=lambda user: user.number)
+    # Before Android 11 there are no types to tell a headless system user by, so user 0 counts as a person's.
     if not persons or persons[0].type != f"{_TYPE_PREFIX}system.HEADLESS":
         return 0
     full = [user for user in persons[1:] if user.flags & _FULL]
+    # MAIN is known from Android 14 on; on older cars the first full user is the driver (docs/android/commands.md 16).
     first = next((user for user in full if user.flags & _MAIN), full[0] if full else persons[0])
     return first.number
 
@@ -76,6 +79,7 @@ def kind_of(user: UserFacts, *, samsung: bool, main_user: int = 0) -> UserKind:
     """
     if user.number in (0, main_user):
         return UserKind.PERSONAL
+    # Makers' numbers before Android's types: a Secure Folder is managed by type too, and twins come with any type.
     if _is_secure_folder(user, samsung):
         return UserKind.SECURE_FOLDER
     if user.number in _APP_TWINS or (user.number in _MARKED_TWINS and user.flags & _MAKERS_BITS):
@@ -98,6 +102,8 @@ def _is_secure_folder(user: UserFacts, samsung: bool) -> bool:
     )
     if not profile:
         return False
+    # Even with a listed owner: a work profile of such a number is read as a Secure Folder and never touched. Beyond
+    # these numbers an organisation may close its own profile, so there a listed owner tells against it.
     if user.number in _SECURE_FOLDERS:
         return knox or samsung
     return knox and user.closed and not user.owner_listed and user.number not in _DUAL_MESSENGERS

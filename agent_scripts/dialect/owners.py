@@ -65,6 +65,7 @@ def read_owners(
         elif word in ("device", "profile"):
             headings.append(_Heading(word == "device", _number(rest) if rest else None))
         elif word == "company" and headings:
+            # Said of the phone and not of a profile: one owner that says so is enough.
             company.add(rest == "true")
         elif word in ("name", "id") and headings:
             _take(headings[-1], word, rest)
@@ -91,6 +92,7 @@ def _all_listed(headings: list[_Heading], listing: CutAnswer | None) -> bool:
     # The count is Android's own: a list that was cut has fewer lines than it says.
     if counts != [f"count {len(lines) - 1}"]:
         return False
+    # Kinds and users only: the counted list names nobody, since it would name owners that are none of the policy's.
     devices = sum(line.startswith("device ") for line in lines)
     profiles = sorted(line for line in lines if line.startswith("profile "))
     dumped = sorted(f"profile {heading.user}" for heading in headings if not heading.device)
@@ -101,6 +103,7 @@ def _take(heading: _Heading, word: str, rest: str) -> None:
     if word == "name":
         heading.names.add(rest)
         return
+    # A bare `Device Owner:` learns its user from the line below it; where the heading told one, both must agree.
     user = _number(rest)
     if heading.user is not None and heading.user != user:
         raise Unreadable(f"{_COMMAND} gives one owner the users {heading.user} and {user}")
@@ -128,12 +131,14 @@ def _name(heading: _Heading, listed: frozenset[PackageName]) -> PackageName | No
     if len(heading.names) != 1:
         raise Unreadable(f"{_COMMAND} gives an owner {len(heading.names)} names")
     (text,) = heading.names
+    # What the filter on the phone puts for every owner that it may not name.
     if text == "-":
         return None
     try:
         name = PackageName(text)
     except InvalidName as error:
         raise Unreadable(f"{_COMMAND} names an owner that is no package") from error
+    # Once more here: an owner that the phone names unasked stays unnamed (docs/design.md rule 10).
     return name if name in listed else None
 
 

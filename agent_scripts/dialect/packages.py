@@ -28,12 +28,14 @@ class _Block:
     package_lines: int = 0
     in_package: bool = False
     last: UserNumber | None = None
+    # The words of the last user's line if a message broke it; while they hold `open`, its state is still to come.
     open_line: dict[str, str] | None = None
     callers: set[UserNumber] = field(default_factory=set)
     installed: list[datetime] = field(default_factory=list)
     installed_for: dict[UserNumber, list[datetime]] = field(default_factory=dict)
     system: dict[str, bool] = field(default_factory=dict)
     message: bool = False
+    # Of what stands below `Hidden system packages:`: the heading, our package's copy there, lines of users.
     hidden: bool = False
     hidden_copy: bool = False
     hidden_users: bool = False
@@ -112,12 +114,14 @@ def _take(block: _Block, word: str, rest: str) -> None:
         case "other-package":
             block.in_package, block.last = False, None
         case "hidden":
+            # Android prints this heading once, below all packages.
             if block.hidden:
                 raise Unreadable(_FORGED)
             block.hidden = True
         case "hidden-flags":
             raise Unreadable(_FORGED)  # only what came with the phone stands there
         case "folder":
+            # Our app's folder below another's heading: a text of our app made that heading, to move its states there.
             if block.package_lines and not block.in_package:
                 raise Unreadable(_FORGED)
         case "hidden-package":
@@ -128,6 +132,7 @@ def _take(block: _Block, word: str, rest: str) -> None:
             block.message = True
         case "continued" if block.in_package and block.last is not None:
             _take_continuation(block, block.last, rest)
+        # Only above the first user: further down, the message of whoever suspended the app could imitate them.
         case "flags" | "pkgFlags" if block.in_package and not block.states:
             if word in block.system:
                 raise Unreadable(f"{word} stands twice in the dump")
@@ -181,6 +186,7 @@ def _require_closed(block: _Block) -> None:
 
 def _take_time(block: _Block, rest: str) -> None:
     time = local_time(rest)
+    # A time with a zone, which no dump prints, could not be compared with the phone's local clock.
     if time is None or time.tzinfo is not None or not block.in_package:
         return  # what is told of times never spoils a reading: nothing is judged by them alone
     if block.last is None:
@@ -193,6 +199,7 @@ def _take_continuation(block: _Block, number: UserNumber, enabled: str) -> None:
     values = block.open_line
     if values is None or "enabled" in values:
         raise Unreadable(f"a message beside the state of user {number} imitates other lines of the dump")
+    # The last occurrence behind the message, as the filter on the phone took it (docs/android/commands.md 5.3).
     values["enabled"] = enabled
     del values["open"]
     block.states[number] = _state(number, values)
@@ -203,6 +210,7 @@ def _state(number: UserNumber, values: Mapping[str, str]) -> PackageState:
     if unknown:
         raise Unreadable(f"the line of user {number} has words of an unknown form")
     installed = _truth(number, values, "installed")
+    # Nothing is decided by the other keys of an app that is not there, so they may be missing.
     if not installed and "enabled" not in values:
         return PackageState(installed=False)
     try:
@@ -236,6 +244,7 @@ def _came_with_phone(package: PackageName, block: _Block) -> bool:
     said = set(block.system.values())
     if len(said) > 1 or (block.hidden_copy and said == {False}):
         raise Unreadable(f"the dump contradicts itself on whether {package} came with the phone")
+    # Only a disabled app's verdict hangs on its origin (docs/design.md rule 2); elsewhere a dump may lack flags.
     disabled = any(state.installed and not state.enabled.can_run for state in block.states.values())
     if not said and not block.hidden_copy and disabled:
         raise Unreadable(f"the dump does not tell whether {package} came with the phone")

@@ -189,6 +189,7 @@ class Refusal(Enum):
         Holds.LASTING,
         "The phone said yes and changed nothing; check again and report model and release.",
     )
+    # Lasting, since nothing is known to end it: the phone counts as not enforceable, and the mail side acts.
     UNEXPLAINED = (
         "unexplained",
         Holds.LASTING,

@@ -11,6 +11,7 @@ import re
 
 from agent_scripts.dialect.refusal import Refusal
 
+# Bounded, so that searching a long text takes time in proportion to its length.
 _EXCEPTION = r"(?:java\.lang\.|android\.)[A-Za-z0-9_.$]{0,120}Exception"
 
 # A system that is starting or was torn down says so before anything else: the exception classes that come below
@@ -29,6 +30,7 @@ _OF_A_SYSTEM_THAT_STARTS = (
     (r"Error occurred\. Check logcat|Error dumping service info", Refusal.SERVICE_FAILED),
     (r"\bDEAD_OBJECT\b", Refusal.SERVICE_FAILED),
 )
+# The particular before the general: "Cannot disable system packages", say, fits a wider wording further down, too.
 _OF_A_VERB = (
     (r"Shell does not have permission to access user [0-9]", Refusal.USER_CLOSED),
     (r"Cannot (?:disable|clear data for) a protected package", Refusal.PROTECTED),
@@ -58,6 +60,7 @@ _OF_A_VERB = (
     (r"no USER_ID specified|Call does not support special user", Refusal.UNKNOWN_USER),
     (r"User not running: |User is not started: ", Refusal.UNKNOWN_USER),
 )
+# toybox first: its own "Unknown command" is a program that is missing, no verb that Android does not know.
 _OF_A_PROGRAM = (
     (r"toybox: [Uu]nknown command ", Refusal.PROGRAM_MISSING),
     (r"No shell command implementation", Refusal.UNKNOWN_COMMAND),
@@ -83,6 +86,8 @@ WORDINGS = tuple(
 )
 """Every wording and the refusal that it is."""
 
+# What `timeout` ends with when the time was up, and after KILL (docs/android/commands.md 13.2); below it, what cmd and
+# dumpsys end with where a service is not there (2.2), and a shell where a program is not.
 _TIMED_OUT = frozenset({124, 137})
 _SERVICE_UNKNOWN = 20
 _PROGRAM_UNKNOWN = 127
@@ -95,6 +100,7 @@ def classify(text: str, exit_code: int | None) -> Refusal | None:
 
     Whether anything changed is never told by this: only reading back tells (docs/android/commands.md 2.4, 7.2).
     """
+    # Words before exit codes: many refusals end with 0 (docs/android/commands.md 2.2, 7.2, 12.1).
     for pattern, refusal in WORDINGS:
         if pattern.search(text):
             return refusal

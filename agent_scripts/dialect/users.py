@@ -27,6 +27,7 @@ _CLOSING = re.compile(r"(?:header [0-9]{1,9}|tail) ([0-9a-fA-F]{1,8})((?: [a-z0-
 _VOLATILE_FLAGS = 0x10 | 0x40 | 0x80
 """INITIALIZED, DISABLED and QUIET_MODE may change between two commands; the other bits may not."""
 
+# Far more than a phone has, and far less than Python's recursion bears: `_rising` goes one deeper for each user.
 _MOST_USERS = 256
 _MOST_READINGS = 64
 """Names that leave more ways than this to read a text are hostile, and time is limited."""
@@ -185,10 +186,12 @@ def _region(number: UserNumber, part: Sequence[str], command: str) -> _Region:
     if not closings:
         raise Unreadable(f"{command} breaks off in the line of user {number}")
     index, closing = closings[-1]
+    # A user's line that was begun below and never ended: the text was cut in it.
     if any(line.startswith("open ") for line in part[index + 1 :]):
         raise Unreadable(f"{command} names a user below user {number} and breaks off in its line")
     # In the list only flags and `running` are read, and the flags are compared with the dump's.
     whole = command == _DUMP and part[0].startswith("header")
+    # The part's first line is whole, so no name is open there: a second whole line is a user, and nobody's.
     if whole and any(part[at].startswith("header") for at, _ in closings[1:]):
         raise Unreadable(f"{command} names a user that the packages do not know, or one twice; check again")
     return _Region(int(closing[1], 16), tuple(closing[2].split()), tuple(part[index + 1 :]))
@@ -214,6 +217,7 @@ def _parent(number: UserNumber, words: Sequence[str]) -> int | None:
 
 def _is_closed(number: UserNumber, details: Sequence[str]) -> bool:
     """Whether the user's own restrictions close it to the shell; those of guests stand under other headings."""
+    # Any block closes the user: where the effective restrictions are not computed yet, the others tell.
     heading = ""
     closed = False
     headings = []
@@ -224,6 +228,7 @@ def _is_closed(number: UserNumber, details: Sequence[str]) -> bool:
         # Those of guests stand under "other": they close users that are not there yet.
         elif line == "no_debugging_features" and heading != "other":
             closed = True
+    # Android prints it once, below all others: without it, restrictions may have been cut off.
     if headings.count("effective") != 1:
         raise Unreadable(f"{_DUMP} does not tell which restrictions hold for user {number}")
     return closed

@@ -80,7 +80,9 @@ class ActingQuestion:
             raise ValueError("expected a SHA-256 in hex, or nothing")
         text = ledger_text(self.ledger)
         tried = (_step(number, action, self.message) for number, action in enumerate(self.actions))
+        # `:` because a function in a shell may not be empty, and a ledger may be brought without any action.
         steps = "\n".join(("steps() {", "    :", *tried, "}"))
+        # The phone compares what it stored with this: on a full disk a file arrives short, and nothing is done then.
         new_sum = hashlib.sha256(text.encode()).hexdigest()
         last = f"framed act act '{self.ledger_sha256}' {new_sum} {quoted(text)} steps"
         return composed(self.nonce, ACTING, (f"api={int(self.api_level)}", steps), last)
@@ -118,9 +120,11 @@ def _step(number: int, action: Action, message: Message | None) -> str:
         )
         texts = (about[0], message.disabled, about[1])
         return " ".join(("    tell", str(number), *map(quoted, texts)))
+    # Checked once more where they become words for a shell, whatever the types of a caller promise.
     target = f"{number} {UserNumber(action.user)} {PackageName(action.package)}"
     if action.kind is ActionKind.DISABLE:
         return f"    disable {target}"
+    # default-state and enable put back 0 and 1; other states are out of reach (docs/android/commands.md 6.4).
     if action.prior is None or not action.prior.can_run:
         raise ValueError(f"restoring {action.package} needs the state to put back, 0 or 1")
     return f"    restore {target} {action.prior.value}"
@@ -164,6 +168,7 @@ def _told(frame: Frame, number: int, action: Action, did: str) -> ActionOutcome:
     section = frame.sections.get(f"verb:{number}")
     if did != "acted" or section is None:
         return ActionOutcome(action, None, None, ActionResult.UNKNOWN)
+    # By the words: the exit code is 0 whatever happened (docs/android/commands.md 12.1).
     if any(line.startswith("said posting:") for line in section.lines):
         return ActionOutcome(action, None, None, ActionResult.DONE)
     return ActionOutcome(action, None, None, ActionResult.REFUSED, _refusal(frame, number))
@@ -183,11 +188,13 @@ def _result(
     # Whatever the exit code said (docs/android/commands.md 2.4).
     if after.enabled is wanted:
         return ActionResult.DONE
+    # Neither what it was nor what was wanted: somebody else changed it between the two looks.
     return ActionResult.REFUSED if after.enabled is before.enabled else ActionResult.STATE_CHANGED
 
 
 def _state(frame: Frame, when: str, number: int, action: Action) -> PackageState | None:
     section: CutAnswer | None = frame.sections.get(f"{when}:{number}")
+    # One user's line is looked for, so the dump need not name all users; where that line is missing, nothing is known.
     reading = read_package(action.package, section)
     if reading.unreadable:
         return None

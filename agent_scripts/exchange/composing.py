@@ -25,6 +25,7 @@ def composed(nonce: str, parts: Iterable[str], values: Iterable[str], last: str)
     `parts` are names of files in `on_phone`; `values` are assignments of values that were checked or quoted.
     A file set up by the exchange is nobody else's (umask), and bytes are bytes in every filter (LC_ALL).
     """
+    # Before the functions: cut.sh takes the nonce into its filters as it is read.
     head = (
         "umask 077",
         "LC_ALL=C",
@@ -46,5 +47,6 @@ def quoted(text: str) -> str:
 def functions(part: str) -> str:
     """Return one file of `on_phone` without comments: they would travel to every phone at every check."""
     text = files("agent_scripts.on_phone").joinpath(f"{part}.sh").read_text("utf-8")
+    # Lines of a sed program are treated alike: an empty one, or one that begins with `#`, would be lost.
     lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     return "\n".join(line.removeprefix("    ") for line in lines)

@@ -89,6 +89,7 @@ def read_frame(nonce: str, kind: str, answer: bytes) -> Frame:
     # The numbers are the phone's, so a line lost on the way is missed even where the rest still parses.
     for number, line in enumerate(lines[start + 1 :], start=2):
         prefix = f"{number}:"
+        # An empty line is where the bytes ended: the phone writes none without its number.
         if not line.startswith(prefix):
             sections, notes, _ = _sections(nonce, body)
             return Frame(sections, notes, _broken(sections, number, line), cut=not line)
@@ -141,6 +142,7 @@ def _sections(nonce: str, body: Sequence[str]) -> tuple[dict[str, CutAnswer], tu
         words = line.split(" ")[1:] if framed else []
         if current and not framed:
             lines.append(line)
+        # A name only once: a second section would take the place of the first, and neither could be believed.
         elif framed and len(words) == 2 and words[0] == "open" and not current and words[1] not in sections:
             current, lines = words[1], []
             sections[current] = CutAnswer(current, (), None)
@@ -171,6 +173,7 @@ def _failed_filter(of_frame: str, line: str) -> FailedFilter | None:
 
 def _phone_kind(notes: Sequence[str]) -> tuple[PhoneKind, list[str]]:
     """Return what the notes tell of the phone's kind, and the other notes."""
+    # A model may hold blanks, so it comes last; `-` stands for what the phone does not tell.
     told = next((note for note in notes if note.startswith("phone ")), "phone")
     words = [word if word != "-" else "" for word in (*told.split(" ", 3)[1:], "", "", "")]
     kind = PhoneKind(model=words[2], release=words[1], api_level=words[0])

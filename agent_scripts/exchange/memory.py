@@ -63,6 +63,7 @@ def _memory(lines: tuple[str, ...]) -> PhoneMemory:
             f"{FOLDER} on the phone is open to other apps, so nothing in it can be believed; remove it"
             f" (adb shell rm -r {FOLDER}) and provision the phone again"
         )
+    # None in a closed folder is a provisioning that was interrupted, and no damage: provisioning again finishes it.
     marker = values.get("marker", "")
     if marker and not MARKER.fullmatch(marker):
         raise Unreadable("the marker in our folder on the phone is damaged")
@@ -81,10 +82,12 @@ def _phone_id(text: str | None) -> PhoneId | None:
 
 def _ledger(lines: tuple[str, ...], told_sum: str) -> tuple[Ledger | None, str, str]:
     """Return the ledger, its sum and what is wrong with it; a damaged ledger does not hide who the phone is."""
+    # `untold` means that the program failed, an empty sum that there is no ledger: one must not pass for the other.
     if not _SUM.fullmatch(told_sum):
         return None, "", f"this phone's own program sha256sum failed for its ledger{_REPORT_IT}"
     if not told_sum:
         return None, "", ""
+    # Over what arrived: a line that we never wrote is held back on the phone, and then the sum does not fit.
     text = "".join(f"{line[1:]}\n" for line in lines if line.startswith("="))
     if hashlib.sha256(text.encode()).hexdigest() != told_sum:
         return None, told_sum, f"the ledger on the phone is damaged; {_WITHOUT_IT}"

@@ -69,5 +69,6 @@ def _entry(line: str) -> LedgerEntry:
             at=at.astimezone(UTC),
             rounds=int(found["rounds"]),
         )
+    # OverflowError: near the calendar's ends a time with a zone has none in UTC.
     except (PolicyError, ValueError, OverflowError) as error:
         raise Unreadable(f"a line of the phone's ledger is impossible: {error}") from error

@@ -21,6 +21,8 @@ PUSHED_SCRIPT = f"{FOLDER}/{SCRIPT_NAME}.pushed"
 """Where the script is pushed to; `PlacingQuestion` gives it its name once it is whole."""
 
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# time NOW TRUSTED CLOCK BOOT UPTIME: the script's own time is the first, the phone's clock the third. Where the script
+# has no plan that it believes, a word stands in place of the plan's numbers, and nothing matches.
 _TIME = re.compile(r"time ([0-9]{1,10}) ([01]) ([0-9]{1,10}) (\S{1,64}) ([0-9]{1,9})", re.ASCII)
 _PLAN = re.compile(r"plan ([0-9]{1,9}) ([0-9]{1,9}) ([0-9]{1,10}) ([0-9]{1,10})", re.ASCII)
 _PARTS = ("folder", "place")
@@ -151,6 +153,7 @@ class LeavingQuestion:
 
 
 def _known(position: SpoolPosition | None) -> Sequence[str]:
+    # The hash of an empty record is 0: there is nothing that the phone could forget yet.
     return (
         (str(int(position.line)), position.sha256)
         if position and _HASH.fullmatch(position.sha256)
@@ -167,13 +170,16 @@ def parse_script(answer: CutAnswer | None) -> PhoneScript:
     values: dict[str, str] = {}
     for line in lines:
         word, _, rest = line.partition(" ")
+        # The first of each: ours tells these before the script says anything, which could say them too.
         if word in ("files", "script", "plan-sum"):
             values.setdefault(word, rest)
     found = _status(lines)
+    # Only the right script is asked. Of another one the record alone is shown, and that has no counted end.
     asked = f"curfew-collect {_version(lines)}" in lines
     problem = (
         "the script on the phone was cut off while it told its record" if asked and not _ends(lines) else ""
     )
+    # What the script says that it failed at explains a missing end as well.
     problem = next(
         (f"the script on the phone failed: {line}" for line in lines if line.startswith("failed ")), problem
     )
@@ -196,6 +202,7 @@ def _version(lines: Sequence[str]) -> str:
 
 def _ends(lines: Sequence[str]) -> bool:
     """Whether the script's own counted end line is there."""
+    # The script does not count the lines that ours prints before it.
     first = next((place for place, line in enumerate(lines) if line.startswith("curfew-")), 0)
     return bool(lines) and lines[-1] == f"end {len(lines) - 1 - first}"
 
@@ -230,12 +237,14 @@ def _what_is_left(frame: Frame, script: PhoneScript) -> Handled:
 
 def _started(section: CutAnswer | None, problem: str) -> tuple[PhoneScript, str]:
     lines = section.lines if section else ()
+    # Not by the exit code: it is that of the counting at the end of the pipe, which goes well whatever the script did.
     script = _status(lines)
     failed = next((line for line in lines if line.startswith("failed ")), "")
     if not problem and failed:
         problem = f"the script on the phone did not start: {failed.removeprefix('failed ')}"
     elif not problem and not (lines and _ends(lines) and script.running):
         problem = "the script on the phone did not say that it runs"
+    # Last: it runs all the same, by the plan that it had before.
     refused = next((line for line in lines if line.startswith("refused ")), "")
     if not problem and refused:
         problem = f"the script on the phone refused its plan: {refused.removeprefix('refused ')}"

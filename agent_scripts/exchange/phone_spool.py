@@ -110,6 +110,7 @@ def collected(
         dropped=_lost(chain, known) + chain.missing,
         damage=tuple(line[:300] for line in damage[:20]),
     )
+    # A span that is still open goes on from here at the next visit.
     at = running_until or story.last or (known.at if known else now)
     return Collected(watched, SpoolPosition(*chain.head, chain.lost, at, running_until is not None))
 
@@ -126,6 +127,7 @@ def _lost(chain: _Chain, known: SpoolPosition | None) -> int:
     """The phone counts what no station acknowledged in time; what this one has all the same is not lost."""
     if known is None:
         return chain.lost
+    # What is gone beyond our last line, and of that only what the phone dropped: the rest another station collected.
     return max(0, min(chain.lost - known.lost, chain.base[0] - known.line))
 
 
@@ -159,6 +161,7 @@ def _chain(lines: Sequence[str], marker: str) -> _Chain | None:
     good: list[_Line] = []
     damage = ""
     number, before = base
+    # More than any phone keeps is not read, and shows below as an end that is missing.
     for text in told[1 : LINES_MAX + 1]:
         line = _LINE.fullmatch(text)
         expected = hashlib.sha256(f"{before} {number + 1} {line[3] if line else ''}\n".encode()).hexdigest()
@@ -168,6 +171,7 @@ def _chain(lines: Sequence[str], marker: str) -> _Chain | None:
         number, before = number + 1, line[2]
         good.append(_Line(number, before, tuple(line[3].split(" ")), _time(line[4])))
     chain = _Chain(base, head, int(first[4]), tuple(good))
+    # The head is kept in a file of its own, so that a cut end shows, and so does a line that somebody wrote behind it.
     if not damage and (number, before) != head:
         damage = f"the record ends after line {number}, the script wrote {head[0]}"
     if damage:
@@ -177,12 +181,14 @@ def _chain(lines: Sequence[str], marker: str) -> _Chain | None:
 
 def _known(chain: _Chain, position: SpoolPosition | None) -> SpoolPosition | None:
     """Return the position if this record goes on from it; where its line is gone already, its number has to do."""
+    # A record that is shorter than what we have of it was begun anew.
     if position is None or position.line > chain.head[0]:
         return None
     if position.line < chain.base[0]:
         return position
     there = {chain.base[0]: chain.base[1], chain.head[0]: chain.head[1]}
     there |= {line.number: line.sha256 for line in chain.lines}
+    # A line that is not among those believed, behind a break, speaks neither for nor against the position.
     return position if there.get(position.line, position.sha256) == position.sha256 else None
 
 
@@ -209,11 +215,13 @@ class _Story:
     def take(self, line: _Line) -> Iterator[str]:
         """Take in one line; yields what is wrong with it."""
         word, at = line.words[0], line.at
+        # Before the time: the script writes this line with the time 0.
         if word == "damaged":
             yield f"the script found its record damaged before line {line.number}"
         elif at is None:
             yield f"line {line.number} of the record has no time: {word}"
         elif word == "started":
+            # Started without having stopped: the one before ended without a word.
             self._close(SpanEnd.DIED)
             self._begin(at)
         elif word == "stopped":
@@ -265,6 +273,7 @@ class _Story:
         if self._open is None and begins:
             self._begin(at)
         if self._open is not None:
+            # A station may set the script's time back a little; a span does not get shorter by that.
             self._open = replace(self._open, until=max(at, self._open.until))
             self.last = self._open.until
 
@@ -290,6 +299,7 @@ def _verdict(words: Sequence[str], at: datetime) -> WatchedVerdict:
 
 def _action(words: Sequence[str], at: datetime) -> WatchedAction:
     _, _, kind, user, package, did, entry = words
+    # By the ledger's entry first: `acted` only says that it was tried.
     result = _RESULTS.get((kind, entry), WatchedResult.NOT_DONE)
     if did == "already" and result is WatchedResult.DONE:
         result = WatchedResult.ALREADY

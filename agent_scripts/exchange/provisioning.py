@@ -63,6 +63,7 @@ class ProvisioningQuestion:
             return Provisioned(problem=frame.problem, cut=frame.cut)
         if frame.failed_filter:
             return Provisioned(problem=frame.failed_filter.sentence)
+        # Every note of this exchange is a refusal, so the first one decides.
         for note in frame.notes:
             refusal = NOTED_REFUSALS.get(note.removeprefix("refused "))
             return Provisioned(problem=refusal.sentence if refusal else Refusal.UNEXPLAINED.sentence)

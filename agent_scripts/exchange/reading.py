@@ -85,6 +85,7 @@ class ReadingQuestion:
     def command(self) -> str:
         """The shell text to run on the phone."""
         listed = " ".join(sorted({PackageName(owner) for owner in self.owners}))
+        # Each once: a second section of one name breaks the frame, and with it the whole reading.
         names = list(dict.fromkeys(PackageName(package) for package in self.packages))
         with_times = " ".join(sorted({PackageName(package) for package in self.dated}))
         values = (f"owners='{listed}'", f"dated='{with_times}'")
@@ -93,6 +94,7 @@ class ReadingQuestion:
         if self.collecting is not None:
             parts, call = (*parts, "place"), call_to_collect(self.collecting.position, names)
         if self.if_marked:
+            # Around everything else: a phone without our marker is not even asked for its script.
             parts, call = (*parts, "marked"), f"if_marked {call}"
         return composed(self.nonce, parts, values, f"framed read {call}")
 
@@ -124,6 +126,7 @@ class ReadingQuestion:
 
 def _with_brief_gaps(reading: Reading, frame: Frame) -> Reading:
     gaps = [name for name, found in reading.observation.packages.items() if found.unreadable]
+    # Where nothing is missing, a refusal in passing cost nothing, and waiting for it would bring nothing.
     if not gaps and not reading.observation.unreadable:
         return reading
     sections = frame.sections
@@ -155,6 +158,7 @@ def _observation(
         owners = read_owners(frame.sections.get("owners"), listed, frame.sections.get("owner-list"))
         users, main_user = _users(frame, facts, numbers, owners)
     except Unreadable as error:
+        # Without users or owners nothing can be judged; a package that cannot be read spoils itself alone.
         return _unreadable(packages, phone_id, str(error), facts.api_level)
     return Observation(
         phone_id=phone_id or UNKNOWN_PHONE,
@@ -177,6 +181,7 @@ def _number_of(user: int | None) -> UserNumber | None:
 
 
 def _user_numbers(frame: Frame) -> frozenset[UserNumber]:
+    # Compared with no users: this dump is the one that tells their numbers.
     shell_app = read_package(SHELL_APP, frame.sections.get(f"package:{SHELL_APP}"))
     if shell_app.unreadable:
         raise Unreadable(shell_app.unreadable)

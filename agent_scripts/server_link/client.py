@@ -134,6 +134,7 @@ class ServerClient:
     def send_reports(self, envelopes: Sequence[bytes]) -> ReportAnswer:
         """Send signed reports and return what became of each; sending one again does no harm."""
         body = b'{"reports":[' + b",".join(envelopes) + b"]}"
+        # Not signed as a request: each report carries this station's signature already, and no nonce is used up.
         answer = self._link.ask("POST", f"{_API}/reports", body, lambda: _JSON)
         # A single report that contradicts a stored one is answered by 409, and as one of a batch by its result.
         told = _understood(answer, also=(409,))
@@ -158,6 +159,7 @@ class ServerClient:
         Raises `FileMissing` or `FetchFailed`, the errors that the trust client knows.
         """
         path = url.removeprefix(self._link.url)
+        # The slash counts: behind this server's name another one's might go on, as in our.server.evil.example.
         if path == url or not path.startswith("/trust/"):
             raise FetchFailed(f"{url} is not a trust file of {self._link.url}; enrol this station anew")
         try:
@@ -168,7 +170,9 @@ class ServerClient:
     def _ask_signed(self, method: str, path: str, described: Mapping[str, Any] | None) -> HttpAnswer:
         """Ask with a signed statement about this very request; once more by the server's time if ours is off."""
         body = b"" if described is None else json.dumps(described).encode()
+        # However doubtful our time is: if it is off, that costs one refusal, which tells the server's.
         answer = self._ask_signed_at(self._clock.read().now, method, path, body)
+        # For this signature only: bound to no report of ours, it does not set the clock (docs/design.md rule 8).
         server_time = _time_of_refusal(answer) if answer.status == 401 else None
         return answer if server_time is None else self._ask_signed_at(server_time, method, path, body)
 
@@ -201,6 +205,7 @@ def fetch_trust_file(link: ServerLink, path: str, max_length: int) -> bytes:
 
 def join(link: ServerLink, token: str, name: str, public_key_pem: bytes) -> tuple[str, datetime]:
     """Use up an enrolment token and return the new station's id and the server's time."""
+    # Not repeatable: if the answer is lost the token may be used up, and asking again would only hear "code_used".
     described = {"token": token, "name": name, "public_key_pem": public_key_pem.decode("ascii")}
     body = json.dumps(described).encode()
     told = _understood(link.ask("POST", f"{_API}/stations", body, lambda: _JSON, repeatable=False))
@@ -210,6 +215,7 @@ def join(link: ServerLink, token: str, name: str, public_key_pem: bytes) -> tupl
 def _understood(answer: HttpAnswer, also: tuple[int, ...] = ()) -> dict[str, Any]:
     """Return the answer's JSON object; raises `ServerRefused` for a refusal, `ServerProtocolError` for neither."""
     told = _object(answer)
+    # A 409 for another reason has no results, and is a refusal like any other.
     if answer.status in (200, 201) or (answer.status in also and "results" in told):
         return told
     error = told.get("error")
@@ -224,6 +230,7 @@ def _understood(answer: HttpAnswer, also: tuple[int, ...] = ()) -> dict[str, Any
 def _object(answer: HttpAnswer) -> dict[str, Any]:
     try:
         told = json.loads(answer.body)
+    # RecursionError: some thousand brackets are enough. An error page of a proxy is no JSON either; its status tells.
     except (ValueError, RecursionError) as error:
         if answer.status >= 400:
             return {}
@@ -242,6 +249,7 @@ def _result(told: Any) -> ReportResult:
     if not isinstance(told, dict):
         raise _protocol_error("a result")
     try:
+        # No word of a newer server is guessed: a report that is taken for stored is removed here.
         status = ReportStatus(_field(told, "status", str))
     except ValueError as error:
         raise _protocol_error("a known status") from error
@@ -255,6 +263,7 @@ def _result(told: Any) -> ReportResult:
 
 def _field(told: Mapping[str, Any], name: str, kind: type[T]) -> T:
     value = told.get(name)
+    # JSON's `true` is an int in Python, and would pass for bundle number 1.
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise _protocol_error(f"{name} as {kind.__name__}")
     return value

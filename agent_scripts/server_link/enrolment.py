@@ -40,9 +40,11 @@ def enrol(
     The authority and the root are fetched and compared with the code, then the token is used up. Any mismatch
     stores nothing. Raises `AlreadyEnrolled`, `InvalidCode`, `EnrolmentRefused`, `ServerError`, `WriteFailed`.
     """
+    # All that can be refused here is refused before the token is used up, since it counts once.
     wanted = EnrolmentCode.parse(code)
     _require_free(folder)
     organisation = read_organisation_key(organisation_key)
+    # In the same folder, so that putting it in its place is one renaming on one disk: there is a whole station or none.
     beside = folder.absolute().with_name(f".{folder.name}.enrolling-{os.getpid()}")
     try:
         make_folder(beside)
@@ -53,9 +55,11 @@ def enrol(
             raise StoryClockRefused(
                 "the story clock works under a demo root only; leave it out and enrol again"
             )
+        # On disk before the server knows it: a key that got lost in between could never sign for its station.
         create_key(beside / "station.key")
         signer = load_signer(str(beside / "station.key"))
         station_id, server_time = join(link, wanted.token, name, public_key_pem(signer))
+        # The one time taken over without a report of ours: it answers a token that counts once, over pinned TLS.
         TrustedClock(beside, story_clock).confirm(server_time)
         lay_out(
             beside,
@@ -103,6 +107,7 @@ def _trust_root(link: ServerLink, beside: Path, code: EnrolmentCode) -> bool:
         root = fetch_trust_file(link, _FIRST_ROOT, _LARGEST_FILE)
     except FetchFailed as error:
         raise ServerUnreachable(str(error)) from error
+    # With nothing to fetch by: the root is handed over, and its hash is compared before it is looked into.
     client = TrustClient(beside / "trust", lambda *_: b"", f"{link.url}/trust", write_durably)
     try:
         client.bootstrap(root, code.root_sha256)

@@ -29,10 +29,12 @@ urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 _log = Log(__name__)
 
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
+# The library's limits: connecting with the hand-shake, and between two bytes; WHOLE_ANSWER_S is over all.
 _CONNECT_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 20.0
 WHOLE_ANSWER_S = 60.0
 _PAUSES_S = (0.5, 1.0, 2.0)
+# Whatever Retry-After asks for: a server must not be able to make a technician wait for a day.
 _LONGEST_PAUSE_S = 10.0
 _BUSY = (429, 502, 503, 504)
 """Answers that stand for "not now": nothing was done, the same request may be sent again."""
@@ -53,6 +55,7 @@ class _Watch:
         self.over = False
         self._socket: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._end)
+        # A command that is done must not wait for it.
         self._timer.daemon = True
 
     def __enter__(self) -> _Watch:
@@ -66,6 +69,7 @@ class _Watch:
 
     def follow(self, connected: socket.socket) -> None:
         """Watch this socket from now on."""
+        # Kept before `over` is looked at; `_end` sets `over` before it looks for a socket. So one sees the other.
         self._socket = connected
         if self.over:
             self._end()
@@ -75,6 +79,7 @@ class _Watch:
         if self._socket is not None:
             # Shut down and not closed: the thread that reads owns the descriptor, and now reads the end of the stream.
             with contextlib.suppress(OSError):
+                # Past the TLS socket's own method, which drops the TLS state: the reader would go on in plain text.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
@@ -94,6 +99,7 @@ class _WatchedConnection(HTTPSConnection):
         super().request(*arguments, **named)
 
     def connect(self) -> None:
+        # Followed once it stands: the hand-shake has a limit of its own, the connect time as a whole.
         super().connect()
         self._tell_watch()
 
@@ -124,12 +130,15 @@ class ServerLink:
         self.url = url.rstrip("/")
         self._pause = pause
         self._whole_answer_s = whole_answer_s
+        # Without its own retries: they would use the nonce of a signature twice, and hide the errors that tell whether
+        # a request arrived. Nothing compressed is asked for, nor unpacked below: `max_bytes` bounds what is kept.
         self._pool = urllib3.PoolManager(
             ssl_context=_context(authority_pem),
             timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S),
             retries=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "curfew-agent"},
         )
+        # None for plain http: nothing leaves unencrypted, whatever the address says.
         self._pool.pool_classes_by_scheme = {"https": _WatchedPool}
 
     def ask(
@@ -164,6 +173,7 @@ class ServerLink:
                         f"{self.url}{path} had not answered whole after {self._whole_answer_s:g} s; tell its admin"
                     ) from error
                 _log.info("no answer from server", method=method, path=path, because=type(error).__name__)
+                # Without a connection nothing can have been done; once there was one, nobody knows.
                 never_arrived = isinstance(error, (NewConnectionError, ConnectTimeoutError))
                 if pause_s is None or not (repeatable or never_arrived):
                     raise ServerUnreachable(
@@ -179,6 +189,7 @@ class ServerLink:
     def _ask_once(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], max_bytes: int
     ) -> tuple[HttpAnswer, float]:
+        # No redirections: the signature is for this path, and only this server is believed.
         response = self._pool.request(
             method,
             self.url + path,
@@ -192,6 +203,7 @@ class ServerLink:
             for chunk in response.stream(16 * 1024, decode_content=False):
                 content += chunk
                 if len(content) > max_bytes:
+                    # Closed before it goes back to the pool: what is left of the answer would come before the next one.
                     response.close()
                     raise ServerProtocolError(
                         f"{self.url}{path} answered more than {max_bytes} bytes; tell its admin"
@@ -204,9 +216,11 @@ class ServerLink:
 
 
 def _context(authority_pem: bytes | None) -> ssl.SSLContext:
+    # Made this way it knows none of the system's authorities: the pinned one is all that is believed.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if authority_pem is None:
+        # In this order: while names are checked, certificates have to be.
         context.check_hostname = False
         # Enrolment compares what it fetches with the hashes in the code; urllib3's warning would only alarm people.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

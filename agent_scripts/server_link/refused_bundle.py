@@ -16,6 +16,7 @@ from certs.trust_client import AcceptedBundle
 from policy.document import JUDGEMENT_VERSION
 from policy.schemas.values import write_utc_time
 
+# As long as the server takes it: server and agent may not import each other (docs/design.md 2).
 SENTENCE_MAX_LENGTH = 300
 _AGENT_VERSION = version("curfew")
 
@@ -49,6 +50,7 @@ def tell_refusal(
 
 def in_one_line(sentence: str) -> str:
     """Return `sentence` as the server takes it: it may quote what somebody else wrote, of any length and kind."""
+    # Never empty: the server would refuse it, and nobody would learn of the refused bundle.
     plain = "".join(c if c.isprintable() else "?" for c in sentence) or "no reason was given"
     if len(plain) <= SENTENCE_MAX_LENGTH:
         return plain

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from policy.plain_text import said_by_others
 
+# A code is shown outside the quotation marks, so only one of this form is: no room for a server's advice.
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _NEW_CODE = "ask the server's admin for a new enrolment code and run: curfew-agent enrol CODE"
 _ONE_VERSION = "check that server and station have one version, and tell the server's admin"

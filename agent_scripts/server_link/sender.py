@@ -18,7 +18,9 @@ from policy.report_results import BATCH_BYTES, BATCH_REPORTS, ReportResult
 
 _log = Log(__name__)
 
+# More than the JSON around the envelopes takes; each of them is counted with its comma.
 _BODY_FRAME_BYTES = 64
+# About what was sent, so a part of it may be at fault; any other refusal would meet each report alone as well.
 _BODY_REFUSED = (400, 409, 413, 422)
 
 
@@ -43,6 +45,7 @@ def send_spool(station: Station, client: ServerClient, clock: TrustedClock) -> S
 
     Raises `ServerError` when the server answered for nothing at all; nothing has left the spool then.
     """
+    # Two runs at once would send the same reports, and each would remove files that the other still reads.
     with held_alone(station.folder / "send.lock"):
         sending = _Sending(station, client, clock)
         try:
@@ -113,6 +116,7 @@ class _Sending:
             for report in batch:
                 self.send([report])
             return
+        # Before anything of it counts: neither its results nor its time are about us otherwise.
         _require_ours(batch, answer)
         _log.info("reports sent", count=len(batch))
         self.answer = answer
@@ -143,5 +147,6 @@ def _require_ours(batch: list[SpooledReport], answer: ReportAnswer) -> None:
     """Refuse an answer about other reports than those sent: removing by it would lose ours."""
     for report, result in zip(batch, answer.results, strict=True):
         kept = result.status.is_kept
+        # Empty where the server could read no id. That accuses nobody, and a report is not removed for it.
         if (result.report_id or kept) and result.report_id != report.report_id:
             raise ServerProtocolError("the server answered for other reports than were sent; tell its admin")
