@@ -114,6 +114,7 @@ class Intake:
 
     def _learn_keys(self, station_ids: Collection[str]) -> None:
         # A station's key never changes, so it is asked for once; whether it was revoked is asked for every report.
+        # A station that is not known is asked for each time: it may be enrolled the next moment.
         if station_ids:
             with self._database.reading() as session:
                 found = find_stations(session, station_ids)
@@ -150,6 +151,7 @@ def _sender(envelope: UnverifiedEnvelope | None) -> str:
 def _open(
     envelope: bytes, unverified: UnverifiedEnvelope | None, sender: str, public_key_pem: bytes | None
 ) -> _Verified | ReportResult:
+    # No report id in the first four refusals: it is believed only once signature and form hold.
     if unverified is None or not sender:
         return _rejected(
             "", "bad_envelope", "this is no envelope with a report in it; the station's spool is damaged"
@@ -166,6 +168,7 @@ def _open(
     # The same payload parsed twice by two readers could name two stations.
     if report.station_id != sender:
         return _rejected(report.report_id, "wrong_station", "the report names a station that did not sign it")
+    # Of the payload: the same report signed once more has another signature, and is still the same.
     return _Verified(report, hashlib.sha256(payload).hexdigest(), envelope)
 
 
@@ -182,6 +185,7 @@ class _Group:
         self._stations = find_stations(session, station_ids, lock=True)
         self.newest = bundles.newest(session)
         self._phones = phones.known_phone_ids(session, {report.phone_id for report in reports}, lock=True)
+        # Under the locks, or a report that another node has just stored would not be found.
         self._hashes = kept_reports.payload_hashes(session, {report.report_id for report in reports})
         self._highest = kept_reports.highest_counters(session, station_ids)
         self._used = kept_reports.used_counters(
@@ -200,6 +204,7 @@ class _Group:
 
     def keep(self) -> None:
         """Store what was decided to be stored."""
+        # Reports before states: a state refers to its report, and since when it has lasted is asked of those stored.
         kept_reports.keep(self._session, self._kept)
         phone_states.record_checks(self._session, self._kept)
 
@@ -220,6 +225,7 @@ class _Group:
 
     def _refusal(self, report: Report) -> ReportResult | None:
         station = self._stations.get(report.station_id)
+        # Its key may be remembered from before a backup was put back: what the locked rows say decides.
         if station is None:
             return _rejected(report.report_id, "station_unknown", _UNKNOWN_STATION)
         if station.revoked:
