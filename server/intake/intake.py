@@ -95,6 +95,8 @@ class Intake:
         Raises `StorageUnavailable` when nothing of the request could be stored.
         """
         try:
+            # Opened by what `run` calls: in this thread, outside of any transaction, and while a leader knows that it
+            # is coming.
             return self._group.run(lambda: _Request(self._open_all(envelopes), now))
         except IntegrityError as error:
             # Once is the same report by another node at this moment, and storing it again alone has shown that.
@@ -265,6 +267,7 @@ class _Group:
         )
 
     def _quarantine(self, found: _Verified, now: datetime) -> ReportResult:
+        # It is not noted as known: sent again it comes here again, and raises no second alarm while that one is open.
         detail = f"counter {found.report.counter} was used for another report"
         self._alarm(found, AlarmKind.CLONED_STATION, detail, now)
         return ReportResult(

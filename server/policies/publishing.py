@@ -82,6 +82,7 @@ def current_timestamp(database: Database, config: Config, now: datetime) -> byte
     try:
         return _renewed(database, config.trust_keys, now)
     except CertsError as error:
+        # When this begins, half of its life is left to mend it.
         _log.error("timestamp_not_renewed", reason=str(error))
         return data
 

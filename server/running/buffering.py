@@ -157,6 +157,8 @@ class BufferedRequests:
                 async for piece in exchange:
                     keep(len(piece))
                     body += piece
+                    # Each piece buys the next one time, but none beyond the end: a body that drips steadily is too late
+                    # all the same.
                     limit.reschedule(min(now() + limits.silence_s, end))
         except TimeoutError:
             raise _too_slow(len(body), length, limits) from None
