@@ -31,11 +31,14 @@ def create_app(config: Config) -> Flask:
     app.config["SECRET_KEY"] = config.secret_key
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
     database = Database(config.database_url)
+    # Asked of what is published and not of the settings: only a signed root can say that it is for a demo.
     if config.story_clock is not None:
         require_demo_root(database)
     clock = Clock(config.story_clock)
     install_context(app, Context(config, database, clock, _head_signer(config), Intake(database)))
 
+    # Flask runs hooks in the order of their registration. A request that is refused by its headers is logged and
+    # counted all the same, and it is refused before the pages' check of forms would read its body.
     log_requests(app)
     count_requests(app)
     refuse_before_reading(app)

@@ -46,6 +46,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 refused (one sentence on stderr), 2 wrongly typed."""
     try:
+        # Not standalone: click would end the process by itself, and whoever calls this wants the exit code.
         result = cli.main(
             args=None if argv is None else list(argv), prog_name="curfew-server", standalone_mode=False
         )
@@ -55,12 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.Abort:
         tell("stopped; nothing was changed", err=True)
         return 1
+    # Before its mother class below: it alone has a next step to tell.
     except RequestRefused as error:
         tell(f"curfew-server: {error.message}. {error.next_step}", err=True)
         return 1
     except (ServiceError, CertsError) as error:
         tell(f"curfew-server: {error}", err=True)
         return 1
+    # click returns the exit code of --help and --version; commands return nothing.
     return result if isinstance(result, int) else 0
 
 

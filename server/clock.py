@@ -20,6 +20,7 @@ class Clock:
     def _offset_s(self) -> float:
         if self.story is None:
             return 0.0
+        # Read anew each time: the story moves on while the server runs. Before its first move there is no file.
         try:
             return float(self.story.read_text(encoding="ascii"))
         except FileNotFoundError:

@@ -35,6 +35,7 @@ class Config:
     Relative paths in a ``server.env`` are taken from the folder it lies in.
     """
 
+    # Not shown where settings are printed: the URL of PostgreSQL may hold a password.
     database_url: str = field(repr=False)
     """CURFEW_DATABASE_URL: ``sqlite:////path/curfew.sqlite`` or ``postgresql+psycopg://…``."""
 
@@ -83,6 +84,8 @@ def read_config(env_file: Path | None = None, environ: Mapping[str, str] | None 
     folder = env_file.parent.resolve() if env_file else Path.cwd()
     surroundings = os.environ if environ is None else environ
     values |= {key: surroundings[key] for key in _KEYS if key in surroundings}
+    # `folder` is absolute, so that the three slashes become the four of an absolute SQLite path. A path that is
+    # absolute in the file stands as it is: joined to `folder`, it takes its place.
     return Config(
         database_url=values.get("CURFEW_DATABASE_URL") or f"sqlite:///{folder / 'curfew.sqlite'}",
         secret_key=_required(values, "CURFEW_SECRET_KEY"),
@@ -116,7 +119,9 @@ def _read_env_file(path: Path) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
+        # Taken literally, without quotes or expansion: a secret may hold any character that a shell would change.
         key, equals, value = line.partition("=")
+        # A name that nobody knows is refused: misspelt, CURFEW_TRUST_KEYS would quietly leave the timestamp to expire.
         if not equals or key not in _KEYS:
             raise ConfigurationRefused(
                 f"{path} line {number}: expected one of {', '.join(_KEYS)} and a value"

@@ -51,6 +51,7 @@ class _StrictParser(FlaskParser):
         if not is_json_request(req):
             return core.missing
         try:
+            # Kept: the view checks the station's signature over these very bytes (`server.api.station_access`).
             return parse_object(req.get_data(cache=True), "a body")
         except InvalidDocument as error:
             raise Malformed("bad_json", str(error), "Send one JSON object.") from error
@@ -83,6 +84,7 @@ def described(
     """Serve a view under `path` and describe it: what it takes, answers and refuses, and who has to prove what."""
 
     def add(view: Callable[P, R]) -> Callable[P, R]:
+        # flask-smorest takes the view's docstring as its summary in openapi.json.
         wrapped: Any = _api.response(status, answer)(view)
         for refused, reason in (refusals or {}).items():
             wrapped = _api.alt_response(refused, schema=ErrorSchema, description=reason)(wrapped)
@@ -109,11 +111,13 @@ def describe_api(app: Flask) -> None:
         api.spec.components.security_scheme(name, scheme)
     api.register_blueprint(_api)
     app.register_blueprint(hot)
+    # Exactly one, or the server does not start: a renamed view would vanish from the description unnoticed.
     [rule] = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "hot.receive"]
     _describe_hot_route(api.spec, rule)
 
 
 def _describe_hot_route(spec: Any, rule: Rule) -> None:
+    # By hand, since a plain view of Flask does not tell what it takes and answers.
     spec.components.schema("Batch", schema=BatchSchema)
     spec.components.schema("ReportAnswer", schema=ReportAnswerSchema)
     answer = {"application/json": {"schema": {"$ref": "#/components/schemas/ReportAnswer"}}}

@@ -42,6 +42,7 @@ def register(registration: Registration) -> tuple[dict[str, Any], int]:
     here = context()
     now = here.clock.now()
     with here.database.writing() as session:
+        # In the same transaction: a registration that is refused uses up no nonce.
         station = requesting_station(session, now)
         if registration.virtual and not bundles.newest(session).demo:
             raise NotAllowed(
@@ -53,6 +54,7 @@ def register(registration: Registration) -> tuple[dict[str, Any], int]:
             session, registration, station.station_id, here.config.holder_key, now
         )
         action = "phone registered" if is_new else "phone registered again"
+        # Neither holder nor label: what stands in the chain is never deleted.
         detail = {"station": station.station_id, "consent": registration.consent.value}
         audit.record(session, f"station {station.name}", action, phone_id, detail, now)
     return {"phone_id": phone_id, "server_time": written(now)}, 201 if is_new else 200

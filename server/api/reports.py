@@ -23,14 +23,17 @@ def receive() -> tuple[Response, int]:
     """Store a batch of signed reports and say of each what became of it."""
     here = context()
     now = here.clock.now()
+    # Not cached: nobody else reads this body, which may have a mebibyte.
     accepted = here.intake.accept(_envelopes(request.get_data(cache=False)), now)
     results = accepted.results
+    # Both labels are words of ours, of which there are a few.
     counters = metrics(current_app).reports
     for result in results:
         counters.labels(result.status.value, result.code).inc()
     answer = status_of(accepted.newest, accepted.bundle, now)
     answer["audit_head"] = json.loads(here.head_signer.signed_head(accepted.audit_head))
     answer["results"] = [_written(result) for result in results]
+    # Only alone: a batch that is refused with 409 is sent again by the station, report by report.
     if _only_a_conflict(results):
         answer["error"] = {
             "code": results[0].code,
@@ -57,6 +60,7 @@ def _envelopes(body: bytes) -> list[bytes]:
             f"found {len(envelopes)} reports, at most {BATCH_REPORTS} are taken",
             "Send several batches.",
         )
+    # In the form that stations write them in. What they signed is the payload inside, which stays as it is.
     return [json.dumps(envelope, separators=(",", ":"), sort_keys=True).encode() for envelope in envelopes]
 
 

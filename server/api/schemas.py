@@ -18,6 +18,7 @@ from server.fleet.phones import Registration
 from server.stations.refused_bundles import SENTENCE_MAX_LENGTH, RefusedBundle
 from server.texts import storable
 
+# marshmallow sets integers no bound, and databases have one (docs/performance.md 2).
 _API_LEVEL_MAX = 10_000
 _NUMBER_MAX = (1 << 31) - 1
 
@@ -31,6 +32,7 @@ def _text(longest: int, shortest: int = 0, **options: Any) -> fields.String:
 
 
 def _number(**options: Any) -> fields.Integer:
+    # Strict, or "9" would be taken, too.
     return fields.Integer(required=True, strict=True, validate=validate.Range(0, _NUMBER_MAX), **options)
 
 
@@ -80,6 +82,7 @@ class EnrolmentSchema(_StrictSchema):
 
     token = _text(64, 1)
     name = _text(100, 1)
+    # It has several lines, so it is no `_text`; whether it is a key shows when it is loaded.
     public_key_pem = fields.String(required=True, validate=validate.Length(max=2000))
 
 
@@ -93,6 +96,7 @@ class EnrolledSchema(Schema):
 class RegistrationSchema(_StrictSchema):
     """A station has provisioned a phone."""
 
+    # Not $, which lets a line's end through (docs/performance.md 2).
     identity = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{64}\Z"))
     phone_id = fields.String(required=True)
     manufacturer = _text(100)
@@ -110,6 +114,7 @@ class RegistrationSchema(_StrictSchema):
         try:
             values["phone_id"] = PhoneId(values["phone_id"])
         except InvalidName as error:
+            # Under its name, so that the answer says which field is wrong.
             raise ValidationError(str(error), "phone_id") from error
         return Registration(**values)
 

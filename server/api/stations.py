@@ -26,6 +26,7 @@ def enrol(enrolment: dict[str, str]) -> dict[str, Any]:
     here = context()
     now = here.clock.now()
     with here.database.writing() as session:
+        # In one transaction with the station: a key that is refused must not use the code up.
         use_token(session, enrolment["token"], now)
         station = add_station(session, enrolment["name"], enrolment["public_key_pem"].encode(), now)
         detail = {"name": station.name}

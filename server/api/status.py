@@ -13,6 +13,7 @@ from server.policies import bundles
 from server.policies.bundles import Newest
 from server.running.error_handlers import written
 
+# Until a policy says how often stations come.
 _WITHOUT_BUNDLE = timedelta(minutes=15)
 
 

@@ -41,9 +41,11 @@ def timestamp() -> Response:
     )
 
 
+# `timestamp.json` never comes here, where it would be cached for ever: a rule without variables goes first.
 @_trust.get("/<path:name>")
 def file(name: str) -> Response:
     """Return a file whose name carries its version or hash: it never changes."""
+    # By its form, before the database is asked for whatever somebody types.
     if not is_served_name(name):
         raise _missing(name)
     with context().database.reading() as session:

@@ -22,12 +22,14 @@ def person(name: str, roles: tuple[str, ...], off: bool | None) -> None:
 
     The password is asked for, or read from stdin. Off: no sign-in, and every session and token has ended for good.
     """
+    # Exactly one of the two.
     if (off is None) is (not roles):
         raise click.UsageError("Name --role (several are possible), or one of --off and --on.")
     config = given_config()
     if off is not None:
         _switch(config, name, on=not off)
         return
+    # Before the database is opened: nobody who thinks at a prompt holds it.
     password = _password()
     with opened(config) as database:
         now = now_of(config, database)
@@ -77,4 +79,5 @@ def _password() -> str:
     if sys.stdin.isatty():
         asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
         return asked
+    # Only the line's end goes: blanks may belong to the password.
     return sys.stdin.readline().rstrip("\n")

@@ -33,6 +33,7 @@ _log = Log(__name__)
 def init(folder: Path, url: str, trust: Path) -> None:
     """Make FOLDER with a server.env of fresh secrets and a key for the audit chain."""
     make_private_folder(folder)
+    # Typed here, and to be found from there: relative paths in the file are taken from its own folder.
     trust = trust.resolve()
     lines = [
         f"CURFEW_DATABASE_URL=sqlite:///{folder.resolve() / 'curfew.sqlite'}",
@@ -43,6 +44,7 @@ def init(folder: Path, url: str, trust: Path) -> None:
         f"CURFEW_TLS_FOLDER={trust / 'tls'}",
         f"CURFEW_TRUST_KEYS={trust / 'keys'}",
     ]
+    # Refused where there is one already: what was stored under its keys could not be opened any more.
     create_private_file(folder / "server.env", ("\n".join(lines) + "\n").encode())
     create_key(folder / "audit.key")
     tell(

@@ -17,6 +17,7 @@ from server.serving import serve as serve_until_stopped
 def serve(host: str, port: int, workers: int) -> None:
     """Bring the database to the newest schema, then serve over HTTPS until stopped."""
     config = given_config()
+    # Workers expect a database that is migrated (`server.app.create_app`).
     with opened(config):
         pass
     tell(f"Serving on https://{host}:{port}; stop with Ctrl-C.", err=True)

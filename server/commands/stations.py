@@ -26,6 +26,7 @@ def enrolment_code(made_for: str, hours: int) -> None:
         with database.writing() as session:
             code = enrolment.new_code(session, config, made_for[:100], now + timedelta(hours=hours), now)
             audit.record(session, ACTOR, "enrolment code made", made_for[:100], {"hours": hours}, now)
+    # stdout has the code alone, so that it can be handed on by a pipe.
     tell(f"Good for one station within {hours} hours; give it to nobody else.", err=True)
     tell(code.line())
 

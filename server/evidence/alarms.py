@@ -82,6 +82,7 @@ def raise_alarm(session: Session, alarm: Alarm, payload_sha256: str, envelope: b
 
     After it was settled, the same content coming in again is a new occurrence and a new alarm.
     """
+    # Nobody raises the same one meanwhile: the caller holds the lock of the station that the payload names.
     known = session.scalar(
         select(_AlarmTable.id).where(
             _AlarmTable.report_id == alarm.report_id,
@@ -112,6 +113,7 @@ def settle_alarm(session: Session, number: int, settlement: Settlement) -> Alarm
 
     Raises `NotThere` for an unknown number. The caller writes the audit row in the same transaction.
     """
+    # Locked, so that of two people who settle it at once the second is told that it was settled before.
     stored = session.get(_AlarmTable, number, with_for_update=True)
     if stored is None:
         raise NotThere("alarm_unknown", f"There is no alarm {number}.", "Choose one from the list of alarms.")

@@ -118,6 +118,7 @@ def record(
             hash=row_hash,
         )
     )
+    # Without WHERE: a constraint of the table holds it to one row.
     session.execute(update(_HeadTable).values(number=number, hash=row_hash))
     session.flush()
     return AuditHead(number, row_hash)
@@ -154,6 +155,7 @@ def verify_chain(session: Session) -> ChainCheck:
         if row.hash != found:
             return ChainCheck(last.number, expected, f"row {expected} was altered after it was written")
         last = AuditHead(row.number, row.hash)
+    # Last, since a tail that was cut off leaves a chain in which every row holds: only the head still names it.
     stored = head(session)
     if stored != last:
         return ChainCheck(
@@ -192,6 +194,7 @@ class HeadSigner:
 
     def signed_head(self, newest: AuditHead) -> bytes:
         """Return the DSSE envelope (JSON) over ``{"kind":"curfew-audit-head","number":…,"hash":…}``."""
+        # One signature a change, however many threads meet it at once; a thread with an older head gets one of its own.
         with self._lock:
             if self._last is None or self._last[0] != newest:
                 self._last = (newest, self._sign(newest))
@@ -216,5 +219,7 @@ def _lock_head(session: Session) -> AuditHead:
 def _hash(
     number: int, at: datetime, actor: str, action: str, subject: str, detail: str, previous: str
 ) -> str:
+    # A list in JSON, not one text after another: what was moved over the border of two fields would hash the same. The
+    # time in UTC, as the database gives it back.
     parts = [number, at.astimezone(UTC).isoformat(), actor, action, subject, detail, previous]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

@@ -81,11 +81,13 @@ def cause_of(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[B
     policy = here.bundle.policy
     stage = stage_of(policy, phone.phone_id, here.now)
     if stage is Stage.LIFTED:
+        # A policy that lifts early does not say since when: it is now, until its end has come.
         return BlockCause.LIFTED, min(here.now, policy.ends_at)
     if here.exempts(phone.phone_id):
         return BlockCause.EXEMPT, known_since
     starts_at = enforcement_starts_at(policy, phone.phone_id)
     cause, since = _problem(phone, facts, here)
+    # What was so before does not count: until enforcement starts, nobody had to do anything.
     effective_since = max(since, starts_at)
     if here.now < starts_at:
         return BlockCause.NOT_YET_ENFORCED, since
@@ -96,21 +98,26 @@ def cause_of(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[B
 
 
 def _problem(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[BlockCause, datetime]:
+    # First: nothing is asked of such a phone, so whatever is known of it is from before.
     if phone.consent is Consent.DECLINED:
         return BlockCause.DECLINED, phone.consent_since
+    # A phone that was never checked is silent since it was registered.
     last_seen = facts.effective_at if facts else phone.registered_at
     if here.overdue(last_seen):
         return BlockCause.SILENT, last_seen
     if facts is None:
         return BlockCause.WITHIN_LIMIT, last_seen
     if facts.verdict is Verdict.UNREADABLE:
+        # Since the first of an unbroken run: a single cut cable blocks nobody.
         overdue = here.overdue(facts.unchanged_since)
         return BlockCause.UNREADABLE if overdue else BlockCause.WITHIN_LIMIT, facts.unchanged_since
     if facts.verdict is Verdict.VIOLATING:
+        # Where the managed apps are off on the phone itself, the mail side has nothing to add.
         cause = BlockCause.ENFORCED_ON_PHONE if facts.enforceable else BlockCause.NOT_ENFORCEABLE
         return cause, facts.unchanged_since
     return BlockCause.COMPLIANT, facts.unchanged_since
 
 
 def _order(entry: Block) -> tuple[bool, datetime, str]:
+    # False sorts first: those to block. The holder makes the order the same for whoever compares two lists.
     return not entry.block, entry.since, entry.holder

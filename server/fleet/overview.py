@@ -109,15 +109,18 @@ def look_at_fleet(
         fact = facts.get(phone.phone_id)
         standing = standing_of(phone.phone_id, phone.consent, fact, here)
         counts[standing] += 1
+        # Only where the owner agreed: nothing is done on the other phones, whatever could be.
         if phone.consent is Consent.AGREED:
             reaches[phone.reach] += 1
         if standing is Standing.WAITING_FOR_LIFT and fact is not None:
             waiting[_age(now - fact.effective_at)] += 1
         if standing_filter in (None, standing) and (not wanted or _matches(phone, wanted)):
+            # Only what the order needs: whole rows are read for the one page that is shown.
             chosen.append((_URGENCY[standing], phone.label, phone.model, phone.phone_id))
     chosen.sort()
     shown = [phone_id for *_, phone_id in chosen[offset : offset + limit]]
     by_id = {phone.phone_id: phone for phone in phones.find_phones(session, shown)}
+    # The database gives them in no order.
     rows = _rows(session, [by_id[phone_id] for phone_id in shown], here)
     oldest = min((fact.effective_at for fact in facts.values()), default=None)
     return FleetView(FleetCounts(sum(counts.values()), counts, waiting, reaches, oldest), rows, len(chosen))

@@ -44,6 +44,7 @@ class _StateTable(Base):
 # Made once, and of the table's columns: by the mapper, a row costs as much as all else about a report.
 _STATES = cast(Table, _StateTable.__table__)
 _OF_PHONES = select(_STATES).where(_STATES.c.phone_id.in_(bindparam("phone_ids", expanding=True)))
+# Not called `phone_id`: SQLAlchemy keeps the names of columns for the values that are set.
 _REPLACE = update(_STATES).where(_STATES.c.phone_id == bindparam("of_phone"))
 
 Row = dict[str, Any]
@@ -60,6 +61,7 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> None:
     found = session.execute(_OF_PHONES, {"phone_ids": list(phone_ids)}).mappings()
     rows: dict[str, Row] = {row["phone_id"]: dict(row) for row in found}
     new = phone_ids - rows.keys()
+    # One after another in memory: a group may bring several checks of one phone, and only the last state is written.
     for kept in checks:
         phone_id = kept.report.phone_id
         rows[phone_id] = _after(session, rows.get(phone_id), kept)
@@ -75,6 +77,7 @@ def _after(session: Session, row: Row | None, kept: KeptReport) -> Row:
     if row is None:
         return _columns(kept) | {"unchanged_since": kept.effective_at}
     if not _is_newer(kept, row):
+        # Of another kind it may have broken the run, of the same kind have begun it earlier: only all the reports tell.
         since = run_start(session, report.phone_id, Verdict(row["verdict"]), row["enforceable"])
         return row | {"unchanged_since": since or row["effective_at"]}
     unchanged = (row["verdict"], row["enforceable"]) == (report.verdict.value, report.enforceable)
@@ -101,6 +104,7 @@ def check_facts(session: Session) -> Mapping[str, CheckFacts]:
         _StateTable.open_entries,
         _StateTable.unchanged_since,
     )
+    # Looked up instead of made: this walks the whole fleet, and calling an enumeration takes ten times as long.
     verdicts = {verdict.value: verdict for verdict in Verdict}
     return {
         row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5]) for row in session.execute(query)
@@ -111,6 +115,7 @@ def _is_newer(kept: KeptReport, row: Row) -> bool:
     effective_at: datetime = row["effective_at"]
     if kept.effective_at != effective_at:
         return kept.effective_at > effective_at
+    # Of one moment, a station's own checks follow its counter; between two stations the later arrival counts.
     return kept.report.station_id != row["station_id"] or bool(kept.report.counter > row["counter"])
 
 

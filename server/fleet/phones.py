@@ -27,6 +27,7 @@ class _PhoneTable(Base):
     manufacturer: Mapped[str] = mapped_column(String(100))
     model: Mapped[str] = mapped_column(String(100))
     label: Mapped[str] = mapped_column(String(100))
+    # Sealed anew it is another text each time: it can be neither searched nor joined, only opened.
     sealed_holder: Mapped[bytes] = mapped_column(LargeBinary)
     consent: Mapped[str] = mapped_column(String(10))
     consent_since: Mapped[datetime] = mapped_column(UtcTime)
@@ -86,6 +87,7 @@ def register_phone(
     )
     is_new = stored is None
     if stored is None:
+        # The id is the station's proposal; one that is taken would mix two phones' histories.
         if session.get(_PhoneTable, registration.phone_id) is not None:
             raise InConflict(
                 "phone_id_taken",
@@ -99,6 +101,7 @@ def register_phone(
             consent_since=now,
         )
         session.add(stored)
+    # Only a change moves the time: the mail side counts from it.
     if stored.consent != registration.consent.value:
         stored.consent, stored.consent_since = registration.consent.value, now
     stored.manufacturer, stored.model = registration.manufacturer, registration.model
@@ -117,6 +120,7 @@ _KNOWN_IDS = (
     .where(_PhoneTable.phone_id.in_(bindparam("phone_ids", expanding=True)))
     .order_by(_PhoneTable.phone_id)
 )
+# FOR NO KEY UPDATE: who only refers to these phones by a foreign key is not held up.
 _KNOWN_IDS_LOCKED = _KNOWN_IDS.with_for_update(key_share=True)
 
 

@@ -72,12 +72,15 @@ def standing_of(
     phone_id: PhoneId, consent: Consent, latest: CheckFacts | None, situation: Situation
 ) -> Standing:
     """Return the standing of one phone; every phone has exactly one."""
+    # Whatever was reported before: nothing is asked of it any more.
     if consent is Consent.DECLINED:
         return Standing.DECLINED
     if latest is None:
         return Standing.UNSEEN
+    # Before silence: however old the check, what we switched off is still off.
     if latest.open_entries and (situation.lifted or situation.exempts(phone_id)):
         return Standing.WAITING_FOR_LIFT
+    # Before any verdict: one that is too old says nothing of today.
     if situation.overdue(latest.effective_at):
         return Standing.SILENT
     if latest.verdict is Verdict.UNREADABLE:

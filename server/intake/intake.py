@@ -95,6 +95,8 @@ class Intake:
         Raises `StorageUnavailable` when nothing of the request could be stored.
         """
         try:
+            # Opened by what `run` calls: in this thread, outside of any transaction, and while a leader knows that it
+            # is coming.
             return self._group.run(lambda: _Request(self._open_all(envelopes), now))
         except IntegrityError as error:
             # Once is the same report by another node at this moment, and storing it again alone has shown that.
@@ -114,6 +116,7 @@ class Intake:
 
     def _learn_keys(self, station_ids: Collection[str]) -> None:
         # A station's key never changes, so it is asked for once; whether it was revoked is asked for every report.
+        # A station that is not known is asked for each time: it may be enrolled the next moment.
         if station_ids:
             with self._database.reading() as session:
                 found = find_stations(session, station_ids)
@@ -150,6 +153,7 @@ def _sender(envelope: UnverifiedEnvelope | None) -> str:
 def _open(
     envelope: bytes, unverified: UnverifiedEnvelope | None, sender: str, public_key_pem: bytes | None
 ) -> _Verified | ReportResult:
+    # No report id in the first four refusals: it is believed only once signature and form hold.
     if unverified is None or not sender:
         return _rejected(
             "", "bad_envelope", "this is no envelope with a report in it; the station's spool is damaged"
@@ -166,6 +170,7 @@ def _open(
     # The same payload parsed twice by two readers could name two stations.
     if report.station_id != sender:
         return _rejected(report.report_id, "wrong_station", "the report names a station that did not sign it")
+    # Of the payload: the same report signed once more has another signature, and is still the same.
     return _Verified(report, hashlib.sha256(payload).hexdigest(), envelope)
 
 
@@ -182,6 +187,7 @@ class _Group:
         self._stations = find_stations(session, station_ids, lock=True)
         self.newest = bundles.newest(session)
         self._phones = phones.known_phone_ids(session, {report.phone_id for report in reports}, lock=True)
+        # Under the locks, or a report that another node has just stored would not be found.
         self._hashes = kept_reports.payload_hashes(session, {report.report_id for report in reports})
         self._highest = kept_reports.highest_counters(session, station_ids)
         self._used = kept_reports.used_counters(
@@ -200,6 +206,7 @@ class _Group:
 
     def keep(self) -> None:
         """Store what was decided to be stored."""
+        # Reports before states: a state refers to its report, and since when it has lasted is asked of those stored.
         kept_reports.keep(self._session, self._kept)
         phone_states.record_checks(self._session, self._kept)
 
@@ -220,6 +227,7 @@ class _Group:
 
     def _refusal(self, report: Report) -> ReportResult | None:
         station = self._stations.get(report.station_id)
+        # Its key may be remembered from before a backup was put back: what the locked rows say decides.
         if station is None:
             return _rejected(report.report_id, "station_unknown", _UNKNOWN_STATION)
         if station.revoked:
@@ -259,6 +267,7 @@ class _Group:
         )
 
     def _quarantine(self, found: _Verified, now: datetime) -> ReportResult:
+        # It is not noted as known: sent again it comes here again, and raises no second alarm while that one is open.
         detail = f"counter {found.report.counter} was used for another report"
         self._alarm(found, AlarmKind.CLONED_STATION, detail, now)
         return ReportResult(

@@ -27,6 +27,7 @@ from server.people.sign_ins import signed_in_person
 View = Callable[..., Any]
 
 _PUBLIC = frozenset({"pages.sign_in"})
+# By endpoint, which Flask names after the function: `wraps` keeps the view's name for the guarded one.
 _guarded: set[str] = set()
 
 
@@ -127,6 +128,7 @@ def _load(key: str) -> SignedIn | None:
 
 
 def _ask_to_sign_in() -> PlainResponse:
+    # flask_login's own key. That it is there means that this browser's sign-in is not known to the server any more.
     if session.pop("_user_id", None):
         flash("Your sign-in has ended. Sign in again to go on.", "")
     # Only what was asked for by GET can be asked for again after signing in.

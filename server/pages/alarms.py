@@ -25,6 +25,7 @@ _SHOWN = 100
 def alarms() -> str:
     """Show open alarms, and the settled ones below them."""
     with context().database.reading() as session:
+        # One more than is shown tells whether there are more.
         waiting, settled = open_alarms(session, limit=_SHOWN + 1), settled_alarms(session, limit=_SHOWN)
         names = station_names(session)
     return render_template(
@@ -39,6 +40,7 @@ def alarms() -> str:
     )
 
 
+# The column's bound: a larger number would be an error of PostgreSQL instead of a 404.
 @pages.post("/alarms/<int(max=2147483647):number>/settle")
 @needs(Right.SETTLE_ALARMS)
 def settle(number: int) -> Response:

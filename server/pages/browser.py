@@ -46,7 +46,9 @@ def protect_browsers(app: Flask) -> None:
 
 
 def _add_headers(response: Response) -> Response:
+    # By what is sent: an address that is not there gets a page, too, and has no endpoint.
     if response.mimetype == "text/html":
+        # The browser must not show a page again after its reader has signed out.
         response.headers["Cache-Control"] = "no-store"
     elif request.endpoint != "static":
         return response

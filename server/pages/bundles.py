@@ -77,6 +77,7 @@ def enforcement_begins_at(policy: Policy) -> datetime:
 def ring_lines(policy: Policy, now: datetime) -> tuple[RingLine, ...]:
     """Return the rings with the share each adds; none may start before the deadline."""
     lines = []
+    # Shares add up: the last ring's is 1, and each has what lies between the one before and itself.
     before = 0.0
     for ring in policy.rings:
         starts_at = max(policy.deadline, ring.starts_at)

@@ -39,6 +39,7 @@ def phone(phone_id: str) -> str:
         if found is None:
             raise _unknown(phone_id)
         asked = _packages_asked(bundles(session), found.report) if found.report else ()
+    # The holder is left out here and not in the template: what must not be shown does not reach it.
     return render_template(
         "phone.html",
         tab="pages.fleet",

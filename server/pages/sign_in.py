@@ -15,9 +15,10 @@ from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.people import sign_ins
 
-# A path on this server: browsers read "//host", "/\host" and "/<tab>/host" as another one.
+# Without the prefix `__Host-`, which asks for the path / (RFC 6265bis 4.1.3.2): it is for the page of signing in alone.
 _BROWSER = "curfew_browser"
 _TRY_LATER = ("too_many_failures", "too_many_at_once")
+# A path on this server: browsers read "//host", "/\host" and "/<tab>/host" as another one.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
@@ -56,6 +57,7 @@ def _source() -> sign_ins.Source:
         known_for = str(_browsers().loads(request.cookies.get(_BROWSER, "")))
     except BadSignature:
         known_for = ""
+    # The connection's own address: a header about it says whatever its sender likes.
     return sign_ins.Source(request.remote_addr or "", known_for)
 
 

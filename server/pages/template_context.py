@@ -49,6 +49,7 @@ def _percent(number: float) -> str:
 
 
 def _frame() -> dict[str, Any]:
+    # Functions, not what they return: the page of a failing database must not ask it (`bare` in base.html).
     return {"now": now(), "tabs": _tabs, "is_demo": _is_demo, "is_signed_in": is_signed_in, "person": person}
 
 

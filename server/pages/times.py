@@ -32,6 +32,7 @@ def length(span: timedelta) -> str:
     seconds = int(abs(span.total_seconds()))
     for unit, size in _UNITS:
         count = seconds // size
+        # One of a unit is enough where less than a twentieth of it is left out.
         if count >= _ENOUGH or (count == 1 and (unit == "minute" or seconds % size < size // 20)):
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return "less than a minute"

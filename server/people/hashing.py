@@ -35,6 +35,7 @@ class _Places:
     @contextmanager
     def one(self) -> Iterator[None]:
         """Hold a place for the length of the block; raises `ComeLater` where the queue is full."""
+        # For the queue itself nobody waits: each that waits holds a thread of the application.
         if not self._all.acquire(blocking=False):
             raise _busy()
         try:
@@ -62,6 +63,7 @@ def is_hash_of(stored_hash: str, password: str) -> bool:
     with _places.one():
         try:
             return _HASHER.verify(stored_hash, password)
+        # Nothing else: a stored hash that cannot be read is our fault, and must not pass for a wrong password.
         except VerifyMismatchError:
             return False
 

@@ -23,6 +23,7 @@ PASSWORD_MIN_LENGTH = 12
 PASSWORD_MAX_LENGTH = 512
 """More is no password but an attempt to keep the hash function busy."""
 
+# No capitals, no blanks, no other alphabets: two names that look alike could pass for each other.
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
@@ -118,6 +119,7 @@ def put_person(
     if stored is None:
         stored = PersonTable(name=name, created_at=now)
         session.add(stored)
+    # `off_since` stays as it is: a new password does not switch an account on.
     stored.password_hash = password_hash
     stored.password_changed_at = now
     stored.roles = " ".join(sorted(role.value for role in wanted))
@@ -178,12 +180,14 @@ def password_matches(stored_hash: str | None, password: str) -> bool:
 
     None (no such account) costs the same work and is always False, so that answers do not tell which names exist.
     """
+    # Cut, so that a longer one costs no more; where its beginning matches, the line below refuses it.
     matches = is_hash_of(stored_hash or _hash_of_nobody(), password[:PASSWORD_MAX_LENGTH])
     return matches and stored_hash is not None and len(password) <= PASSWORD_MAX_LENGTH
 
 
 @cache
 def _hash_of_nobody() -> str:
+    # A real hash, so that comparing with it takes as long as with anybody's.
     return hash_of("nobody signs in with this")
 
 

@@ -45,6 +45,7 @@ PAUSE = timedelta(minutes=15)
 SIGN_IN_LENGTH = timedelta(hours=12)
 """A working day; then the password is asked again."""
 
+# Only first attempts at once collide: at the next try there is a row to count in.
 _ATTEMPTS = 3
 
 _TOKEN_PREFIX = "curfew_"  # noqa: S105 - a visible mark by which scanners find a leaked token, not a secret
@@ -116,6 +117,7 @@ def sign_in(
         )
     with database.writing() as session:
         _forgive(session, counted)
+        # Read anew and locked: it may have been switched off while the password was compared.
         person = as_person(session.scalars(_named(folded).with_for_update()).one())
         if person.off_since is not None:
             # Told only to who knows the password: to others the account does not exist.
@@ -128,6 +130,7 @@ def sign_in(
 
 def signed_in_person(session: Session, key: str, now: datetime) -> Person | None:
     """Return the person whose session `key` is, if it has not ended."""
+    # >= since a new password and the session that goes on under it are of one moment (`change_password`).
     stored = session.scalar(
         select(PersonTable)
         .join(_SignInTable, _SignInTable.person_id == PersonTable.id)
@@ -155,6 +158,7 @@ def change_password(database: Database, person: Person, old: str, new: str, now:
         stored_hash = session.scalar(
             select(PersonTable.password_hash).where(PersonTable.id == person.person_id)
         )
+    # Both hashes are made outside of a transaction: on SQLite it would keep every other writer waiting.
     if not password_matches(stored_hash, old):
         raise Malformed(
             "password_wrong", "this is not your present password", "type the password you signed in with"
@@ -233,6 +237,7 @@ class _Counted:
 
 
 def _counted(secret_key: str, folded: str, source: Source) -> _Counted:
+    # The kind comes first, so that a name and place never hash like a place or a known browser.
     def keyed(*words: str) -> str:
         return hmac.digest(secret_key.encode(), "\0".join(("sign-in", *words)).encode(), "sha256").hex()
 
@@ -275,6 +280,7 @@ def _count(session: Session, counted: _Counted, now: datetime) -> None:
         if stored is None:
             session.add(_FailuresTable(name_hash=hashed, failures=1, last_at=now))
         elif stored.failures >= counted.limits[hashed]:
+            # This undoes what the attempt has counted so far: trying earlier does not make the wait longer.
             raise _too_many(stored.last_at + PAUSE, now)
         else:
             stored.failures += 1
@@ -291,6 +297,7 @@ def _too_many(until: datetime, now: datetime) -> NotSignedIn:
 
 
 def _begin(session: Session, person: Person, now: datetime) -> str:
+    # Swept whenever somebody signs in, so that nothing has to run for it.
     session.execute(delete(_SignInTable).where(_SignInTable.ends_at <= now))
     key = secrets.token_urlsafe(32)
     session.add(

@@ -83,6 +83,7 @@ def bundles(session: Session) -> Sequence[BundleRow]:
     """Return every bundle ever published, newest first; signers and expiry are those of its latest publication."""
     first_time: dict[int, datetime] = {}
     latest: dict[int, _PublicationTable] = {}
+    # Oldest first: the first row of a number tells when it was published, the last who has signed it since.
     for row in session.scalars(select(_PublicationTable).order_by(_PublicationTable.serial)):
         first_time.setdefault(row.number, row.published_at)
         latest[row.number] = row
@@ -91,6 +92,7 @@ def bundles(session: Session) -> Sequence[BundleRow]:
 
 
 # Made once: building a query costs more than running these.
+# Newest by serial: exemptions signed anew are published under the number that is in force.
 _NEWEST = (
     select(
         _PublicationTable.number, _PublicationTable.demo, _PublicationTable.expires, _PublicationTable.serial
@@ -128,6 +130,7 @@ def bundle_of(session: Session, published: Newest) -> Bundle | None:
     return known[1]
 
 
+# For each database by itself, since one process may serve several, and forgotten with its engine.
 _read_once: WeakKeyDictionary[Engine, tuple[int, Bundle]] = WeakKeyDictionary()
 
 
@@ -176,6 +179,7 @@ def lock_trust_files(session: Session, name: str) -> None:
 
     `name` is the file that every change replaces.
     """
+    # Before the first publication there is no row to wait for: of two at once, the second fails on the names.
     session.execute(select(_FileTable.name).where(_FileTable.name == name).with_for_update())
 
 

@@ -36,10 +36,13 @@ def publish(database: Database, config: Config, folder: Path, actor: str) -> Pub
     """
     files = _files_of(folder)
     with database.writing() as session:
+        # Before anything is read: two at once would both be compared with what was there before either.
         lock_trust_files(session, TIMESTAMP_FILE)
         current = trust_files(session)
         try:
+            # Verified without a time first: whether the story's time may be believed stands in what is verified.
             now = _time_for(verify_publication(files, current), config)
+            # Without the online keys the admin's own snapshot and timestamp are served: they must not have expired.
             if config.trust_keys is None:
                 publication, served = verify_publication(files, current, now), reachable(files)
             else:
@@ -73,16 +76,19 @@ def current_timestamp(database: Database, config: Config, now: datetime) -> byte
         assert timestamp is not None
         snapshot_name = file_name(SNAPSHOT, timestamp.signed.snapshot_meta.version)
         snapshot = trust_file(session, snapshot_name) or b""
+    # Looked at without a lock: every station asks for this file, and twice a day it is due.
     if not needs_renewal({TIMESTAMP_FILE: data, snapshot_name: snapshot}, now):
         return data
     try:
         return _renewed(database, config.trust_keys, now)
     except CertsError as error:
+        # When this begins, half of its life is left to mend it.
         _log.error("timestamp_not_renewed", reason=str(error))
         return data
 
 
 def _renewed(database: Database, trust_keys: Path, now: datetime) -> bytes:
+    # Loaded for each renewal, so that keys which were rotated count without a restart.
     signers = load_online_signers(trust_keys)
     with database.writing() as session:
         lock_trust_files(session, TIMESTAMP_FILE)

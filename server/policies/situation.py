@@ -19,6 +19,7 @@ class Situation:
     @property
     def lifted(self) -> bool:
         """Whether the measure is over for everybody."""
+        # `ends_at` by the clock alone: the measure ends though nobody publishes its end (docs/design.md 5).
         return self.bundle is not None and (
             self.bundle.policy.lifted or self.now >= self.bundle.policy.ends_at
         )

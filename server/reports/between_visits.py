@@ -49,12 +49,15 @@ def watch_story(reports: Sequence[Report]) -> WatchStory | None:
     if not told:
         return None
     told_at, latest = told[-1]
+    # Times and events may come from every report, since equal ones can be joined. Sums cannot: heartbeats and lost
+    # lines are added up over these reports only.
     summed_up = telling_each_line_once([watched for _, watched in told])
     spans = _joined(
         span if place in summed_up else replace(span, heartbeats=0)
         for place, (_, watched) in enumerate(told)
         for span in watched.spans
     )
+    # Joined spans lie apart and in order, so the last one also ends last.
     return WatchStory(
         script=latest.script,
         told_at=told_at,
@@ -75,6 +78,7 @@ def _joined(spans: Iterable[WatchedSpan]) -> list[WatchedSpan]:
         if last is None or span.since > last.until:
             joined.append(span)
             continue
+        # How a shorter span inside a longer one ended tells nothing: somebody watched beyond it.
         end = span.end if span.until >= last.until else last.end
         joined[-1] = replace(
             last,

@@ -52,6 +52,7 @@ class _ReportTable(Base):
     counter: Mapped[int] = mapped_column(BigInteger)
     phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"))
     checked_at: Mapped[datetime] = mapped_column(UtcTime)
+    # It follows from two other columns (`effective`) and is stored all the same, because an index needs a column.
     effective_at: Mapped[datetime] = mapped_column(UtcTime)
     received_at: Mapped[datetime] = mapped_column(UtcTime)
     late: Mapped[bool]
@@ -159,6 +160,7 @@ def highest_counters(session: Session, station_ids: Collection[str]) -> dict[str
         return {}
     named = {f"station_{number}": station_id for number, station_id in enumerate(station_ids)}
     found = session.execute(_highest_of(len(named)), named)
+    # A station without reports has a row, too: its highest counter is NULL.
     return {row[0]: row[1] for row in found if row[1] is not None}
 
 
@@ -184,6 +186,7 @@ def activity_by_station(session: Session) -> Mapping[str, StationActivity]:
 
 def newest_of_station(session: Session, station_id: str) -> tuple[datetime, int] | None:
     """Return when and by which bundle this station judged last, None if it never reported."""
+    # By the station's own counter: one step down the unique index, and a late report does not pass for the newest.
     query = (
         select(_ReportTable.checked_at, _ReportTable.bundle_number)
         .where(_ReportTable.station_id == station_id)
@@ -196,6 +199,7 @@ def newest_of_station(session: Session, station_id: str) -> tuple[datetime, int]
 
 def history(session: Session, phone_id: PhoneId, limit: int = 50) -> Sequence[PastCheck]:
     """Return the newest checks of one phone, newest first."""
+    # The counter decides between checks of one moment only.
     query = (
         select(_ReportTable)
         .where(_ReportTable.phone_id == phone_id)
@@ -256,6 +260,7 @@ def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable
         select(func.max(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id, ~same)
     )
     query = select(func.min(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id, same)
+    # Not >: where both were seen at one moment, the run may have begun in that very moment.
     if last_other is not None:
         query = query.where(_ReportTable.effective_at >= last_other)
     return session.scalar(query)
@@ -304,6 +309,7 @@ def payload_of(envelope: bytes) -> bytes:
 
 def _columns(kept: KeptReport) -> dict[str, object]:
     report = kept.report
+    # A ledger without a marker is none: the check could not read it, and must not hide what an earlier one knew.
     return {
         "report_id": report.report_id,
         "payload_sha256": kept.payload_sha256,

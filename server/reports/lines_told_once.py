@@ -43,6 +43,7 @@ def _part(place: int, watched: Watched) -> _Part | None:
         *(verdict.at for verdict in watched.verdicts),
         *(action.at for action in watched.actions),
     ]
+    # Line 0 is none. Lines without any time cannot be placed in a record, so nothing is held against them.
     if not watched.last_line or not times:
         return None
     return _Part(place, watched.first_line, watched.last_line, min(times), max(times))
@@ -54,6 +55,8 @@ def _records(parts: Sequence[_Part]) -> list[list[_Part]]:
     for part in parts:
         current = records[-1] if records else []
         seen = [other for other in current if other.last >= part.first]
+        # Known numbers at a time when every earlier part had ended: the phone counts anew. Where the times overlap,
+        # another station has collected the same lines.
         begun_anew = bool(seen) and all(other.until < part.since for other in current)
         if not current or begun_anew:
             records.append([part])
@@ -65,8 +68,10 @@ def _records(parts: Sequence[_Part]) -> list[list[_Part]]:
 def _longest_cover(record: Sequence[_Part]) -> list[_Part]:
     """Return parts without a common line that tell the most lines together (weighted interval scheduling)."""
     by_end = sorted(record, key=lambda part: (part.last, -part.first))
+    # After n parts, `best[n]` is the best choice among them: how many lines it tells, and by which parts.
     best: list[tuple[int, list[_Part]]] = [(0, [])]
     for part in by_end:
+        # What ends before this part begins; the slice leaves the parts that have an entry in `best`.
         before = max(
             (
                 best[place + 1]

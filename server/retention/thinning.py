@@ -41,6 +41,7 @@ _SEEN = tuple(field.name for field in fields(Report) if field.name not in _CHANG
 _AT_ONCE = 5_000
 """Reports in one transaction: stations that report meanwhile wait for it."""
 _ROWS_AT_ONCE = 1_000
+# The characters that a report id may have, so that one is found whole inside a sentence.
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 
 
@@ -60,6 +61,7 @@ def plan(database: Database, before: datetime) -> ThinningPlan:
         named = _named(session)
     report_ids: list[str] = []
     older = size = 0
+    # Phone by phone: no more than one phone's envelopes are in memory, and no transaction spans the fleet.
     for phone_id in phone_ids:
         with database.reading() as session:
             stored = list(kept_reports.envelopes_of(session, phone_id))
@@ -103,10 +105,12 @@ def _named(session: Session) -> _Named:
     counters: set[tuple[str, int]] = set()
     for envelope in alarms.alarmed_envelopes(session):
         told = json.loads(payload_of(envelope))
+        # The counter, too: the report that a copied station's contradicts has another id, and that counter.
         words.add(told["report_id"])
         counters.add((told["station_id"], told["counter"]))
     for row in _audit_rows(session):
         found = _TOKEN.findall(f"{row.subject} {json.dumps(row.detail)}")
+        # Any word may be an id. Too many names keep an envelope too many; one too few would drop evidence for good.
         words.update(found)
         words.update(word.rstrip("._:-") for word in found)  # the end of a sentence is no part of an id
     return _Named(words, counters)
@@ -131,6 +135,7 @@ def _without_news(stored: Sequence[KeptEnvelope]) -> Iterator[KeptEnvelope]:
         seen = _seen(one.envelope)
         if seen is not None and seen == last and one.report_id not in indispensable:
             yield one
+        # None as well: what comes after a report in which something was done is news whatever it says.
         last = seen
 
 

@@ -157,6 +157,8 @@ class BufferedRequests:
                 async for piece in exchange:
                     keep(len(piece))
                     body += piece
+                    # Each piece buys the next one time, but none beyond the end: a body that drips steadily is too late
+                    # all the same.
                     limit.reschedule(min(now() + limits.silence_s, end))
         except TimeoutError:
             raise _too_slow(len(body), length, limits) from None
@@ -164,6 +166,7 @@ class BufferedRequests:
     async def _answer(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         if self._waiting >= self._limits.waiting:
             raise _busy()
+        # Without a lock, as all that is counted here: only the event loop counts, the threads run the application.
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
@@ -194,6 +197,7 @@ def _declared_length(scope: Scope) -> int:
 
 
 def _source(scope: Scope) -> str:
+    # Without the port, which each connection has anew; IPv6 stands in brackets.
     return scope.client.rpartition(":")[0].strip("[]")
 
 

@@ -60,6 +60,7 @@ def _refused(error: RequestRefused) -> Response:
 
 def _unavailable(error: StorageUnavailable) -> Response:
     code = "storage_full" if isinstance(error, StorageFull) else "storage_busy"
+    # The type and not the text: a driver's message may hold the values of the statement.
     _log.error(code, path=request.path, cause=type(error.__cause__).__name__)
     answer = _answer(503, code, str(error), "Nothing of this request was stored; send it again later.")
     answer.headers["Retry-After"] = str(_RETRY_AFTER_S)
@@ -68,14 +69,17 @@ def _unavailable(error: StorageUnavailable) -> Response:
 
 def _http(error: HTTPException) -> PlainResponse:
     status = error.code or 500
+    # The router's redirects are HTTPExceptions, too, and are answers already.
     if error.response is not None or 300 <= status < 400:
         return error.get_response()
+    # Where webargs leaves what is wrong with a body.
     details: Any = getattr(error, "data", None)
     message = error.description or error.name
     if details and details.get("messages"):
         message = f"these fields are wrong: {'; '.join(_faults(details['messages']))}"
     code = error.name.lower().replace(" ", "_")
     answer = _answer(status, code, message, _NEXT_STEPS.get(status, "Try again later."))
+    # An answer 405 has to say what is allowed (RFC 9110 15.5.6); everything else about it is ours.
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):
             answer.headers[name] = value
@@ -106,5 +110,6 @@ def _answer(status: int, code: str, message: str, next_step: str) -> Response:
         return error_page(status, message, next_step)
     answer = jsonify(error_form(code, message, next_step, context().clock.now()))
     answer.status_code = status
+    # Of a 404 above all: stations ask for the next root before there is one, and a cache would go on denying it.
     answer.headers["Cache-Control"] = "no-store"
     return answer

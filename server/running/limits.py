@@ -23,6 +23,7 @@ def _check_headers() -> None:
             f"Content-Encoding is not accepted, found {request.headers['Content-Encoding']!r}",
             "Send the body as it is.",
         )
+    # werkzeug tells no length of a chunked body, whatever its header claims besides.
     if request.method in _WITH_BODY and request.content_length is None:
         raise NotAccepted(
             411, "length_required", "the request does not say how long it is", "Send a Content-Length header."

@@ -13,6 +13,7 @@ _log = structlog.get_logger()
 
 def configure_logs() -> None:
     """Let this process write its log as lines of JSON on stderr."""
+    # JSON escapes control characters, so no text from outside begins a line of its own or paints a terminal.
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

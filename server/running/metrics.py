@@ -62,6 +62,7 @@ class Metrics:
     """The counters of one application; two applications in one process do not mix theirs."""
 
     def __init__(self) -> None:
+        # Two registries: what is counted here stands in the workers' files as well, and would be told twice.
         counted = CollectorRegistry()
         self.requests = Counter(
             "curfew_requests", "Requests answered", ("method", "route", "status"), registry=counted
@@ -96,6 +97,7 @@ class _Standing:
 
     def collect(self) -> Iterable[Metric]:
         """Return the gauges, at most a minute old."""
+        # Whoever asks while somebody computes waits for the outcome instead of walking the fleet once more.
         with self._lock:
             if self._computed is None or time.monotonic() - self._computed[0] > _FRESH_S:
                 self._computed = (time.monotonic(), _gauges_or_silence())
@@ -108,6 +110,7 @@ def _gauges_or_silence() -> Sequence[Metric]:
         with context().database.reading() as session:
             found = [*_fleet(session), *_authority(session)]
     except StorageUnavailable as error:
+        # The scrape goes on: its counters need no database.
         _log.warning("standing_not_known", reason=str(error))
         answers.add_metric([], 0)
         return (answers,)
@@ -121,6 +124,7 @@ def _fleet(session: Session) -> Iterable[Metric]:
     for standing, count in counts.by_standing.items():
         phones.add_metric([standing.value], count)
     yield phones
+    # Left out before the first check: 0 would be one of 1970.
     if counts.oldest_check_at is not None:
         yield GaugeMetricFamily(
             "curfew_oldest_check_timestamp_seconds",
@@ -172,6 +176,7 @@ def _start() -> None:
 
 def _count(response: Response) -> Response:
     counters = metrics(current_app)
+    # The pattern of the route, of which there are a few; a path is whatever the client makes up.
     route = request.url_rule.rule if request.url_rule else "unknown"
     counters.requests.labels(_of(_METHODS, request.method), route, str(response.status_code)).inc()
     if "metrics_started_s" in g:

@@ -16,6 +16,7 @@ from server.errors import ConfigurationRefused, InConflict, NotAllowed
 from server.policies.bundles import trust_file
 from server.storage.database import Base, UtcTime
 
+# Not the newest: stations walk from the first root to it, and a code that was handed out outlives a rotation.
 _FIRST_ROOT = "1.root.json"
 _TOKEN_BYTES = 16
 _ASK_FOR_A_NEW_ONE = "Ask for a new code: curfew-server enrolment-code"
@@ -83,6 +84,7 @@ def use_token(session: Session, token: str, now: datetime) -> None:
 
 
 def _why_not(session: Session, token: str) -> NotAllowed:
+    # For the words only: whether the code was good has been decided.
     stored = session.execute(
         select(_CodeTable.used_at).where(_CodeTable.token_sha256 == _hashed(token))
     ).one_or_none()

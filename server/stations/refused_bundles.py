@@ -78,6 +78,7 @@ def keep_refusal(session: Session, station_id: str, refusal: RefusedBundle, now:
         )
         session.add(stored)
     elif _is_settled(stored, kept_reports.newest_of_station(session, station_id)):
+        # It was over in between: since when it stands counts anew.
         stored.first_seen_at = now
     stored.sentence = refusal.sentence
     stored.agent_version = refusal.agent_version
@@ -91,6 +92,7 @@ def keep_refusal(session: Session, station_id: str, refusal: RefusedBundle, now:
 def open_refusals(session: Session) -> Sequence[OpenRefusal]:
     """Return what stations in service refuse now, at most one per station, the newest bundle first."""
     newest: dict[str, _RefusalTable] = {}
+    # In order of time, so that the latest of each station is what stays.
     for row in session.scalars(select(_RefusalTable).order_by(_RefusalTable.last_seen_at)):
         newest[row.station_id] = row
     known = find_stations(session, list(newest))
@@ -113,6 +115,8 @@ def _is_settled(row: _RefusalTable, newest: tuple[datetime, int] | None) -> bool
     if newest is None:
         return False
     checked_at, bundle_number = newest
+    # Both are times of that station, so its clock may be wrong. Not >=: the reports of the refusing run carry the very
+    # same time, and a station whose signatures ran out goes on judging by the bundle that it refuses.
     return checked_at > row.refused_at and bundle_number >= row.bundle_number
 
 

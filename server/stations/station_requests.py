@@ -31,6 +31,7 @@ TIME_WINDOW = timedelta(minutes=5)
 
 _SCHEME = "Curfew "
 _FIELDS = ("station_id", "method", "path", "body_sha256", "time", "nonce")
+# In characters; an honest header has about a thousand.
 _HEADER_LIMIT = 8192
 
 
@@ -50,6 +51,7 @@ class IncomingRequest:
 
     authorization: str
     method: str
+    # Without the query: no address that a station signs for takes one.
     path: str
     body: bytes
 
@@ -68,8 +70,10 @@ def verify_station_request(session: Session, incoming: IncomingRequest, now: dat
         raise NotSignedIn(
             "bad_signature", "the request's signature does not hold", "Sign the request anew."
         ) from error
+    # After the signature: whoever does not hold the key is not told what became of the station.
     if station.revoked:
         raise NotAllowed("station_revoked", "this station was revoked", "Ask for a new enrolment code.")
+    # Its `station_id` is not compared again: the same reader took it from the same bytes to choose the key.
     _check_form(statement)
     _check_subject(statement, incoming)
     _check_time(statement["time"], now)
@@ -86,6 +90,7 @@ def _envelope(authorization: str) -> UnverifiedEnvelope:
             "Send `Authorization: Curfew BASE64(envelope)`.",
         )
     try:
+        # Validated, because Python would skip what is no Base64: one signed statement would have many headers.
         return UnverifiedEnvelope.parse(base64.b64decode(authorization.removeprefix(_SCHEME), validate=True))
     except (EnvelopeRefused, ValueError) as error:
         raise _malformed() from error
@@ -94,6 +99,7 @@ def _envelope(authorization: str) -> UnverifiedEnvelope:
 def _named_station(session: Session, envelope: UnverifiedEnvelope) -> Station:
     try:
         named = json.loads(envelope.claimed_payload)["station_id"]
+    # Nobody has signed this yet, so nesting without end is anybody's to try.
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _malformed() from error
     if not isinstance(named, str) or not storable(named, 36):
@@ -109,6 +115,7 @@ def _check_form(statement: Any) -> None:
         raise _malformed()
     if not all(isinstance(value, str) for value in statement.values()):
         raise _malformed()
+    # Shorter ones could meet by chance, and an honest request would be refused as a replay.
     if not storable(statement["nonce"], 128) or len(statement["nonce"]) < 16:
         raise _malformed()
 
@@ -149,8 +156,10 @@ def _use_nonce(session: Session, station: Station, nonce: str, now: datetime) ->
     )
     if session.scalar(known) is not None:
         raise _replayed()
+    # Twice the window: what was signed by a clock five minutes ahead stays good for ten.
     values = {"station_id": station.station_id, "nonce": nonce, "expires_at": now + 2 * TIME_WINDOW}
     try:
+        # Of two at once both have looked and found nothing; the primary key lets one in.
         session.execute(insert(_NonceTable).values(values))
     except IntegrityError as error:
         raise _replayed() from error

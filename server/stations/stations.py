@@ -17,6 +17,7 @@ from server.evidence import alarms
 from server.reports import kept_reports
 from server.storage.database import Base, UtcTime
 
+# Verified 1.65 times cheaper than Ed25519, and without holding the interpreter's lock (docs/performance.md 1).
 _P256 = "ecdsa-sha2-nistp256"
 
 
@@ -68,6 +69,7 @@ def add_station(session: Session, name: str, public_key_pem: bytes, now: datetim
         raise Malformed(
             "bad_key", f"expected a P-256 key, found {key.scheme}", "Make the station's key anew."
         )
+    # The id of the key as it was read, not of the text that came: one key in two spellings of PEM is one station.
     if session.scalar(select(_StationTable.station_id).where(_StationTable.key_fingerprint == key.keyid)):
         raise InConflict(
             "key_known",
@@ -94,6 +96,7 @@ _BY_ID = (
     .where(_StationTable.station_id.in_(bindparam("station_ids", expanding=True)))
     .order_by(_StationTable.station_id)
 )
+# Locked in the order of ids: two transactions with the same stations must not wait for each other.
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 
 
@@ -150,6 +153,7 @@ def revoke_station(session: Session, station_id: str, now: datetime) -> bool:
 
     Raises `NotThere` for an unknown station. The caller writes the audit row in the same transaction.
     """
+    # One statement that looks and changes: of two who revoke at once, one is told that it was done before.
     changed = session.execute(
         update(_StationTable)
         .where(_StationTable.station_id == station_id, _StationTable.revoked_at.is_(None))

@@ -32,6 +32,7 @@ _WRITES = "curfew_writes"
 class Base(DeclarativeBase):
     """The mother of all tables; constraints are named so that migrations can speak of them."""
 
+    # Checks are named where they are declared, so they need no rule here (`ck_audit_head_single`).
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -52,6 +53,7 @@ class UtcTime(TypeDecorator[datetime]):
         """Store UTC; SQLite has no zones, so it gets the bare UTC time."""
         if value is None:
             return None
+        # Stored as if it were UTC, a naive time would be hours off, and nobody could tell afterwards.
         if value.tzinfo is None:
             raise ValueError(f"a time without zone cannot be stored: {value!r}")
         in_utc = value.astimezone(UTC)
@@ -61,6 +63,7 @@ class UtcTime(TypeDecorator[datetime]):
         """Return the stored time with its zone."""
         if value is None:
             return None
+        # SQLite answers without a zone, PostgreSQL in the zone of the session.
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -86,6 +89,7 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """Lend a session for one transaction that is committed at the end of the block."""
         with _translated_errors(), Session(self.engine) as session:
+            # Before the block's first statement: SQLAlchemy gives no options to a connection that is in use.
             session.connection(execution_options={_WRITES: True})
             yield session
             session.commit()
@@ -99,11 +103,14 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         _close_to_others(parsed.database or "")
+        # What the URL says itself counts more, here and below.
         patience = {} if "timeout" in parsed.query else {"timeout": str(_PATIENCE_S)}
         engine = create_engine(parsed.update_query_dict(patience))
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    # PostgreSQL waits for a lock, and libpq for a connection, without end unless they are told not to. Each connection
+    # is tried before it is lent: those from before a restart of the database would cost a request each.
     patience = {} if "options" in parsed.query else {"options": f"-c lock_timeout={_PATIENCE_S}s"}
     return create_engine(
         parsed.update_query_dict(patience), pool_pre_ping=True, connect_args={"connect_timeout": _PATIENCE_S}
@@ -122,6 +129,7 @@ def _close_to_others(database: str) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError:
         return  # SQLite says in its own words why it cannot be opened
+    # The mode above is that of a new file; one that was there keeps its own.
     if path.stat().st_mode & 0o077:
         raise ConfigurationRefused(
             f"{path} can be read by others; stop the server and run: chmod 600 {path}*"
@@ -131,8 +139,11 @@ def _close_to_others(database: str) -> None:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver would begin transactions by itself, and too late for a consistent look; `_begin_sqlite` does it.
     connection.isolation_level = None
+    # So that reading goes on while somebody writes.
     connection.execute("PRAGMA journal_mode=WAL")
+    # NORMAL is usual beside WAL, and may lose the last commits with the power: they were acknowledged.
     connection.execute("PRAGMA synchronous=FULL")
+    # To be asked for on each connection; SQLite checks no reference by itself.
     connection.execute("PRAGMA foreign_keys=ON")
 
 
@@ -149,6 +160,7 @@ def _translated_errors() -> Iterator[None]:
     except PoolTimeout as error:
         raise StorageBusy("every connection to the database is in use; try again in a few seconds") from error
     except (DatabaseError, InterfaceError) as error:
+        # The code before the class: a full disk is an OperationalError, too, and waiting does not mend it.
         code = _code(error)
         if code.startswith(_FAILING):
             raise StorageFull(
@@ -158,6 +170,7 @@ def _translated_errors() -> Iterator[None]:
             raise StorageBusy(
                 "the database is locked or cannot be reached; try again in a few seconds"
             ) from error
+        # What the database refuses for its content is for the caller to understand (`server.storage.group_commit`).
         raise
 
 
@@ -167,5 +180,6 @@ _FAILING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "5
 
 
 def _code(error: DBAPIError) -> str:
+    # sqlite3 gives its result a name, psycopg an SQLSTATE; a connection that never came about has neither.
     found = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
     return str(found or "")

@@ -33,6 +33,7 @@ class _Part(Generic[Work, Outcome]):
         self.work = work
         self.woken = threading.Event()
         self.leads = False
+        # Both None: nothing was decided for this part. So `store` must not return None for a work.
         self.outcome: Outcome | None = None
         self.error: StorageUnavailable | None = None
 
@@ -59,8 +60,10 @@ class GroupCommit(Generic[Work, Outcome]):
 
         Work that `store` refuses with an error fails alone: the others of its group are stored without it.
         """
+        # It counts as coming until it has joined: in between, a leader would find nobody to wait for.
         with self._on_its_way():
             part = self._join(prepare())
+        # Woken for one of two reasons: a leader has settled it, or it is the next to lead.
         if not part.leads:
             part.woken.wait()
         if part.leads:
@@ -78,20 +81,24 @@ class GroupCommit(Generic[Work, Outcome]):
             yield
         finally:
             with self._change:
+                # Also where preparing fails, or leaders would wait their whole window for a thread that never comes.
                 self._coming -= 1
                 if self._all_here():
+                    # One is enough: only the leader waits for this condition.
                     self._change.notify()
 
     def _join(self, work: Work) -> _Part[Work, Outcome]:
         part = _Part[Work, Outcome](work)
         with self._change:
             self._waiting.append(part)
+            # Decided under the lock together with joining: of two that come at once, exactly one leads.
             part.leads = not self._led
             self._led = True
         return part
 
     def _lead(self) -> None:
         group = self._gather()
+        # Handed over whatever happens: if a leader ended without, everybody else would wait for ever.
         try:
             self._settle(group)
         finally:
@@ -99,6 +106,7 @@ class GroupCommit(Generic[Work, Outcome]):
 
     def _gather(self) -> list[_Part[Work, Outcome]]:
         with self._change:
+            # Running out of time is no failure: who is not here yet comes with the next group.
             self._change.wait_for(self._all_here, self._window_s)
             group, self._waiting = self._waiting, []
             # As many as last time are worth waiting for; one that came alone waits for nobody.
@@ -112,6 +120,7 @@ class GroupCommit(Generic[Work, Outcome]):
         try:
             outcomes = self._store([part.work for part in group])
         except StorageUnavailable as error:
+            # Busy or full is so for all of them; storing each alone would only make all wait for it once more.
             for part in group:
                 part.error = error
         except _REFUSED_VALUES:
@@ -123,10 +132,12 @@ class GroupCommit(Generic[Work, Outcome]):
 
     def _hand_over(self, group: Sequence[_Part[Work, Outcome]]) -> None:
         with self._change:
+            # It stays among those that wait: as a leader it takes itself along with the others.
             next_in_line = self._waiting[:1]
             # Handed over under the lock: between two leaders nobody may believe that there is none.
             self._led = bool(next_in_line)
         for part in next_in_line:
             part.leads = True
+        # After `leads` is set: a thread looks at it once when it wakes.
         for part in (*next_in_line, *group):
             part.woken.set()

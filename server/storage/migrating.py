@@ -27,6 +27,8 @@ def migrate(database: Database) -> None:
     """
     with database.writing() as session:
         if session.get_bind().dialect.name == "postgresql":
+            # Another node's migration may take longer than a request would wait for a lock. Both statements end with
+            # the transaction, so a node that dies half-way holds nobody up.
             session.execute(text("SET LOCAL lock_timeout = 0"))
             session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
         try:

@@ -21,6 +21,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # What refers to others first: PostgreSQL drops no table that is still referred to.
     for table in (
         "phone_state",
         "alarm",
@@ -56,6 +57,7 @@ def _stations() -> None:
         sa.Column("used_at", _TIME),
         sa.PrimaryKeyConstraint("token_sha256", name="pk_enrolment_code"),
     )
+    # Without a foreign key: a nonce is stored only for a station that was found a moment before, and for ten minutes.
     op.create_table(
         "nonce",
         sa.Column("station_id", sa.String(36), nullable=False),
@@ -88,6 +90,8 @@ def _phones() -> None:
 
 
 def _reports() -> None:
+    # `counter` and `bundle_number` take what signed documents may hold: integers up to 64 bits
+    # (policy/schemas/strict_json.py).
     op.create_table(
         "report",
         sa.Column("report_id", sa.String(100), nullable=False),
@@ -111,6 +115,7 @@ def _reports() -> None:
         sa.ForeignKeyConstraint(["phone_id"], ["phone.phone_id"], name="fk_report_phone_id_phone"),
     )
     op.create_index("ix_report_phone_id_effective_at", "report", ["phone_id", "effective_at"])
+    # `report_id` is no foreign key: a report in quarantine is stored nowhere but here.
     op.create_table(
         "alarm",
         sa.Column("id", sa.Integer, nullable=False),
@@ -127,6 +132,8 @@ def _reports() -> None:
     )
     op.create_index("ix_alarm_station_id", "alarm", ["station_id"])
     op.create_index("ix_alarm_phone_id", "alarm", ["phone_id"])
+    # One row a phone with what lists and counts ask of its newest check, so that they need not look for it among all
+    # reports.
     op.create_table(
         "phone_state",
         sa.Column("phone_id", sa.String(36), nullable=False),
@@ -158,6 +165,7 @@ def _reports() -> None:
 
 
 def _publications() -> None:
+    # By serial and not by number: new exemptions are another publication of the bundle in force.
     op.create_table(
         "publication",
         sa.Column("serial", sa.Integer, nullable=False),

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_people"),
         sa.UniqueConstraint("name", name="uq_people_name"),
     )
+    # No reference to people: names that nobody has are counted alike.
     op.create_table(
         "sign_in_failures",
         sa.Column("name_hash", sa.String(64), nullable=False),
@@ -51,6 +52,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_tokens_person_id_people"),
     )
     op.create_index("ix_tokens_person_id", "tokens", ["person_id"])
+    # The chain gives the numbers: a sequence of the database would leave a gap wherever a transaction is undone, and a
+    # gap is what a removed row looks like.
     op.create_table(
         "audit",
         sa.Column("number", sa.Integer, autoincrement=False, nullable=False),
@@ -71,9 +74,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_audit_head"),
         sa.CheckConstraint("id = 1", name="ck_audit_head_single"),
     )
+    # Made here and not by the first change: what is not there cannot be locked, so of two first changes at once one
+    # would fail.
     op.bulk_insert(head, [{"id": 1, "number": 0, "hash": "0" * 64}])
 
 
 def downgrade() -> None:
+    # `people` last: sign-ins and tokens refer to it.
     for table in ("audit_head", "audit", "tokens", "sign_ins", "sign_in_failures", "people"):
         op.drop_table(table)

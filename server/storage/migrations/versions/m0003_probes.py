@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # NULL where a phone was never probed, as all that were registered before this step.
     with op.batch_alter_table("phone") as table:
         table.add_column(sa.Column("probe", sa.Text, nullable=True))
         table.add_column(sa.Column("reach", sa.String(10), nullable=True))

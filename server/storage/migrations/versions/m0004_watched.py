@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # The database itself gives the default: the reports that are there already need a value, too.
     with op.batch_alter_table("report") as table:
         table.add_column(sa.Column("watched", sa.Boolean, nullable=False, server_default=sa.false()))
 

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("station_id", "bundle_number", "code", name="pk_refusal"),
         sa.ForeignKeyConstraint(["station_id"], ["station.station_id"], name="fk_refusal_station_id_station"),
     )
+    # The same content may stand in the table again once it was settled; of open alarms the index below says the same.
     with op.batch_alter_table("alarm") as table:
         table.add_column(sa.Column("settled_at", _TIME, nullable=True))
         table.add_column(sa.Column("settled_by", sa.String(64), nullable=True))
@@ -42,6 +43,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("settled_at IS NULL"),
         postgresql_where=sa.text("settled_at IS NULL"),
     )
+    # NULL: the account is on.
     with op.batch_alter_table("people") as table:
         table.add_column(sa.Column("off_since", _TIME, nullable=True))
 
@@ -49,6 +51,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("people") as table:
         table.drop_column("off_since")
+    # Before the column that it looks at.
     op.drop_index("ix_alarm_open", "alarm")
     # An occurrence after a settled one has no place in the older table: the oldest of each stays.
     op.execute(
