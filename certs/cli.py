@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             args=list(argv) if argv is not None else None, prog_name="curfew-certs", standalone_mode=False
         )
     except click.Abort:
-        return _refused("stopped; nothing was changed")
+        return _refused("stopped; nothing more is changed")
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -13,6 +13,7 @@ from pathlib import Path
 from subprocess import Popen
 from zoneinfo import ZoneInfo
 
+from certs.durable import replace_durably
 from demo.commands import Commands, wait_until_listening
 from demo.errors import StoryBroken
 from policy.ready_made import ready_made_document
@@ -122,7 +123,7 @@ class Organisation:
 
     def set_clock(self, offset: timedelta) -> None:
         """Let it be that much later for server and station."""
-        self._story_clock.write_text(f"{int(offset.total_seconds())}\n")
+        replace_durably(self._story_clock, f"{int(offset.total_seconds())}\n".encode())
 
 
 def utc(time: datetime) -> str:

@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except click.Abort:
-        tell("stopped; nothing was changed", err=True)
+        tell("stopped; nothing more is changed", err=True)
         return 1
     # Before its mother class below: it alone has a next step to tell.
     except RequestRefused as error:

@@ -92,7 +92,10 @@ def read_frame(nonce: str, kind: str, answer: bytes) -> Frame:
         # An empty line is where the bytes ended: the phone writes none without its number.
         if not line.startswith(prefix):
             sections, notes, _ = _sections(nonce, body)
-            return Frame(sections, notes, _broken(sections, number, line), cut=not line)
+            # The last line may have lost its end within its own number.
+            is_last = start + number == len(lines)
+            cut = not line or (is_last and prefix.startswith(line))
+            return Frame(sections, notes, _broken(sections, number, cut), cut=cut)
         text = line[len(prefix) :]
         if text == f"{nonce} end":
             # After the end only what a login shell prints may come; the nonce again would be a second answer.
@@ -116,8 +119,8 @@ def _unbegun(answer: bytes) -> str:
     return "the phone answered something else than what was asked; restart it and check again"
 
 
-def _broken(sections: Mapping[str, CutAnswer], number: int, line: str) -> str:
-    if line:
+def _broken(sections: Mapping[str, CutAnswer], number: int, cut: bool) -> str:
+    if not cut:
         return f"line {number} of the answer is missing or out of order"
     opened = next((section.command for section in sections.values() if section.exit_code is None), "")
     where = f" while it ran {opened}" if opened else ""

@@ -43,7 +43,8 @@ class SendResult:
 def send_spool(station: Station, client: ServerClient, clock: TrustedClock) -> SendResult:
     """Send all that waits and return what became of it; the server's time is confirmed to `clock`.
 
-    Raises `ServerError` when the server answered for nothing at all; nothing has left the spool then.
+    Raises `ServerError` when the server answered for nothing at all; nothing has left the spool then. What was set
+    aside before that is told, and so is a result.
     """
     # Two runs at once would send the same reports, and each would remove files that the other still reads.
     with held_alone(station.folder / "send.lock"):
@@ -52,7 +53,7 @@ def send_spool(station: Station, client: ServerClient, clock: TrustedClock) -> S
             for batch in sending.batches():
                 sending.send(batch)
         except ServerError as error:
-            if sending.answer is None:
+            if sending.answer is None and not sending.set_aside:
                 raise
             sending.problem = str(error)
         return sending.result()
@@ -67,7 +68,7 @@ class _Sending:
         self._clock = clock
         self._spool = Spool(station.spool_folder)
         self._stored = 0
-        self._set_aside: list[str] = []
+        self.set_aside: list[str] = []
         self._alarms: list[str] = []
         self.answer: ReportAnswer | None = None
         self.problem = ""
@@ -75,7 +76,7 @@ class _Sending:
     def result(self) -> SendResult:
         return SendResult(
             stored=self._stored,
-            set_aside=tuple(self._set_aside),
+            set_aside=tuple(self.set_aside),
             alarms=tuple(self._alarms),
             left=len(self._spool.waiting()),
             problem=self.problem,
@@ -121,7 +122,9 @@ class _Sending:
         _log.info("reports sent", count=len(batch))
         self.answer = answer
         # Bound to our report ids, the server's time is a fresh answer and no recording (docs/design.md rule 8).
-        self._clock.confirm(answer.server_time)
+        # An answer that names none of them could be one.
+        if any(result.report_id for result in answer.results):
+            self._clock.confirm(answer.server_time)
         for report, result in zip(batch, answer.results, strict=True):
             self._settle(report, result)
         alarm = witness(self._station.folder, answer.audit_head)
@@ -140,7 +143,7 @@ class _Sending:
         self._say_aside(report.path.stem, reason)
 
     def _say_aside(self, name: str, reason: str) -> None:
-        self._set_aside.append(f"report {int(name)} was set aside in {self._spool.aside}: {reason}")
+        self.set_aside.append(f"report {int(name)} was set aside in {self._spool.aside}: {reason}")
 
 
 def _require_ours(batch: list[SpooledReport], answer: ReportAnswer) -> None:

@@ -16,7 +16,7 @@ from policy.probe import Probe, Reach
 from policy.report import Consent
 from policy.schemas import dump_probe, load_probe
 from server.errors import ConfigurationRefused, InConflict
-from server.storage.database import Base, UtcTime
+from server.storage.database import Base, UtcTime, stored_by_nobody_else
 
 
 class _PhoneTable(Base):
@@ -111,7 +111,8 @@ def register_phone(
     if registration.probe is not None:
         stored.probe = dump_probe(registration.probe).decode()
         stored.reach, stored.probed_at = registration.probe.reach.value, now
-    session.flush()
+    with stored_by_nobody_else():
+        session.flush()
     return PhoneId(stored.phone_id), is_new
 
 

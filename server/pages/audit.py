@@ -13,11 +13,19 @@ from server.people.people import Right
 ROWS_PER_PAGE = 100
 
 
+def _row_number(text: str) -> int:
+    number = int(text)
+    # What no column holds: SQLite and PostgreSQL fail on it.
+    if not 0 < number < 1 << 63:
+        raise ValueError
+    return number
+
+
 @pages.get("/audit")
 @needs(Right.READ_AUDIT)
 def audit() -> str:
     """Show the newest rows; with ``?verify=yes`` walk the whole chain first, which takes a while on a long one."""
-    before = request.args.get("before", default=None, type=int)
+    before = request.args.get("before", default=None, type=_row_number)
     with context().database.reading() as session:
         rows = chain.newest_rows(session, ROWS_PER_PAGE + 1, before)
         check = chain.verify_chain(session) if request.args.get("verify") == "yes" else None

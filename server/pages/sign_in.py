@@ -17,7 +17,7 @@ from server.people import sign_ins
 
 # Without the prefix `__Host-`, which asks for the path / (RFC 6265bis 4.1.3.2): it is for the page of signing in alone.
 _BROWSER = "curfew_browser"
-_TRY_LATER = ("too_many_failures", "too_many_at_once")
+TRY_LATER = ("too_many_failures", "too_many_at_once")
 # A path on this server: browsers read "//host", "/\host" and "/<tab>/host" as another one.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
@@ -32,7 +32,9 @@ def sign_in() -> Response:
     name, password = request.form.get("name", ""), request.form.get("password", "")
     here = context()
     try:
-        begun = sign_ins.sign_in(here.database, here.config.secret_key, name, password, now(), _source())
+        begun = sign_ins.sign_in(
+            here.database, here.config.secret_key, name, password, now(), source_of_attempt()
+        )
     except (NotSignedIn, ComeLater) as error:
         return _form(f"{error.message} {error.next_step}", name, error)
     begin(begun.person, begun.key)
@@ -51,7 +53,7 @@ def sign_out() -> Response:
     return redirect(url_for("pages.sign_in"))
 
 
-def _source() -> sign_ins.Source:
+def source_of_attempt() -> sign_ins.Source:
     """Return where the attempt comes from; a browser is known by a cookie that only this server can make."""
     try:
         known_for = str(_browsers().loads(request.cookies.get(_BROWSER, "")))
@@ -82,7 +84,7 @@ def _form(problem: str, name: str = "", error: NotSignedIn | ComeLater | None = 
     page = render_template("sign_in.html", problem=problem, name=name[:64], next=request.args.get("next"))
     if error is None:
         return make_response(page)
-    return make_response(page, 429 if error.code in _TRY_LATER else 401)
+    return make_response(page, 429 if error.code in TRY_LATER else 401)
 
 
 def _wanted() -> str:

@@ -149,11 +149,22 @@ def sign_out(session: Session, key: str) -> None:
     session.execute(delete(_SignInTable).where(_SignInTable.key_hash == _hashed(key)))
 
 
-def change_password(database: Database, person: Person, old: str, new: str, now: datetime) -> str:
+def change_password(
+    database: Database,
+    secret_key: str,
+    person: Person,
+    old: str,
+    new: str,
+    now: datetime,
+    source: Source = Source(),
+) -> str:
     """Set a new password, which ends every session and token of the person, and return the key of a new session.
 
-    Raises `Malformed` if `old` is wrong or `new` cannot be taken; then nothing has changed.
+    Raises `Malformed` if `old` is wrong or `new` cannot be taken, `InConflict` where somebody else set another at this
+    moment; then nothing has changed. A wrong `old` is counted as one at the sign-in, and refused like one.
     """
+    counted = _counted(secret_key, person.name, source)
+    _count_attempt(database, counted, now)
     with database.reading() as session:
         stored_hash = session.scalar(
             select(PersonTable.password_hash).where(PersonTable.id == person.person_id)
@@ -163,9 +174,17 @@ def change_password(database: Database, person: Person, old: str, new: str, now:
         raise Malformed(
             "password_wrong", "this is not your present password", "type the password you signed in with"
         )
+    # Before the new one is looked at: that it is too short is no guess at the old one.
+    with database.writing() as session:
+        _forgive(session, counted)
     new_hash = hashed_password(person.name, new)
     with database.writing() as session:
-        stored = session.get_one(PersonTable, person.person_id)
+        stored = session.get_one(PersonTable, person.person_id, with_for_update=True)
+        # An admin who resets a password that is known to others must not be overruled by who knew the old one.
+        if stored.password_hash != stored_hash:
+            raise InConflict(
+                "password_changed", "somebody else has just set another password", "sign in with that one"
+            )
         stored.password_hash, stored.password_changed_at = new_hash, now
         audit.record(session, person.name, "password changed", person.name, {}, now)
         return _begin(session, person, now)

@@ -14,7 +14,7 @@ from certs.repository import publication_files
 from certs.roles import SNAPSHOT, TARGETS
 from server.clock import Clock
 from server.config import Config
-from server.errors import PublicationRefused
+from server.errors import PublicationRefused, StorageUnavailable
 from server.evidence import audit
 from server.policies.bundles import (
     VerifiedBundle,
@@ -81,7 +81,7 @@ def current_timestamp(database: Database, config: Config, now: datetime) -> byte
         return data
     try:
         return _renewed(database, config.trust_keys, now)
-    except CertsError as error:
+    except (CertsError, StorageUnavailable) as error:
         # When this begins, half of its life is left to mend it.
         _log.error("timestamp_not_renewed", reason=str(error))
         return data

@@ -223,16 +223,19 @@ def history(session: Session, phone_id: PhoneId, limit: int = 50) -> Sequence[Pa
 
 
 def stored_report(session: Session, report_id: str) -> Report | None:
-    """Return one stored report, whole."""
+    """Return one stored report, whole; None where there is none, or no longer whole."""
     envelope = session.scalar(select(_ReportTable.envelope).where(_ReportTable.report_id == report_id))
-    return None if envelope is None else load_report(payload_of(envelope))
+    return load_report(payload_of(envelope)) if envelope else None
 
 
 def watched_reports(session: Session, phone_id: PhoneId, limit: int = 30) -> Sequence[Report]:
-    """Return the newest reports in which a phone's own script had its say, newest first, whole."""
+    """Return the newest reports in which a phone's own script had its say, newest first, whole.
+
+    Those that were thinned out said nothing that an earlier one had not said.
+    """
     query = (
         select(_ReportTable.envelope)
-        .where(_ReportTable.phone_id == phone_id, _ReportTable.watched)
+        .where(_ReportTable.phone_id == phone_id, _ReportTable.watched, _ReportTable.envelope != b"")
         .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
         .limit(limit)
     )
@@ -295,6 +298,13 @@ def envelopes_of(session: Session, phone_id: str) -> Iterator[KeptEnvelope]:
     )
     for row in session.execute(query):
         yield KeptEnvelope(*row)
+
+
+def counters_of(session: Session, report_ids: Collection[str]) -> Mapping[str, tuple[str, int]]:
+    """Return station and counter of each of these reports, by its id."""
+    query = select(_ReportTable.report_id, _ReportTable.station_id, _ReportTable.counter)
+    found = session.execute(query.where(_ReportTable.report_id.in_(report_ids)))
+    return {row[0]: (row[1], row[2]) for row in found}
 
 
 def drop_envelopes(session: Session, report_ids: Collection[str]) -> None:

@@ -67,7 +67,7 @@ def plan(database: Database, before: datetime) -> ThinningPlan:
             stored = list(kept_reports.envelopes_of(session, phone_id))
         older += sum(one.effective_at <= before for one in stored)
         for one in _without_news(stored):
-            if one.effective_at <= before and not named.holds(one):
+            if one.effective_at <= before and not named.holds(one.report_id, (one.station_id, one.counter)):
                 report_ids.append(one.report_id)
                 size += len(one.envelope)
     return ThinningPlan(tuple(report_ids), older, size)
@@ -81,7 +81,8 @@ def drop(database: Database, planned: ThinningPlan, days: int, actor: str, now: 
         with database.writing() as session:
             # Asked again within the transaction: an alarm may have named a report since it was planned.
             named = _named(session)
-            report_ids = [report_id for report_id in part if report_id not in named.report_ids]
+            counters = kept_reports.counters_of(session, part)
+            report_ids = [report_id for report_id in part if not named.holds(report_id, counters[report_id])]
             kept_reports.drop_envelopes(session, report_ids)
             detail = {"reports": len(report_ids), "older_than_days": days}
             audit.record(session, actor, "reports thinned out", "reports", detail, now)
@@ -96,8 +97,8 @@ class _Named:
     report_ids: Collection[str]
     counters: Collection[tuple[str, int]]
 
-    def holds(self, one: KeptEnvelope) -> bool:
-        return one.report_id in self.report_ids or (one.station_id, one.counter) in self.counters
+    def holds(self, report_id: str, counter: tuple[str, int]) -> bool:
+        return report_id in self.report_ids or counter in self.counters
 
 
 def _named(session: Session) -> _Named:
@@ -126,7 +127,9 @@ def _audit_rows(session: Session) -> Iterator[audit.AuditRow]:
 def _without_news(stored: Sequence[KeptEnvelope]) -> Iterator[KeptEnvelope]:
     """Yield those of a phone's reports, oldest first, that say again what the one before said."""
     # The newest, and the newest with a ledger: by these the phone's standing and what to restore are known.
-    indispensable = {one.report_id for one in stored[-1:]}
+    # Of several at the newest moment, each: which of them the phone's state names depends on which arrived last.
+    newest_at = stored[-1].effective_at if stored else None
+    indispensable = {one.report_id for one in stored if one.effective_at == newest_at}
     indispensable |= {one.report_id for one in [one for one in stored if one.has_ledger][-1:]}
     last: tuple[object, ...] | None = None
     for one in stored:

@@ -1,11 +1,11 @@
-"""What is refused by its headers alone, before a byte of a body is read."""
+"""What is refused before any route sees it: by its headers alone, or for text that no field can hold."""
 
 from __future__ import annotations
 
 from flask import Flask, request
 
 from server.config import BODY_LIMIT_BYTES
-from server.errors import NotAccepted, TooLarge
+from server.errors import Malformed, NotAccepted, TooLarge
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -13,6 +13,14 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 def refuse_before_reading(app: Flask) -> None:
     """Refuse bodies over the limit, of unknown length, or compressed (a small one can unfold to gigabytes)."""
     app.before_request(_check_headers)
+    app.before_request(_check_text)
+
+
+def _check_text() -> None:
+    # PostgreSQL holds no NUL and fails where it is told one; what is sent as JSON is held by the schemas.
+    parts = (request.path, *request.args, *request.args.values(), *request.form, *request.form.values())
+    if any("\0" in part for part in parts):
+        raise Malformed("nul_in_text", "the request has a character NUL in its text", "Leave it out.")
 
 
 def _check_headers() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -77,11 +77,14 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
+        # One look, however many statements: unless told, PostgreSQL lets each see what was committed before itself.
+        self._one_look = {} if url.startswith("sqlite") else {"isolation_level": "REPEATABLE READ"}
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Lend a session for one consistent look; changes made in it are thrown away."""
         with _translated_errors(), Session(self.engine) as session:
+            session.connection(execution_options=self._one_look)
             yield session
             session.rollback()
 
@@ -113,7 +116,10 @@ def _engine(url: str) -> Engine:
     # is tried before it is lent: those from before a restart of the database would cost a request each.
     patience = {} if "options" in parsed.query else {"options": f"-c lock_timeout={_PATIENCE_S}s"}
     return create_engine(
-        parsed.update_query_dict(patience), pool_pre_ping=True, connect_args={"connect_timeout": _PATIENCE_S}
+        parsed.update_query_dict(patience),
+        pool_pre_ping=True,
+        pool_timeout=_PATIENCE_S,
+        connect_args={"connect_timeout": _PATIENCE_S},
     )
 
 
@@ -151,6 +157,20 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once: upgrading a read lock later could fail in the middle, without any waiting.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def stored_by_nobody_else() -> Iterator[None]:
+    """Raise `StorageBusy` where another transaction stored at this moment what the block found missing.
+
+    A row that is not there cannot be locked; at the next try it is, and the block takes its other way.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        raise StorageBusy(
+            "somebody else is storing the same at this moment; try again in a few seconds"
+        ) from error
 
 
 @contextmanager

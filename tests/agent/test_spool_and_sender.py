@@ -242,6 +242,18 @@ def test_a_report_longer_than_a_request_may_be_is_set_aside(make_station: MakeSt
     assert list(aside(station)) == ["r1"]
 
 
+def test_what_was_set_aside_is_told_though_the_server_is_away(make_station: MakeStation) -> None:
+    station = make_station("https://127.0.0.1:1")
+    fill(station, 1, padding=1_100_000)
+    fill(station, 1)
+
+    result = send(station)
+
+    assert (result.stored, result.left) == (0, 1)
+    assert "longer than one request may be" in result.set_aside[0]
+    assert "127.0.0.1" in result.problem
+
+
 def test_without_a_server_everything_stays(make_station: MakeStation) -> None:
     station = make_station("https://127.0.0.1:1")
     names = fill(station, 2)
@@ -359,6 +371,18 @@ def test_the_servers_time_is_trusted_once_it_answered_for_our_report(
     send(station)
 
     assert (TrustedClock(station.folder).read().now - server_now()).total_seconds() < 3600
+
+
+def test_the_time_of_an_answer_that_names_none_of_our_reports_is_not_believed(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    nameless = {**RESULT, "report_id": "", "status": "rejected"}
+    station = make_station(serve(lambda _: told(results=[nameless], bundle_number=1, next_contact_s=1)).url)
+    fill(station, 1)
+
+    send(station)
+
+    assert not TrustedClock(station.folder).read().trusted
 
 
 def head(number: int, digest: str) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_a_no_signs_nothing(
 ) -> None:
     answers(monkeypatch, "n\n")
     assert sign(trust, policy, "approver-1") == 1
-    assert "nothing was changed" in capsys.readouterr().err
+    assert "nothing more is changed" in capsys.readouterr().err
     assert not list((trust / "draft").glob("*.targets.json"))
 
 

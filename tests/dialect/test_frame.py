@@ -70,6 +70,12 @@ def test_no_cut_of_an_answer_leaves_anything_readable(whole_answer: bytes) -> No
     assert reading_from(whole_answer[:last]).observation.unreadable == ()
 
 
+def test_every_cut_behind_the_first_line_is_known_for_a_cut(whole_answer: bytes) -> None:
+    """Also within a line's number: what was cut is asked for once more."""
+    first, last = whole_answer.index(b"\n") + 1, whole_answer.rindex(b"end")
+    assert all(read_frame(NONCE, "read", whole_answer[:size]).cut for size in range(first, last))
+
+
 def test_no_line_can_be_lost_from_an_answer(whole_answer: bytes) -> None:
     lines = whole_answer.splitlines(keepends=True)
     for lost in range(len(lines)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
 
 from server.evidence import audit
@@ -28,6 +29,14 @@ def test_a_tampered_row_is_named(office: Office) -> None:
 
     assert "The chain is broken:" in page
     assert "row 1 was altered after it was written" in page
+
+
+@pytest.mark.parametrize("before", ["1" + "0" * 30, "-1", "0", "x", "9223372036854775808"])
+def test_a_number_that_no_row_can_have_shows_the_newest(either: Office, before: str) -> None:
+    page = either.client(Role.AUDITOR).get(f"/audit?before={before}", base_url=HERE)
+
+    assert page.status_code == 200
+    assert "person added" in page.text
 
 
 def test_a_long_chain_is_shown_in_pages(office: Office) -> None:

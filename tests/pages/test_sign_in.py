@@ -6,11 +6,12 @@ import re
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import text
 
-from server.errors import NotSignedIn
-from server.people import sign_ins
-from server.people.people import Role
+from server.errors import InConflict, NotSignedIn
+from server.people import hashing, sign_ins
+from server.people.people import Role, find_person, put_person
 from server.people.sign_ins import FAILURES_ALLOWED, PAUSE, SIGN_IN_LENGTH, signed_in_person
 from tests.pages.office import PASSWORD, Office, now
 
@@ -237,6 +238,63 @@ def test_a_password_that_cannot_be_taken_changes_nothing(
     assert answer.status_code == 400
     assert words in answer.text
     assert office.sign_in(office.app.test_client(), "technician").status_code == 302
+
+
+def test_old_passwords_cannot_be_guessed_on_the_account_page(office: Office) -> None:
+    client = office.client(Role.TECHNICIAN)
+    new = "another four words now"
+    fields = {"old": "not it", "new": new, "again": new}
+
+    answers = [office.send(client, "/account/password", fields, form_on="/account") for _ in range(6)]
+    rightly = office.send(client, "/account/password", {**fields, "old": PASSWORD}, form_on="/account")
+
+    assert [answer.status_code for answer in answers] == [400] * 5 + [429]
+    assert "Too many wrong passwords" in rightly.text
+    assert office.sign_in(office.app.test_client(), "technician", new).status_code == 429
+
+
+def test_a_new_password_that_is_too_short_is_no_guess(office: Office) -> None:
+    client = office.client(Role.TECHNICIAN)
+    fields = {"old": PASSWORD, "new": "x", "again": "x"}
+
+    answers = [office.send(client, "/account/password", fields, form_on="/account") for _ in range(7)]
+
+    assert [answer.status_code for answer in answers] == [400] * 7
+
+
+def test_an_admins_reset_is_not_overruled_by_who_knew_the_old_password(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.person("bob", Role.TECHNICIAN)
+    with office.database.reading() as session:
+        bob = find_person(session, "bob")
+    assert bob is not None
+
+    class ResettingHasher(PasswordHasher):
+        """An admin is quick: the reset falls between the old password's comparison and the new one's hash."""
+
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            monkeypatch.setattr(hashing, "_HASHER", cheap)
+            with office.database.writing() as session:
+                put_person(session, "bob", "the words an admin set", (Role.TECHNICIAN,), "admin", now())
+            return cheap.hash(password)
+
+    cheap = hashing._HASHER
+    monkeypatch.setattr(hashing, "_HASHER", ResettingHasher(time_cost=1, memory_cost=8, parallelism=1))
+    with pytest.raises(InConflict):
+        sign_ins.change_password(office.database, "s", bob, PASSWORD, "what a thief wants", now())
+    assert office.sign_in(office.app.test_client(), "bob", "the words an admin set").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "path", ["/?search=%00", "/phones/%00", "/audit?before=%00", "/api/v1/phones/%00/ledger"]
+)
+def test_a_nul_in_an_address_is_refused_and_breaks_nothing(either: Office, path: str) -> None:
+    assert either.client(Role.AUDITOR).get(path, base_url=HERE).status_code == 400
+
+
+def test_a_nul_in_a_name_or_password_is_refused_and_breaks_nothing(either: Office) -> None:
+    assert either.sign_in(either.app.test_client(), "a\0b").status_code == 400
 
 
 def test_the_signed_in_need_not_sign_in_again(office: Office) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event, Thread
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -23,10 +25,21 @@ from server.app import create_app
 from server.config import BODY_LIMIT_BYTES
 from server.context import context
 from server.errors import ConfigurationRefused, StorageBusy, StorageFull
+from server.evidence import audit
+from server.fleet.phones import register_phone
 from server.policies.bundles import newest
 from server.storage.database import Base, Database
 from server.storage.migrating import alembic_config, migrate, schema_is_newest
-from tests.server.authority import NOW, Authority, Bench, TrustFolder, make_config, post_reports
+from tests.server.authority import (
+    NOW,
+    Authority,
+    Bench,
+    TrustFolder,
+    make_config,
+    make_registration,
+    post_reports,
+)
+from tests.server.postgresql import Postgresql
 
 
 def test_migrations_make_exactly_the_tables_that_the_modules_declare(database_url: str) -> None:
@@ -85,6 +98,51 @@ def test_times_come_back_in_utc_whatever_zone_they_had(authority: Authority) -> 
     assert found == datetime(2023, 3, 15, 11, tzinfo=UTC)
     assert found is not None
     assert found.utcoffset() == timedelta(0)
+
+
+def test_one_look_shows_one_moment_whatever_is_stored_meanwhile(authority: Authority) -> None:
+    with authority.database.reading() as looking:
+        before = audit.head(looking)
+        with authority.database.writing() as session:
+            audit.record(session, "test", "changed", "something", {}, NOW)
+        assert audit.head(looking) == before
+        assert audit.verify_chain(looking).whole
+    with authority.database.reading() as looking:
+        assert audit.head(looking) != before
+
+
+def test_of_two_first_registrations_of_one_phone_at_once_one_is_told_to_come_again(
+    demo_trust: TrustFolder, tmp_path: Path, postgresql: Postgresql, published_postgresql: str
+) -> None:
+    url = postgresql.create_database(f"twice_{uuid4().hex}", published_postgresql)
+    here = Authority(tmp_path, demo_trust, make_config(tmp_path / "server", demo_trust, url))
+    station = here.bench().station_id
+    started = Event()
+    outcomes: list[str] = []
+    registration = make_registration()
+
+    def register() -> None:
+        with here.database.writing() as session:
+            started.set()
+            register_phone(session, registration, station, here.config.holder_key, NOW)
+
+    def second() -> None:
+        try:
+            register()
+        except StorageBusy as error:
+            outcomes.append(str(error))
+
+    with here.database.writing() as session:
+        register_phone(session, registration, station, here.config.holder_key, NOW)
+        thread = Thread(target=second)
+        thread.start()
+        started.wait()
+        while not session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            pass
+    thread.join()
+    assert outcomes == ["somebody else is storing the same at this moment; try again in a few seconds"]
+    register()
+    here.database.close()
 
 
 def test_a_time_without_zone_is_not_stored(small_authority: Authority) -> None:

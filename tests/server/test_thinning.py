@@ -14,6 +14,7 @@ from policy.names import PhoneId, UserNumber
 from policy.report import ActionResult, Report, ReportedAction
 from policy.report_results import ReportStatus
 from policy.verdict import ActionKind, Reason, ReasonCode, Stage
+from policy.watched import ScriptState, Watched
 from server.cli import main
 from server.evidence import audit
 from server.fleet import phone_states
@@ -185,6 +186,45 @@ def test_what_was_named_after_planning_stays(authority: Authority, bench: Bench)
 
     assert thinning.drop(authority.database, planned, 1, "test", NOW) == 0
     assert thinned(authority, reports) == []
+
+
+def test_what_a_clone_alarm_names_by_its_counter_after_planning_stays(
+    authority: Authority, bench: Bench
+) -> None:
+    phone = authority.phone(bench)
+    reports = story(authority, bench, phone, {}, {}, {})
+    planned = thinning.plan(authority.database, NOW)
+    assert planned.report_ids == (reports[1].report_id,)
+    clone = bench.report(phone, counter=reports[1].counter)
+    [result] = authority.accept(bench.sign(clone))
+    assert result.status is ReportStatus.QUARANTINED
+
+    assert thinning.drop(authority.database, planned, 1, "test", NOW) == 0
+
+
+def test_of_two_checks_at_the_newest_moment_both_stay(authority: Authority, bench: Bench) -> None:
+    phone = authority.phone(bench)
+    same = [bench.report(phone, checked_at=NOW - DAY) for _ in range(2)]
+    for report in reversed(same):
+        authority.accept(bench.sign(report))
+
+    thin(authority, days=0)
+
+    assert thinned(authority, same) == []
+
+
+def test_what_the_phones_own_script_said_again_is_left_out_and_the_rest_is_read(
+    authority: Authority, bench: Bench
+) -> None:
+    phone = authority.phone(bench)
+    reports = story(authority, bench, phone, *[{"watched": Watched(ScriptState.NOT_RUNNING)}] * 4)
+    thin(authority)
+    assert thinned(authority, reports) == [1, 2]
+
+    with authority.database.reading() as session:
+        read = kept_reports.watched_reports(session, phone)
+        assert [report.report_id for report in read] == [reports[3].report_id, reports[0].report_id]
+        assert kept_reports.stored_report(session, reports[1].report_id) is None
 
 
 def test_a_thinned_report_sent_again_is_a_duplicate_and_with_other_content_a_conflict(

@@ -209,6 +209,24 @@ def test_without_online_keys_the_old_timestamp_is_served(small_authority: Author
     assert answer.status_code == 200
 
 
+def test_a_database_that_takes_nothing_now_keeps_no_station_from_the_timestamp_of_before(
+    small_authority: Authority, tmp_path: Path
+) -> None:
+    story = tmp_path / "story"
+    story.write_text(str(timedelta(hours=13).total_seconds()))
+    url = f"{small_authority.config.database_url}?timeout=0.1"
+    config = make_config(tmp_path / "server", small_authority.trust, url, story_clock=story)
+    client = create_app(config).test_client()
+
+    with small_authority.database.writing():
+        answer = client.get("/trust/timestamp.json")
+
+    assert answer.status_code == 200
+    assert client.get("/trust/timestamp.json").get_json()["signed"]["version"] == (
+        answer.get_json()["signed"]["version"] + 1
+    )
+
+
 def test_the_story_clock_is_refused_under_a_service_root(
     service_authority: Authority, tmp_path: Path
 ) -> None:
