@@ -36,7 +36,7 @@ async def act(
         ledger,
         memory.ledger_sha256,
         record.reading.facts.api_level,
-        run.message_for(record.reading.facts),
+        run.message_for(record.reading.facts.language),
     )
     try:
         answer = await connection.run(question.command, run.limits.acting_s, run.limits.answer_bytes)

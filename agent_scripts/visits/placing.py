@@ -168,7 +168,7 @@ def _plan_for(run: Run, record: CheckRecord) -> tuple[Plan | None, str]:
             Ledger(reading.memory.marker),
             run.time.now,
             run.accepted.confirmed_at + policy.offline_limit,
-            run.language_for(reading.facts),
+            run.language_for(reading.facts.language if reading.facts else ""),
         )
         plan_text(plan)  # one that is too long for the phone's script is none
         return plan, ""

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agent_scripts.dialect.device import DeviceFacts
 from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient, ServerStatus
@@ -77,16 +76,15 @@ class Run:
         just_now = -CLOCK_TOLERANCE < age < timedelta(0)
         return EvaluationTime(self.time.now, self.time.trusted, timedelta(0) if just_now else age)
 
-    def language_for(self, facts: DeviceFacts | None) -> str:
-        """Return in which language the owner is addressed: the phone's if the policy speaks it, else the station's."""
+    def language_for(self, phones: str) -> str:
+        """Return in which language an owner is addressed: `phones` if the policy speaks it, else the station's."""
         messages = self.bundle.policy.messages if self.bundle else {}
-        told = facts.language if facts else ""
-        return next((tag for tag in (told, told.partition("-")[0]) if tag in messages), self.language)
+        return next((tag for tag in (phones, phones.partition("-")[0]) if tag in messages), self.language)
 
-    def message_for(self, facts: DeviceFacts | None) -> Message | None:
-        """Return the policy's words to the owner of a phone, in English where it has none in their language."""
+    def message_for(self, phones: str) -> Message | None:
+        """Return the policy's words to the owner of a phone that is set to the language `phones`, else in English."""
         messages = self.bundle.policy.messages if self.bundle else {}
-        return messages.get(self.language_for(facts)) or messages.get("en")
+        return messages.get(self.language_for(phones)) or messages.get("en")
 
 
 async def begin_run(
