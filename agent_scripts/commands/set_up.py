@@ -141,6 +141,9 @@ def unprovision(settings: Settings, addresses: tuple[str, ...], as_json: bool, y
     "--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the phone's state here."
 )
 @click.option(
+    "--serial", help="The serial of a new phone; one of its own unless given. Two phones with one are twins."
+)
+@click.option(
     "--system-root",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Run commands in the shell of the unpacked Android system in this folder; needs root.",
@@ -153,7 +156,12 @@ def unprovision(settings: Settings, addresses: tuple[str, ...], as_json: bool, y
     help="Let every program in the phone's shell start that much later, as on a slow phone (0.2).",
 )
 def virtual_phone(
-    model: str, port: int, folder: Path | None, system_root: Path | None, program_cost: float
+    model: str,
+    port: int,
+    folder: Path | None,
+    serial: str | None,
+    system_root: Path | None,
+    program_cost: float,
 ) -> int:
     """Start a phone made of software to train on; it listens on this computer only."""
     from agent_scripts.virtual_phone.command import serve_by_hand
@@ -162,4 +170,4 @@ def virtual_phone(
         raise WrongUse(
             "A genuine system's programs take their own time; leave out --program-cost or --system-root."
         )
-    return serve_by_hand(model, port, folder, system_root, program_cost)
+    return serve_by_hand(model, port, folder, system_root, program_cost, serial)

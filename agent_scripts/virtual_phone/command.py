@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import sys
 import tempfile
@@ -106,23 +107,27 @@ def serve_by_hand(
     folder: Path | None,
     system_root: Path | None = None,
     program_cost_s: float = 0.0,
+    serial: str | None = None,
 ) -> int:
     """Serve the ready-made phone `model` on 127.0.0.1:`port` until Ctrl-C or ``quit``; return the exit code.
 
     The model ``list`` prints the names of all and starts none.
 
-    With a folder the phone is kept there and taken up again the next time; without, it is forgotten.
+    With a folder the phone is kept there and taken up again the next time; without, it is forgotten. A new one gets
+    `serial`, or one of its own: two phones of one model are two phones.
     With a system root, commands run in that unpacked system's own shell. Every program in the phone's shell starts
     `program_cost_s` later, as on a slow phone.
     """
     if model == "list":
         print("\n".join(PERSONALITIES))
         return 0
+    serial = serial or f"VP{secrets.token_hex(5).upper()}"
     try:
         if folder is not None:
-            return _serve(VirtualPhone(model, folder, system_root=system_root), port, program_cost_s)
+            phone = VirtualPhone(model, folder, serial=serial, system_root=system_root)
+            return _serve(phone, port, program_cost_s)
         with tempfile.TemporaryDirectory(prefix="curfew-phone-") as forgotten:
-            phone = VirtualPhone(model, Path(forgotten), system_root=system_root)
+            phone = VirtualPhone(model, Path(forgotten), serial=serial, system_root=system_root)
             return _serve(phone, port, program_cost_s)
     except VirtualPhoneError as error:
         print(f"error: {error}", file=sys.stderr)

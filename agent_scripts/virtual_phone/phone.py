@@ -62,6 +62,8 @@ class VirtualPhone:
         self._saved = self.folder / "model.json"
         known = self._saved.read_text() if self._saved.exists() else None
         self.model = AndroidModel.from_json(known) if known else chosen.build(serial)
+        if known:
+            self._serial = self.model.data.properties["ro.serialno"]
         genuine = system_root or self.default_system_root
         self.userland = (
             SystemRoot(self.folder, self.model.release, genuine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
@@ -16,6 +16,7 @@ from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.visits.asking import ask
 from agent_scripts.visits.probe import probe
 from agent_scripts.visits.run import Run
+from agent_scripts.visits.twins import Twins
 from policy.names import PhoneId
 from policy.probe import Probe
 from policy.report import Consent
@@ -36,19 +37,22 @@ async def provision_phone(
     address: str,
     registration: Registration,
     show: Callable[[Probe], None],
+    twins: Twins,
 ) -> KnownPhone:
     """Make a phone known to server, station and itself, and return what the station now knows of it.
 
     The phone is asked for its make, serial, users, owners and our own folder, for no app at all. From that it is
     probed under the policy in force: the probe is shown first and goes to the server with the phone. Provisioning
     again is harmless: the phone keeps its id and, unless it was reset, its marker. Raises `ProvisioningFailed` with
-    the next step, `PhoneError` and `ServerError`; nothing is remembered then.
+    the next step, `PhoneError` and `ServerError`; nothing is remembered then. A label that is not given again stays.
     """
     reading, facts = await _read(run, connection, address)
     probed = probe(reading, run.policy)
     show(probed)
     memory = reading.memory
     identity = run.station.phone_identity(facts.manufacturer, facts.device, facts.serial, registration.label)
+    await twins.refuse(address, identity, reading)
+    registration = _with_known_label(run, registration, identity)
     proposed = memory.phone_id or run.station.id_of_identity(identity) or PhoneId.random()
     phone_id = await asyncio.to_thread(_register, client, identity, proposed, registration, facts, probed)
     # A marker under another id would make that phone's ledger valid here: then a new one is drawn.
@@ -63,6 +67,12 @@ async def provision_phone(
     phone = KnownPhone(phone_id, address, identity, Consent.AGREED, registration.label, facts.model)
     run.station.remember(phone)
     return phone
+
+
+def _with_known_label(run: Run, registration: Registration, identity: str) -> Registration:
+    known = run.station.id_of_identity(identity)
+    phone = run.station.phone(known) if known else None
+    return replace(registration, label=registration.label or (phone.label if phone else ""))
 
 
 async def _read(run: Run, connection: PhoneConnection, address: str) -> tuple[Reading, DeviceFacts]:

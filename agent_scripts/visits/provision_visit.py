@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
+from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import AgentError
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.visits.probe_visit import in_a_line, show_probe
 from agent_scripts.visits.provision import Registration, provision_phone
 from agent_scripts.visits.run import begin_run
+from agent_scripts.visits.twins import Twins
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
 from policy.probe import Probe
 
@@ -27,6 +30,11 @@ async def _provision_all(
 ) -> ExitCode:
     run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
 
+    def connect(address: str) -> AbstractAsyncContextManager[PhoneConnection]:
+        return connected(run.station, address, visitor.plain_tcp, run.patience)
+
+    twins = Twins(run, connect)
+
     async def one(address: str) -> ExitCode:
         found = ""
 
@@ -38,8 +46,10 @@ async def _provision_all(
                 found = f" {in_a_line(probed)}"
 
         try:
-            async with connected(run.station, address, visitor.plain_tcp, run.patience) as connection:
-                phone = await provision_phone(run, client, connection, address, registrations[address], show)
+            async with connect(address) as connection:
+                phone = await provision_phone(
+                    run, client, connection, address, registrations[address], show, twins
+                )
         except AgentError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED

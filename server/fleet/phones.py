@@ -99,13 +99,15 @@ def register_phone(
             identity=registration.identity,
             registered_at=now,
             consent_since=now,
+            label="",
         )
         session.add(stored)
     # Only a change moves the time: the mail side counts from it.
     if stored.consent != registration.consent.value:
         stored.consent, stored.consent_since = registration.consent.value, now
     stored.manufacturer, stored.model = registration.manufacturer, registration.model
-    stored.label, stored.api_level = registration.label, registration.api_level
+    # A station that is not told the label again has none: that is no word against the one of before.
+    stored.label, stored.api_level = registration.label or stored.label, registration.api_level
     stored.virtual, stored.station_id = registration.virtual, station_id
     stored.sealed_holder = Fernet(holder_key).encrypt(registration.holder.encode())
     if registration.probe is not None:
