@@ -61,6 +61,14 @@ class ServerStatus:
     demo: bool
 
 
+@dataclass(frozen=True)
+class Registered:
+    """A phone as the server knows it now, and whether another holder stood there before."""
+
+    phone_id: PhoneId
+    holder_changed: bool
+
+
 class ServerClient:
     """The server as one station sees it. Blocking: call it from a thread. Every method raises `ServerError`."""
 
@@ -94,8 +102,8 @@ class ServerClient:
         api_level: int,
         virtual: bool,
         probe: Probe | None = None,
-    ) -> PhoneId:
-        """Make a phone known and return its id: the proposed one, or that of an earlier registration."""
+    ) -> Registered:
+        """Make a phone known; its id is the proposed one, or that of an earlier registration."""
         described: dict[str, Any] = {
             "identity": identity,
             "phone_id": phone_id,
@@ -111,9 +119,12 @@ class ServerClient:
             described["probe"] = json.loads(dump_probe(probe))
         told = _understood(self._ask_signed("POST", f"{_API}/phones", described))
         try:
-            return PhoneId(_field(told, "phone_id", str))
+            phone_id = PhoneId(_field(told, "phone_id", str))
         except PolicyError as error:
             raise _protocol_error("a phone id") from error
+        # Servers of before this word say nothing of it.
+        changed = told.get("changed", [])
+        return Registered(phone_id, isinstance(changed, list) and "holder" in changed)
 
     def ledger(self, phone_id: PhoneId) -> Ledger | None:
         """Return the ledger of a phone's latest report, or None if no report of it was ever stored."""

@@ -79,7 +79,7 @@ def _record(
         consent=Consent.DECLINED,
         api_level=0,
         virtual=False,
-    )
+    ).phone_id
     known = before or KnownPhone(phone_id, identity=identity, label=registration.label)
     station.remember(replace(known, phone_id=phone_id, consent=Consent.DECLINED))
     return phone_id

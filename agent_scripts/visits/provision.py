@@ -11,7 +11,7 @@ from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import ProvisioningFailed
 from agent_scripts.exchange import DeviceFacts, Provisioned, Reading
-from agent_scripts.server_link.client import ServerClient
+from agent_scripts.server_link.client import Registered, ServerClient
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.visits.asking import ask
 from agent_scripts.visits.probe import probe
@@ -38,8 +38,8 @@ async def provision_phone(
     registration: Registration,
     show: Callable[[Probe], None],
     twins: Twins,
-) -> KnownPhone:
-    """Make a phone known to server, station and itself, and return what the station now knows of it.
+) -> tuple[KnownPhone, bool]:
+    """Make a phone known to server, station and itself; return it, and whether it had another holder before.
 
     The phone is asked for its make, serial, users, owners and our own folder, for no app at all. From that it is
     probed under the policy in force: the probe is shown first and goes to the server with the phone. Provisioning
@@ -54,7 +54,8 @@ async def provision_phone(
     await twins.refuse(address, identity, reading)
     registration = _with_known_label(run, registration, identity)
     proposed = memory.phone_id or run.station.id_of_identity(identity) or PhoneId.random()
-    phone_id = await asyncio.to_thread(_register, client, identity, proposed, registration, facts, probed)
+    registered = await asyncio.to_thread(_register, client, identity, proposed, registration, facts, probed)
+    phone_id = registered.phone_id
     # A marker under another id would make that phone's ledger valid here: then a new one is drawn.
     same_phone = memory.phone_id == phone_id and memory.marker
     marker = memory.marker if same_phone else secrets.token_hex(16)
@@ -66,7 +67,7 @@ async def provision_phone(
     # Last: a phone that did not keep our folder must not be listed as provisioned.
     phone = KnownPhone(phone_id, address, identity, Consent.AGREED, registration.label, facts.model)
     run.station.remember(phone)
-    return phone
+    return phone, registered.holder_changed
 
 
 def _with_known_label(run: Run, registration: Registration, identity: str) -> Registration:
@@ -98,7 +99,7 @@ def _register(
     registration: Registration,
     facts: DeviceFacts,
     probed: Probe,
-) -> PhoneId:
+) -> Registered:
     return client.register_phone(
         identity=identity,
         phone_id=proposed,

@@ -47,13 +47,17 @@ async def _provision_all(
 
         try:
             async with connect(address) as connection:
-                phone = await provision_phone(
+                phone, holder_changed = await provision_phone(
                     run, client, connection, address, registrations[address], show, twins
                 )
         except AgentError as error:
             say(f"{address}: {error}")
             return ExitCode.NOT_REACHED
         say(f"{address}: provisioned as {phone.phone_id} ({phone.model}).{found}")
+        if holder_changed:
+            say(
+                f"{address}: this phone had another holder until now. If that is wrong, provision it with the old one."
+            )
         return ExitCode.COMPLIANT
 
     return most_urgent(await visit_all(registrations, one))

@@ -50,14 +50,20 @@ def register(registration: Registration) -> tuple[dict[str, Any], int]:
                 "virtual phones are taken under a demo root only",
                 "Use them against a server with demo trust.",
             )
+        changed = phones.changed_by(session, registration, here.config.holder_key)
         phone_id, is_new = phones.register_phone(
             session, registration, station.station_id, here.config.holder_key, now
         )
         action = "phone registered" if is_new else "phone registered again"
-        # Neither holder nor label: what stands in the chain is never deleted.
-        detail = {"station": station.station_id, "consent": registration.consent.value}
+        # That holder and label changed, but neither of them: what stands in the chain is never deleted.
+        detail = {
+            "station": station.station_id,
+            "consent": registration.consent.value,
+            "changed": list(changed),
+        }
         audit.record(session, f"station {station.name}", action, phone_id, detail, now)
-    return {"phone_id": phone_id, "server_time": written(now)}, 201 if is_new else 200
+    told = {"phone_id": phone_id, "changed": list(changed), "server_time": written(now)}
+    return told, 201 if is_new else 200
 
 
 @described(

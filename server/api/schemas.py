@@ -123,6 +123,11 @@ class RegisteredSchema(Schema):
     """The id under which the phone is known; it differs from the proposed one when the phone was known before."""
 
     phone_id = fields.String(required=True)
+    changed = fields.List(
+        fields.String(validate=validate.OneOf(["holder", "label", "consent"])),
+        required=True,
+        metadata={"description": "what was stored of a known phone and is replaced now"},
+    )
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 

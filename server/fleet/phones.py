@@ -118,6 +118,20 @@ def register_phone(
     return PhoneId(stored.phone_id), is_new
 
 
+def changed_by(session: Session, registration: Registration, holder_key: str) -> tuple[str, ...]:
+    """Return which of ``holder``, ``label`` and ``consent`` a registration would replace, of a phone that is known."""
+    stored = session.scalar(select(_PhoneTable).where(_PhoneTable.identity == registration.identity))
+    if stored is None:
+        return ()
+    holder = Fernet(holder_key).decrypt(stored.sealed_holder).decode()
+    replaced = {
+        "holder": registration.holder != holder,
+        "label": registration.label not in ("", stored.label),
+        "consent": registration.consent.value != stored.consent,
+    }
+    return tuple(name for name, is_replaced in replaced.items() if is_replaced)
+
+
 _KNOWN_IDS = (
     select(_PhoneTable.phone_id)
     .where(_PhoneTable.phone_id.in_(bindparam("phone_ids", expanding=True)))

@@ -53,7 +53,7 @@ def register(client: ServerClient, holder: str = "H-1") -> PhoneId:
         consent=Consent.AGREED,
         api_level=33,
         virtual=False,
-    )
+    ).phone_id
 
 
 def test_the_status_is_read(make_station: MakeStation, serve: Serve) -> None:

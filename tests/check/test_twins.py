@@ -79,6 +79,10 @@ def test_a_phone_that_moved_to_another_address_or_was_reset_is_known_again(enfor
         [again] = bench.station().phones()
         assert (again.phone_id, again.label) == (known.phone_id, "A-1042")
 
+        each = ("--holder", "h-other", "--consent", "agreed")
+        assert bench.agent("provision", f"tcp:127.0.0.1:{phone.port}", *each)[0] == 0
+        assert "this phone had another holder until now" in bench.said
+
         phone.factory_reset()
         port = phone.port
         phone.stop()

@@ -35,6 +35,31 @@ def test_a_known_identity_keeps_the_id_it_has(authority: Authority) -> None:
     assert stored.model == "Pixel 8"
 
 
+def test_a_label_that_is_not_told_again_stays(authority: Authority) -> None:
+    bench = authority.bench()
+    first = make_registration(label="A-17")
+    register(authority, bench, first)
+
+    register(authority, bench, replace(first, label=""))
+
+    with authority.database.reading() as session:
+        [stored] = phones.find_phones(session)
+    assert stored.label == "A-17"
+
+
+def test_what_another_registration_replaces_is_named_and_of_a_new_phone_nothing(authority: Authority) -> None:
+    bench, key = authority.bench(), authority.config.holder_key
+    first = make_registration(label="A-17")
+    with authority.database.reading() as session:
+        assert phones.changed_by(session, first, key) == ()
+    register(authority, bench, first)
+
+    with authority.database.reading() as session:
+        assert phones.changed_by(session, replace(first, label=""), key) == ()
+        other = replace(first, label="A-18", holder="h-9", consent=Consent.DECLINED)
+        assert phones.changed_by(session, other, key) == ("holder", "label", "consent")
+
+
 def test_the_id_of_another_phone_is_refused(authority: Authority) -> None:
     bench = authority.bench()
     first = make_registration()
