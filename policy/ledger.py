@@ -47,6 +47,7 @@ class LedgerEntry:
     @property
     def is_open(self) -> bool:
         """Whether something of ours may still be in force on the phone."""
+        # INTENDED is open too: a run that was killed after writing it down may have acted already.
         return self.state not in (EntryState.RESTORED, EntryState.GONE)
 
 

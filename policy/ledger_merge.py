@@ -39,6 +39,7 @@ def merge_ledgers(
         for name, ledger in (("phone", phone), ("station", station), ("server", server))
         if ledger is not None and marker and ledger.marker == marker
     ]
+    # Of equally old entries `max` below takes the first, so the station has to stand before the server in `sources`.
     pairs = sorted({(entry.user, entry.package) for _, ledger in sources for entry in ledger.entries})
     kept: list[LedgerEntry] = []
     contradictions: list[str] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 BATCH_REPORTS = 100
+# Also the most that the server takes of any body (server/config.py), so a batch has to count what frames its reports.
 BATCH_BYTES = 1024 * 1024
 """Most reports and bytes of one request (docs/design.md 6)."""
 
