@@ -39,13 +39,13 @@ def merge_ledgers(
         for name, ledger in (("phone", phone), ("station", station), ("server", server))
         if ledger is not None and marker and ledger.marker == marker
     ]
-    # Of equally old entries `max` below takes the first, so the station has to stand before the server in `sources`.
     pairs = sorted({(entry.user, entry.package) for _, ledger in sources for entry in ledger.entries})
     kept: list[LedgerEntry] = []
     contradictions: list[str] = []
     for pair in pairs:
         told = [(name, entry) for name, ledger in sources if (entry := ledger.entry(*pair)) is not None]
         # The phone's word even if it is older: it was written beside the change itself.
+        # Of equally old ones `max` takes the first: the station stands before the server in `sources`.
         leading = told[0][1] if told[0][0] == "phone" else max((e for _, e in told), key=lambda e: e.at)
         still_open = [(name, entry) for name, entry in told if entry.is_open]
         # Of an entry that is restored nothing is to be put back, so a difference there harms nobody.
