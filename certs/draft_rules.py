@@ -74,6 +74,7 @@ def require_threshold(files: Files) -> None:
         raise ThresholdNotReached(
             "no policy was signed yet; sign one first: curfew-certs sign FOLDER POLICY.json"
         )
+    # Only signatures that hold, of keys that count under the newest root: one that was rotated out is none.
     signed_by, needed = signer_names(root, TARGETS, targets), root.roles[TARGETS].threshold
     if len(signed_by) < needed:
         raise ThresholdNotReached(

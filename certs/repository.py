@@ -145,6 +145,7 @@ def sign_policy(folder: Path, policy_bytes: bytes, signer: Signer, now: datetime
     place = TrustFolder(folder)
     published, drafted = place.published(), place.drafted()
     number, policy = load_policy_document(policy_bytes)
+    # The drafted root counts already: what is published together with it has to be signed by its keys.
     root = newest_root({**published, **drafted}).signed
     if signer.public_key.keyid not in root.roles[TARGETS].keyids:
         raise NotAnApprover("this key is no approver's under the newest root; sign with an approver's key")

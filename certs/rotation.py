@@ -133,6 +133,7 @@ def _swap_key_files(place: TrustFolder, name: str, key: Key) -> None:
 
 
 def _rotate_fleet(place: TrustFolder, given: tuple[str, Key] | None) -> Rotation:
+    # No root tells of it: publishing is held up (`require_delegation`) until approvers sign targets that name the key.
     _, key, signer = _coming(place, FLEET, FLEET, given, None)
     if signer:
         _swap_key_files(place, FLEET, key)

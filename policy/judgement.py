@@ -159,6 +159,7 @@ def _out_of_reach(case: _Case) -> tuple[Reason, ...]:
 
 def _given_up(case: _Case, verdict: Verdict) -> tuple[Reason, ...]:
     """Return what is no longer disabled because somebody enabled it again after each of our rounds."""
+    # PAUSED too: what the mail side blocked before a missed review stays blocked (server/fleet/blocks.py).
     if verdict is not Verdict.VIOLATING or case.stage not in (Stage.ENFORCE, Stage.PAUSED) or case.exempt:
         return ()
     return tuple(

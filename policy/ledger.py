@@ -36,6 +36,7 @@ class LedgerEntry:
     prior: EnabledState
     state: EntryState
     bundle_number: int
+    # When disabling or restoring was planned, so a little before the act.
     at: datetime
     rounds: int = 1
 

@@ -28,6 +28,8 @@ class ReportStatus(Enum):
     @property
     def is_kept(self) -> bool:
         """Whether the server has the report for good, so that the station may forget it."""
+        # CONFLICT and QUARANTINED are not among these: the server holds them as evidence only, so the station sets its
+        # file aside for a person.
         return self in (ReportStatus.STORED, ReportStatus.DUPLICATE, ReportStatus.LATE)
 
 
