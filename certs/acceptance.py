@@ -122,6 +122,7 @@ def number_not_reused(candidate: Candidate) -> None:
     """Refuse another content under the number in force: a published bundle is immutable."""
     number, _, _ = candidate.documents
     previous = candidate.previous
+    # The policy's bytes alone: the fleet document has a number of its own and may change under the same bundle.
     if previous and number == previous.bundle.number and candidate.policy_bytes != previous.policy_bytes:
         raise errors.NumberReused(
             f"bundle {number} was published with another content before; tell the admins"

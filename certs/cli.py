@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refused(str(error))
     except OSError as error:
         return _refused(f"{error.filename or 'a file'}: {error.strerror}; check the path and its permissions")
+    # Outside of standalone mode click hands back what the command returned, or the code of an early exit (--help).
     return code if isinstance(code, int) else 0
 
 

@@ -64,6 +64,7 @@ def draft(folder: Path, document: Path, lift: bool, update_families: bool) -> No
 @click.option("--replace", is_flag=True, help="Throw an open policy draft away first.")
 def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -> None:
     """Show what DOCUMENT says (a policy, or the fleet's exemptions), ask, and sign those very bytes."""
+    # Read once: what is shown, asked about and signed are the same bytes, whatever becomes of the file meanwhile.
     data = document.read_bytes()
     if _kind(data) == "curfew-fleet":
         _sign_fleet(folder, data, key_uri, yes)
@@ -76,6 +77,7 @@ def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -
     _say(review_lines(_reviews(policy), "this policy", advice))
     confirm(yes, f"Sign this as policy number {number}?")
     signer = open_key(key_uri, repository.approver_keys(folder))
+    # After the yes and the key: whoever says no, or has no key, must not have thrown the open draft away.
     if replace:
         TrustFolder(folder).discard_policy_draft()
     signed = repository.sign_policy(folder, data, signer, datetime.now(UTC))

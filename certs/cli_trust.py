@@ -134,6 +134,7 @@ def rotate(
 ) -> None:
     """Exchange a key of ROLE under a new root, which is published with the next `publish`."""
     coming = _public_key(new_key) if new_key else None
+    # The fleet key hangs on targets: no root changes, so no root key has to be fetched from where it is kept.
     signers = [] if role == FLEET else _root_signers(folder, root_key, coming)
     done = rotate_role(
         folder,
@@ -189,6 +190,7 @@ def _root_signers(folder: Path, uris: Sequence[str], coming: Key | None) -> list
 
 
 def _online_signers(folder: Path, snapshot: str | None, timestamp: str | None) -> OnlineSigners | None:
+    # None takes the keys at hand; where one of the two is named, the other is looked for in the folder.
     if snapshot is None and timestamp is None:
         return None
     keys = folder / "keys"

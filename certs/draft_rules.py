@@ -56,6 +56,8 @@ def open_draft(drafted: Files, fresh: Targets, now: datetime) -> Metadata[Target
     if not version:
         return None
     draft = parsed(drafted[file_name(TARGETS, version)], Targets)
+    # All but the end: a document or a fleet key that was exchanged in the draft gets no second signature. An
+    # end that was put off by hand does not either, and a draft that is over helps nobody.
     same = {**draft.signed.to_dict(), "expires": ""} == {**fresh.to_dict(), "expires": ""}
     if not same or not now < draft.signed.expires <= fresh.expires:
         raise NotNewestBase(
@@ -72,6 +74,7 @@ def require_threshold(files: Files) -> None:
         raise ThresholdNotReached(
             "no policy was signed yet; sign one first: curfew-certs sign FOLDER POLICY.json"
         )
+    # Only signatures that hold, of keys that count under the newest root: one that was rotated out is none.
     signed_by, needed = signer_names(root, TARGETS, targets), root.roles[TARGETS].threshold
     if len(signed_by) < needed:
         raise ThresholdNotReached(

@@ -30,6 +30,8 @@ def next_policy(folder: Path, *, lift: bool = False, missing: Sequence[FamilyRev
         raise RepositoryProblem(f"no policy was published from {folder} yet: there is nothing to lift")
     if newest is None:
         return ready_made_document()
+    # Edited as JSON and not by way of `Policy`: the author's order of the fields stays, so a comparison shows
+    # what is new.
     document = json.loads(newest)
     document["number"] += 1
     if lift:

@@ -32,6 +32,7 @@ def write_durably(path: Path, data: bytes) -> None:
 def create_private_file(path: Path, data: bytes) -> None:
     """Create `path` with mode 0600 from its first moment on; raises `KeyExists` if something stands there."""
     try:
+        # O_EXCL looks and makes in one step: between two, somebody's file could come to stand there.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise KeyExists(
@@ -54,6 +55,7 @@ def make_private_folder(path: Path) -> Path:
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # `mkdir` leaves the mode of a folder that is there already as it is.
         if path.stat().st_mode & 0o077:
             if any(path.iterdir()):
                 raise NotWritten(
@@ -70,6 +72,7 @@ def replace_durably(path: Path, data: bytes) -> None:
 
     The old content is intact then. What a killed process leaves is named after it: `clear_leftovers` finds it.
     """
+    # Process and thread in the name: no two writers share a part, and `clear_leftovers` can tell who is dead.
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_PART}")
     try:
         _write_part(part, data)
@@ -101,20 +104,24 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write_part(part: Path, data: bytes) -> None:
+    # O_NOFOLLOW: a link under the part's name must not lead the write somewhere else.
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(part, flags, 0o600), "wb", buffering=0) as file:
         # One write(2) may take a part of it, and on a full disk does.
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]
+        # Before the rename: a power cut could otherwise keep the new name and lose what stands under it.
         os.fsync(file.fileno())
 
 
 def _is_alive(process: int) -> bool:
     try:
+        # Signal 0 reaches nobody: it only asks whether the process is there.
         os.kill(process, 0)
     except ProcessLookupError:
         return False
+    # Somebody else's process is alive all the same, and its part is not ours to remove.
     except PermissionError:
         return True
     return True

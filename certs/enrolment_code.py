@@ -43,6 +43,8 @@ class EnrolmentCode:
             raise InvalidCode(f"expected a code that starts with {_PREFIX}; {_ASK_AGAIN}")
         encoded = text.removeprefix(_PREFIX)
         try:
+            # Without `validate`, b64decode skips what is no base64, and a code that was damaged in copying would still
+            # be read.
             fields = json.loads(
                 base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
             )
@@ -59,6 +61,7 @@ class EnrolmentCode:
 def is_server_url(url: str) -> bool:
     """Whether `url` names an HTTPS server and nothing else (no user, no query)."""
     try:
+        # The port is parsed only when it is asked for, so it has to be asked for inside of `try`.
         parts = urlsplit(url)
         port = parts.port
     except ValueError:

@@ -75,6 +75,8 @@ def load_signer(uri: str, passphrase: bytes | None = None, public_keys: Sequence
     `PassphraseNeeded` or `KeyUnusable`.
     """
     scheme, _, rest = uri.partition(":")
+    # Key files are opened here and not by securesystemslib, which does not look at who else may read them. What
+    # has a colon and no known scheme in front is a path.
     if scheme in SIGNER_FOR_URI_SCHEME and scheme != CryptoSigner.SCHEME:
         return _outside_signer(uri, passphrase, public_keys)
     if scheme in ("file", CryptoSigner.SCHEME):
@@ -90,6 +92,7 @@ def public_key_pem(signer: Signer) -> bytes:
 def key_pem(key: Key) -> bytes:
     """Return a public key of trust metadata as PEM (SubjectPublicKeyInfo)."""
     public = str(key.keyval["public"])
+    # securesystemslib keeps an Ed25519 key as bare hex, all others as PEM.
     if key.scheme != ED25519:
         return public.encode()
     raw = ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
@@ -119,6 +122,7 @@ def _file_signer(path: Path, passphrase: bytes | None) -> Signer:
         pem = path.read_bytes()
     except OSError as error:
         raise KeyUnusable(f"the key file {path} cannot be read ({error.strerror}); check its name") from error
+    # cryptography refuses a passphrase for a key that has none; and one command may open keys of both kinds.
     if b"ENCRYPTED" not in pem:
         passphrase = None
     elif not passphrase:
@@ -126,6 +130,7 @@ def _file_signer(path: Path, passphrase: bytes | None) -> Signer:
     try:
         return CryptoSigner(load_pem_private_key(pem, passphrase))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        # A wrong passphrase and a damaged file end in the same error, so the sentence names both.
         if passphrase:
             raise PassphraseNeeded(
                 f"the passphrase does not open {path} (or the file is damaged); try again"
@@ -150,6 +155,8 @@ def _outside_signer(uri: str, passphrase: bytes | None, public_keys: Sequence[Ke
         except UnverifiedSignatureError:
             found = "another key"
         except UnsignedMetadataError as error:
+            # `Metadata.sign` has wrapped our own question for the PIN; it is asked, and not counted as a key
+            # that fails.
             if isinstance(error.__cause__, PassphraseNeeded):
                 raise error.__cause__ from error
             found = str(error)

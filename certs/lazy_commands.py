@@ -50,6 +50,7 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands and options that begin so."""
+        # Not `super()`: a group's own completion loads every command for its line of help.
         options = click.Command.shell_complete(self, ctx, incomplete)
         names = [name for name in self._commands_at if name.startswith(incomplete)]
         return [CompletionItem(name, help=self._commands_at[name].summary) for name in names] + options

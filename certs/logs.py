@@ -56,6 +56,7 @@ def _write_to_stderr(verbosity: int) -> None:
     for name in _PACKAGES:
         logger = logging.getLogger(name)
         logger.setLevel(level)
+        # Set and not added: a second command in one process would tell each line twice.
         logger.handlers = [handler] if verbosity else []
         # Other libraries' loggers are left alone: urllib3's would tell headers.
         logger.propagate = not verbosity
@@ -70,4 +71,5 @@ class _JsonLines(logging.Formatter):
             "in": record.name,
             "event": record.getMessage(),
         }
+        # The line's own names last: no fact can pass for its time, its level or its place.
         return json.dumps({**getattr(record, "facts", {}), **told}, default=str)

@@ -83,6 +83,8 @@ def verify_publication(files: Files, current: Files, now: datetime | None = None
     `now` is given. Snapshot and timestamp may be lower than in `current`: the server renews its own.
     """
     _refuse_rewritten_names(files, current)
+    # Of both: the folder knows the newest root, `current` may know older ones that stations still walk over.
+    # Where both have one, it was compared above.
     roots = {
         file_name(ROOT, version): data
         for source in (files, current)
@@ -90,9 +92,12 @@ def verify_publication(files: Files, current: Files, now: datetime | None = None
         for data in (source[file_name(ROOT, version)],)
     }
     first = min(versions_of(roots, ROOT), default=1)
+    # For its refusal alone: without any root there is no file of the number `first`.
     newest_root(roots)
+    # Without a time: what is served now may have expired, and is what the new publication has to follow all the same.
     before = _accepted(current, roots, first, None, None) if TIMESTAMP_FILE in current else None
     accepted = _accepted({**files, **roots}, roots, first, now, before)
+    # The client above began with a root alone, so what went back since `current` is for us to see.
     _refuse_lower_versions(files, current)
     return _publication({**files, **roots}, accepted, roots[file_name(ROOT, first)])
 
@@ -105,11 +110,14 @@ def adopt(
     An old snapshot or timestamp in the folder does no harm; an expired root, policy or fleet document does.
     Raises what `verify_publication` raises, and `KeyUnusable` if the online keys do not count under its root.
     """
+    # Without a time: the folder's own timestamp may be long over, and is replaced below. What will be served is
+    # verified with the time at the end.
     verify_publication(files, current)
     offered = reachable(files)
     if not current and not needs_renewal(offered, now):
         return verify_publication(offered, current, now), offered
     documents = {name: data for name, data in offered.items() if not _is_online(name)}
+    # The server's snapshot and timestamp over the folder's: stations have seen its numbers, which run ahead.
     own = {name: data for name, data in current.items() if _is_online(name) or name.endswith(".root.json")}
     basis = {**documents, **own}
     served = reachable({**basis, **renew(basis, signers, now, after=(files,))})
@@ -140,10 +148,12 @@ def renew(
     meta = _snapshot_meta(files)
     old = snapshot_of(files)
     renewed: dict[str, bytes] = {}
+    # Its signature too: once the snapshot's key was rotated out, the old one no longer counts, whatever it says.
     keep = old and old.signed.meta == meta and _is_signed(root, old) and not _half_over(old, SNAPSHOT, now)
     if old and keep:
         version, data = old.signed.version, files[file_name(SNAPSHOT, old.signed.version)]
     else:
+        # Above all of them, the folder's too: stations refuse a version below one that they have seen.
         version = 1 + max(_version(snapshot_of(source)) for source in known)
         snapshot = Metadata(Snapshot(version, expires=now + LIFETIMES[SNAPSHOT], meta=meta))
         data = renewed[file_name(SNAPSHOT, version)] = _signed(snapshot, signers.snapshot, root)
@@ -173,6 +183,7 @@ def _accepted(
 
     moment = now or _BEFORE_EVERYTHING
     with VerifiedDownload({root_name(first): roots[file_name(ROOT, first)]}) as download:
+        # An empty base URL puts a slash before each name, which `fetch` takes off again.
         found = download.run(fetch, "", moment)
     return accept(Candidate(found.policy, found.fleet, found.demo, found.timestamp_expires, moment, before))
 
@@ -180,6 +191,7 @@ def _accepted(
 def _publication(files: Files, accepted: AcceptedBundle, first_root: bytes) -> Publication:
     root, targets, fleet = newest_root(files), newest_targets(files), newest_targets(files, FLEET)
     snapshot, timestamp = snapshot_of(files), timestamp_of(files)
+    # `accept` has refused a publication without a policy before.
     assert targets is not None
     by_role: dict[
         str, Metadata[Root] | Metadata[Targets] | Metadata[Snapshot] | Metadata[Timestamp] | None
@@ -226,6 +238,7 @@ def _refuse_rewritten_names(files: Files, current: Files) -> None:
             f"a publication has no file named {foreign[0]!r}; hand over the files of one folder only"
         )
     for name in sorted(files.keys() & current.keys()):
+        # Timestamp and snapshot are renewed on both sides, so one name may well say two things.
         if not _is_online(name) and files[name] != current[name]:
             raise VersionWentBack(
                 f"{name} was published with another content; publish from the newest folder"
@@ -275,6 +288,7 @@ def _signed(metadata: Metadata[Snapshot] | Metadata[Timestamp], signer: Signer, 
 
 
 def _half_over(metadata: Metadata[Snapshot] | Metadata[Timestamp], role: str, now: datetime) -> bool:
+    # At half: a renewal that fails can be tried again for the other half before any station refuses.
     return metadata.signed.expires - now < LIFETIMES[role] / 2
 
 

@@ -61,6 +61,7 @@ def _row(place: TrustFolder, files: dict[str, bytes], role: str) -> RoleRow:
         TIMESTAMP: timestamp_of(files),
     }[role]
     targets = newest_targets(files)
+    # Whose keys count for fleet is said by targets and not by root; before the first policy nobody has said it.
     delegator = targets.signed if role == FLEET and targets else root
     keyids = [place.fleet_key().keyid] if role == FLEET else root.roles[role].keyids
     holders = ("fleet",) if role == FLEET else tuple(name_of(root.get_key(keyid)) for keyid in keyids)

@@ -24,6 +24,8 @@ from certs.roles import FLEET, FLEET_TARGET, POLICY_TARGET, ROOT, SNAPSHOT, TARG
 Files: TypeAlias = Mapping[str, bytes]
 
 TIMESTAMP_FILE = "timestamp.json"
+# No zero in front, so that a version has one name, and no slash: a name cannot lead out of its folder. 18
+# digits stay within 64 bits.
 _VERSIONED = re.compile(r"([1-9][0-9]{0,17})\.(root|targets|fleet|snapshot)\.json")
 _TARGET = re.compile(r"targets/[0-9a-f]{64}\.(policy|fleet)\.json")
 
@@ -46,6 +48,7 @@ def is_served_name(name: str) -> bool:
 def versions_of(files: Files, role: str) -> list[int]:
     """Return all versions of a role's metadata among `files`, oldest first."""
     found = (_VERSIONED.fullmatch(name) for name in files)
+    # As numbers: as texts, 10 comes before 9.
     return sorted(int(match[1]) for match in found if match and match[2] == role)
 
 
@@ -76,6 +79,7 @@ def timestamp_of(files: Files) -> Metadata[Timestamp] | None:
 def snapshot_of(files: Files) -> Metadata[Snapshot] | None:
     """Return the snapshot that the timestamp names, unverified."""
     timestamp = timestamp_of(files)
+    # Not the highest there is: one that a crash left behind was never published.
     name = file_name(SNAPSHOT, timestamp.signed.snapshot_meta.version) if timestamp else ""
     return parsed(files[name], Snapshot) if name in files else None
 
@@ -96,6 +100,7 @@ def target_content(files: Files, targets: Targets, path: str) -> bytes | None:
     target = targets.targets.get(path)
     if target is None:
         return None
+    # Missing reads as empty, and is refused by length and hash like any other change.
     data = files.get(target_name(target), b"")
     try:
         target.verify_length_and_hashes(data)

@@ -56,6 +56,7 @@ def policy_rows(number: int, policy: Policy) -> list[Row]:
             (f"message {language}", f"{text.remind} / {text.disabled} / {text.restored}")
             for language, text in sorted(policy.messages.items())
         ),
+        # What this version does not know is signed with the rest, so it is shown too.
         *((f"described: {key}", str(value)) for key, value in sorted(policy.described.items())),
     ]
     return [(printable(label), printable(text)) for label, text in rows]

@@ -118,6 +118,7 @@ def create_repository(
     make_private_folder(folder)
     make_private_folder(place.keys)
     keys: dict[str, tuple[Key, ...]] = {
+        # The online keys stay plain: a server renews by itself, and nobody is there to type a passphrase.
         role: (new_key(place, role, passphrase if role == ROOT else None),)
         for role in (ROOT, SNAPSHOT, TIMESTAMP)
     }
@@ -130,6 +131,7 @@ def create_repository(
     root = Metadata(new_root(keys, needed, demo, now.astimezone(UTC)))
     sign_metadata(root, load_signer(str(place.keys / "root.pem"), passphrase))
     place.write_published({file_name(ROOT, 1): root.to_bytes()})
+    # After the root, which it looks for among what is published; it waits in the draft for the first policy.
     sign_fleet(folder, dump_fleet(Fleet()), load_signer(str(place.keys / "fleet.pem")), now)
 
 
@@ -143,6 +145,7 @@ def sign_policy(folder: Path, policy_bytes: bytes, signer: Signer, now: datetime
     place = TrustFolder(folder)
     published, drafted = place.published(), place.drafted()
     number, policy = load_policy_document(policy_bytes)
+    # The drafted root counts already: what is published together with it has to be signed by its keys.
     root = newest_root({**published, **drafted}).signed
     if signer.public_key.keyid not in root.roles[TARGETS].keyids:
         raise NotAnApprover("this key is no approver's under the newest root; sign with an approver's key")
@@ -152,6 +155,7 @@ def sign_policy(folder: Path, policy_bytes: bytes, signer: Signer, now: datetime
     expires = min(now + LIFETIMES[TARGETS], policy.ends_at).astimezone(UTC)
     if expires <= now:
         raise RepositoryProblem(f"the policy ended at {policy.ends_at:%Y-%m-%d %H:%M} UTC; set ends_at later")
+    # Counted from what is published and not from the draft: a second approver signs the same version, not the next.
     version = newest_version(published, TARGETS) + 1
     fresh = new_targets(version, policy_bytes, place.fleet_key(), expires)
     # Joined only where the open draft says exactly this: a second approver signs what the first one read.
@@ -180,6 +184,7 @@ def sign_fleet(folder: Path, fleet_bytes: bytes, signer: Signer, now: datetime) 
     require_newest_fleet(fleet, fleet_bytes, published)
     version = newest_version(published, FLEET) + 1
     waiting = newest_targets(drafted, FLEET)
+    # Before the first publishing the empty document of `create_repository` waits, and that one may be replaced.
     if waiting and target_content(drafted, waiting.signed, FLEET_TARGET) != fleet_bytes and version > 1:
         raise NotNewestBase(
             "another fleet document waits to be published; publish it first, then build on it"
@@ -207,6 +212,7 @@ def publish(folder: Path, now: datetime, signers: OnlineSigners | None = None) -
         raise RepositoryProblem(
             f"nothing waits to be published; sign first: curfew-certs sign {folder} POLICY.json"
         )
+    # Before the draft is read: it may add a fleet document.
     _prolong_fleet(place, now)
     files = {**published, **place.drafted()}
     require_threshold(files)
@@ -217,6 +223,7 @@ def publish(folder: Path, now: datetime, signers: OnlineSigners | None = None) -
     # With the stations' own eyes, before it is served: what they would refuse is not published.
     publication = verify_publication(served, published, now)
     place.write_published({name: data for name, data in served.items() if published.get(name) != data})
+    # Last: killed before this, the same publishing once more comes to the same end.
     place.discard_draft()
     _log.info("published", number=publication.number)
     return publication
@@ -285,6 +292,7 @@ def _approver_keys(
 def sign_metadata(metadata: Metadata[Root] | Metadata[Targets], signer: Signer) -> None:
     """Add a signature to `metadata`; raises `KeyUnusable` if the token or key service fails."""
     try:
+        # `append`, or each approver would throw away the signatures before.
         metadata.sign(signer, append=True)
         role, version = metadata.signed.type, metadata.signed.version
         _log.info("signed", role=role, version=version, key=signer.public_key.keyid[:12])
@@ -308,6 +316,7 @@ def _prolong_fleet(place: TrustFolder, now: datetime) -> None:
     fleet = newest_targets(files, FLEET)
     if not fleet or (key.keyid in fleet.signatures and fleet.signed.expires - now > LIFETIMES[FLEET] / 2):
         return
+    # Without the key at hand the old signature stays; one that has ended is refused before anything is published.
     signer = next(place.local_signers([key.keyid]), None)
     document = target_content(files, fleet.signed, FLEET_TARGET)
     if signer and document:

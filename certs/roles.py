@@ -49,6 +49,7 @@ _NAME_MARK: Final = "x-curfew-name"
 
 def named(key: Key, name: str) -> Key:
     """Return a copy of `key` that carries `name`, so that pages can say who signed."""
+    # The name is no part of the key's id: one key under two names stays one approver.
     carrying = copy.deepcopy(key)
     carrying.unrecognized_fields[_NAME_MARK] = name
     return carrying
@@ -57,11 +58,13 @@ def named(key: Key, name: str) -> Key:
 def name_of(key: Key) -> str:
     """Return the name that root or targets give to `key`, else the start of its id."""
     name = key.unrecognized_fields.get(_NAME_MARK)
+    # Signed, and shown on terminals and pages all the same: a name that could paint them is left out.
     return name if isinstance(name, str) and name.isprintable() else key.keyid[:12]
 
 
 def is_demo(root: Root) -> bool:
     """Whether `root` is marked as demo trust."""
+    # Nothing that merely resembles true: the mark opens the story clock and lets virtual phones in.
     return root.unrecognized_fields.get(DEMO_MARK) is True
 
 
@@ -78,6 +81,7 @@ def new_root(keys: Mapping[str, tuple[Key, ...]], threshold: int, demo: bool, no
 
 def new_targets(version: int, policy: bytes, fleet_key: Key, expires: datetime) -> Targets:
     """Return targets that name exactly one policy and delegate exactly ``fleet.json`` to `fleet_key`."""
+    # One path and no pattern: the fleet key can exempt phones and never name a policy.
     role = DelegatedRole(FLEET, keyids=[fleet_key.keyid], threshold=1, terminating=True, paths=[FLEET_TARGET])
     return Targets(
         version=version,

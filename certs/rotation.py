@@ -71,6 +71,7 @@ def rotate(
         root.add_key(named(key, name), role)
         added, retired = name, name_of(leaving)
         swap = None if new_key else key
+        # A new root key signs the root that it comes with; keys of other roles have no say in it.
         signers += [signer] if signer and role == ROOT else []
     _set_threshold(root, role, threshold)
     metadata = Metadata(root)
@@ -110,6 +111,7 @@ def _coming(
 ) -> tuple[str, Key, Signer | None]:
     if given:
         return given[0], given[1], None
+    # An approver's new key keeps the approver's name; other roles have one key here, called like the role.
     name = replaced if role == TARGETS else role
     file = place.keys / f"{name}.next.pem"
     file.unlink(missing_ok=True)  # left by a rotation that did not come to its end; nothing trusts it
@@ -123,6 +125,7 @@ def _swap_key_files(place: TrustFolder, name: str, key: Key) -> None:
     old, new = place.keys / f"{name}.pem", place.keys / f"{name}.next.pem"
     retired = place.keys / "retired"
     retired.mkdir(mode=0o700, exist_ok=True)
+    # Killed between the two renames nothing is lost: `local_signers` looks at every key file, here and in `retired`.
     if old.exists():
         old.rename(retired / f"{name}-{1 + len(list(retired.glob(f'{name}-*.pem')))}.pem")
     new.rename(old)
@@ -130,6 +133,7 @@ def _swap_key_files(place: TrustFolder, name: str, key: Key) -> None:
 
 
 def _rotate_fleet(place: TrustFolder, given: tuple[str, Key] | None) -> Rotation:
+    # No root tells of it: publishing is held up (`require_delegation`) until approvers sign targets that name the key.
     _, key, signer = _coming(place, FLEET, FLEET, given, None)
     if signer:
         _swap_key_files(place, FLEET, key)
@@ -155,6 +159,8 @@ def _set_threshold(root: Root, role: str, threshold: int | None) -> None:
 
 def _require_root_signatures(old: Root, metadata: Metadata[Root]) -> None:
     try:
+        # By the old root, or stations could not walk to the new one; by its own keys, or they could not walk on
+        # from it.
         old.verify_delegate(ROOT, metadata.signed_bytes, metadata.signatures)
         metadata.signed.verify_delegate(ROOT, metadata.signed_bytes, metadata.signatures)
     except UnsignedMetadataError as error:

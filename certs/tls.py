@@ -29,6 +29,7 @@ from certs.keys import refuse_open_permissions
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
 SERVER_LIFETIME = timedelta(days=397)
+# A certificate begins so much in the past: a station whose clock is behind would refuse one that is not valid yet.
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 
 
@@ -39,6 +40,7 @@ def create_authority(folder: Path, now: datetime | None = None) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Curfew authority")])
     certificate = (
         _builder(name, name, key.public_key(), AUTHORITY_LIFETIME, now)
+        # `path_length` 0: what it signs is a server and never another authority.
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(key_cert_sign=True), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
@@ -120,6 +122,7 @@ def _load_authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePri
 
 def _name(name: str) -> x509.GeneralName:
     try:
+        # Clients look for an address among the addresses only; written as a name it would match nothing.
         return x509.IPAddress(ip_address(name))
     except ValueError:
         return x509.DNSName(name)

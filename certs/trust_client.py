@@ -81,6 +81,7 @@ class TrustClient:
         Raises `FetchFailed` or the `BundleRefused` of the first rule that does not hold; the bundle accepted
         before then stays in force, while newer signed metadata that was seen is remembered.
         """
+        # Before the lock, whose file cannot be made in a folder that is not there.
         if not (self._folder / _STATE_FILE).exists():
             raise NotBootstrapped("this station trusts no root yet; enrol it with a code from the server")
         with self._locked():
@@ -145,6 +146,7 @@ class TrustClient:
             return _read_state(path.read_bytes())
         except FileNotFoundError:
             return None
+        # Not `CertsError`: a bundle that this software is too old to read lies in a file that is whole.
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise StoredDamaged(
                 f"{path} cannot be read any more; restore it from a copy, or move it away and enrol again"
@@ -160,6 +162,8 @@ class TrustClient:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep two runs on one station from overwriting a newer state with an older one."""
+        # Closing ends the lock, as the death of the process does. The file stays: with it removed and made
+        # anew, two runs could hold locks on two files of one name.
         descriptor = os.open(self._folder / "trust.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -206,6 +210,8 @@ def _read_state(text: bytes) -> _State:
 
 def _read_accepted(data: dict[str, Any]) -> AcceptedBundle:
     policy_bytes, fleet_bytes = _bytes(data["policy"]), _bytes(data["fleet"])
+    # Neither signatures nor ends are asked for again: the file is the station's own, and restoring works for
+    # ever (rule 9).
     number, policy, fleet = read_documents(policy_bytes, fleet_bytes)
     return AcceptedBundle(
         bundle=Bundle(number, policy, fleet),

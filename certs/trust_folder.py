@@ -78,6 +78,7 @@ class TrustFolder:
 
     def local_signers(self, keyids: Collection[str]) -> Iterator[Signer]:
         """Yield the signers of unencrypted key files at hand whose keys are among `keyids`, current ones first."""
+        # Retired ones too: until the next publishing the root in force still counts their keys.
         for file in (*sorted(self.keys.glob("*.pem")), *sorted((self.keys / "retired").glob("*.pem"))):
             if b"ENCRYPTED" not in file.read_bytes():
                 signer = load_signer(str(file))
@@ -109,6 +110,7 @@ def _documents_first(name: str) -> tuple[int, str]:
 
 def _read(folder: Path, prefix: str) -> dict[str, bytes]:
     names = {f"{prefix}{path.name}": path for path in folder.glob("*.json")}
+    # A file of another name that somebody put there is neither signed with the rest nor handed to a server.
     return {name: path.read_bytes() for name, path in names.items() if is_served_name(name)}
 
 

@@ -29,6 +29,8 @@ Fetch: TypeAlias = Callable[[str, int], bytes]
 DOCUMENT_MAX_LENGTH = 1 << 20
 """Bytes of a policy or fleet document; larger ones are refused before they are fetched."""
 
+# Far below python-tuf's own 2 and 5 MB for snapshot and targets: ours name two files each. Of delegations there
+# is one, to fleet.
 _LIMITS = UpdaterConfig(
     max_root_rotations=256,
     max_delegations=4,
@@ -77,11 +79,14 @@ class VerifiedDownload:
         Raises a `BundleRefused` or `FetchFailed`; what was verified until then is in `verified`.
         """
         with _translated():
+            # From the first root on, the one that enrolment pinned: each run walks the whole chain of stored
+            # roots again.
             client = _Client(self._folder, fetch, base_url, self._first_root(), now)
             # Root, timestamp, snapshot, targets: each is checked by the one before.
             client.refresh()
             policy = self._document(client, POLICY_TARGET)
             fleet = self._document(client, FLEET_TARGET)
+        # The newest root of the walk: the client links this name to it.
         root = parsed((self._folder / "root.json").read_bytes(), Root).signed
         timestamp = parsed((self._folder / "timestamp.json").read_bytes(), Timestamp).signed
         return Download(is_demo(root), timestamp.expires, policy, fleet)
@@ -93,6 +98,7 @@ class VerifiedDownload:
         return {
             path.relative_to(self._folder).as_posix(): path.read_bytes()
             for path in sorted(names)
+            # The client's root.json is a link to the newest of the roots, which are all here already.
             if not path.is_symlink()
         }
 
@@ -107,6 +113,7 @@ class VerifiedDownload:
         # The length is signed, but by whoever signed; a mistake there must not fill a station's disk.
         if target.length > DOCUMENT_MAX_LENGTH:
             raise errors.TooLong(f"{path} has {target.length} bytes; at most {DOCUMENT_MAX_LENGTH} are read")
+        # Not named .json: `verified` hands on metadata and no documents.
         content = Path(client.download_target(target, str(self._folder / f"{path}.target")))
         return content.read_bytes()
 
@@ -152,6 +159,7 @@ class _Fetcher(FetcherInterface):
         try:
             data = self._fetch_bytes(url, max_length)
         except errors.FileMissing as error:
+            # The walk over the roots ends at a 404; any other failure ends the run.
             raise exceptions.DownloadHTTPError(str(error), 404) from error
         except errors.FetchFailed as error:
             raise exceptions.DownloadError(str(error)) from error
@@ -170,6 +178,7 @@ def _translated() -> Iterator[None]:
     kept = "the bundle accepted before stays in force"
     try:
         yield
+    # The narrow ones first: most of these are `RepositoryError`s, and too long a download is a `DownloadError`.
     except exceptions.ExpiredMetadataError as error:
         raise errors.Expired(f"{error}; {kept}, ask the server's operator to renew the signatures") from error
     except exceptions.UnsignedMetadataError as error:
@@ -185,6 +194,7 @@ def _translated() -> Iterator[None]:
     except exceptions.DownloadLengthMismatchError as error:
         raise errors.TooLong(f"{error}; {kept}, tell the server's operator") from error
     except exceptions.DownloadError as error:
+        # What our own fetch said is handed on as it is.
         if isinstance(error.__cause__, errors.FetchFailed):
             raise error.__cause__ from error
         raise errors.FetchFailed(f"{error}; {kept}, try again later") from error

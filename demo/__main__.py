@@ -73,6 +73,7 @@ def tell(folder: Path, *, once: bool) -> None:
         demo.make_server()
         with demo.serving() as server:
             demo.enrol_and_provision()
+            # The deadline is two hours into the story (`publish_policy`): one check before it, three after.
             demo.check(Chapter.REMIND, hours=0)
             demo.check(Chapter.ENFORCE, hours=3)
             demo.remove_the_app()

@@ -34,6 +34,8 @@ class Commands:
         """
         shown = arguments[:2] if secret else arguments
         print(f"\n$ {shlex.join(shown)}{' …' if secret and len(arguments) > 2 else ''}", flush=True)
+        # The programs beside this interpreter: PATH may have another Curfew, or none. Without `text` nothing is
+        # to be read, so a command that asks a question fails instead of waiting for a keyboard.
         done = subprocess.run(
             [str(_PROGRAMS / arguments[0]), *arguments[1:]],
             env=self._environment,
@@ -72,6 +74,7 @@ def wait_until_listening(process: subprocess.Popen[bytes], url: str, authority: 
     deadline = time.monotonic() + _SERVER_STARTS_WITHIN_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
+            # Any status will do: the answer came over TLS, under our authority.
             pool.request("GET", f"{url}/api/v1/status", timeout=2.0)
             return
         except urllib3.exceptions.HTTPError:

@@ -59,7 +59,9 @@ class Bench:
         self._organisation.set_clock(_BEFORE_IT_IS_SILENT)
         self._check("silent", "waiting for lift")
         self._organisation.set_clock(_NOW)
+        # While it is not checked any more: what was switched off stays so, and the phone waits to hear of it.
         self._exempt("waiting for lift")
+        # After so few characters no dump is whole, and a cut one is unreadable (docs/android/commands.md 2.2).
         self._phones["unreadable"].faults.cut_dump_after(60)
         self._check("compliant", "violating", "not enforceable", "unreadable")
         self._phones["unreadable"].faults.clear()
@@ -85,6 +87,7 @@ class Bench:
 @contextmanager
 def _phones(folder: Path) -> Iterator[dict[str, VirtualPhone]]:
     with ExitStack() as stack:
+        # They are started by `Bench`, which may fail half-way; those that run by then are stopped all the same.
         phones = {name: VirtualPhone(model, folder / model) for name, model in CAST.items()}
         for phone in phones.values():
             stack.callback(phone.stop)
@@ -102,6 +105,7 @@ def serve_and_reload(
 ) -> None:
     """Serve until Ctrl-C, starting anew whenever a source or a template changes."""
     while go_on():
+        # Before the server starts: what is changed while it starts must not be missed.
         seen = newest_change(root)
         try:
             with organisation.serving() as server:
@@ -109,6 +113,7 @@ def serve_and_reload(
                     f"The pages: {organisation.url}/   name: demo   password: {organisation.password}",
                     flush=True,
                 )
+                # Not "later than": where the newest file was removed, the newest change is an older one.
                 while newest_change(root) == seen and server.poll() is None:
                     time.sleep(_LOOK_EVERY_S)
         except StoryBroken as broken:

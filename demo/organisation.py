@@ -31,6 +31,7 @@ class Organisation:
         self._policy = folder / "policy.json"
         self._log = folder / "server.log"
         self._story_clock = folder / "story-clock"
+        # Policies say whole seconds, so the story begins with one.
         self.begun = datetime.now(UTC).replace(microsecond=0)
         self._port = port or _free_port()
         self.url = f"https://127.0.0.1:{self._port}"
@@ -79,6 +80,7 @@ class Organisation:
         )
         try:
             wait_until_listening(process, self.url, self.trust / "tls" / "authority.pem", self._log)
+        # Ctrl-C too: the server has a session of its own and would outlive the story.
         except BaseException:
             process.terminate()
             process.wait(timeout=30)
@@ -132,6 +134,7 @@ def utc(time: datetime) -> str:
 
 
 def _free_port() -> int:
+    # Free now, and perhaps taken before the server binds it: then it does not start, and the story says so.
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

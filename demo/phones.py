@@ -42,6 +42,8 @@ class Phones:
         wrong, lines = [], []
         for member in CAST:
             now, before = self._enabled_states(member), self._before[member]
+            # 3 is what `disable-user` leaves (docs/android/commands.md 6.1); whoever is not off has to be
+            # exactly as before.
             expected = dict.fromkeys(MANAGED, 3) if member.is_off(chapter) else before
             if now != expected:
                 wrong.append(f"{member.label}: expected {expected}, the phone has {now}")

@@ -7,6 +7,7 @@ from enum import Enum
 
 TIKTOK = "com.zhiliaoapp.musically"
 TIKTOK_LITE = "com.zhiliaoapp.musically.go"
+# Outlook and Skype for Business, as in the ready-made policy.
 MANAGED = ("com.microsoft.office.outlook", "com.microsoft.office.lync15")
 
 

@@ -11,7 +11,10 @@ from policy.observation import Observation, PackageReading, PackageState, User, 
 from policy.verdict import Finding, ManagedState, Reason, ReasonCode
 
 _SYSTEM_USER = UserNumber(0)
+# Not USER_0: no owner is there to hide an app, so whoever hid it is the person.
 _ORGANISATION = (PlaceKind.WORK_PROFILE, PlaceKind.MANAGED_DEVICE)
+# Shorter than a report's reason may be (policy/schemas/report_document.py): a longer one could not be
+# written, and the whole report would be lost with it.
 _DETAIL_MAX_LENGTH = 300
 
 
@@ -46,6 +49,8 @@ def cover(policy: Policy, observation: Observation) -> Coverage:
     places = places_of(policy, observation)
     findings, gaps, set_aside = _banned_apps(policy, observation, places)
     managed, managed_gaps = _managed_apps(policy, observation, places)
+    # A gap and not spoiled: banned apps are judged all the same, but "the managed apps are gone" is not
+    # concluded (decision 0014).
     managed_gaps = (*(unplaced_owners(policy, observation) if policy.managed else ()), *managed_gaps)
     return Coverage((), findings, gaps, set_aside, managed, managed_gaps)
 
@@ -90,6 +95,7 @@ def unplaced_owners(policy: Policy, observation: Observation) -> tuple[Reason, .
         for user in observation.users
         if user.owner in policy.owners and user.number not in places
     ]
+    # Not guessed to be user 0: under a headless system user that place is empty and would read as "gone".
     if observation.device_owner in policy.owners and observation.device_owner_user is None:
         found.append(
             Reason(ReasonCode.PHONE_UNREADABLE, "the phone does not tell which user its owner is in")
@@ -121,9 +127,12 @@ def has_vanished(observation: Observation, user: UserNumber, package: PackageNam
 
     A number comes back after a factory reset only (docs/android/commands.md 3.1), and that takes our marker away too.
     """
+    # A spoiled answer may have lost the user from its list, and an entry that is closed as gone is never restored.
     if observation.user(user) is not None or any(_spoiling(observation)):
         return False
     reading = observation.packages.get(package)
+    # A dump has a line for every user, closed ones too (docs/android/commands.md 9): where it still names this
+    # one, the list of users was cut.
     return reading is None or (not _fault(package, reading) and user not in reading.states)
 
 
@@ -134,12 +143,14 @@ def _spoiling(observation: Observation) -> Iterator[Reason]:
     if _SYSTEM_USER not in numbers:
         # Every Android phone has a user 0: an answer without it is a cut one, never an empty phone.
         yield Reason(ReasonCode.USER_MISSING, "the phone named no user 0")
+    # Looking a user up takes the first of that number, so its double's kind and owner would never be judged.
     if len(set(numbers)) != len(numbers):
         yield Reason(ReasonCode.PHONE_UNREADABLE, "the phone named a user twice")
     if any(user.owner is not None and not user.has_owner for user in observation.users):
         yield Reason(ReasonCode.PHONE_UNREADABLE, "a profile names an owner and has none")
     if observation.device_owner is not None and not observation.has_device_owner:
         yield Reason(ReasonCode.PHONE_UNREADABLE, "the phone names a device owner and has none")
+    # Without that user its place is missing, and managed apps in it would read as gone.
     for number in {observation.device_owner_user, observation.main_user} - {None, *numbers}:
         yield Reason(
             ReasonCode.USER_MISSING,
@@ -195,6 +206,7 @@ def _banned_apps(
         if reading is None or fault:
             gaps.append(_unread(package, fault))
             continue
+        # A package that the phone does not know is a positive answer for every user: no line is missing then.
         for number in counting if reading.known else ():
             state = reading.states.get(number)
             if state is None:
@@ -203,11 +215,14 @@ def _banned_apps(
                 present.add((package, number))
             elif state.installed:
                 set_aside.append(Reason(ReasonCode.BANNED_APP_GONE, f"{package}: {why} in user {number}"))
+        # Of a user that was not listed the kind is unknown, so it may be one that counts. Its place is None, since
+        # `hidden` proves nothing where no owner is known.
         gaps.extend(
             _unlisted(package, number)
             for number, state in sorted(reading.states.items())
             if observation.user(number) is None and not _gone(policy, reading, state, None)
         )
+    # By family: a package that stands in two of them is found under each name that bans it.
     findings = tuple(
         Finding(family.name, number, package)
         for family in policy.families
@@ -244,6 +259,7 @@ def _managed_apps(
         reading = observation.packages.get(app.package)
         fault = _fault(app.package, reading)
         if reading is None or fault:
+            # Where the app has no place on this phone nothing could be enforced, so nothing is left open.
             gaps.extend([_unread(app.package, fault)] if numbers else [])
             continue
         for number in numbers if reading.known else ():
@@ -261,4 +277,6 @@ def _managed_apps(
 
 
 def _in_use(state: PackageState) -> bool:
+    # Not asked: whether it is enabled. What we switch off ourselves would else read as "managed apps gone", and
+    # each disabling would lift itself at the next check.
     return state.installed and not state.hidden and not state.archived

@@ -13,6 +13,7 @@ from policy.errors import InvalidDocument, InvalidTime, JudgementTooOld
 from policy.names import PackageName, PhoneId
 from policy.observation import UserKind
 
+# The phone's script has its own copy (agent_scripts/on_phone/plan.sh) and refuses a plan that asks for more.
 JUDGEMENT_VERSION = 2
 """The version of the rules in `policy.judgement`; a policy may ask for a minimum."""
 
@@ -100,17 +101,22 @@ class Policy:
         """Check what no single field can tell."""
         for name in ("deadline", "review_at", "ends_at"):
             _require_utc(name, getattr(self, name))
+        # A review before the deadline is no contradiction: the stage is `paused` from then on, and nothing is
+        # disabled.
         if not self.deadline < self.ends_at or not self.review_at <= self.ends_at:
             raise InvalidTime(
                 "expected deadline < ends_at and review_at <= ends_at; put the later time later"
             )
         try:
+            # A zone that nobody knows is `ZoneInfoNotFoundError`; one that is a path, like `../x`, is a `ValueError`.
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise InvalidTime(
                 f"unknown time zone {self.time_zone!r}; write one like Europe/Brussels"
             ) from error
         shares = [ring.share for ring in self.rings]
+        # Exactly 1: below it some phones are in no ring, and these would start with the deadline, before every
+        # later ring.
         if shares and (shares != sorted(set(shares)) or shares[0] <= 0 or shares[-1] != 1):
             raise InvalidDocument(f"ring shares must rise from above 0 to exactly 1, found {shares}")
         for ring in self.rings:
@@ -121,6 +127,7 @@ class Policy:
         ):
             if len(set(names)) != len(names):
                 raise InvalidDocument(f"expected each {what} once, found {sorted(names)}; remove the double")
+        # Disabling could not end such a ban: an app that is installed and merely disabled counts as present (rule 2).
         overlap = self.banned & {app.package for app in self.managed}
         if overlap:
             raise InvalidDocument(f"an app cannot be banned and managed at once: {sorted(overlap)}")
@@ -176,5 +183,6 @@ class Bundle:
 
 
 def _require_utc(name: str, time: datetime) -> None:
+    # The offset of a naive time is None, so that one is refused here too.
     if time.tzinfo is not UTC and time.utcoffset() != timedelta(0):
         raise InvalidTime(f"{name} must be an aware UTC time, found {time.isoformat()}")

@@ -14,6 +14,8 @@ class PolicyError(Exception):
     """Something about a document is wrong; the message says what, and what to do next."""
 
 
+# These three are `ValueError`s as well: that is what a field of a schema turns into a refusal that names it
+# (policy/schemas/fields.py).
 class InvalidName(PolicyError, ValueError):
     """A package name, user number, phone id or holder is malformed."""
 

@@ -46,6 +46,7 @@ class ReadyMadeFamily:
     def banned_in(self, policy: Policy) -> Family | None:
         """Return the policy's switched-on family that is this one: of its name, or else with any of its packages."""
         on = [family for family in policy.families if family.active]
+        # By name first, by packages second: an admin may have renamed the family, and it bans the same app still.
         named = (family for family in on if family.name.casefold() == self.name.casefold())
         sharing = (family for family in on if not set(self.packages).isdisjoint(family.packages))
         return next(named, next(sharing, None))
@@ -95,6 +96,7 @@ def review_families(
         FamilyReview(
             family,
             banned.name,
+            # Against all that the policy bans: another switched-on family may name it.
             tuple(known for known in family.names if known.package not in policy.banned),
             today - family.reviewed_on > REVIEW_HOLDS_FOR,
         )

@@ -77,6 +77,7 @@ def judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Evalua
     try:
         return _judge(bundle, observation, ledger, time)
     except Exception as error:  # the one place where anything at all must become a verdict
+        # The error's class alone: its text may quote what the phone answered, and reasons travel in reports.
         reason = Reason(ReasonCode.JUDGEMENT_FAILED, type(error).__name__)
         return Judgement(Stage.PAUSED, Verdict.UNREADABLE, enforceable=False, reasons=(reason,))
 
@@ -96,6 +97,7 @@ def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Evalu
     out_of_reach = (*_out_of_reach(case), *_given_up(case, verdict))
     restore = _must_restore(case, verdict)
     disable, restraints = _may_disable(case, verdict)
+    # Later than REMIND the owner is told of a ban only when something is newly disabled, not again at every check.
     reminded = case.stage is Stage.REMIND and verdict is Verdict.VIOLATING and not case.exempt
     if reminded or disable:
         notify = _notifications(case.coverage)
@@ -120,6 +122,7 @@ def _verdict(case: _Case) -> tuple[Verdict, tuple[Reason, ...]]:
     present = tuple(_presence(case, finding) for finding in coverage.findings)
     beside = (*present, *coverage.gaps, *coverage.set_aside)
     # Before the findings: who has no managed app complies with the banned one on the phone (rule 7).
+    # Under a policy that manages nothing "gone" is true of every phone, so it proves nothing there.
     if case.bundle.policy.managed and coverage.managed_apps_are_gone:
         return Verdict.COMPLIANT, (Reason(ReasonCode.MANAGED_APPS_GONE), *beside)
     if coverage.findings:
@@ -139,6 +142,7 @@ def _presence(case: _Case, finding: Finding) -> Reason:
 
 def _out_of_reach(case: _Case) -> tuple[Reason, ...]:
     """Return why disabling could not reach every managed app in use."""
+    # An app that somebody else keeps off needs no reach: neither disabling nor restoring it is ours to do.
     shut = {
         app.user
         for app in case.coverage.managed
@@ -155,6 +159,7 @@ def _out_of_reach(case: _Case) -> tuple[Reason, ...]:
 
 def _given_up(case: _Case, verdict: Verdict) -> tuple[Reason, ...]:
     """Return what is no longer disabled because somebody enabled it again after each of our rounds."""
+    # PAUSED too: what the mail side blocked before a missed review stays blocked (server/fleet/blocks.py).
     if verdict is not Verdict.VIOLATING or case.stage not in (Stage.ENFORCE, Stage.PAUSED) or case.exempt:
         return ()
     return tuple(
@@ -209,6 +214,8 @@ def _state_seen(case: _Case, entry: LedgerEntry) -> PackageState | None:
 def _is_foreign(state: PackageState, entry: LedgerEntry | None) -> bool:
     if state.enabled.can_run:
         return False
+    # Neither proves it alone: every adb user leaves the shell's mark, and somebody may have set another state
+    # since the entry was written.
     ours = entry is not None and entry.is_open
     return not (ours and state.enabled is EnabledState.DISABLED_BY_USER and state.disabled_by_shell)
 
@@ -221,6 +228,7 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
     phone did not list may be a place all the same.
     """
     all_of_it = _gives_all_back(case, verdict)
+    # What could not be read ends nothing (rule 1), not even for an app that the policy has dropped.
     if verdict is Verdict.UNREADABLE and not all_of_it:
         return ()
     pairs = managed_pairs(case.bundle.policy, case.observation)
@@ -241,6 +249,7 @@ def _must_restore(case: _Case, verdict: Verdict) -> tuple[Action, ...]:
 
 def _gives_all_back(case: _Case, verdict: Verdict) -> bool:
     # REMIND too: a deadline that was moved into the future must give back what the old one took.
+    # PAUSED is missing on purpose: a late review stops new disabling, and gives a violating phone nothing back.
     return verdict is Verdict.COMPLIANT or case.stage in (Stage.LIFTED, Stage.REMIND) or case.exempt
 
 
@@ -255,11 +264,13 @@ def _may_disable(case: _Case, verdict: Verdict) -> tuple[tuple[Action, ...], tup
     if not timedelta(0) <= case.time.bundle_age <= case.bundle.policy.offline_limit:
         restraints.append(Reason(ReasonCode.BUNDLE_TOO_OLD, f"not confirmed for {case.time.bundle_age}"))
     running = [app for app in case.coverage.managed if app.state.enabled.can_run]
+    # Told although a restraint may hold us back: that somebody enabled an app is news in any case.
     again = tuple(
         Reason(_UNDONE[undo], f"{app.package} in user {app.user}")
         for app in running
         if (undo := case.undo(app)) is not None and not case.is_given_up(app)
     )
+    # After all of them were asked: a technician reads every restraint, not the first alone.
     if restraints:
         return (), (*restraints, *again)
     # What is off already needs nothing; what is off by somebody else stays theirs.

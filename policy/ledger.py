@@ -36,6 +36,7 @@ class LedgerEntry:
     prior: EnabledState
     state: EntryState
     bundle_number: int
+    # When disabling or restoring was planned, so a little before the act.
     at: datetime
     rounds: int = 1
 
@@ -47,6 +48,7 @@ class LedgerEntry:
     @property
     def is_open(self) -> bool:
         """Whether something of ours may still be in force on the phone."""
+        # INTENDED is open too: a run that was killed after writing it down may have acted already.
         return self.state not in (EntryState.RESTORED, EntryState.GONE)
 
 

@@ -45,6 +45,7 @@ def merge_ledgers(
     for pair in pairs:
         told = [(name, entry) for name, ledger in sources if (entry := ledger.entry(*pair)) is not None]
         # The phone's word even if it is older: it was written beside the change itself.
+        # Of equally old ones `max` takes the first: the station stands before the server in `sources`.
         leading = told[0][1] if told[0][0] == "phone" else max((e for _, e in told), key=lambda e: e.at)
         still_open = [(name, entry) for name, entry in told if entry.is_open]
         # Of an entry that is restored nothing is to be put back, so a difference there harms nobody.

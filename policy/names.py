@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from policy.errors import InvalidName
 
+# Narrow on purpose: nothing in it means anything to a shell, and no name can begin like an option.
 _PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 _PACKAGE_MAX_LENGTH = 223
 # UserHandle.MAX_SECONDARY_USER_ID and above overflow Android's uid arithmetic (uid = user * 100000 + app).
@@ -41,6 +42,7 @@ class UserNumber(int):
 
     def __new__(cls, value: int) -> Self:
         """Check the range (docs/android/commands.md 2.4: always give a plain number)."""
+        # To Python `True` is an integer; here it would be user 1.
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _USER_MAX:
             raise InvalidName(f"expected an Android user number from 0 to {_USER_MAX}, found {value!r}")
         return super().__new__(cls, value)
@@ -55,8 +57,10 @@ class PhoneId(str):
         """Accept only the canonical lower-case form, so that equal phones compare equal."""
         canonical: str | None
         try:
+            # `UUID` also takes capitals, braces and `urn:uuid:`; two spellings would make two phones of one.
             canonical = str(UUID(value))
         except (ValueError, AttributeError, TypeError):
+            # Not an empty text: that would equal an empty `value`, which then passed for a phone's id.
             canonical = None
         if canonical is None or canonical != value:
             raise InvalidName(f"expected a phone id (lower-case UUID), found {value!r}")

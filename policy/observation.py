@@ -64,6 +64,7 @@ class PackageState:
     installed: bool
     hidden: bool = False
     archived: bool = False
+    # Read and never judged: a suspended app is present, and a suspended managed app is disabled all the same (rule 2).
     suspended: bool = False
     enabled: EnabledState = EnabledState.DEFAULT
     disabled_by_shell: bool = False

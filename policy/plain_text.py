@@ -20,5 +20,7 @@ def printable_lines(text: str) -> str:
 
 def said_by_others(text: str, longest: int = 200) -> str:
     """Return what somebody else says, in quotation marks, on one line of at most `longest` characters."""
+    # A quotation mark inside could end our quotation, and what follows would pass for our own words.
     shown = printable(text.strip()).replace('"', "'")
+    # Cut after escaping: an escape is up to ten times as long as its character.
     return f'"{shown[:longest]}{"…" if len(shown) > longest else ""}"'

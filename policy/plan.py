@@ -42,13 +42,17 @@ LATEST_TIME = 2_139_999_999
 """The last second a plan may name, in October 2037: phones count in 32 bits (docs/android/commands.md 13.2)."""
 
 _LINES_MAX = 1000
+# As long as a policy's messages may be (policy/schemas/policy_document.py), so none of them loses its end.
 _TEXT_MAX = 500
+# No zero in front: the phone's `is_number` refuses one, and arithmetic in a shell may read it as octal.
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _MARKER = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,30}", re.ASCII)
 # Nothing evaluates these texts; they are kept harmless all the same.
 _HARMFUL = re.compile(r"[\"`$\\]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# The least values are those of on_phone/plan.sh, and nine digits are the most its `is_number` takes: a plan
+# outside of them would be made here and refused there. 604,800 seconds are the week a policy may name.
 _BOUNDS = {
     "bundle": (0, 999_999_999),
     "fleet": (0, 999_999_999),
@@ -191,6 +195,7 @@ def _planned_users(bundle: Bundle, observation: Observation) -> tuple[PlannedUse
     for user in sorted(observation.users, key=lambda user: user.number):
         kind = places.get(user.number)
         place = PlannedPlace(kind.value) if kind and kind is not PlaceKind.USER_0 else PlannedPlace.NONE
+        # Under any device owner, a stranger's too, the first person's user is no place alone (`places_of`).
         owned = observation.has_device_owner or PlaceKind.MANAGED_DEVICE in places.values()
         if user.number == observation.main_user and not owned:
             # A place of its own as soon as the last work profile goes, whether or not there is one now.
@@ -247,6 +252,7 @@ def parse_plan(text: bytes) -> Plan:
         lines = text.decode().split("\n")
     except UnicodeDecodeError as error:
         raise PlanImpossible("the plan is not UTF-8") from error
+    # What follows the last line feed has to be empty: anything there was added, and no line feed means a cut.
     if lines[0] != "curfew-plan 1" or len(lines) < 4 or lines[-1]:
         raise PlanImpossible("the plan is cut or of another version")
     body = "".join(f"{line}\n" for line in lines[:-2])
@@ -282,6 +288,7 @@ def _plan(values: dict[str, list[str]]) -> Plan:
         "language": _matched(_LANGUAGE, single.pop("language")),
         "name": _text(single.pop("name")),
     }
+    # Not skipped: an unknown line may be a rule, and the phone's own reader refuses the whole plan for it too.
     if single:
         raise ValueError(f"unknown line {min(single)[:40]!r}")
     if len(set(banned) | {app.package for app in managed}) != len(banned) + len(managed):
@@ -297,6 +304,7 @@ def _plan(values: dict[str, list[str]]) -> Plan:
 
 def _managed(words: Sequence[str]) -> ManagedApp:
     places = [PlaceKind(word) for word in words[1:]]
+    # One order only, so that equal plans are equal bytes.
     if not places or places != sorted(set(places), key=lambda place: place.value):
         raise ValueError("expected the places of a managed app in order")
     return ManagedApp(PackageName(words[0]), frozenset(places))

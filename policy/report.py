@@ -82,6 +82,7 @@ class Report:
 
     report_id: str
     station_id: str
+    # Unique for its station, yet it need not rise: a report that comes late keeps its own (docs/design.md 6).
     counter: int
     operator: str
     agent_version: str
@@ -96,10 +97,12 @@ class Report:
     api_level: int
     patch_level: str
     boot_state: str
+    # 0 where the station had accepted no bundle.
     bundle_number: int
     stage: Stage
     checked_at: datetime
     time_trusted: bool
+    # None where the phone's clock was not read.
     phone_skew_s: int | None
     verdict: Verdict
     enforceable: bool

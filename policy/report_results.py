@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 BATCH_REPORTS = 100
+# Also the most that the server takes of any body (server/config.py), so a batch has to count what frames its reports.
 BATCH_BYTES = 1024 * 1024
 """Most reports and bytes of one request (docs/design.md 6)."""
 
@@ -27,6 +28,8 @@ class ReportStatus(Enum):
     @property
     def is_kept(self) -> bool:
         """Whether the server has the report for good, so that the station may forget it."""
+        # CONFLICT and QUARANTINED are not among these: the server holds them as evidence only, so the station sets its
+        # file aside for a person.
         return self in (ReportStatus.STORED, ReportStatus.DUPLICATE, ReportStatus.LATE)
 
 

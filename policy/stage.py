@@ -31,7 +31,9 @@ def stage_of(policy: Policy, phone_id: PhoneId, now: datetime) -> Stage:
 def enforcement_starts_at(policy: Policy, phone_id: PhoneId) -> datetime:
     """Return when enforcement starts for `phone_id`: the deadline, or its ring's start if that is later."""
     share = share_of(phone_id)
+    # Shares end with exactly 1 and no phone's share reaches it, so None means that the policy has no rings.
     ring = next((ring for ring in policy.rings if share < ring.share), None)
+    # A ring may start a phone later, never before the deadline.
     return policy.deadline if ring is None else max(policy.deadline, ring.starts_at)
 
 

@@ -31,9 +31,11 @@ def undo_of(entry: LedgerEntry, state: PackageState, now: datetime) -> Undo | No
     Times are compared as ages, one by the phone's clock and one by trusted time, so that a phone whose clock is
     wrong is told rightly as long as nobody moves the clock in between.
     """
+    # INTENDED and RESTORING are what a killed run left: the app may never have been off, and nobody is blamed.
     if entry.state is not EntryState.DONE or not state.installed or not state.enabled.can_run:
         return None
     ago = state.installed_ago
+    # Below zero the app was installed in the phone's future: its clock was moved since, and its age proves nothing.
     if state.enabled is EnabledState.DEFAULT and ago is not None and timedelta(0) <= ago < now - entry.at:
         return Undo.BY_UPDATE
     return Undo.BY_SOMEBODY
@@ -51,4 +53,5 @@ def next_round(entry: LedgerEntry, undo: Undo | None, bundle_number: int) -> int
     """Return the ``rounds`` of an open entry whose app is about to be disabled, or given up, now."""
     if entry.bundle_number < bundle_number:
         return 1
+    # One above the limit means "given up"; counting on would say nothing more.
     return min(entry.rounds + (undo is Undo.BY_SOMEBODY), ROUNDS_LIMIT + 1)

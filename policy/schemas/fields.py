@@ -50,6 +50,7 @@ class Value(fields.Field[Any]):
     }
 
     def __init__(self, read: Callable[[Any], Any], write: Callable[[Any], Any], **options: Any) -> None:
+        # marshmallow takes a field for optional unless told otherwise; here only one with a default is.
         super().__init__(required="load_default" not in options, **options)
         self.read = read
         self._write = write
@@ -89,6 +90,7 @@ class Many(fields.List[Any]):
         self.distinct = distinct
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> list[Any] | None:
+        # marshmallow validates nothing that it writes, so the bounds are asked here once more.
         if not self.least <= len(value) <= self.most:
             raise InvalidDocument(
                 f"cannot be written, {attr}: expected {self.least} to {self.most} elements, found {len(value)}"
@@ -97,6 +99,7 @@ class Many(fields.List[Any]):
         return sorted(written or []) if isinstance(value, frozenset) else written
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        # Before the elements are: an endless list is refused without reading one of them.
         if isinstance(value, list) and not self.least <= len(value) <= self.most:
             raise ValidationError(f"expected {self.least} to {self.most} elements, found {len(value)}")
         loaded = super()._deserialize(value, attr, data, **options)
@@ -142,6 +145,8 @@ def load_strictly(
         return schema.load(document)
     except ValidationError as error:
         faults = sorted(_faults(error.messages))
+        # Whatever else is wrong: a newer document may look wrong in many fields, and "update" is then the right
+        # advice.
         unknown = [path for path, message in faults if message == UNKNOWN and _is_under(path, rules)]
         if unknown:
             raise UnknownRule(

@@ -18,6 +18,7 @@ from policy.schemas.strict_json import canonical_json, parse_object
 from policy.schemas.values import as_is, integer, refusal, token, utc_time, write_utc_time
 
 FLEET_KIND = "curfew-fleet"
+# So many of the longest still fit into `DOCUMENT_MAX_BYTES`.
 _EXEMPTIONS_MAX = 5000
 _ADVICE = "Correct these fields and sign the fleet document again"
 

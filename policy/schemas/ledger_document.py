@@ -35,6 +35,7 @@ class _EntrySchema(Record):
 
     user = user_number()
     package = package_name()
+    # Every state is read here; `LedgerEntry` refuses those that we never touch.
     prior = Value(number_of(EnabledState), int)
     state = Value(word(EntryState), lambda state: state.value)
     bundle_number = Value(integer(0, NUMBER_MAX), as_is)

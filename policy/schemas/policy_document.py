@@ -74,12 +74,14 @@ class _RulesSchema(StrictSchema):
     managed = Many(part(_ManagedSchema), 200, least=1)
     owners = Many(package_name(), 100, distinct=True)
     kinds = Many(Value(word(UserKind), lambda kind: kind.value), 6, least=1, distinct=True)
+    # What clocks on the wall show; only together with `time_zone` it is a moment (`_utc_deadline`).
     deadline = Value(local_time, as_is)
     time_zone = Value(text(100, shortest=1), as_is)
     review_at = Value(utc_time, write_utc_time)
     ends_at = Value(utc_time, write_utc_time)
     offline_limit_hours = Value(hours(_YEAR_H), write_hours, attribute="offline_limit")
     overdue_limit_hours = Value(hours(_YEAR_H), write_hours, attribute="overdue_limit")
+    # A minute is also the least that a phone's plan may say (policy/plan.py).
     check_interval_minutes = Value(minutes(_WEEK_MIN, shortest=1), write_minutes, attribute="check_interval")
     check_jitter_minutes = Value(minutes(_WEEK_MIN), write_minutes, attribute="check_jitter")
     reminders_hours_before = Many(Value(hours(_YEAR_H), write_hours), 20, attribute="reminders")
@@ -96,6 +98,7 @@ class _MessageSchema(StrictSchema):
     disabled = Value(text(500, shortest=1), as_is)
     restored = Value(text(500, shortest=1), as_is)
 
+    # Messages bind nobody, so what a newer version says in them is kept and refuses nothing.
     class Meta:
         unknown = INCLUDE
 
@@ -139,6 +142,7 @@ def load_policy_document(data: bytes) -> tuple[int, Policy]:
     texts = tuple(_MessageSchema().fields)
     beside = {tag: rest for tag, message in messages.items() if (rest := _without(message, texts))}
     if beside:
+        # The name is free: `messages` itself is one of ours, so no descriptive field can be called so.
         described["messages"] = beside
     policy = Policy(
         **{**rules, "deadline": _utc_deadline(rules["deadline"], rules["time_zone"])},
@@ -161,6 +165,7 @@ def dump_policy_document(number: int, policy: Policy) -> bytes:
     local = policy.deadline.astimezone(ZoneInfo(policy.time_zone)).replace(tzinfo=None)
     rules = {name: getattr(policy, field.attribute or name) for name, field in _RULES_SCHEMA.fields.items()}
     rules = {(_RULES_SCHEMA.fields[name].attribute or name): value for name, value in rules.items()}
+    # Ours after the described ones, which cannot replace a rule so; reading it back then refuses the loss.
     document = {
         **policy.described,
         "kind": POLICY_KIND,
@@ -188,12 +193,15 @@ def _without(message: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, An
 def _utc_deadline(local: datetime, time_zone: str) -> datetime:
     """Return the one moment at which clocks in `time_zone` show `local`."""
     try:
+        # OSError: the name of a folder of zones (`Europe`), or one longer than a file's name may be.
         zone = ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InvalidTime(f"expected a time zone like Europe/Brussels, found {time_zone!r}") from error
+    # The two folds differ only where clocks change: for a time that comes twice, or for one that never comes.
     moments = sorted({local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)})
     if len(moments) == 1:
         return moments[0]
+    # A time that exists comes back from UTC as it was; one in the gap does not.
     if moments[0].astimezone(zone).replace(tzinfo=None) == local:
         raise InvalidTime(
             f"the deadline {local.isoformat()} comes twice in {time_zone}, where clocks go back;"

@@ -35,6 +35,7 @@ def quick_reader(schema: Schema) -> Take:
 
 
 def _object(schema: Schema) -> Take:
+    # Hooks of other schemas would be skipped here unseen; a `Record` has none but the one that `makes` stands for.
     if not isinstance(schema, Record):
         raise TypeError(f"{type(schema).__name__} does not say what it makes")
     make = type(schema).makes

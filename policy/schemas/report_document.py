@@ -42,6 +42,7 @@ from policy.verdict import ActionKind, Finding, Reason, ReasonCode, Stage, Verdi
 
 REPORT_KIND = "curfew-report"
 _COUNTER_MAX = (1 << 63) - 1
+# Over 34,000 years: a phone's clock may stand anywhere and is reported, never refused.
 _SKEW_MAX_S = 1 << 40
 _ELEMENTS_MAX = 5000
 _ADVICE = "Update the station and check the phone again"
@@ -154,6 +155,7 @@ class ReportSchema(Record):
 
 
 _SCHEMA = ReportSchema()
+# With the module: a field that has no quick reading then fails every start, and not the first report.
 _read_quickly = quick_reader(_SCHEMA)
 
 
@@ -172,5 +174,6 @@ def dump_report(report: Report) -> bytes:
     """Return `report` as canonical JSON."""
     document = {**_SCHEMA.dump(report), "kind": REPORT_KIND}
     if report.watched is None:
+        # Left out and not null: null is refused at the door, and reports without a script stay the bytes they were.
         del document["watched"]
     return canonical_json(document)

@@ -77,6 +77,7 @@ def _object_of_whole_texts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+# Objects inside are not entered: the parser calls the hook from the inside out, so theirs has looked already.
 def _require_texts(values: list[Any]) -> None:
     for value in values:
         if isinstance(value, str):
@@ -99,6 +100,7 @@ def _bounded_integer(literal: str) -> int:
 
 
 def _finite_number(literal: str) -> float:
+    # 1e999 is good JSON and becomes infinity, which no JSON could write back.
     number = float(literal)
     if not math.isfinite(number):
         raise InvalidDocument(f"expected finite numbers, found {literal[:30]}")

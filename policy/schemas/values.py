@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 E = TypeVar("E", bound=Enum)
 
 # \Z, not $: `$` also matches before a trailing newline.
+# ASCII, since `\d` takes the digits of every script. Six digits or none, as `isoformat()` writes: one time, one text.
 _UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z\Z", re.ASCII)
 _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\Z", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
+# Far from the ends of the calendar, where adding a limit to a time overflows.
 YEARS = range(2000, 2200)
 """The years that any document or answer of ours may name."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -180,6 +182,7 @@ def minutes(longest: int, shortest: int = 0) -> Callable[[Any], timedelta]:
 
 def write_hours(duration: timedelta) -> int:
     """Write whole hours."""
+    # Parts of an hour are lost here on the quiet; `dump_policy_document` reads back and refuses the difference.
     return duration // timedelta(hours=1)
 
 
