@@ -40,11 +40,18 @@ def create_private_file(path: Path, data: bytes) -> None:
         ) from error
     except OSError as error:
         raise NotWritten(f"{path} could not be written ({error.strerror}); check the folder") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except OSError as error:
+        # Half a key is none, and would stand in the way of the next try.
+        path.unlink(missing_ok=True)
+        raise NotWritten(
+            f"{path} could not be written ({error.strerror}); make room and try again"
+        ) from error
     _log.info("private file made", path=str(path))
 
 

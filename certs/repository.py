@@ -184,8 +184,9 @@ def sign_fleet(folder: Path, fleet_bytes: bytes, signer: Signer, now: datetime) 
     require_newest_fleet(fleet, fleet_bytes, published)
     version = newest_version(published, FLEET) + 1
     waiting = newest_targets(drafted, FLEET)
+    waits = target_content(drafted, waiting.signed, FLEET_TARGET) if waiting else None
     # Before the first publishing the empty document of `create_repository` waits, and that one may be replaced.
-    if waiting and target_content(drafted, waiting.signed, FLEET_TARGET) != fleet_bytes and version > 1:
+    if waits not in (None, fleet_bytes) and (version > 1 or load_fleet(waits).exemptions):
         raise NotNewestBase(
             "another fleet document waits to be published; publish it first, then build on it"
         )

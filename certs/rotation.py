@@ -22,7 +22,7 @@ from certs.errors import RepositoryProblem, ThresholdNotReached
 from certs.keys import create_key, key_pem, load_signer
 from certs.publication import file_name, newest_root
 from certs.repository import sign_metadata
-from certs.roles import FLEET, LIFETIMES, ROOT, TARGETS, is_demo, name_of, named
+from certs.roles import FLEET, LIFETIMES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, is_demo, name_of, named
 from certs.trust_folder import TrustFolder
 
 
@@ -56,8 +56,12 @@ def rotate(
     `ThresholdNotReached` (root signatures); key files at hand are kept in any case.
     """
     place = TrustFolder(folder)
+    if passphrase and role in (SNAPSHOT, TIMESTAMP):
+        raise RepositoryProblem(
+            f"the {role} key signs unattended, so nobody could type its passphrase; leave out --encrypt"
+        )
     if role == FLEET:
-        return _rotate_fleet(place, new_key)
+        return _rotate_fleet(place, new_key, passphrase)
     published = place.published()
     old = newest_root(published).signed
     # Built on the draft: two exchanges before one publishing make one new root, not two of one version.
@@ -132,9 +136,9 @@ def _swap_key_files(place: TrustFolder, name: str, key: Key) -> None:
     write_durably(place.keys / f"{name}.pub", key_pem(key))
 
 
-def _rotate_fleet(place: TrustFolder, given: tuple[str, Key] | None) -> Rotation:
+def _rotate_fleet(place: TrustFolder, given: tuple[str, Key] | None, passphrase: bytes | None) -> Rotation:
     # No root tells of it: publishing is held up (`require_delegation`) until approvers sign targets that name the key.
-    _, key, signer = _coming(place, FLEET, FLEET, given, None)
+    _, key, signer = _coming(place, FLEET, FLEET, given, passphrase)
     if signer:
         _swap_key_files(place, FLEET, key)
     else:

@@ -97,7 +97,15 @@ def _phones(folder: Path) -> Iterator[dict[str, VirtualPhone]]:
 def newest_change(root: Path) -> float:
     """Return when a file that the server is made of was last changed, in seconds since 1970."""
     files = (path for name in _WATCHED for path in (root / name).rglob("*") if path.suffix in _SUFFIXES)
-    return max(path.stat().st_mtime for path in files)
+    # Editors replace files: one may be gone between the listing and the look.
+    return max(changed for path in files if (changed := _changed_at(path)) is not None)
+
+
+def _changed_at(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def serve_and_reload(

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 from policy.errors import PolicyError
 from policy.names import PackageName, UserNumber
+from policy.plain_text import printable
 from policy.plan import LATEST_TIME
 from policy.schemas.watched_document import LINES_MAX
 from policy.verdict import ActionKind, Stage, Verdict
@@ -108,7 +109,7 @@ def collected(
         verdicts=tuple(story.verdicts),
         actions=tuple(story.actions),
         dropped=_lost(chain, known) + chain.missing,
-        damage=tuple(line[:300] for line in damage[:20]),
+        damage=tuple(printable(line)[:300] for line in damage[:20]),
     )
     # A span that is still open goes on from here at the next visit.
     at = running_until or story.last or (known.at if known else now)

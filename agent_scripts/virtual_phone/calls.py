@@ -82,7 +82,9 @@ class Counter:
 
     def _make_ready(self) -> None:
         """Lay out one more FIFO for a caller to wait at."""
-        self._make_fifo(f"ready.{next(self._ready)}")
+        # Under its name at last: whoever waits for one takes it the moment it is there.
+        self._make_fifo("making")
+        (self._folder / "making").rename(self._folder / f"ready.{next(self._ready)}")
 
     def _make_fifo(self, name: str) -> None:
         os.mkfifo(self._folder / name, 0o600)

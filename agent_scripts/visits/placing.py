@@ -23,6 +23,7 @@ from agent_scripts.visits.run import Run
 from policy.errors import PlanImpossible
 from policy.ledger import Ledger
 from policy.names import PhoneId
+from policy.plain_text import printable
 from policy.plan import Plan, plan_of, plan_text
 from policy.verdict import Stage
 from policy.watched import ScriptState, Watched
@@ -43,7 +44,7 @@ class Told:
 
     def with_problem(self, problem: str) -> Told:
         """Return this with why the script does not do all it should."""
-        return replace(self, watched=replace(self.watched, problem=problem[:300]))
+        return replace(self, watched=replace(self.watched, problem=printable(problem)[:300]))
 
     def now(self, state: ScriptState) -> Told:
         """Return this with what became of the script."""
@@ -197,7 +198,7 @@ def _told(run: Run, phone_id: PhoneId, reading: Reading) -> Told | None:
     found = exchange.collected(script.lines, reading.memory.marker, known, run.time.now, running_until)
     watched = found.watched
     if script.problem:
-        watched = replace(watched, damage=(*watched.damage, script.problem[:300])[:20])
+        watched = replace(watched, damage=(*watched.damage, printable(script.problem)[:300])[:20])
     return Told(watched, found.position)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from policy.schemas.fields import Many, Record, Value, part
 from policy.schemas.ledger_document import NUMBER_MAX, package_name, user_number
-from policy.schemas.values import as_is, boolean, integer, text, utc_time, word, write_utc_time
+from policy.schemas.values import as_is, boolean, integer, printable_text, utc_time, word, write_utc_time
 from policy.verdict import ActionKind, Stage, Verdict
 from policy.watched import (
     ScriptState,
@@ -56,7 +56,7 @@ class _VerdictSchema(Record):
     verdict = _word(Verdict)
     enforceable = Value(boolean, as_is)
     stage = _word(Stage, allow_none=True)
-    detail = Value(text(100), as_is)
+    detail = Value(printable_text(100), as_is)
 
 
 class _ActionSchema(Record):
@@ -81,5 +81,5 @@ class WatchedSchema(Record):
     verdicts = Many(part(_VerdictSchema), LINES_MAX)
     actions = Many(part(_ActionSchema), LINES_MAX)
     dropped = _count()
-    damage = Many(Value(text(_LINE_MAX), as_is), _DAMAGES_MAX)
-    problem = Value(text(_LINE_MAX), as_is)
+    damage = Many(Value(printable_text(_LINE_MAX), as_is), _DAMAGES_MAX)
+    problem = Value(printable_text(_LINE_MAX), as_is)

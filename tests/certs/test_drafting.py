@@ -107,6 +107,18 @@ def test_two_exemptions_before_publishing_do_not_lose_the_first(
     assert "publish it first" in capsys.readouterr().err
 
 
+def test_nor_do_they_before_the_first_publishing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "trust"
+    assert main(["init", str(folder), "--demo"]) == 0
+    assert exempt(folder, FIRST, "--until", UNTIL, "--reason", "on_duty") == 0
+    assert exempt(folder, SECOND, "--until", UNTIL, "--reason", "on_duty") == 1
+    assert "publish it first" in capsys.readouterr().err
+
+    publish_policy(folder, document(tmp_path / "policy.json"))
+
+    assert [one.phone_id for one in published_fleet(folder).exemptions] == [FIRST]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [

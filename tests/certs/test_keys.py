@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, Key, SecretsHandler, Signature, Signer
 
+from certs.durable import create_private_file
 from certs.envelope import open_envelope, sign_envelope
 from certs.errors import KeyExists, KeyReadableByOthers, KeyUnusable, PassphraseNeeded
 from certs.keys import create_key, load_public_key, load_signer, public_key_pem
@@ -137,3 +142,25 @@ def test_a_token_that_fails_says_why(token: str) -> None:
 def test_a_signer_whose_library_is_missing_says_so() -> None:
     with pytest.raises(KeyUnusable, match="python-pkcs11"):
         load_signer("hsm:2", b"1234", [spare_key("another").public_key])
+
+
+def test_a_disk_without_room_leaves_no_half_key_in_the_way_of_the_next_try(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from certs.durable import create_private_file\n"
+        "from certs.errors import NotWritten\n"
+        "try: create_private_file(Path(sys.argv[1]), b'k' * 5000)\n"
+        "except NotWritten as error: print(error)\n"
+    )
+    path = tmp_path / "key.pem"
+
+    def without_room() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, preexec_fn=without_room
+    )
+
+    assert "could not be written (File too large); make room and try again" in done.stdout
+    assert not path.exists()
+    create_private_file(path, b"whole")

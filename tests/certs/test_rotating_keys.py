@@ -111,6 +111,19 @@ def test_a_new_fleet_key_needs_the_approvers(published: Path, old_station: Trust
     assert old_station.refresh(NOW).bundle.number == 1
 
 
+def test_a_new_fleet_key_is_encrypted_when_that_was_asked_for(published: Path) -> None:
+    rotated(published, FLEET, passphrase=b"open sesame")
+    assert b"ENCRYPTED" in (published / "keys" / "fleet.pem").read_bytes()
+
+
+@pytest.mark.parametrize("role", [SNAPSHOT, TIMESTAMP])
+def test_a_key_that_signs_unattended_is_not_encrypted(published: Path, role: str) -> None:
+    before = (published / "keys" / f"{role}.pem").read_bytes()
+    with pytest.raises(errors.RepositoryProblem, match="leave out --encrypt"):
+        rotated(published, role, passphrase=b"open sesame")
+    assert (published / "keys" / f"{role}.pem").read_bytes() == before
+
+
 def test_a_new_fleet_key_alone_is_not_published(published: Path) -> None:
     rotated(published, FLEET)
     rotated(published, TIMESTAMP)

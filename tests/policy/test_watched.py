@@ -94,3 +94,18 @@ def test_null_for_what_was_watched_is_refused() -> None:
 
     with pytest.raises(InvalidDocument, match="watched"):
         load_report(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("field", ["problem", "damage", "detail"])
+def test_its_texts_hold_only_what_prints(field: str) -> None:
+    """Direction changes would reorder the phone's page."""
+    odd = "ko\u202eko"
+    verdict = {**json.loads(changed())["watched"]["verdicts"][0], "detail": odd}
+    fields: dict[str, dict[str, Any]] = {
+        "problem": {"problem": odd},
+        "damage": {"damage": [odd]},
+        "detail": {"verdicts": [verdict]},
+    }
+
+    with pytest.raises(InvalidDocument, match="printable"):
+        load_report(changed(**fields[field]))
