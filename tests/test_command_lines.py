@@ -33,10 +33,16 @@ ALSO_HEAVY = ("securesystemslib", "sqlalchemy", "tuf", "urllib3")
 EACH_PROGRAM = pytest.mark.parametrize("module", sorted(PROGRAMS))
 
 
+def clean_environment() -> dict[str, str]:
+    """Return ours without what says how wide and in which characters to write."""
+    told = ("COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONIOENCODING", "PYTHONUTF8")
+    return {name: value for name, value in os.environ.items() if name not in told}
+
+
 def typed(module: str, *words: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", module, *words],
-        env={**os.environ, **environment},
+        env={**clean_environment(), **environment},
         capture_output=True,
         text=True,
         check=True,

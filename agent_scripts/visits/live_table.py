@@ -14,7 +14,7 @@ from rich.table import Table
 
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.visits.row import Row
-from certs.terminal import WIDTH_OF_A_FILE, cell, show_table, tell
+from certs.terminal import cell, console, show_table, tell
 
 _STYLES = {
     ExitCode.COMPLIANT: "green",
@@ -47,9 +47,9 @@ class LiveTable:
         if self.as_json or not sys.stdout.isatty():
             yield self
             if not self.as_json:
-                show_table(self.table(), width=WIDTH_OF_A_FILE)
+                show_table(self.table())
             return
-        with Live(self.table(), refresh_per_second=8) as self._live:
+        with Live(self.table(), console=console(), refresh_per_second=8) as self._live:
             yield self
             self._live.update(self.table())
 
@@ -65,12 +65,12 @@ class LiveTable:
 
     def table(self) -> Table:
         """Return the table as it stands, phones in the order they were named."""
-        table = Table(title=self.stage, title_justify="left", show_lines=True, expand=False)
+        table = Table(title=cell(self.stage), title_justify="left", show_lines=True, expand=False)
         for heading in ("Phone", "Verdict", "Found", "Done", "Next step"):
             table.add_column(heading, overflow="fold")
         for address, row in self.rows.items():
             if row is None:
-                table.add_row(address, "…", "", "", "")
+                table.add_row(cell(address), "...", "", "", "")
                 continue
             name = "\n".join(filter(None, (row.label, row.model, row.address)))
             # Text, not markup: a phone's model name must not be able to paint the table.

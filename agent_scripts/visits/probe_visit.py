@@ -22,7 +22,6 @@ from policy.probe import Limit, Owner, Probe, Reach
 from policy.report import Consent
 from policy.schemas import dump_probe
 
-_WIDTH = 120
 _REACH = {
     Reach.OPEN: "every place is open to adb",
     Reach.CLOSED: "cannot be enforced on the phone: the mail side would have to act",
@@ -85,7 +84,7 @@ def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False)
     if as_json:
         tell(json.dumps({"address": address, **json.loads(dump_probe(probed))}, sort_keys=True), err=err)
         return
-    show_table(_table(address, probed), err=err, width=_WIDTH)
+    show_table(_table(address, probed), err=err)
 
 
 def in_a_line(probed: Probe) -> str:
