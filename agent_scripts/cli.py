@@ -19,9 +19,7 @@ from policy.errors import PolicyError
 
 _COMMANDS = {
     "enrol": CommandAt("agent_scripts.commands.set_up:enrol", "Join a server with its enrolment code."),
-    "devices": CommandAt(
-        "agent_scripts.commands.at_the_bench:devices", "List phones, and what to do about each."
-    ),
+    "devices": CommandAt("agent_scripts.commands.looking:devices", "List phones, and what to do about each."),
     "provision": CommandAt(
         "agent_scripts.commands.set_up:provision", "Make phones known, with their owners' consent."
     ),
@@ -37,7 +35,7 @@ _COMMANDS = {
     ),
     "watch": CommandAt("agent_scripts.commands.at_the_bench:watch", "Check again and again until Ctrl-C."),
     "status": CommandAt(
-        "agent_scripts.commands.at_the_bench:status", "Show this station, its trust and its spool."
+        "agent_scripts.commands.looking:status", "Show this station, its trust and its spool."
     ),
     "send": CommandAt("agent_scripts.commands.at_the_bench:send", "Send the reports that wait here."),
     "virtual-phone": CommandAt(
