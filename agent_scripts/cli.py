@@ -18,30 +18,86 @@ from certs.terminal import tell
 from policy.errors import PolicyError
 
 _COMMANDS = {
-    "enrol": CommandAt("agent_scripts.commands.set_up:enrol", "Join a server with its enrolment code."),
+    "enrol": CommandAt(
+        "agent_scripts.commands.set_up:enrol",
+        "Join a server with its enrolment code.",
+        (
+            "curfew-agent enrol \"$(cat code)\" --name 'bench 1' \\",
+            "    --organisation-key organisation.key",
+        ),
+    ),
     "devices": CommandAt(
-        "agent_scripts.commands.at_the_bench:devices", "List phones, and what to do about each."
+        "agent_scripts.commands.looking:devices",
+        "List phones, and what to do about each.",
+        (
+            "curfew-agent devices",
+            "curfew-agent devices --json",
+        ),
     ),
     "provision": CommandAt(
-        "agent_scripts.commands.set_up:provision", "Make phones known, with their owners' consent."
+        "agent_scripts.commands.set_up:provision",
+        "Make phones known, with their owners' consent.",
+        (
+            "curfew-agent provision adb:R58M41ABCDE --holder mailbox-77 --label A-1042",
+            "curfew-agent provision adb:ONE adb:TWO --holder mail-77 --holder mail-78",
+            "curfew-agent provision --label A-1042 --holder mailbox-77 --consent declined",
+        ),
     ),
     "probe": CommandAt(
-        "agent_scripts.commands.at_the_bench:probe_phones_command", "Show what can be promised of a phone."
+        "agent_scripts.commands.at_the_bench:probe_phones_command",
+        "Show what can be promised of a phone.",
+        (
+            "curfew-agent probe adb:R58M41ABCDE",
+            "curfew-agent probe --all --json",
+        ),
     ),
-    "check": CommandAt("agent_scripts.commands.at_the_bench:check", "Read, judge, act and read back."),
+    "check": CommandAt(
+        "agent_scripts.commands.at_the_bench:check",
+        "Read, judge, act and read back.",
+        (
+            "curfew-agent check --all",
+            "curfew-agent check adb:R58M41ABCDE --json",
+        ),
+    ),
     "restore": CommandAt(
-        "agent_scripts.commands.at_the_bench:restore", "Put back everything that was changed."
+        "agent_scripts.commands.at_the_bench:restore",
+        "Put back everything that was changed.",
+        (
+            "curfew-agent restore adb:R58M41ABCDE",
+            "curfew-agent restore --all --yes",
+        ),
     ),
     "unprovision": CommandAt(
-        "agent_scripts.commands.set_up:unprovision", "Put back, and leave no trace on phones."
+        "agent_scripts.commands.set_up:unprovision",
+        "Put back, and leave no trace on phones.",
+        ("curfew-agent unprovision adb:R58M41ABCDE",),
     ),
-    "watch": CommandAt("agent_scripts.commands.at_the_bench:watch", "Check again and again until Ctrl-C."),
+    "watch": CommandAt(
+        "agent_scripts.commands.at_the_bench:watch",
+        "Check again and again until Ctrl-C.",
+        (
+            "curfew-agent watch --all",
+            "curfew-agent watch --all --rounds 1 --json",
+        ),
+    ),
     "status": CommandAt(
-        "agent_scripts.commands.at_the_bench:status", "Show this station, its trust and its spool."
+        "agent_scripts.commands.looking:status",
+        "Show this station, its trust and its spool.",
+        (
+            "curfew-agent status",
+            "curfew-agent status --json",
+        ),
     ),
-    "send": CommandAt("agent_scripts.commands.at_the_bench:send", "Send the reports that wait here."),
+    "send": CommandAt(
+        "agent_scripts.commands.at_the_bench:send", "Send the reports that wait here.", ("curfew-agent send",)
+    ),
     "virtual-phone": CommandAt(
-        "agent_scripts.commands.set_up:virtual_phone", "Start a phone of software to train on."
+        "agent_scripts.commands.set_up:virtual_phone",
+        "Start a phone of software to train on.",
+        (
+            "curfew-agent virtual-phone --model list",
+            "curfew-agent virtual-phone --model tiktok-personal --port 5600",
+        ),
     ),
 }
 

@@ -17,16 +17,72 @@ from certs.terminal import tell
 from policy.errors import PolicyError
 
 _COMMANDS = {
-    "init": CommandAt("certs.cli_trust:init", "Make trust: keys, root, TLS authority."),
-    "key": CommandAt("certs.cli_trust:key", "Make an approver's key on their own computer."),
-    "draft": CommandAt("certs.cli_documents:draft", "Write a draft of the next policy, or one that lifts."),
-    "sign": CommandAt("certs.cli_documents:sign", "Approve a policy by signing it."),
-    "exempt": CommandAt("certs.cli_documents:exempt", "Exempt one phone, or end its exemption."),
-    "publish": CommandAt("certs.cli_trust:publish", "Publish what enough approvers have signed."),
-    "refresh": CommandAt("certs.cli_trust:refresh", "Renew the timestamp; a server does it by itself."),
-    "rotate": CommandAt("certs.cli_trust:rotate", "Exchange a key under a new root."),
-    "certificate": CommandAt("certs.cli_trust:certificate", "Issue the server's TLS certificate anew."),
-    "show": CommandAt("certs.cli_trust:show", "Show roles, signers, ends, the bundle in force."),
+    "init": CommandAt(
+        "certs.cli_trust:init",
+        "Make trust: keys, root, TLS authority.",
+        (
+            "curfew-certs init trust --demo",
+            "curfew-certs init trust --approver-key one.pub --approver-key two.pub",
+        ),
+    ),
+    "key": CommandAt(
+        "certs.cli_trust:key",
+        "Make an approver's key on their own computer.",
+        ("curfew-certs key approver.pem --encrypt",),
+    ),
+    "draft": CommandAt(
+        "certs.cli_documents:draft",
+        "Write a draft of the next policy, or one that lifts.",
+        (
+            "curfew-certs draft trust next.json",
+            "curfew-certs draft trust lift.json --lift",
+        ),
+    ),
+    "sign": CommandAt(
+        "certs.cli_documents:sign",
+        "Approve a policy by signing it.",
+        ("curfew-certs sign trust next.json --key trust/keys/approver-1.pem",),
+    ),
+    "exempt": CommandAt(
+        "certs.cli_documents:exempt",
+        "Exempt one phone, or end its exemption.",
+        (
+            "curfew-certs exempt trust PHONE_ID --until 2023-04-01T12:00Z \\",
+            "    --reason field_test --key trust/keys/fleet.pem",
+            "curfew-certs exempt trust PHONE_ID --end --key trust/keys/fleet.pem",
+        ),
+    ),
+    "publish": CommandAt(
+        "certs.cli_trust:publish",
+        "Publish what enough approvers have signed.",
+        ("curfew-certs publish trust",),
+    ),
+    "refresh": CommandAt(
+        "certs.cli_trust:refresh",
+        "Renew the timestamp; a server does it by itself.",
+        ("curfew-certs refresh trust",),
+    ),
+    "rotate": CommandAt(
+        "certs.cli_trust:rotate",
+        "Exchange a key under a new root.",
+        (
+            "curfew-certs rotate trust targets --retire approver-1",
+            "curfew-certs rotate trust root --keep-keys",
+        ),
+    ),
+    "certificate": CommandAt(
+        "certs.cli_trust:certificate",
+        "Issue the server's TLS certificate anew.",
+        ("curfew-certs certificate trust curfew.example.org 192.0.2.7",),
+    ),
+    "show": CommandAt(
+        "certs.cli_trust:show",
+        "Show roles, signers, ends, the bundle in force.",
+        (
+            "curfew-certs show trust",
+            "curfew-certs show trust --json",
+        ),
+    ),
 }
 
 

@@ -14,16 +14,23 @@ from click.shell_completion import CompletionItem
 
 @dataclass(frozen=True)
 class CommandAt:
-    """Where a command is, as ``MODULE:NAME``, and the line that lists it (at most 55 characters, to fit a terminal)."""
+    """Where a command is, as ``MODULE:NAME``, and the line that lists it (at most 55 characters, to fit a terminal).
+
+    Its help ends with the examples: lines as somebody would type them.
+    """
 
     place: str
     summary: str
+    examples: tuple[str, ...] = ()
 
     def load(self) -> click.Command:
-        """Return the command itself."""
+        """Return the command itself, which tells its examples in its help and takes --version."""
         module, _, name = self.place.partition(":")
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command), f"{self.place} is no command"
+        if command.epilog is None and self.examples:
+            command.epilog = "\n".join(("\b", "Examples:", *(f"  {line}" for line in self.examples)))
+            click.version_option(package_name="curfew")(command)
         return command
 
 

@@ -1,28 +1,37 @@
 """The one way to a terminal for all three commands: whatever a text holds, it cannot paint the screen.
 
 Names, messages and labels come from servers, phones, policies and files; a table's cell is never read as markup.
+Where the output cannot carry a character (``LC_ALL=C``), tables are drawn in ASCII and the character is its escape.
 """
 
 from __future__ import annotations
 
+import io
+import locale
+import os
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from policy.plain_text import printable_lines
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-WIDTH_OF_A_FILE = 160
-"""A pipe has no width of its own, and 80 columns fold a table beyond recognition."""
+_WIDTH_OF_A_FILE = 160
+"""A pipe has no width of its own, and 80 columns fold a table beyond recognition; COLUMNS says otherwise."""
+_A_WIDTH = re.compile("0*[1-9][0-9]{0,3}")
+_ENCODING_CHOSEN_BY = frozenset({"PYTHONIOENCODING", "PYTHONUTF8"})
 
 
 def tell(text: str, *, err: bool = False) -> None:
     """Print `text`, on stderr if `err`; its own line feeds stay, every other control shows as its escape."""
-    click.echo(printable_lines(text), err=err)
+    # The stream is named, for click takes ASCII for a mistake and writes UTF-8 all the same.
+    click.echo(printable_lines(text), file=_fitted(sys.stderr if err else sys.stdout))
 
 
 def cell(text: str, style: str = "") -> Text:
@@ -32,9 +41,24 @@ def cell(text: str, style: str = "") -> Text:
     return Text(printable_lines(text), style=style)
 
 
-def show_table(table: Table, *, err: bool = False, width: int | None = None) -> None:
-    """Print a table as wide as the terminal, or `width` columns, or as a file where there is none."""
+def show_table(table: Table, *, err: bool = False) -> None:
+    """Print a table as wide as the terminal, or as COLUMNS says, or as a file where neither is told."""
+    console(err=err).print(table)
+
+
+def console(*, err: bool = False) -> Console:
+    """Return what draws tables on stdout, or on stderr if `err`, in the characters that it can carry."""
     from rich.console import Console
 
-    stream = sys.stderr if err else sys.stdout
-    Console(stderr=err, width=width or (None if stream.isatty() else WIDTH_OF_A_FILE)).print(table)
+    stream = _fitted(sys.stderr if err else sys.stdout)
+    told = stream.isatty() or _A_WIDTH.fullmatch(os.environ.get("COLUMNS", ""))
+    return Console(file=stream, width=None if told else _WIDTH_OF_A_FILE)
+
+
+def _fitted(stream: TextIO) -> TextIO:
+    """Return `stream`, made to write what its reader can show: Python writes UTF-8 even where the locale has none."""
+    if isinstance(stream, io.TextIOWrapper):
+        is_chosen = not _ENCODING_CHOSEN_BY.isdisjoint(os.environ)
+        encoding = stream.encoding if is_chosen else locale.getencoding()
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    return stream

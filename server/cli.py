@@ -15,17 +15,57 @@ from certs.terminal import tell
 from server.errors import RequestRefused, ServiceError
 
 _COMMANDS = {
-    "init": CommandAt("server.commands.prepare:init", "Make a folder with settings and fresh secrets."),
-    "migrate": CommandAt("server.commands.prepare:migrate", "Bring the database to the newest schema."),
-    "publish": CommandAt("server.commands.prepare:publish", "Take over what curfew-certs has published."),
-    "serve": CommandAt("server.commands.serve:serve", "Serve pages and stations over HTTPS until stopped."),
-    "person": CommandAt("server.commands.people:person", "Make, change or switch off an account."),
-    "token": CommandAt("server.commands.people:token", "Print an API token for a person, once."),
-    "enrolment-code": CommandAt(
-        "server.commands.stations:enrolment_code", "Print a code that enrols one station."
+    "init": CommandAt(
+        "server.commands.prepare:init",
+        "Make a folder with settings and fresh secrets.",
+        ("curfew-server init server --trust trust --url https://curfew.example.org",),
     ),
-    "revoke": CommandAt("server.commands.stations:revoke", "Refuse all that a station sends from now on."),
-    "thin": CommandAt("server.commands.storage:thin", "Drop old reports in which nothing changed."),
+    "migrate": CommandAt(
+        "server.commands.prepare:migrate",
+        "Bring the database to the newest schema.",
+        ("curfew-server --config server/server.env migrate",),
+    ),
+    "publish": CommandAt(
+        "server.commands.prepare:publish",
+        "Take over what curfew-certs has published.",
+        ("curfew-server --config server/server.env publish trust",),
+    ),
+    "serve": CommandAt(
+        "server.commands.serve:serve",
+        "Serve pages and stations over HTTPS until stopped.",
+        ("curfew-server --config server/server.env serve --port 8443 --workers 2",),
+    ),
+    "person": CommandAt(
+        "server.commands.people:person",
+        "Make, change or switch off an account.",
+        (
+            "curfew-server person desk-1 --role technician --role auditor",
+            "curfew-server person desk-1 --off",
+        ),
+    ),
+    "token": CommandAt(
+        "server.commands.people:token",
+        "Print an API token for a person, once.",
+        ("curfew-server token desk-1",),
+    ),
+    "enrolment-code": CommandAt(
+        "server.commands.stations:enrolment_code",
+        "Print a code that enrols one station.",
+        ("curfew-server enrolment-code --for 'bench 1' --hours 8",),
+    ),
+    "revoke": CommandAt(
+        "server.commands.stations:revoke",
+        "Refuse all that a station sends from now on.",
+        ("curfew-server revoke STATION_ID",),
+    ),
+    "thin": CommandAt(
+        "server.commands.storage:thin",
+        "Drop old reports in which nothing changed.",
+        (
+            "curfew-server thin --older-than 90",
+            "curfew-server thin --older-than 90 --yes",
+        ),
+    ),
 }
 
 

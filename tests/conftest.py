@@ -42,6 +42,12 @@ def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_scripts.patience, "PAUSES_S", (0.0, 0.0, 0.0))
 
 
+@pytest.fixture(autouse=True)
+def _as_wide_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget how wide the terminal is: xdist gives its workers COLUMNS, and tables would be narrower with it."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marks by which the summary counts, and let phones work in the system root that was asked for."""
     settings.register_profile("repeatable", print_blob=True)

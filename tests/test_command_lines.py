@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from agent_scripts.cli import curfew_agent
 from certs.cli import commands as curfew_certs
 from server.cli import cli as curfew_server
+from tests.test_readme import assert_exists
 
 PROGRAMS: dict[str, click.Group] = {
     "agent_scripts.cli": curfew_agent,
@@ -30,13 +34,33 @@ HEAVY = (
     "rich",
 )
 ALSO_HEAVY = ("securesystemslib", "sqlalchemy", "tuf", "urllib3")
+NAMES = {
+    "agent_scripts.cli": "curfew-agent",
+    "certs.cli": "curfew-certs",
+    "server.cli": "curfew-server",
+}
 EACH_PROGRAM = pytest.mark.parametrize("module", sorted(PROGRAMS))
+
+
+def clean_environment() -> dict[str, str]:
+    """Return ours without what says how wide and in which characters to write."""
+    told = ("COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONIOENCODING", "PYTHONUTF8")
+    return {name: value for name, value in os.environ.items() if name not in told}
+
+
+def commands_of(module: str) -> Iterator[tuple[str, click.Command]]:
+    group = PROGRAMS[module]
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield name, command
 
 
 def typed(module: str, *words: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", module, *words],
-        env={**os.environ, **environment},
+        env={**clean_environment(), **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -92,3 +116,32 @@ def test_commands_complete_in_the_usual_shells(shell: str) -> None:
     assert "provision" in offered
     assert "probe" in offered
     assert "restore" not in offered
+
+
+@EACH_PROGRAM
+def test_every_command_takes_the_short_form_of_help_and_tells_its_version(module: str) -> None:
+    for name, command in commands_of(module):
+        parent = click.Context(PROGRAMS[module], **PROGRAMS[module].context_settings)
+        context = click.Context(command, parent=parent)
+        assert {"-h", "--help"} == set(command.get_help_option_names(context)), name
+        assert "--version" in {option for parameter in command.params for option in parameter.opts}, name
+    assert typed(module, name, "--version") == typed(module, "--version")
+    assert typed(module, name, "-h") == typed(module, name, "--help")
+
+
+@EACH_PROGRAM
+def test_the_help_of_every_command_ends_with_examples_that_can_be_typed(module: str) -> None:
+    for name, command in commands_of(module):
+        context = click.Context(command, info_name=name, terminal_width=80)
+        examples = command.get_help(context).partition("Examples:\n")[2].replace("\\\n", "").splitlines()
+        assert examples, f"{NAMES[module]} {name} has no example"
+        for example in examples:
+            assert name in shlex.split(example), example
+            assert_exists(re.sub(r"\$\([^)]*\)", "CODE", example.strip()))
+
+
+@EACH_PROGRAM
+def test_no_line_of_any_help_is_wider_than_80_columns(module: str) -> None:
+    for name, command in commands_of(module):
+        context = click.Context(command, info_name=name, terminal_width=80, max_content_width=80)
+        assert max(map(len, command.get_help(context).splitlines())) <= 80, name

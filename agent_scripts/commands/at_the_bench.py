@@ -1,46 +1,22 @@
-"""The commands of every day: look, check, put back, and send what was found."""
+"""The commands of every day: probe, check, put back, and send what was found."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable
-from shlex import quote
 
 import click
-from rich.table import Table
 
 from agent_scripts.commands.settings import Settings, named_phones
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
-from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
-from agent_scripts.station_files.trusted_time import TrustedClock
 from agent_scripts.visits.check import check_phone
 from agent_scripts.visits.probe_visit import probe_phones
 from agent_scripts.visits.restore import restore_phone
 from agent_scripts.visits.run import stored_bundle, trust_client
 from agent_scripts.visits.visiting import say, send_waiting, visit_phones
-from certs.terminal import cell, show_table
-
-
-@click.command()
-@click.pass_obj
-def devices(settings: Settings) -> None:
-    """List the phones on cables and those this station knows, with what to do about each."""
-    # Loaded by the one command that needs it: every other starts a third of a second sooner.
-    from agent_scripts.adb.adb_server_phone import list_devices
-
-    table = Table()
-    for heading in ("Phone", "State", "Label", "Next step"):
-        table.add_column(heading, overflow="fold")
-    for device in list_devices():
-        # As it must be typed: a serial may hold blanks and parentheses.
-        table.add_row(cell(quote(device.address)), cell(device.state), "", cell(device.next_step))
-    for phone in settings.station().phones():
-        address = quote(phone.address) if phone.address else "no address"
-        table.add_row(cell(address), phone.consent.value, cell(phone.label), "")
-    show_table(table)
 
 
 @click.command("probe")
@@ -125,31 +101,6 @@ def _pause_s(station: Station) -> float:
     policy = accepted.bundle.policy
     # Jitter keeps stations from meeting at the server on the full hour; nothing secret hangs on it.
     return policy.check_interval.total_seconds() + random.uniform(0, policy.check_jitter.total_seconds())  # noqa: S311
-
-
-@click.command()
-@click.pass_obj
-def status(settings: Settings) -> None:
-    """Show what this station is, whom it believes, and what still waits to be sent."""
-    station = settings.station()
-    accepted, refused = stored_bundle(trust_client(station, ServerClient(station)))
-    clock = TrustedClock(station.folder, station.story_clock).read()
-    table = Table(show_header=False)
-    table.add_row("Station", station.station_id)
-    table.add_row("Server", cell(station.server_url))
-    table.add_row("Time (UTC)", f"{clock.now:%Y-%m-%d %H:%M:%S} {'trusted' if clock.trusted else clock.why}")
-    if refused is not None:
-        table.add_row("Bundle", cell(f"refused: {refused}"))
-    elif accepted is None:
-        table.add_row("Bundle", "none accepted yet; run `curfew-agent check`")
-    else:
-        confirmed = f"confirmed {accepted.confirmed_at:%Y-%m-%d %H:%M} UTC"
-        table.add_row(
-            "Bundle", f"{accepted.bundle.number}, {confirmed}{', demo trust' if accepted.demo else ''}"
-        )
-    table.add_row("Phones", str(len(station.phones())))
-    table.add_row("Reports waiting", str(len(Spool(station.spool_folder).waiting())))
-    show_table(table)
 
 
 @click.command()

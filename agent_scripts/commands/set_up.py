@@ -38,6 +38,15 @@ def enrol(settings: Settings, code: str, name: str, organisation_key: Path) -> N
     say(f"Enrolled as station {station.station_id} at {station.server_url}. Next: curfew-agent devices")
 
 
+_CONSENT = click.Choice(["agreed", "declined"])
+
+
+def _asked_for_consent(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """Return what was said; the question is no result, so it stands beside them, on stderr."""
+    question = "Did the owner agree that Curfew asks this phone about the named apps only"
+    return value or str(click.prompt(question, type=_CONSENT, err=True))
+
+
 @click.command()
 @click.argument("addresses", nargs=-1)
 @click.option(
@@ -54,10 +63,11 @@ def enrol(settings: Settings, code: str, name: str, organisation_key: Path) -> N
 )
 @click.option(
     "--consent",
-    type=click.Choice(["agreed", "declined"]),
-    prompt="Did the owner agree that Curfew asks this phone about the named apps only",
+    type=_CONSENT,
+    callback=_asked_for_consent,
     help="What the owner said; declined: nothing more is asked, what was done is undone, the mail side is told.",
 )
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per phone.")
 @click.pass_obj
 def provision(
     settings: Settings,
@@ -65,15 +75,11 @@ def provision(
     holders: tuple[str, ...],
     labels: tuple[str, ...],
     consent: str,
+    as_json: bool,
 ) -> int:
-    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL or usb:SERIAL.
-
-    \b
-    curfew-agent provision adb:R58M41ABCDE --holder mailbox-77 --label A-1042
-    curfew-agent provision adb:ONE --holder mailbox-77 adb:TWO --holder mailbox-78
-    """
+    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL or usb:SERIAL."""
     station = settings.station()
-    visitor, client = settings.visitor(station, False, "en"), ServerClient(station)
+    visitor, client = settings.visitor(station, as_json, "en"), ServerClient(station)
     if consent == "declined":
         return record_declined(visitor, client, addresses, _of_one(holders, labels))
     if not addresses:

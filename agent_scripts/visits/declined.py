@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from shlex import quote
+from typing import Any
 
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.errors import ServerError, WrongUse
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone, Station
+from agent_scripts.visits.json_lines import print_line, provisioning_line
 from agent_scripts.visits.provision import Registration
 from agent_scripts.visits.unprovision import unprovision_phone
 from agent_scripts.visits.visiting import Visitor, say, visit_phones
@@ -42,6 +44,7 @@ def record_declined(
         before = replace(before, label=registration.label, consent=Consent.DECLINED)
         station.remember(before)
     untold: ServerError | None = None
+    phone_id: PhoneId | None = None
     try:
         phone_id = _record(station, client, registration, before)
         say(
@@ -50,9 +53,30 @@ def record_declined(
     except ServerError as error:
         untold = error
     code = _leave(visitor, before, address) if withdrawn and before else ExitCode.COMPLIANT
+    if visitor.as_json:
+        print_line(_line(address, registration, before, phone_id, code, untold))
     if untold:
         raise untold
     return code
+
+
+def _line(
+    address: str,
+    registration: Registration,
+    before: KnownPhone | None,
+    phone_id: PhoneId | None,
+    code: ExitCode,
+    untold: ServerError | None,
+) -> dict[str, Any]:
+    return provisioning_line(
+        address or (before.address if before else ""),
+        Consent.DECLINED,
+        ExitCode.WRONG_USE if untold else code,
+        phone_id=phone_id and str(phone_id),
+        label=registration.label,
+        model=before.model if before else "",
+        next_step=str(untold or ""),
+    )
 
 
 def _the_one(addresses: Sequence[str]) -> str:

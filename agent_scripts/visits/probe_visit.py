@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from rich.table import Table
 
@@ -13,16 +12,15 @@ from agent_scripts.errors import OwnerDeclined, PhoneError
 from agent_scripts.exchange import Reading
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.visits.asking import ask
+from agent_scripts.visits.json_lines import print_line, probe_line
 from agent_scripts.visits.probe import probe
 from agent_scripts.visits.run import Run, begin_run
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
-from certs.terminal import cell, show_table, tell
+from certs.terminal import cell, show_table
 from policy.names import PhoneId
 from policy.probe import Limit, Owner, Probe, Reach
 from policy.report import Consent
-from policy.schemas import dump_probe
 
-_WIDTH = 120
 _REACH = {
     Reach.OPEN: "every place is open to adb",
     Reach.CLOSED: "cannot be enforced on the phone: the mail side would have to act",
@@ -46,9 +44,15 @@ async def _probe_all(visitor: Visitor, addresses: list[str]) -> ExitCode:
                 probed = await _probe_one(run, connection, address)
         except PhoneError as error:
             say(f"{address}: {error}")
+            if visitor.as_json:
+                print_line(probe_line(address, None, ExitCode.NOT_REACHED, str(error)))
             return ExitCode.NOT_REACHED
-        show_probe(address, probed, as_json=visitor.as_json)
-        return ExitCode.UNREADABLE if probed.reach is Reach.UNKNOWN else ExitCode.COMPLIANT
+        code = ExitCode.UNREADABLE if probed.reach is Reach.UNKNOWN else ExitCode.COMPLIANT
+        if visitor.as_json:
+            print_line(probe_line(address, probed, code))
+        else:
+            show_probe(address, probed)
+        return code
 
     return most_urgent(await visit_all(addresses, one))
 
@@ -80,12 +84,9 @@ async def _read(run: Run, connection: PhoneConnection, known: PhoneId | None) ->
     return await run.patience.until(lambda found: found.is_final, once)
 
 
-def show_probe(address: str, probed: Probe, *, as_json: bool, err: bool = False) -> None:
-    """Print one probe, as a line of JSON or as a table; `err` sends it beside a command's results."""
-    if as_json:
-        tell(json.dumps({"address": address, **json.loads(dump_probe(probed))}, sort_keys=True), err=err)
-        return
-    show_table(_table(address, probed), err=err, width=_WIDTH)
+def show_probe(address: str, probed: Probe, *, err: bool = False) -> None:
+    """Print one probe as a table; `err` sends it beside a command's results."""
+    show_table(_table(address, probed), err=err)
 
 
 def in_a_line(probed: Probe) -> str:

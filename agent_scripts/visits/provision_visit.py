@@ -10,12 +10,15 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import AgentError
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.server_link.client import ServerClient
+from agent_scripts.station_files.station import KnownPhone
+from agent_scripts.visits.json_lines import print_line, provisioning_line
 from agent_scripts.visits.probe_visit import in_a_line, show_probe
 from agent_scripts.visits.provision import Registration, provision_phone
 from agent_scripts.visits.run import begin_run
 from agent_scripts.visits.twins import Twins
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
 from policy.probe import Probe
+from policy.report import Consent
 
 
 def provision_phones(
@@ -36,14 +39,12 @@ async def _provision_all(
     twins = Twins(run, connect)
 
     async def one(address: str) -> ExitCode:
-        found = ""
+        found: list[Probe] = []
 
         def show(probed: Probe) -> None:
-            nonlocal found
-            if len(registrations) == 1:
-                show_probe(address, probed, as_json=False, err=True)
-            else:
-                found = f" {in_a_line(probed)}"
+            found.append(probed)
+            if len(registrations) == 1 and not visitor.as_json:
+                show_probe(address, probed, err=True)
 
         try:
             async with connect(address) as connection:
@@ -51,13 +52,33 @@ async def _provision_all(
                     run, client, connection, address, registrations[address], show, twins
                 )
         except AgentError as error:
-            say(f"{address}: {error}")
-            return ExitCode.NOT_REACHED
-        say(f"{address}: provisioned as {phone.phone_id} ({phone.model}).{found}")
+            return _refused(visitor, address, registrations[address], found, str(error))
         if holder_changed:
             say(
                 f"{address}: this phone had another holder until now. If that is wrong, provision it with the old one."
             )
-        return ExitCode.COMPLIANT
+        return _provisioned(visitor, phone, found[0], alone=len(registrations) == 1)
 
     return most_urgent(await visit_all(registrations, one))
+
+
+def _refused(
+    visitor: Visitor, address: str, registration: Registration, found: list[Probe], problem: str
+) -> ExitCode:
+    say(f"{address}: {problem}")
+    code = ExitCode.NOT_REACHED
+    if visitor.as_json:
+        probed, label = (found[0] if found else None), registration.label
+        line = provisioning_line(address, Consent.AGREED, code, label=label, probed=probed, next_step=problem)
+        print_line(line)
+    return code
+
+
+def _provisioned(visitor: Visitor, phone: KnownPhone, probed: Probe, *, alone: bool) -> ExitCode:
+    found = "" if alone else f" {in_a_line(probed)}"
+    say(f"{phone.address}: provisioned as {phone.phone_id} ({phone.model}).{found}")
+    code = ExitCode.COMPLIANT
+    if visitor.as_json:
+        told = {"phone_id": str(phone.phone_id), "label": phone.label, "model": phone.model}
+        print_line(provisioning_line(phone.address, Consent.AGREED, code, **told, probed=probed))
+    return code

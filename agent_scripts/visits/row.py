@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from shlex import quote
 
-from agent_scripts.exchange import ActionOutcome
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.visits.outcomes import is_fine, may_pass, was_enabled_before
+from agent_scripts.visits.deeds import Deed, deeds_of
+from agent_scripts.visits.outcomes import may_pass
 from agent_scripts.visits.report_writing import CheckRecord
-from policy.report import ActionResult
-from policy.undo import ROUNDS_LIMIT
 from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict
-from policy.watched import ScriptState, Watched, WatchedResult
+from policy.watched import Watched
 
 _HELD_BACK = {
     ReasonCode.EXEMPT: "this phone is exempt.",
@@ -22,24 +20,6 @@ _HELD_BACK = {
 }
 
 _OUT_OF_REACH = (ReasonCode.PLACE_CLOSED, ReasonCode.DISABLING_REFUSED)
-_NOTICED = {
-    ReasonCode.ENABLED_AGAIN: "was enabled again by the phone's user or somebody else",
-    ReasonCode.RESET_BY_UPDATE: "runs again because it was updated or installed anew",
-    ReasonCode.USER_GONE: "is gone with its user, and with it what we had changed",
-    ReasonCode.OWNER_ENABLES_AGAIN: f"was enabled again after each of {ROUNDS_LIMIT} rounds, so it is left on",
-}
-
-
-_WATCHED = {
-    (WatchedResult.DONE, ActionKind.DISABLE): "disabled",
-    (WatchedResult.ALREADY, ActionKind.DISABLE): "found disabled",
-    (WatchedResult.STATE_CHANGED, ActionKind.DISABLE): "left alone",
-    (WatchedResult.NOT_DONE, ActionKind.DISABLE): "NOT disabled:",
-    (WatchedResult.DONE, ActionKind.RESTORE): "restored",
-    (WatchedResult.ALREADY, ActionKind.RESTORE): "found restored",
-    (WatchedResult.STATE_CHANGED, ActionKind.RESTORE): "left alone",
-    (WatchedResult.NOT_DONE, ActionKind.RESTORE): "NOT restored:",
-}
 
 
 @dataclass(frozen=True)
@@ -50,11 +30,21 @@ class Row:
     label: str
     model: str
     verdict: str
-    found: str
-    done: str
+    found: tuple[Finding, ...]
+    done: tuple[Deed, ...]
     next_step: str
     exit_code: ExitCode
     report_id: str = ""
+
+    @property
+    def found_text(self) -> str:
+        """A line for each banned app in each user."""
+        return "\n".join(f"{finding.package} in user {finding.user}" for finding in self.found)
+
+    @property
+    def done_text(self) -> str:
+        """A line for each deed."""
+        return "\n".join(deed.text for deed in self.done)
 
 
 def row_of(record: CheckRecord, report_id: str) -> Row:
@@ -65,18 +55,8 @@ def row_of(record: CheckRecord, report_id: str) -> Row:
         label=record.phone.label,
         model=model,
         verdict="declined" if record.was_only_restored else record.judgement.verdict.value,
-        found="\n".join(_found(finding) for finding in record.judgement.findings),
-        done="\n".join(
-            filter(
-                None,
-                (
-                    *_by_itself(record.watched),
-                    *_noticed(record),
-                    *(_done(outcome) for outcome in record.outcomes),
-                    "removed every trace of Curfew" if record.leaving == "" else "",
-                ),
-            )
-        ),
+        found=record.judgement.findings,
+        done=deeds_of(record),
         next_step="\n".join(filter(None, (_next_step(record), _about_script(record.watched)))),
         exit_code=record.exit_code,
         report_id=report_id,
@@ -85,38 +65,7 @@ def row_of(record: CheckRecord, report_id: str) -> Row:
 
 def row_of_error(address: str, label: str, error: Exception) -> Row:
     """Return the row for a phone that could not be checked; its error says the next step."""
-    return Row(address, label, "", "not reached", "", "", str(error), ExitCode.NOT_REACHED)
-
-
-def _found(finding: Finding) -> str:
-    return f"{finding.package} in user {finding.user}"
-
-
-def _noticed(record: CheckRecord) -> list[str]:
-    reasons = record.judgement.reasons
-    return [
-        f"noticed: {reason.detail} {_NOTICED[reason.code]}" for reason in reasons if reason.code in _NOTICED
-    ]
-
-
-def _by_itself(watched: Watched | None) -> list[str]:
-    """Return what the phone's own script did since the last visit, and how long it watched."""
-    if watched is None:
-        return []
-    spans = [
-        f"watched by itself from {span.since:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} UTC"
-        for span in watched.spans
-    ]
-    acts = [
-        f"by itself at {action.at:%H:%M} UTC: {_WATCHED[action.result, action.kind]} {action.package}"
-        f" in user {action.user}"
-        for action in watched.actions
-    ]
-    state = {
-        ScriptState.STARTED: "started its own script",
-        ScriptState.REMOVED: "took its own script away",
-    }
-    return [*spans, *acts, state.get(watched.script, "")]
+    return Row(address, label, "", "not reached", (), (), str(error), ExitCode.NOT_REACHED)
 
 
 def _about_script(watched: Watched | None) -> str:
@@ -128,19 +77,6 @@ def _about_script(watched: Watched | None) -> str:
     )
     told = (problem, dropped, *watched.damage)
     return "\n".join(filter(None, told))
-
-
-def _done(outcome: ActionOutcome) -> str:
-    action = outcome.action
-    if action.kind is ActionKind.NOTIFY:
-        return "owner told" if outcome.result is ActionResult.DONE else ""
-    word = {ActionKind.DISABLE: "disabled", ActionKind.RESTORE: "restored"}[action.kind]
-    if action.kind is ActionKind.RESTORE and was_enabled_before(outcome):
-        return f"left {action.package} in user {action.user} as somebody had enabled it already"
-    if is_fine(outcome):
-        return f"{word} {action.package} in user {action.user}"
-    why = outcome.refusal.sentence if outcome.refusal else outcome.result.value.replace("_", " ")
-    return f"NOT {word}: {action.package} in user {action.user} ({why})"
 
 
 def _next_step(record: CheckRecord) -> str:

@@ -70,10 +70,15 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
         table.add(row)
         return row.exit_code
 
-    with table.shown(addresses):
-        # Rows first, sending last: a server that is away must not keep a technician from seeing what was done.
-        codes = await visit_all(addresses, one)
-    return most_urgent([*codes, await _send(visitor.station)])
+    sent = ExitCode.NOT_SENT
+    try:
+        with table.shown(addresses):
+            # Rows first, sending last: a server that is away must not keep a technician from seeing what was done.
+            codes = await visit_all(addresses, one)
+        sent = await _send(visitor.station)
+    finally:
+        table.sent(sent)
+    return most_urgent([*codes, sent])
 
 
 async def visit_all(addresses: Iterable[str], visit: Callable[[str], Awaitable[T]]) -> list[T]:

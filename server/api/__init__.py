@@ -6,6 +6,7 @@ from flask import Flask
 
 from server.api import blocks, phones, refused_bundles, reports, stations, status
 from server.api.blueprint import describe_api
+from server.api.parameters import refuse_unknown_parameters
 
 _VIEWS = (blocks, phones, refused_bundles, reports, stations, status)
 """Importing a module of views adds them to the blueprints."""
@@ -13,4 +14,5 @@ _VIEWS = (blocks, phones, refused_bundles, reports, stations, status)
 
 def register_api(app: Flask) -> None:
     """Let `app` serve the API and its description."""
+    refuse_unknown_parameters(app)
     describe_api(app)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
+import adbutils
 import pytest
 
 from tests.check.office import Bench, Office
@@ -48,3 +51,17 @@ def watching(_watching: Office) -> Office:
 def at_desk(watching: Office) -> Bench:
     """A station of that office, new for each test."""
     return watching.new_bench()
+
+
+@pytest.fixture
+def platform_adb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[adbutils.AdbClient]:
+    """The adb server that the agent will start by itself: on a port and with a home of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(free.getsockname()[1]))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ADB_MDNS", "0")
+    client = adbutils.AdbClient()
+    try:
+        yield client
+    finally:
+        client.server_kill()

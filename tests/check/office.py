@@ -272,5 +272,10 @@ class Office:
             phone.stop()
 
 
+def told_done(row: dict[str, Any]) -> str:
+    """Return what was done as a person reads it, from a row of `--json`."""
+    return "\n".join(deed["text"] for deed in row["done"])
+
+
 def _utc(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")

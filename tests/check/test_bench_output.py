@@ -8,6 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from agent_scripts.exit_codes import ExitCode
+from agent_scripts.visits.live_table import LiveTable
+from certs.terminal import show_table
 from tests.check.office import OUTLOOK, Bench, Office
 from tests.check.test_ledgers import _contradict
 
@@ -50,6 +52,20 @@ def test_whatever_is_wrong_with_a_phone_its_row_says_the_next_step(enforcing: Of
 
     assert all(row["next_step"] or row["exit_code"] == ExitCode.COMPLIANT for row in rows)
     assert [row["next_step"] for row in rows if row["exit_code"] == ExitCode.COMPLIANT] == [""]
+
+
+def test_an_address_that_looks_like_markup_stands_in_the_table_as_it_is_typed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address = "adb:b:[red](2)"
+    table = LiveTable("Bundle :b: [red]")
+    table.rows = {address: None}
+
+    show_table(table.table())
+
+    told = capsys.readouterr().out
+    assert address in told
+    assert "Bundle :b: [red]" in told
 
 
 def test_watching_two_rounds_checks_twice_with_the_policys_pause_between(

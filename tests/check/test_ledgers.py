@@ -12,7 +12,7 @@ from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import Ledger
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
-from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office, told_done
 
 LEDGER_FILE = "/data/local/tmp/curfew/ledger"
 
@@ -48,7 +48,7 @@ def test_an_app_that_its_owner_enabled_before_the_restoring_is_left_as_the_owner
         code, row = bench.row(address)
 
         assert code == ExitCode.COMPLIANT
-        assert f"left {OUTLOOK} in user 10 as somebody had enabled it already" in row["done"]
+        assert f"left {OUTLOOK} in user 10 as somebody had enabled it already" in told_done(row)
         assert _states(phone) == [1, 1]
         assert not _ledger(bench, address).open_entries
 
@@ -62,7 +62,7 @@ def test_removing_the_managed_apps_from_their_place_complies_as_well(enforcing: 
         code, row = bench.row(address)
 
         assert (code, row["verdict"]) == (ExitCode.COMPLIANT, "compliant")
-        assert TIKTOK in row["found"]
+        assert row["found"] == [{"family": "tiktok", "package": TIKTOK, "user": 0}]
 
 
 @pytest.mark.parametrize("phones_is_there", [True, False])
@@ -153,7 +153,7 @@ def test_a_factory_reset_makes_a_phone_unknown_and_voids_what_was_remembered_of_
         assert before is not None
         assert after is not None
         assert after.phone_id == before.phone_id
-        assert (code, row["done"]) == (ExitCode.COMPLIANT, "")
+        assert (code, row["done"]) == (ExitCode.COMPLIANT, [])
         assert _states(phone) == [3, 1]
         assert _ledger(bench, address).entries == ()
         assert ServerClient(bench.station()).ledger(after.phone_id) == _ledger(bench, address)

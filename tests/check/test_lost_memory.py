@@ -13,7 +13,7 @@ from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import EntryState, Ledger
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
-from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office, told_done
 
 LEDGER_FILE = "/data/local/tmp/curfew/ledger"
 FOLDER = "/data/local/tmp/curfew"
@@ -165,7 +165,7 @@ def test_what_was_in_a_removed_work_profile_is_closed_once_said_so_and_never_tri
 
         if command == "check":
             code, row = bench.row(address)
-            assert "is gone with its user" in row["done"]
+            assert "is gone with its user" in told_done(row)
         else:
             code, _ = bench.agent("restore", "--yes", address)
 

@@ -7,7 +7,7 @@ import pytest
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import EntryState
-from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office, told_done
 from tests.check.phone_moments import ACTING, at_exchange
 
 LOSSES = ("adbd dies", "0 bytes", "1200 bytes")
@@ -52,7 +52,7 @@ def test_a_cable_pulled_while_acting_is_no_action_done_in_the_row(enforcing: Off
 
         _, row = bench.row(address)
 
-        assert "NOT disabled" in row["done"]
+        assert "NOT disabled" in told_done(row)
         assert "check it again" in row["next_step"]
 
 

@@ -42,7 +42,7 @@ def test_what_the_script_disabled_meanwhile_is_read_again_and_counts_as_done(
     row = check_and_meet(at_desk, address, lambda: script.curfew("once"))
 
     assert (row.exit_code, row.verdict) == (ExitCode.VIOLATING, "violating")
-    assert "NOT" not in row.done
+    assert "NOT" not in row.done_text
     assert states(script.phone) == [3, 3]
     assert {app["after"] for app in at_desk.last_report()["managed"]} == {3}
     assert_all_agree(at_desk, address, EntryState.DONE)

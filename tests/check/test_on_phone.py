@@ -19,7 +19,7 @@ from agent_scripts.exchange.watch_script import SCRIPT_NAME, watch_script
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import EntryState
 from policy.plan import parse_plan
-from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office, told_done
 from tests.check.test_killed_agent import assert_all_agree
 
 FOLDER = "/data/local/tmp/curfew"
@@ -98,7 +98,7 @@ def test_the_script_disables_and_restores_by_itself_and_the_next_checks_tell(
         (span,) = told["spans"]
         assert (span["end"], span["heartbeats"], span["time_trusted"]) == ("running", 1, True)
         assert span["since"] <= told["actions"][0]["at"] <= span["until"]
-        assert f"disabled {OUTLOOK} in user 10" in row["done"]
+        assert f"disabled {OUTLOOK} in user 10" in told_done(row)
         assert_all_agree(at_desk, address, EntryState.DONE)
 
         phone.model.uninstall(0, TIKTOK)

@@ -12,7 +12,7 @@ from agent_scripts.exit_codes import ExitCode
 from agent_scripts.patience import Patience
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import EntryState
-from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office, told_done
 from tests.check.phone_moments import ACTING, at_exchange, check_within
 from tests.check.test_consent_and_privacy import blocks
 from tests.check.test_killed_agent import assert_all_agree
@@ -116,7 +116,7 @@ def test_a_verb_that_is_refused_for_the_moment_is_judged_again_and_the_report_te
         code, row = bench.row(address)
 
         assert (code, states(phone)) == (ExitCode.VIOLATING, [3, 3])
-        assert "NOT" not in row["done"]
+        assert "NOT" not in told_done(row)
         report = bench.last_report()
         done = [(a["package"], a["result"]) for a in report["actions"] if a["kind"] == "disable"]
         assert sorted(done) == [(LYNC, "done"), (OUTLOOK, "done")]

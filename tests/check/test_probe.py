@@ -40,9 +40,9 @@ def test_a_probe_tells_each_place_and_whether_it_can_be_enforced(
 
         code, [line] = probe(bench, address)
 
-        assert (code, line["reach"]) == (ExitCode.COMPLIANT, reach)
-        assert [[p["user"], p["kind"], p["enforce"]] for p in line["places"]] == places
-        assert line["api_level"] == PERSONALITIES[personality].api
+        assert (code, line["probe"]["reach"]) == (ExitCode.COMPLIANT, reach)
+        assert [[p["user"], p["kind"], p["enforce"]] for p in line["probe"]["places"]] == places
+        assert line["probe"]["api_level"] == PERSONALITIES[personality].api
 
 
 def test_a_private_phone_has_no_place(enforcing: Office, bench: Bench) -> None:
@@ -50,7 +50,7 @@ def test_a_private_phone_has_no_place(enforcing: Office, bench: Bench) -> None:
     with enforcing.phone(replace(clean, people=clean.people[:1])) as phone:
         address = bench.provision(phone)
 
-        assert probe(bench, address)[1][0]["reach"] == "none"
+        assert probe(bench, address)[1][0]["probe"]["reach"] == "none"
 
 
 def test_the_table_says_what_cannot_be_promised_and_what_would_change_it(
@@ -87,7 +87,7 @@ def test_a_phone_that_is_not_provisioned_is_asked_about_no_app(enforcing: Office
     with enforcing.phone("tiktok-personal") as phone:
         code, [line] = probe(bench, f"tcp:127.0.0.1:{phone.port}")
 
-        assert (code, line["reach"]) == (ExitCode.COMPLIANT, "open")
+        assert (code, line["probe"]["reach"]) == (ExitCode.COMPLIANT, "open")
         assert not [call for call in phone.calls if {TIKTOK, OUTLOOK, LYNC} & set(call)]
 
 
@@ -110,13 +110,17 @@ def test_a_phone_that_answers_garbage_is_unknown_and_one_that_is_away_does_not_c
         odd.faults.cut_dump_after(100)
         code, lines = probe(bench, first, second)
         assert code == ExitCode.UNREADABLE
-        assert {line["address"]: line["reach"] for line in lines} == {first: "open", second: "unknown"}
+        assert {line["address"]: line["probe"]["reach"] for line in lines} == {
+            first: "open",
+            second: "unknown",
+        }
         odd.stop()
 
         code, lines = probe(bench, first, second)
 
         assert code == ExitCode.NOT_REACHED
-        assert [line["address"] for line in lines] == [first]
+        told = {line["address"]: (line["exit_code"], line["probe"] is not None) for line in lines}
+        assert told == {first: (ExitCode.COMPLIANT, True), second: (ExitCode.NOT_REACHED, False)}
 
 
 def test_provisioning_probes_first_shows_it_and_the_server_keeps_it(enforcing: Office, bench: Bench) -> None:
@@ -136,8 +140,8 @@ def test_provisioning_probes_first_shows_it_and_the_server_keeps_it(enforcing: O
 def test_a_company_owned_phone_is_told_from_a_personally_owned_one(enforcing: Office, bench: Bench) -> None:
     with enforcing.phone("clean") as phone:
         address = bench.provision(phone)
-        assert probe(bench, address)[1][0]["company_owned"] is False
+        assert probe(bench, address)[1][0]["probe"]["company_owned"] is False
         with phone.model.changing() as data:
             data.users[10].organization_owned = True
 
-        assert probe(bench, address)[1][0]["company_owned"] is True
+        assert probe(bench, address)[1][0]["probe"]["company_owned"] is True

@@ -50,7 +50,7 @@ def test_a_station_that_never_had_a_bundle_lifts_nothing_that_another_enforced(e
         with bench.without_server():
             code, row = bench.row(address)
 
-            assert (code, row["verdict"], row["done"]) == (ExitCode.UNREADABLE, "unreadable", "")
+            assert (code, row["verdict"], row["done"]) == (ExitCode.UNREADABLE, "unreadable", [])
             assert disabled(phone)
             bench.agent("restore", "--yes", address)
             assert not disabled(phone), "restoring by order needs no bundle"
@@ -66,7 +66,7 @@ def test_a_damaged_bundle_stops_judging_and_never_restoring(enforcing: Office, s
         stored.write_bytes(stored.read_bytes()[:50])
         with nullcontext() if server_answers else bench.without_server():
             code, row = bench.row(address)
-            assert (code, row["verdict"], row["done"]) == (ExitCode.UNREADABLE, "unreadable", "")
+            assert (code, row["verdict"], row["done"]) == (ExitCode.UNREADABLE, "unreadable", [])
             assert "The stored bundle is refused" in bench.said
             assert "restore it from a copy" in bench.said
             assert "could not be told" not in bench.said

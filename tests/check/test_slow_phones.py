@@ -7,7 +7,7 @@ import time
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.unprovision import unprovision_phone
-from tests.check.office import OUTLOOK, Bench, Office
+from tests.check.office import OUTLOOK, Bench, Office, told_done
 from tests.check.test_on_phone import folder_of, has_noted, states, until, watched, watchers
 
 SLOW_S = 0.1
@@ -73,7 +73,7 @@ def test_a_slow_phone_whose_script_checks_is_collected_and_unprovisioned(
         code, (row,) = at_desk.visit_within(Limits(placing_s=10.0), address, visit=unprovision_phone)
 
         assert code == 0, row
-        assert "removed every trace of Curfew" in row["done"]
+        assert "removed every trace of Curfew" in told_done(row)
         assert not folder_of(phone).exists()
         assert watchers(phone) == []
         assert phone.model.state(10, OUTLOOK).enabled == 0

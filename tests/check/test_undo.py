@@ -10,7 +10,7 @@ from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import LedgerEntry
 from policy.names import PackageName, UserNumber
-from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office, told_done
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def test_an_app_that_the_phones_user_enabled_is_reported_and_disabled_again(
         code, row = bench.row(address)
 
         assert code == ExitCode.VIOLATING
-        assert f"{OUTLOOK} in user 10 was enabled again by the phone's user or somebody else" in row["done"]
+        assert f"{OUTLOOK} in user 10 was enabled again by the phone's user or somebody else" in told_done(
+            row
+        )
         assert _undone(bench) == {"enabled_again": f"{OUTLOOK} in user 10"}
         assert _states(phone) == [3, 3]
         assert _entry(bench, address).rounds == 2
@@ -49,7 +51,7 @@ def test_an_app_that_an_update_reset_is_reported_as_such_disabled_again_and_rest
 
         _, row = bench.row(address)
 
-        assert f"{LYNC} in user 10 runs again because it was updated" in row["done"]
+        assert f"{LYNC} in user 10 runs again because it was updated" in told_done(row)
         assert _undone(bench) == {"reset_by_update": f"{LYNC} in user 10"}
         assert _states(phone) == [3, 3]
         assert _entry(bench, address, LYNC).rounds == 1

@@ -101,7 +101,7 @@ def test_a_phone_that_answers_nothing_to_the_connection_is_not_reached_and_the_o
 
         code, rows = bench.check()
 
-        assert sorted(row["verdict"] for row in rows) == ["not reached", "violating"]
+        assert sorted(row["verdict"] for row in rows) == ["not_reached", "violating"]
         assert code == ExitCode.NOT_REACHED
         assert _states(there) == [3, 3]
 

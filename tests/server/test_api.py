@@ -168,6 +168,48 @@ def test_wrong_addresses_and_methods_have_the_one_shape(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/status?verbose=1"),
+        ("GET", "/api/v1/blocks?limit=3"),
+        ("GET", "/api/v1/phones/x/ledger?limit=3"),
+        ("GET", "/api/v1/openapi.json?limit=3"),
+        ("POST", "/api/v1/reports?dry_run=yes"),
+        ("POST", "/api/v1/phones?limit"),
+        ("POST", "/api/v1/stations?limit=3"),
+        ("POST", "/api/v1/refusals?="),
+    ],
+)
+def test_parameters_that_nobody_reads_are_refused_by_name(
+    client: FlaskClient, method: str, path: str
+) -> None:
+    answer = client.open(path, method=method, json={} if method == "POST" else None)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (400, "parameter_unknown")
+    name = path.partition("?")[2].partition("=")[0]
+    assert f'found "{name}"' in error_of(answer)["message"]
+
+
+def test_the_names_of_parameters_cannot_paint_or_fill_the_answer(client: FlaskClient) -> None:
+    many = "&".join(f"{'a' * 200}{number}" for number in range(100))
+    painting = error_of(client.get("/api/v1/status?a%1b%E2%80%AE=1"))["message"]
+
+    assert '"a\\x1b\\u202e"' in painting
+    assert len(error_of(client.get(f"/api/v1/status?{many}"))["message"]) < 500
+
+
+def test_every_route_of_the_api_refuses_parameters(app: Flask) -> None:
+    """A new route that reads one has to say so in `server.api.parameters` first."""
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/")]
+    client = app.test_client()
+    assert len(rules) >= 7
+    for rule in rules:
+        path = rule.rule.replace("<phone_id>", "x")
+        method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+        assert client.open(f"{path}?x=1", method=method, json={}).status_code == 400, path
+
+
 def test_wrong_fields_are_named_without_the_shape_of_our_code(client: FlaskClient) -> None:
     answer = client.post("/api/v1/stations", json={"token": "a" * 22, "name": 5, "more": 1})
 
