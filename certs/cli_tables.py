@@ -11,6 +11,7 @@ from rich.table import Table
 from certs.overview import Overview, RoleRow
 from certs.terminal import cell, show_table, tell
 from policy.plain_text import printable
+from policy.schemas.values import write_utc_time
 
 
 def print_overview(found: Overview, now: datetime) -> None:
@@ -47,14 +48,15 @@ def _cells(row: RoleRow, now: datetime) -> list[str]:
 
 
 def plain(found: Overview) -> dict[str, Any]:
-    """Return `found` as plain JSON values."""
-    rows = [{**asdict(row), "expires": row.expires and row.expires.isoformat()} for row in found.roles]
+    """Return `found` as plain JSON values (docs/json.md)."""
+    rows = [{**asdict(row), "expires": row.expires and write_utc_time(row.expires)} for row in found.roles]
     draft = found.draft and {
         "number": found.draft.number,
         "signed_by": found.draft.signed_by,
         "threshold": found.draft.threshold,
     }
-    return {"bundle": found.bundle_number, "demo": found.demo, "roles": rows, "draft": draft}
+    told = {"bundle": found.bundle_number, "demo": found.demo, "roles": rows, "draft": draft}
+    return {"kind": "trust", **told, "waiting": found.waiting, "exit_code": 0}
 
 
 def _table(*headings: str) -> Table:

@@ -36,7 +36,7 @@ _FILES = (
     ),
     *("virtual_phone/test_phone_platform_adb", "virtual_phone/test_phone_shell"),
     *("virtual_phone/test_slow_programs", "phone_words/test_limited_userland", "fuzz/test_linear_time"),
-    *("test_build_set_up", "test_fast_tests", "dialect/test_reading_healthy_phones"),
+    *("test_build_set_up", "test_fast_tests", "test_tables_in_pipes", "dialect/test_reading_healthy_phones"),
 )
 HEAVY_FIXTURES = frozenset({"chromium", "postgresql", "published_postgresql"})
 _PLACES = (*(f"tests/{folder}/" for folder in _FOLDERS), *(f"tests/{file}.py" for file in _FILES))

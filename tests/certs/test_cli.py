@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import fastjsonschema
 import pytest
 
 from certs.cli import main
@@ -60,6 +61,28 @@ def test_from_nothing_to_a_published_bundle(
         "approver-1",
         "approver-2",
     ]
+
+
+def test_what_show_tells_programs_has_the_documented_form_at_every_step(
+    trust: Path, policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = Path(__file__).parents[2] / "docs" / "json-lines.schema.json"
+    is_valid = fastjsonschema.compile(json.loads(schema.read_text()))
+    steps = [
+        lambda: 0,
+        *(lambda name=name: sign(trust, policy, name, "--yes") for name in ("approver-1", "approver-2")),
+        lambda: main(["publish", str(trust)]),
+    ]
+    told = []
+    for step in steps:
+        assert step() == 0
+        capsys.readouterr()
+        assert main(["show", str(trust), "--json"]) == 0
+        told.append(is_valid(json.loads(capsys.readouterr().out)))
+
+    assert [line["bundle"] for line in told] == [None, None, None, 1]
+    assert [line["draft"] and line["draft"]["signed_by"] for line in told[:2]] == [None, ["approver-1"]]
+    assert told[-1]["families"]
 
 
 def test_an_approver_reads_what_is_signed(
