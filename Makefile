@@ -49,7 +49,7 @@ demo-sabotage:
 
 test:
 	@tools/set-up
-	$(BIN)/python -m pytest -n auto --dist worksteal --ignore=tests/sabotage
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal --ignore=tests/sabotage
 
 # For work in between: no browser, no PostgreSQL, no killed process (tests/slow.py).
 test-fast:

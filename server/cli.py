@@ -58,6 +58,14 @@ _COMMANDS = {
         "Refuse all that a station sends from now on.",
         ("curfew-server revoke STATION_ID",),
     ),
+    "audit": CommandAt(
+        "server.commands.audit:audit",
+        "Check the chain of changes, and what stations saw.",
+        (
+            "curfew-server audit verify",
+            "curfew-server audit verify --witness bench-2/audit_heads.jsonl",
+        ),
+    ),
     "thin": CommandAt(
         "server.commands.storage:thin",
         "Drop old reports in which nothing changed.",

@@ -29,6 +29,7 @@ def station_adb_key(folder: Path) -> AdbKeys:
     would lock the station out of every phone it is allowed on.
     """
     keys = AdbKeys(make_folder(folder) / "adbkey")
+    key: rsa.RSAPrivateKey | None = None
     if not keys.private_path.exists():
         key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -36,7 +37,8 @@ def station_adb_key(folder: Path) -> AdbKeys:
     elif keys.private_path.stat().st_mode & 0o077:
         raise FileDamaged(f"{keys.private_path} can be read by others; run: chmod 600 {keys.private_path}")
     if not keys.public_path.exists():
-        line = _android_form(_load(keys.private_path).public_key()) + b" curfew@station"
+        key = key or _load(keys.private_path)
+        line = _android_form(key.public_key()) + b" curfew@station"
         write_durably(keys.public_path, line)
     return keys
 

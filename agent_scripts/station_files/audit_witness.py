@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,32 @@ _FILE = "audit_heads.jsonl"
 
 
 def witness(folder: Path, audit_head: str) -> str:
-    """Keep a signed head (JSON text of a DSSE envelope) in `folder`; return a sentence if it contradicts earlier ones.
+    """Keep a signed head (JSON text of a DSSE envelope) in `folder`; return a sentence if one contradicts another.
 
-    The envelope is kept as it came; whoever audits the server verifies it with the audit key.
+    It is told each time until the auditor has moved the file away. The envelope is kept as it came; whoever audits the
+    server verifies it with the audit key (``curfew-server audit verify --witness``).
     """
-    found = _number_and_hash(audit_head)
-    if found is None:
-        return ""
     path = folder / _FILE
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    earlier = [kept for kept in map(_number_and_hash, lines) if kept]
-    if earlier and earlier[-1] == found:
-        return ""  # the same head, perhaps signed once more
-    write_durably(path, "".join(f"{line}\n" for line in [*lines, audit_head][-_KEPT:]).encode())
-    return _contradiction(found, earlier, path)
+    seen = [kept for kept in map(_number_and_hash, lines) if kept]
+    found = _number_and_hash(audit_head)
+    if found is None:
+        # A server that never had one is an old one; one that has lost it hides something.
+        return f"the server's audit chain has no head any more; show {path} to the auditor" if seen else ""
+    # The same head, perhaps signed once more, is no news.
+    if seen[-1:] != [found]:
+        write_durably(path, "".join(f"{line}\n" for line in [*lines, audit_head][-_KEPT:]).encode())
+        seen.append(found)
+    return _contradiction(seen, path)
 
 
-def _contradiction(found: tuple[int, str], earlier: list[tuple[int, str]], path: Path) -> str:
-    number, digest = found
-    if any(number == other and digest != seen for other, seen in earlier) or any(
-        n > number for n, _ in earlier
-    ):
-        return f"the server's audit chain was rewritten before entry {number}; show {path} to the auditor"
+def _contradiction(seen: list[tuple[int, str]], path: Path) -> str:
+    for (before, digest), (number, other) in pairwise(seen):
+        if number < before or (number == before and digest != other):
+            return (
+                f"the server's audit chain was rewritten before entry {number}; show {path} to the auditor,"
+                " who moves it away"
+            )
     return ""
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import CheckConstraint, String, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -55,6 +56,9 @@ class _HeadTable(Base):
 
 
 _HEAD = select(_HeadTable.number, _HeadTable.hash)
+
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -156,10 +160,12 @@ def verify_chain(session: Session) -> ChainCheck:
             return ChainCheck(last.number, expected, f"row {expected} was altered after it was written")
         last = AuditHead(row.number, row.hash)
     # Last, since a tail that was cut off leaves a chain in which every row holds: only the head still names it.
-    stored = head(session)
-    if stored != last:
+    stored = session.execute(_HEAD).one_or_none()
+    if stored is None:
+        return ChainCheck(last.number, last.number + 1, "the head is missing: somebody has taken it away")
+    if AuditHead(*stored) != last:
         return ChainCheck(
-            last.number, last.number + 1, f"the head names row {stored.number}, the last is {last.number}"
+            last.number, last.number + 1, f"the head names row {stored[0]}, the last is {last.number}"
         )
     return ChainCheck(last.number)
 
@@ -210,7 +216,9 @@ def _lock_head(session: Session) -> AuditHead:
     locked = session.execute(_HEAD.with_for_update()).one_or_none()
     if locked:
         return AuditHead(*locked)
-    # The migration makes this row; a database made from the tables alone gets it here.
+    # The migration makes this row. Begun anew rather than refused: a station's report must not wait for an auditor, and
+    # the stations' heads tell what is gone.
+    _log.error("audit_head_missing", next="curfew-server audit verify --witness FILE")
     session.add(_HeadTable(id=1, number=0, hash=_GENESIS))
     session.flush()
     return AuditHead()

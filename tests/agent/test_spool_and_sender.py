@@ -398,6 +398,7 @@ def head(number: int, digest: str) -> dict[str, Any]:
         ([(1, "a"), (1, "a"), (2, "b")], 2, False),
         ([(1, "a"), (2, "b"), (1, "a")], 3, True),
         ([(1, "a"), (1, "b")], 2, True),
+        ([(1, "a"), (2, "b"), (1, "c"), (1, "c"), (2, "d"), (3, "e")], 5, True),
     ],
 )
 def test_a_rewritten_audit_chain_is_noticed(
@@ -417,6 +418,24 @@ def test_a_rewritten_audit_chain_is_noticed(
 
     assert len((station.folder / "audit_heads.jsonl").read_text().splitlines()) == kept
     assert bool(alarms) is alarmed
+
+
+def test_a_head_that_the_server_no_longer_shows_is_an_alarm_and_one_it_never_had_is_none(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    said = iter([None, head(1, "a"), None])
+
+    def answer(asked: Asked) -> Told:
+        return told(**{**json.loads(stored(asked).body), "audit_head": next(said)})
+
+    station = make_station(serve(answer).url)
+    alarms = []
+    for _ in range(3):
+        fill(station, 1)
+        alarms.append(send(station).alarms)
+
+    assert [len(one) for one in alarms] == [0, 0, 1]
+    assert "has no head any more" in alarms[2][0]
 
 
 def test_the_spool_holds_only_private_files(make_station: MakeStation) -> None:
