@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from policy.document import Fleet, Policy
-from policy.plain_text import printable
+from policy.plain_text import mixed_words, printable
 
 Row = tuple[str, str]
 
@@ -59,6 +59,8 @@ def policy_rows(number: int, policy: Policy) -> list[Row]:
         # What this version does not know is signed with the rest, so it is shown too.
         *((f"described: {key}", str(value)) for key, value in sorted(policy.described.items())),
     ]
+    # Who could read a forged name for the real one would sign it.
+    rows += [("MIXED SCRIPTS", odd) for label, text in rows for odd in mixed_words(text)]
     return [(printable(label), printable(text)) for label, text in rows]
 
 

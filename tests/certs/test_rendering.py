@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from certs.rendering import fleet_rows, policy_rows, with_changes
 from policy.document import Exemption, Fleet
 from policy.names import PhoneId
-from policy.plain_text import printable
+from policy.plain_text import mixed_words, printable
 from policy.ready_made import ready_made_policy
 from tests.certs.simulated_repository import NOW
 
@@ -51,3 +53,25 @@ def test_exemptions_are_shown_with_phone_time_and_reason() -> None:
     rows = fleet_rows(Fleet(4, (Exemption(phone, NOW, "repair"),)))
     assert rows[0] == ("fleet document", "number 4, 1 exemption")
     assert rows[1] == ("exempt", f"{phone} until 2023-03-01 09:00 UTC: repair")
+
+
+def test_a_name_that_mixes_scripts_is_told_with_its_code_points() -> None:
+    policy = ready_made_policy()
+    forged = replace(policy.families[0], name="Tik\u0422ok")
+
+    rows = policy_rows(1, replace(policy, families=(forged, *policy.families[1:])))
+
+    assert [text for label, text in rows if label == "MIXED SCRIPTS"] == [
+        "'Tik\u0422ok' has U+0422 CYRILLIC CAPITAL LETTER TE among LATIN letters"
+    ]
+
+
+def test_the_ready_made_policy_in_all_its_languages_mixes_none() -> None:
+    assert "MIXED SCRIPTS" not in dict(policy_rows(1, ready_made_policy()))
+
+
+@pytest.mark.parametrize(
+    "text", ["Ελληνικά и български", "日本語のテキスト", "naïve Größe", "TikTok на телефона"]
+)
+def test_words_of_one_script_each_are_no_warning(text: str) -> None:
+    assert list(mixed_words(text)) == []
