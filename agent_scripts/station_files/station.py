@@ -72,12 +72,15 @@ class Station:
         self.name: str = described["name"]
         self.server_url: str = described["server_url"]
         self.demo: bool = described["demo"]
+        # Before anything is opened: a moved clock would let an expired policy act in earnest.
         if story_clock is not None and not self.demo:
             raise StoryClockRefused(
                 "the story clock works under a demo root only, and this station's root is in service; leave it out"
             )
         self.story_clock = story_clock
+        # -1 is no time of a folder: the first look reads it.
         self._phones: tuple[int, dict[PhoneId, KnownPhone]] = (-1, {})
+        # What a killed process left half-written goes at the next opening; nothing of it was acknowledged.
         for subfolder in (folder, *(make_folder(folder / name) for name in _SUBFOLDERS)):
             clear_leftovers(subfolder)
 
@@ -114,13 +117,16 @@ class Station:
     def next_counter(self) -> int:
         """Return a report number that this station never used, across processes and crashes."""
         path = self.folder / "counter"
+        # A file of its own for the lock: the counter is replaced, and a lock on it would be one on the old file.
         with held_alone(self.folder / "counter.lock"):
             text = _read(path).decode("ascii", "replace").strip()
+            # At most what a column of the server holds. A guess would use one twice and look like a copied station.
             if not re.fullmatch(r"[0-9]{1,18}", text):
                 raise FileDamaged(
                     f"{path} is not a number; ask the server for the last one and write it there"
                 )
             counter = int(text) + 1
+            # On disk before it is used: after a crash a number is missing, never used again.
             write_durably(path, b"%d\n" % counter)
         return counter
 
@@ -154,6 +160,7 @@ class Station:
             position = SpoolPosition(
                 described["line"], described["sha256"], described["lost"], at, described["running"] is True
             )
+            # A naive time would be compared with aware ones much later, and fail there.
             if at.tzinfo is None or not isinstance(position.line, int) or not isinstance(position.lost, int):
                 raise ValueError("numbers and an aware time expected")
         except (KeyError, ValueError, TypeError) as error:
@@ -193,6 +200,7 @@ class Station:
     def remember(self, phone: KnownPhone) -> None:
         """Put what is known of a phone on disk; an address belongs to the phone that had it last."""
         previous = self.phone_at(phone.address)
+        # Addresses are lent: a port of another day's phone must not lead `check --all` to this one twice.
         if previous is not None and previous.phone_id != phone.phone_id:
             self._write_phone(replace(previous, address=""))
         self._write_phone(phone)
@@ -209,9 +217,11 @@ class Station:
                 raise PlaceholderSerial(
                     f"many phones share the serial {told!r}; name this one with --label and its asset tag"
                 )
+            # The kind stands in front, so that a label can never pass for another phone's serial.
             who = ["label", manufacturer.strip(), device.strip(), label.strip()]
         else:
             who = ["serial", manufacturer.strip(), device.strip(), told]
+        # As a JSON list: joined by a mark, another split of the same letters would be the same phone.
         message = json.dumps(["curfew-phone-identity-1", *who], separators=(",", ":")).encode()
         return hmac.new(self._organisation_key, message, hashlib.sha256).hexdigest()
 
@@ -226,6 +236,7 @@ class Station:
         return self.folder / "watched" / f"{PhoneId(phone_id)}.json"
 
     def _write_phone(self, phone: KnownPhone) -> None:
+        # Enumerations by their value: what is on disk outlives their names in the code.
         described = {**asdict(phone), "consent": phone.consent.value}
         write_durably(self.folder / "phones" / f"{phone.phone_id}.json", _json(described))
         self._phones = (-1, {})
@@ -258,6 +269,7 @@ def lay_out(
         make_folder(folder / subfolder)
     write_durably(folder / "organisation.key", organisation.hex().encode() + b"\n")
     write_durably(folder / "authority.pem", authority)
+    # Before station.json: a folder that is named a station has all that a station needs.
     write_durably(folder / "counter", b"0\n")
     described = {
         "kind": _KIND,
@@ -281,6 +293,7 @@ def read_organisation_key(path: Path) -> bytes:
 
 def _is_placeholder(serial: str) -> bool:
     lower = serial.lower()
+    # Such as 0123456789ABCDEF, which makers of cheap phones burn into all of them.
     counted_up = any(digits.startswith(lower) for digits in _COUNTED_UP)
     return lower in _PLACEHOLDERS or counted_up or len(set(lower)) == 1 or lower.startswith("emulator")
 

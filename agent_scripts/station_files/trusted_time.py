@@ -75,9 +75,11 @@ class TrustedClock:
         elapsed = readings.boottime - anchor.boottime
         # After a restart the time that passed is unknown: a computer may have been off for a minute or a month.
         if readings.boot_id != anchor.boot_id or elapsed < timedelta(0):
+            # The higher of both, untrusted: reports need some time, and it must not run backwards.
             return TrustedMoment(max(readings.wall, anchor.mark), False, _why_restarted(readings, anchor))
         # Never below the mark: a server that tells an earlier time would let an expired bundle come back to life.
         now = max(anchor.server_time + elapsed, anchor.mark)
+        # In steps: written at each reading, the mark would cost a durable write a check.
         if now - anchor.mark >= _MARK_STEP:
             self._write(_Anchor(anchor.server_time, anchor.boottime, anchor.boot_id, now))
         why = _doubt(readings.wall, now, anchor.server_time + elapsed)
@@ -86,6 +88,7 @@ class TrustedClock:
     def confirm(self, server_time: datetime) -> None:
         """Take over the time that the server has just told in an answer to this station."""
         readings, anchor = self._shifted_readings(), self._anchor()
+        # In UTC from here on: two zones of one moment must not differ on disk.
         told = server_time.astimezone(UTC)
         # A server may tell an earlier time than before; that is taken over as an answer, and doubted when read.
         mark = max(told, anchor.mark) if anchor else told
@@ -97,6 +100,7 @@ class TrustedClock:
         if self._story is None:
             return readings
         offset = _story_offset(self._story)
+        # Both clocks: moved alone, the wall would look set by hand, and the story's time be doubted.
         return Readings(readings.wall + offset, readings.boottime + offset, readings.boot_id)
 
     def _anchor(self) -> _Anchor | None:
@@ -129,6 +133,7 @@ def computer_readings() -> Readings:
     """Return what this computer's clocks say now (Linux)."""
     return Readings(
         wall=datetime.now(UTC),
+        # Not the monotonic clock: that one stands still while a laptop sleeps.
         boottime=timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME)),
         boot_id=_BOOT_ID.read_text("ascii").strip(),
     )

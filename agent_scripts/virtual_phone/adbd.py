@@ -62,6 +62,7 @@ class Connection:
         self._token = b""
         self._online = False
         self._offered_key: bytes | None = None
+        # What every adb can take, until the peer says more in its CNXN.
         self.max_payload = 4096
         self._streams: dict[int, Stream] = {}
         self._next_id = 0
@@ -71,32 +72,39 @@ class Connection:
         try:
             while True:
                 await self._handle(await read_packet(self._reader))
+        # All three end the connection without a word, as adbd does: the peer sees the end of the stream.
         except (asyncio.IncompleteReadError, ConnectionError, NotAdb):
             pass
         finally:
+            # A copy: each stream takes itself out of the table as it ends.
             for stream in list(self._streams.values()):
                 stream.abandon()
             self._writer.close()
 
     async def _handle(self, packet: Packet) -> None:
         if packet.command == b"CNXN":
+            # Bounded from both sides: a peer that offers 0 would make every answer an endless loop of empty packets.
             self.max_payload = max(1, min(packet.arg1, MAX_PAYLOAD))
             self._ask_for_signature()
         elif packet.command == b"AUTH":
             self._check(packet)
+        # Before the key is known nothing opens, and the peer gets no answer that would tell why.
         elif self._online and packet.command == b"OPEN":
             self._open(packet)
+        # Packets for a stream that has just ended are on their way for a while; they are dropped, as adbd drops them.
         elif self._online and packet.arg1 in self._streams:
             self._streams[packet.arg1].receive(packet)
 
     # Authorisation -------------------------------------------------------------------------------------------
 
     def _ask_for_signature(self) -> None:
+        # A new token each time: a signature that was recorded is worth nothing for the next.
         self._token = os.urandom(20)
         self.send(Packet(b"AUTH", AUTH_TOKEN, 0, self._token))
 
     def _check(self, packet: Packet) -> None:
         if packet.arg0 == AUTH_SIGNATURE:
+            # Without a token nothing was asked, and a signature over nothing must not open the phone.
             if self._token and self.phone.keys.verify(self._token, packet.data):
                 self._welcome()
             else:
@@ -114,6 +122,7 @@ class Connection:
 
     def _welcome(self) -> None:
         self._online = True
+        # The banner tells product names and features only; whoever wants the serial asks getprop once it is let in.
         known = self.phone.banner_properties()
         text = (
             "device::" + "".join(f"{key}={value};" for key, value in known.items()) + f"features={_FEATURES}"
@@ -126,6 +135,7 @@ class Connection:
         self._next_id += 1
         stream = Stream(self, self._next_id, packet.arg0)
         service = packet.data.rstrip(b"\0")
+        # A standing-by adbd refuses the stream and keeps the connection: the station has to tell it from a lost cable.
         stands_by = service.startswith(b"shell") and self.phone.faults.take_closed_stream()
         if stands_by or not stream.start(service):
             self.send(Packet(b"CLSE", 0, packet.arg0))
@@ -140,6 +150,7 @@ class Connection:
     def send(self, packet: Packet) -> None:
         """Put a packet on the wire, or the part of it that a fault lets through."""
         data = packet.encode()
+        # Here and not in the streams: a cable is pulled in the middle of a packet, not between two.
         allowed = self.phone.faults.bytes_left(len(data))
         if allowed is not None:
             self._writer.write(data[:allowed])
@@ -153,6 +164,7 @@ class Connection:
 
     def abort(self) -> None:
         """End at once."""
+        # Not close(): what still waits to be sent must not reach the peer after the phone has died.
         self._writer.transport.abort()
 
 
@@ -170,6 +182,7 @@ class Stream:
         self._may_send.set()
         self._sending = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        # How much of the answer a fault still lets through; None where none is ordered.
         self._bytes_left: int | None = None
 
     def start(self, service: bytes) -> bool:
@@ -180,6 +193,7 @@ class Stream:
             work = self._run_shell(words, argument)
         elif name == b"sync":
             work = serve_sync(self, self._phone.userland)
+        # A production build answers so and goes on; station code must not take the sentence for success.
         elif name == b"root":
             work = self.send(_NO_ROOT)
         elif name == b"reboot":
@@ -200,20 +214,24 @@ class Stream:
 
     async def _run_shell(self, words: list[bytes], command: bytes) -> None:
         phone = self._phone
+        # Before any fault: what was asked is noted whether or not it is answered.
         phone.heard(command)
         self._bytes_left = phone.faults.take_answer_bytes()
         if phone.faults.delay_s:
             await asyncio.sleep(phone.faults.delay_s)
+        # Reading on, so that the peer can close the stream: a phone that hangs still acknowledges.
         if phone.faults.silent:
             while await self.read():
                 continue
             return
+        # The command does not run: a phone that answers nonsense has not done what it was told either.
         instead = phone.faults.shell_answer
         if instead is not None:
             await self.send(instead)
         elif words[0] == b"exec":
             await run_plain(self, phone.processes, command)
         elif b"v2" in words:
+            # As adb decides: a shell without a command is for a person, unless it was asked for raw.
             terminal = b"pty" in words or (not command and b"raw" not in words)
             await run_framed(self, phone.processes, command, terminal=terminal)
         else:
@@ -225,6 +243,7 @@ class Stream:
     def receive(self, packet: Packet) -> None:
         """Take WRTE, OKAY or CLSE of the peer."""
         if packet.command == b"WRTE":
+            # Unbounded on purpose: the peer may send only after our OKAY, which bounds it by one packet.
             self._arrived.put_nowait(packet.data)
             okay = Packet(b"OKAY", self.number, self._peer_number, self._phone.faults.okay_payload)
             self._connection.send(okay)
@@ -243,6 +262,7 @@ class Stream:
     async def send(self, data: bytes) -> None:
         """Send, each packet only after the peer's OKAY to the one before."""
         if self._bytes_left is not None:
+            # Cut silently: the stream then ends as if the answer were whole, which is what the frame has to notice.
             data = data[: self._bytes_left]
             self._bytes_left -= len(data)
         size = self._connection.max_payload

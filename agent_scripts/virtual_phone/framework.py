@@ -74,6 +74,7 @@ OWNER_VERBS: dict[str, Verb] = {
 
 def answer(model: AndroidModel, program: str, args: Sequence[str]) -> FrameworkAnswer:
     """Return what a framework program (``cmd``, ``dumpsys``, ``pm`` …) answers to its arguments."""
+    # One call at a time, as one system server: what a call reads and then writes nobody changes in between.
     with model.lock:
         words = list(args)
         if program == "cmd":
@@ -87,6 +88,7 @@ def answer(model: AndroidModel, program: str, args: Sequence[str]) -> FrameworkA
             return _pm_process(model, words)
         if program == "dpm" and model.release.dpm_is_a_process:
             return _dpm_process(model, words)
+        # By now these programs are a few lines of shell around `cmd`.
         service = {"pm": "package", "am": "activity", "dpm": "device_policy", "settings": "settings"}[program]
         return _serve(model, service, words)
 
@@ -99,6 +101,7 @@ def _cmd(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     if words[0] not in _SERVICES:
         return FrameworkAnswer(err=f"cmd: Can't find service: {words[0]}\n", exit_code=20)
     service, rest = words[0], words[1:]
+    # These verbs lived in the Java program alone, so the service did not know them yet.
     if service == "package" and model.release.pm_is_a_process and rest[:1] and rest[0] in _PM_ONLY:
         return FrameworkAnswer(f"Unknown command: {rest[0]}\n", exit_code=255)
     return _serve(model, service, rest)
@@ -111,6 +114,7 @@ def _serve(model: AndroidModel, service: str, words: list[str]) -> FrameworkAnsw
     verb = words[0] if words else ""
     call = Call(model, words[1:])
     run = _find_verb(model, service, verb)
+    # Settings answers an unknown verb with its usage, where the others say that they do not know it.
     if service == "settings" and run is None:
         return small_services.settings_usage(call)
     if run is None:
@@ -143,6 +147,7 @@ def _pm_process(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     if verb in _PM_LACKS or verb not in PACKAGE_VERBS:
         return FrameworkAnswer(err=f"Error: unknown command '{verb}'\n{_PM_USAGE}", exit_code=1)
     if verb in _FORWARDED_BY_PM:
+        # The process passes on what the service says and throws its exit code away.
         forwarded = _serve(model, "package", words)
         return FrameworkAnswer(forwarded.out, forwarded.err, 0)
     # Checked by the process before it asks the service, so the refusal is a usage and no exception.
@@ -157,6 +162,7 @@ def _pm_process(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
 def _dpm_process(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     """Answer as the Java process that ``dpm`` is up to 30 (docs/android/commands.md 10.1, 10.4)."""
     verb = words[0] if words else ""
+    # The process never had list-owners; it came when dpm became a call of the service.
     run = OWNER_VERBS.get(verb) if verb != "list-owners" else None
     usage = "usage: dpm [subcommand] [options]\n"
     if run is None:
@@ -170,6 +176,7 @@ def _dpm_process(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
 
 
 def _dumpsys(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
+    # Time limits of dumpsys itself; a model answers at once, so they are taken and have no effect.
     while words and words[0] in ("-t", "-T") and len(words) > 1:
         words = words[2:]
     if words[:1] == ["-l"]:
@@ -180,10 +187,12 @@ def _dumpsys(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
     if service == "package":
         return FrameworkAnswer(_dump_package(model, rest))
     if service == "user":
+        # What is no number is passed over without a word, as the service does.
         only = int(rest[1]) if rest[:1] == ["--user"] and len(rest) > 1 and rest[1].isdigit() else None
         return FrameworkAnswer(dump_users(model, only if model.release.user_dump_takes_a_number else None))
     if service == "device_policy":
         return FrameworkAnswer(dump_device_policy(model))
+    # Known and empty: exit code 0 and nothing said, which must not be read as "there is none".
     if service in _SERVICES:
         return FrameworkAnswer()
     return FrameworkAnswer(err=f"Can't find service: {service}\n")
@@ -194,6 +203,7 @@ def _dump_package(model: AndroidModel, rest: list[str]) -> str:
         return dump_changes(model)
     if rest[:1] == ["--checkin"] and len(rest) > 1:
         return dump_checkin(model, rest[1])
+    # The last word is the package: options before it, which we do not model, change nothing in what we read.
     return dump_package(model, rest[-1]) if rest else dump_all(model)
 
 

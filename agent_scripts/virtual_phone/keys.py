@@ -31,6 +31,7 @@ def public_key(line: str | bytes) -> RSAPublicKey:
         raw = base64.b64decode(text.strip(b"\0 \n").split()[0], validate=True)
     except (binascii.Error, IndexError) as error:
         raise ValueError("expected a line of an adbkey.pub file; copy the whole line") from error
+    # Exactly: adb knows no other size of key, and a shorter one would be read beyond its end.
     if len(raw) != _EXPONENT_AT + 4:
         raise ValueError(f"expected an adb public key of {_EXPONENT_AT + 4} bytes, found {len(raw)}")
     modulus = int.from_bytes(raw[8 : 8 + _MODULUS_BYTES], "little")
@@ -61,6 +62,7 @@ class AuthorisedKeys:
 
     def knows(self, line: bytes) -> bool:
         """Whether that public key is trusted."""
+        # The key alone: the name behind it is what the computer likes to call itself.
         offered = line.strip(b"\0 \n").split()[:1]
         with self._lock:
             return any(known.encode().split()[:1] == offered for known in self._keys)
@@ -68,6 +70,7 @@ class AuthorisedKeys:
     def verify(self, token: bytes, signature: bytes) -> bool:
         """Whether one of the trusted keys signed the token (adb signs it as if it were a SHA-1 digest)."""
         with self._lock:
+            # Copied, so that checking, which takes a while, does not keep the owner from allowing another.
             keys = list(self._keys.values())
         return any(_signed(key, token, signature) for key in keys)
 

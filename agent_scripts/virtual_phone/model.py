@@ -56,17 +56,20 @@ class AndroidModel:
     def changing(self) -> Iterator[AndroidState]:
         """Give the state to be changed under the lock and save it once at the end, also of nested changes."""
         with self.lock:
+            # Counted, since methods call each other: saved in the middle, a killed phone would show half a change.
             self._depth += 1
             try:
                 yield self.data
             finally:
                 self._depth -= 1
+                # Also after an exception: what was changed before it is the state now, as it would be on a phone.
                 if not self._depth and self._saved is not None:
                     self._saved(self.to_json())
 
     def to_json(self) -> str:
         """Return the whole state as JSON text with sorted keys; `from_json` takes it back."""
         with self.lock:
+            # Sorted and indented, so that two states of one phone can be compared line by line.
             return json.dumps(asdict(self.data), indent=1, sort_keys=True)
 
     @classmethod
@@ -96,18 +99,21 @@ class AndroidModel:
         with self.lock:
             known = self.data.packages.get(package)
             found = known.in_user(user) if known else PackageInUser()
+            # A copy: whoever looks must not hold something that the phone changes later.
             return PackageInUser(**asdict(found))
 
     def owners_of(self, number: int) -> set[str]:
         """Return the packages of the profile owner of a user and, if it is there, of the device owner."""
         user = self.data.users.get(number)
         found = {user.owner} if user and user.owner else set()
+        # A device owner protects in its own user only; that need not be user 0 on headless devices.
         if number == self.data.device_owner_user and self.data.device_owner:
             found.add(self.data.device_owner)
         return {owner.partition("/")[0] for owner in found}
 
     def protected_in(self, number: int) -> set[str]:
         """Return what nobody but its owner may disable in a user (docs/android/commands.md 6.2)."""
+        # The policy came with 30; an older phone keeps the setting and obeys it no more than one without.
         withdrawn = {entry for entry in self.data.user_control_disabled if self.data.api >= 30}
         marked = {entry.partition(":")[2] for entry in withdrawn if entry.startswith(f"{number}:")}
         return self.owners_of(number) | marked
@@ -125,12 +131,14 @@ class AndroidModel:
             if known is None:
                 known = AndroidPackage(package, app_id=self._free_app_id())
                 data.packages[package] = known
+            # The phone's own clock: one that is wrong shows wrong times in its dumps, and an update is told by them.
             known.installed_ms = self._clock_ms()
             for name, value in details.items():
                 setattr(known, name, value)
             known.users[user] = PackageInUser(
                 installed=True,
                 enabled=0,
+                # Suspending outlives an update; the enabled state does not.
                 suspenders=known.in_user(user).suspenders,
                 first_install_ms=known.in_user(user).first_install_ms or self._clock_ms(),
             )
@@ -149,8 +157,10 @@ class AndroidModel:
             known = data.packages.get(package)
             if known is None or not known.in_user(user).installed:
                 raise NoSuchState(f"{package} is not installed for user {user}")
+            # The user's entry stays, as on a phone: the dump goes on naming the user, with installed=false.
             known.users[user] = PackageInUser(stopped=True, not_launched=True)
             self.note_change(user, package)
+            # A system app is never forgotten: it is in the image, whoever has uninstalled it.
             if not known.system and not any(state.installed for state in known.users.values()):
                 del data.packages[package]
 
@@ -158,6 +168,7 @@ class AndroidModel:
         """Archive an app for one user (35+): the icon and the data stay, the app is gone."""
         with self.changing() as data:
             state = self._installed(user, package)
+            # Not installed, and yet not gone: from 35 on the dump tells an archived app by one more line.
             state.installed, state.archived = False, True
             data.packages[package].users[user] = state
             self.note_change(user, package)
@@ -166,6 +177,7 @@ class AndroidModel:
         """Press *Enable* in Settings, Apps: the state becomes enabled, no longer disabled by anybody."""
         with self.changing():
             state = self._installed(user, package)
+            # 1 and not 0: the person's button sets "enabled", which is how an undoing shows.
             state.enabled, state.last_disabled_caller = 1, None
             self.note_change(user, package)
 
@@ -191,6 +203,7 @@ class AndroidModel:
     def keep_enabling(self, user: int, package: str, state: int = 1, *, at_once: bool = False) -> None:
         """Let the owner's client switch a disabled app on again: before each next command, or at once."""
         with self.changing() as data:
+            # Asked for its refusal only: an order about an app that is not there would wait for ever.
             self._installed(user, package)
             data.enabled_by_owner[f"{user}:{package}"] = state
             data.owner_is_quick = at_once
@@ -201,6 +214,7 @@ class AndroidModel:
             for pair, state in self.data.enabled_by_owner.items():
                 number, _, package = pair.partition(":")
                 known = self.data.packages.get(package)
+                # Only what is off: an owner's client leaves alone what runs, and would else undo each of our restores.
                 if known is not None and known.in_user(int(number)).enabled in (2, 3, 4):
                     self.set_enabled(int(number), package, state)
 
@@ -219,6 +233,7 @@ class AndroidModel:
         """Switch a work profile off (quiet mode): not running, flag 80 (docs/android/commands.md 3.5)."""
         with self.changing():
             found = self._need_user(user)
+            # -1 is how `dumpsys user` shows a user that is not running.
             found.flags, found.state = found.flags | 0x80, "-1"
 
     def resume(self, user: int) -> None:
@@ -244,6 +259,7 @@ class AndroidModel:
         with self.changing() as data:
             self._need_user(number)
             del data.users[number]
+            # Its changes go with it: the number is never given to anybody else.
             data.changes.pop(number, None)
             for name, package in list(data.packages.items()):
                 package.users.pop(number, None)
@@ -262,10 +278,12 @@ class AndroidModel:
         """
         with self.changing() as data:
             data.boot_id, data.boots = str(uuid.uuid4()), data.boots + 1
+            # From 0 again: who remembers a number from before the boot sees it fall, which is how a reboot shows.
             data.change_number = 0
             data.changes.clear()
             data.notifications.clear()
             for user in data.users.values():
+                # A paused profile stays paused over a reboot.
                 if not user.flags & 0x80:
                     user.state = "RUNNING_UNLOCKED"
             if self.release.owner_removes_suspensions:
@@ -274,6 +292,7 @@ class AndroidModel:
     def note_change(self, user: int, package: str) -> None:
         """Count a change for ``dumpsys package changes``: the package's newest number replaces its older one."""
         data = self.data
+        # One entry a package, with its newest number: the list does not grow with the number of changes.
         kept = [change for change in data.changes.get(user, []) if change[1] != package]
         data.changes[user] = [*kept, (data.change_number, package)]
         data.change_number += 1
@@ -283,6 +302,7 @@ class AndroidModel:
         for package in self.data.packages.values():
             for number in owned & set(package.users):
                 state = package.users[number]
+                # What the owner's policy suspended stands as by "android"; what apps asked for ends with the boot.
                 state.suspenders = {by: text for by, text in state.suspenders.items() if by == "android"}
 
     def _need_user(self, number: int) -> AndroidUser:

@@ -35,7 +35,9 @@ def dump_package(model: AndroidModel, name: str) -> str:
         package = model.data.packages.get(name)
         if package is None:
             return unknown_package(name)
+        # The sections around name other apps, as on a phone: a filter that reads too much shows in the tests.
         parts = [resolver_tables(package), key_sets(package), "Packages:\n", _block(model, package, "    ")]
+        # An updated system app stands there twice, the second time as it left the factory.
         if package.updated:
             parts += ["\nHidden system packages:\n", _block(model, _factory_copy(package), "    ")]
         if model.release.queries_section:
@@ -67,6 +69,7 @@ def _indented(model: AndroidModel, text: str) -> str:
 def _block(model: AndroidModel, package: AndroidPackage, indent: str) -> str:
     lines = [f"  Package [{package.name}] ({hexadecimal(package.name, 7)}):"]
     lines += [indent + line for line in _package_lines(model, package)]
+    # Every user of the phone, also those that never had the app: absent and "installed=false" are not the same text.
     for number in sorted(model.data.users):
         lines += _user_lines(model, package, number, indent)
     return "\n".join(lines) + "\n"
@@ -177,6 +180,7 @@ def _user_fields(model: AndroidModel, package: AndroidPackage, number: int, stat
     }
     fields = []
     for key in release.user_line.split():
+        # In the order of the release: readers must go by key, since makers and releases put keys in between.
         fields.append(f"{key}={values[key]}")
         if key == "suspended" and state.suspended:
             fields += _inline_suspension(release, state)
@@ -186,6 +190,7 @@ def _user_fields(model: AndroidModel, package: AndroidPackage, number: int, stat
 
 
 def _inline_suspension(release: Release, state: PackageInUser) -> list[str]:
+    # These layouts have room for one suspender; which of several is shown, the platform does not say.
     suspender, message = next(iter(state.suspenders.items()))
     if release.suspension is SuspensionLayout.MESSAGE_INLINE:
         return [f"suspendingPackage={suspender}", f"dialogMessage={message or 'null'}"]
@@ -215,6 +220,7 @@ def _dialog(release: Release, message: str | None) -> str:
 
 def _factory_copy(package: AndroidPackage) -> AndroidPackage:
     """The copy of the system image; its user lines do not tell today's state (docs/android/commands.md 5.1)."""
+    # Installed for everybody, whatever is true today: who believes this block finds removed apps present.
     states = {n: PackageInUser(installed=True, first_install_ms=0) for n in package.users}
     return AndroidPackage(
         package.name, package.app_id, version_code=1, system=True, installer=None, users=states
@@ -238,6 +244,7 @@ def _splits(package: AndroidPackage) -> tuple[str, ...]:
 
 
 def _time(milliseconds: int) -> str:
+    # The phone's own zone; a model lives in UTC, and dumps print no zone either.
     return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

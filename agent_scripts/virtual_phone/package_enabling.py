@@ -24,6 +24,7 @@ _NEWER_SET_FRAME = (
 def run_set_enabled(call: Call, verb: str) -> FrameworkAnswer:
     """Answer ``enable``, ``disable``, ``disable-user``, ``disable-until-used`` and ``default-state``."""
     user = 0
+    # Without it the verbs act on user 0, whoever calls: forgetting the option disables the wrong app.
     if call.option() == "--user":
         user = user_option(call)
     target = call.argument()
@@ -32,9 +33,11 @@ def run_set_enabled(call: Call, verb: str) -> FrameworkAnswer:
         return call.finish(1)
     user = translate(call, user, "runSetEnabledSetting")
     name, _, class_name = target.partition("/")
+    # Said on stderr with exit code 1 and no exception: this maker's shell refuses before the service is asked.
     if name in call.model.maker.kept_packages:
         call.complain(f"Failed to change state of package: {name}")
         return call.finish(1)
+    # A component is refused before its package is changed; nothing of the call has an effect then.
     if class_name:
         _change_component(call, user, name, class_name, STATES[verb])
     shown = _change_state(call, user, name, STATES[verb])
@@ -49,21 +52,25 @@ def _change_state(call: Call, user: int, name: str, new_state: int) -> int:
             return 2  # nothing is stored; a user that does not exist reads as "disabled" (docs/android/commands.md 2.4)
         package, frame = _known(call, user, name), _frame(call)
         maker = call.model.maker
+        # Only what switches off: putting a system app back is allowed by every maker.
         if package.system and new_state > 1 and maker.system_disable_refusal:
             refusal = maker.system_disable_refusal.format(package=name)
             raise Thrown(SECURITY, refusal, maker.system_disable_frame, frame, *handler_frames(call))
         if name in maker.core_packages and new_state > 1:
             frames = (maker.system_disable_frame, frame, *handler_frames(call))
             raise Thrown(SECURITY, maker.core_disable_refusal, *frames)
+        # Whatever the new state is: a protected package cannot even be enabled by the shell.
         if name in call.model.protected_in(user):
             raise Thrown(
                 SECURITY, f"Cannot disable a protected package: {name}", frame, *handler_frames(call)
             )
         old_state = package.in_user(user).enabled
+        # Both states count: an app that its owner set to 2 or 4 cannot be taken out of it by the shell.
         open_to_shell = old_state in _OPEN_TO_SHELL and new_state in _OPEN_TO_SHELL
         if not open_to_shell and not package.test_only:
             subject = f"{name}/null" if call.release.component_text_names_package else "null"
             raise _shell_cannot(call, subject, new_state)
+        # The same state again is success without a change: no new caller is written, and no change is counted.
         if old_state != new_state:
             state = package.writable(user)
             state.enabled = new_state

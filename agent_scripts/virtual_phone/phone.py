@@ -104,6 +104,7 @@ class VirtualPhone:
         self._thread = threading.Thread(
             target=self._run, args=(port, started, failure), name=f"phone-{self.name}"
         )
+        # A test that fails must not wait for a phone that nobody stops.
         self._thread.daemon = True
         self._thread.start()
         started.wait()
@@ -117,6 +118,7 @@ class VirtualPhone:
     def stop(self) -> None:
         """Stop serving: connections end, and everything started through them. The folder stays."""
         if self._loop is not None and self._thread is not None:
+            # The event belongs to the phone's loop; set from another thread, it would not wake it.
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
             self._loop = None
@@ -138,6 +140,7 @@ class VirtualPhone:
 
     async def _serve(self, port: int, started: threading.Event) -> None:
         server = await asyncio.start_server(self._connected, "127.0.0.1", port)
+        # Before anybody is let in: the first command may ask Android at once.
         counter = Counter(self.userland.calls, self._answer)
         self.port = server.sockets[0].getsockname()[1]
         self._loop = asyncio.get_running_loop()
@@ -151,10 +154,12 @@ class VirtualPhone:
             server.close()
             self.die()
             await asyncio.gather(*self._connections.values(), return_exceptions=True)
+            # Before the counter closes: a program that is waiting for its answer would wait for its whole limit.
             await self.processes.wait_for_all()
             counter.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Else each small packet waits for the acknowledgement of the one before: 40 ms a command.
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(self, reader, writer)
         task = asyncio.current_task()
@@ -173,6 +178,7 @@ class VirtualPhone:
     async def _answer(self, program: str, args: Sequence[str]) -> FrameworkAnswer:
         self.calls.append((program, *args))
         java_pm = self.model.release.pm_is_a_process
+        # In this order: a phone without services cannot refuse by a policy either.
         refusal = self.faults.without_services(program, args, java_pm=java_pm)
         refusal = refusal or self.faults.refusal(program, args)
         if refusal is not None:
@@ -195,6 +201,7 @@ class VirtualPhone:
         beside = self._saved.with_name("model.json.new")
         beside.write_text(text)
         beside.replace(self._saved)
+        # With each saving, since the offset is part of the state, and the shell's `date` reads it from a file.
         self.userland.set_clock_offset(self.model.data.clock_offset_s)
 
     # What its owner does -------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ async def run_in_pty(channel: Channel, processes: Processes, command: bytes) -> 
 
     When the command ends or the peer leaves, the terminal hangs up: jobs left in the background die.
     """
+    # Raw for a command, so that no line feed becomes CR LF; a person at a prompt needs the terminal's editing.
     process = processes.start_on_terminal(command, raw=bool(command))
     await _run(channel, processes, process, framed=False)
 
@@ -41,16 +42,20 @@ async def run_plain(channel: Channel, processes: Processes, command: bytes) -> N
 
 
 async def _run(channel: Channel, processes: Processes, process: Process, *, framed: bool) -> None:
+    # Beside the outputs: a command that reads nothing must not keep its answer from coming.
     feeder = asyncio.ensure_future(_feed_framed(channel, process) if framed else _feed(channel, process))
+    # A terminal has one output for both, so the second kind may find no partner: zip ends there.
     kinds = (_STDOUT, _STDERR) if framed else (None,)
     try:
         outputs = zip(process.outputs, kinds, strict=False)
         await asyncio.gather(*(_forward(channel, processes, process, out, kind) for out, kind in outputs))
+        # After the outputs have ended: the exit code is the last word of the stream.
         code = await process.exited
         if framed:
             await channel.send(_frame(_EXIT, bytes([code])))
     finally:
         feeder.cancel()
+        # Told first, hung up second: a shell that has lost its terminal already may not hear the signal.
         process.tell_child()
         process.hang_up()
 
@@ -58,6 +63,7 @@ async def _run(channel: Channel, processes: Processes, process: Process, *, fram
 async def _forward(
     channel: Channel, processes: Processes, process: Process, descriptor: int, kind: int | None
 ) -> None:
+    # One for each stream: a prefix cut between two pieces waits for its other half.
     output = processes.userland.answer_filter()
     while data := await process.read(descriptor):
         await _say(channel, kind, output.feed(data))
@@ -87,9 +93,11 @@ async def _feed_framed(channel: Channel, process: Process) -> None:
 async def _frames(channel: Channel) -> AsyncIterator[tuple[int, bytes]]:
     pending = b""
     while True:
+        # Packets of the shell protocol and of the transport end in different places.
         pending += await channel.read()
         while len(pending) >= 5:
             kind, length = struct.unpack("<BI", pending[:5])
+            # The rest of this packet has not arrived; what is there stays for the next round.
             if len(pending) < 5 + length:
                 break
             yield kind, pending[5 : 5 + length]

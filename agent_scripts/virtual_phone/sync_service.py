@@ -21,6 +21,7 @@ async def serve_sync(channel: Channel, userland: Userland) -> None:
             request, length = struct.unpack("<4sI", await channel.read_exactly(8))
             if request == b"QUIT":
                 return
+            # Ends the service, as adbd does: what follows cannot be told from the next request.
             if length > _MAX_PATH:
                 await _fail(channel, "path too long")
                 return
@@ -42,9 +43,11 @@ async def serve_sync(channel: Channel, userland: Userland) -> None:
 
 def _stat(path: Path) -> tuple[int, int, int]:
     try:
+        # Of the link and not of what it leads to, as the protocol's first version does.
         found = path.lstat()
     except OSError:
         return 0, 0, 0
+    # The first version has 32 bits for the size; larger files show the rest of the division, as on a phone.
     return found.st_mode, found.st_size & 0xFFFFFFFF, int(found.st_mtime)
 
 
@@ -70,6 +73,7 @@ async def _receive(channel: Channel, path: Path) -> None:
 
 async def _send(channel: Channel, userland: Userland, spec: str) -> None:
     path, _, mode_text = spec.rpartition(",")
+    # Taken before anything is checked: a refusal in the middle would leave the file's bytes on the stream.
     data, modified = await _incoming(channel)
     if modified is None:
         await _fail(channel, "invalid data message")
@@ -96,6 +100,7 @@ async def _incoming(channel: Channel) -> tuple[bytes, int | None]:
         kind, number = struct.unpack("<4sI", await channel.read_exactly(8))
         if kind == b"DONE":
             return b"".join(pieces), number
+        # Larger pieces than the protocol's are refused unread, so that nobody fills the memory by one number.
         if kind != b"DATA" or number > _CHUNK:
             return b"", None
         pieces.append(await channel.read_exactly(number))
@@ -113,6 +118,7 @@ def widened(mode: int) -> int:
 
 def _store(path: Path, data: bytes, mode: int, modified: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    # A new file: writing through a link would change what it leads to, and a running script its own text.
     path.unlink(missing_ok=True)
     path.write_bytes(data)
     path.chmod(mode)

@@ -30,6 +30,7 @@ class Packet:
 
     def encode(self) -> bytes:
         """Return the bytes on the wire."""
+        # The header ends with the command's complement, by which a reader knows a packet from noise.
         word = int.from_bytes(self.command, "little")
         head = (
             self.command,
@@ -45,6 +46,7 @@ class Packet:
 async def read_packet(reader: asyncio.StreamReader) -> Packet:
     """Return the next packet; raises `NotAdb`, or `asyncio.IncompleteReadError` at the end of the stream."""
     command, arg0, arg1, length, _, magic = _HEADER.unpack(await reader.readexactly(_HEADER.size))
+    # Checked before the length is believed: a browser that connects here would else be waited for.
     if magic != int.from_bytes(command, "little") ^ 0xFFFFFFFF or length > MAX_PAYLOAD:
         raise NotAdb(f"expected an ADB packet, found {command!r} with {length} bytes")
     return Packet(command, arg0, arg1, await reader.readexactly(length))

@@ -23,6 +23,7 @@ async def act(
     run: Run, connection: PhoneConnection, record: CheckRecord, on_station: StationLedger
 ) -> CheckRecord:
     """Return the record after its actions were tried, and its ledger written to phone and station."""
+    # The judgement's order is kept: what is restored comes first, and the notice last, when it is known what was done.
     actions = record.judgement.actions
     number = run.bundle.number if run.bundle else 0
     seen, memory = record.reading.observation, record.reading.memory

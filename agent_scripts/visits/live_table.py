@@ -49,18 +49,22 @@ class LiveTable:
     @contextmanager
     def shown(self, addresses: list[str]) -> Iterator[LiveTable]:
         """Show the table while the block runs; in a terminal it redraws in place."""
+        # In the order they were named, each without a row yet: a phone that never answers is still in the table.
         self.rows = dict.fromkeys(addresses)
+        # A log gets a line per event and the table once; redrawn in place it would be hundreds of copies.
         if self.as_json or not sys.stdout.isatty():
             yield self
             if not self.as_json:
                 show_table(self.table())
             return
+        # Eight times a second is enough for eyes, and little beside forty phones' exchanges.
         with Live(self.table(), console=console(), refresh_per_second=8) as self._live:
             yield self
             self._live.update(self.table())
 
     def add(self, row: Row) -> None:
         """Take in a finished phone."""
+        # By address: a phone that is visited again in one command has its newest row only.
         self.rows[row.address] = row
         if self.as_json and row.exit_code is ExitCode.COMPLIANT:
             self._unsent.append(row)
@@ -84,6 +88,7 @@ class LiveTable:
             table.add_column(heading, overflow="fold")
         for address, row in self.rows.items():
             if row is None:
+                # Through the gate for texts as well: brackets in an address are markup for the library.
                 table.add_row(cell(address), "...", "", "", "")
                 continue
             name = "\n".join(filter(None, (row.label, row.model, row.address)))

@@ -63,6 +63,7 @@ def is_wanted(run: Run, record: CheckRecord) -> bool:
     """Whether the policy wants a script on this phone: until the ban is lifted and everything is back."""
     if run.bundle is None or not run.bundle.policy.on_phone:
         return False
+    # After a lift the script stays while something is off: it may be the one that puts it back first.
     return record.judgement.stage is not Stage.LIFTED or bool(record.ledger.open_entries)
 
 
@@ -77,11 +78,13 @@ async def tended(run: Run, connection: PhoneConnection, record: CheckRecord) -> 
     # Without a bundle nothing is taken away either: whether a script is wanted is not known.
     if not can_be_handled(reading) or run.bundle is None:
         return record
+    # Not where the phone was lost: taking it away needs exchanges, and the next visit finds it as it is.
     if not is_wanted(run, record) and reading.has_script and not record.lost:
         return _with(record, await withdrawn(run, connection, phone_id, reading))
     told = _told(run, phone_id, reading)
     if told is None and not is_wanted(run, record):
         return record
+    # Wanted and never there: the report says so, or the pages could not tell it from a phone without this policy.
     told = told or Told(Watched(ScriptState.NOT_RUNNING), None)
     # The cable was pulled while acting: what the script told is kept, and placing waits for the next visit.
     if record.lost or not is_wanted(run, record):
@@ -101,6 +104,7 @@ async def tended(run: Run, connection: PhoneConnection, record: CheckRecord) -> 
 def _hindrance(run: Run, script: PhoneScript, due: Due, no_plan: str) -> str:
     """Return why the script must not be started now, nothing if it may."""
     if not run.time.trusted:
+        # The script believes the time it is started with until the next visit, so a doubtful one is not handed on.
         return f"this station's clock is not trusted ({run.time.why})"
     if not due.plan and script.plan is None:
         return f"there is no plan for it ({no_plan})"
@@ -109,6 +113,7 @@ def _hindrance(run: Run, script: PhoneScript, due: Due, no_plan: str) -> str:
 
 async def withdrawn(run: Run, connection: PhoneConnection, phone_id: PhoneId, reading: Reading) -> Told:
     """Return the last of the script's record after it was ended and its files were removed from the phone."""
+    # Kept for the case that nothing more comes: what was read before stands in the report at least.
     before = _told(run, phone_id, reading) or Told(Watched(ScriptState.NOT_RUNNING), None)
     try:
         # A changed script must not be run to end itself: ours takes its place first, and ends whatever runs.
@@ -118,6 +123,7 @@ async def withdrawn(run: Run, connection: PhoneConnection, phone_id: PhoneId, re
         handled = await ask(connection, question, run.limits.placing_s, run.limits)
     except PhoneError as error:
         return before.with_problem(f"not taken away: {error}")
+    # Read once more after it ended: lines that it wrote in between would be lost with its files.
     last = _told(run, phone_id, replace(reading, script=handled.script)) or before
     if handled.problem:
         return last.with_problem(f"not taken away: {handled.problem}")
@@ -134,9 +140,11 @@ def what_is_due(script: PhoneScript, expected: Plan | None, run: Run) -> Due | N
     if expected is not None and _is_outdated(script, expected, run):
         plan = plan_text(expected)
     on_time = script.now is not None and abs(script.now - run.now_for_phone()) <= TIME_TOLERANCE
+    # A station that doubts its own clock leaves a script with another time alone.
     right_time = not run.time.trusted or (script.time_trusted and on_time)
     if script.is_ours and script.running and right_time and not plan:
         return None
+    # By the sum and not by a version: a file that somebody changed on the phone has the right version, too.
     return Due(push=script.script_sha256 != script_sum(), plan=plan)
 
 
@@ -166,8 +174,10 @@ def _plan_for(run: Run, record: CheckRecord) -> tuple[Plan | None, str]:
             run.bundle,
             record.phone.phone_id,
             reading.observation,
+            # Without entries: the script has the phone's own ledger, and the plan must be the same at every visit.
             Ledger(reading.memory.marker),
             run.time.now,
+            # Counted from the server's confirmation, not from today: placing must not prolong what offline allows.
             run.accepted.confirmed_at + policy.offline_limit,
             run.language_for(reading.facts.language if reading.facts else ""),
         )
@@ -186,12 +196,14 @@ async def _place(run: Run, connection: PhoneConnection, due: Due) -> str:
         question = exchange.PlacingQuestion(due.plan, run.now_for_phone())
         return (await ask(connection, question, run.limits.placing_s, run.limits)).problem
     except PhoneError as error:
+        # Told and not raised: the check itself is done, and its report must go out.
         return str(error)
 
 
 def _told(run: Run, phone_id: PhoneId, reading: Reading) -> Told | None:
     """Return what the record that was read tells beyond what this station has; None where there never was one."""
     known, script = run.station.spool_position(phone_id), reading.script
+    # No record, though one was known: it was taken away or never came back, and the place in it is kept for the report.
     if script is None or not script.lines:
         return None if known is None else Told(Watched(ScriptState.NOT_RUNNING), known)
     running_until = script.now if script.running else None

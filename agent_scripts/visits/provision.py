@@ -47,12 +47,14 @@ async def provision_phone(
     the next step, `PhoneError` and `ServerError`; nothing is remembered then. A label that is not given again stays.
     """
     reading, facts = await _read(run, connection, address)
+    # Before anything is registered: who sees that nothing can be promised may still decline.
     probed = probe(reading, run.policy)
     show(probed)
     memory = reading.memory
     identity = run.station.phone_identity(facts.manufacturer, facts.device, facts.serial, registration.label)
     await twins.refuse(address, identity, reading)
     registration = _with_known_label(run, registration, identity)
+    # What the phone carries first: another station's phone keeps its id, though this one never met it.
     proposed = memory.phone_id or run.station.id_of_identity(identity) or PhoneId.random()
     registered = await asyncio.to_thread(_register, client, identity, proposed, registration, facts, probed)
     phone_id = registered.phone_id
@@ -77,13 +79,16 @@ def _with_known_label(run: Run, registration: Registration, identity: str) -> Re
 
 
 async def _read(run: Run, connection: PhoneConnection, address: str) -> tuple[Reading, DeviceFacts]:
+    # Without a policy nobody is known to be an owner; the probe then says less, and provisioning goes on.
     owners = run.policy.owners if run.policy else frozenset()
 
     async def once() -> Reading:
+        # No app is asked about before the owner has agreed and the phone is known.
         question = exchange.ReadingQuestion((), owners)
         return await ask(connection, question, run.limits.reading_s, run.limits)
 
     reading = await run.patience.until(lambda found: found.is_final, once)
+    # Nothing of the phone is known then, and an id for "some phone" would be found by none again.
     if reading.facts is None:
         reasons = "; ".join(reading.observation.unreadable) or "no reason given"
         raise ProvisioningFailed(

@@ -39,6 +39,7 @@ async def _provision_all(
     twins = Twins(run, connect)
 
     async def one(address: str) -> ExitCode:
+        # A place for what `show` is given: where provisioning fails later, the probe is told all the same.
         found: list[Probe] = []
 
         def show(probed: Probe) -> None:
@@ -48,6 +49,7 @@ async def _provision_all(
 
         try:
             async with connect(address) as connection:
+                # Each phone by itself: a refused one must not cost the others of the batch theirs.
                 phone, holder_changed = await provision_phone(
                     run, client, connection, address, registrations[address], show, twins
                 )

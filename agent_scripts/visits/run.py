@@ -79,6 +79,7 @@ class Run:
     def language_for(self, phones: str) -> str:
         """Return in which language an owner is addressed: `phones` if the policy speaks it, else the station's."""
         messages = self.bundle.policy.messages if self.bundle else {}
+        # The region counts only where the policy knows it: fr-BE is answered in fr, never the other way round.
         return next((tag for tag in (phones, phones.partition("-")[0]) if tag in messages), self.language)
 
     def message_for(self, phones: str) -> Message | None:

@@ -54,6 +54,7 @@ def visit_phones(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCo
 
 
 async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCode:
+    # One time and one bundle for all phones of the command: two of them must not be judged by different ones.
     run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
     table = LiveTable(_title(run), visitor.as_json)
 
@@ -83,6 +84,7 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
 
 async def visit_all(addresses: Iterable[str], visit: Callable[[str], Awaitable[T]]) -> list[T]:
     """Run `visit` for all addresses in parallel, within bounds, and return the results in the order given."""
+    # Made here, in the loop that uses it; more phones at once would starve each other's silence limits.
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def gated(address: str) -> T:
@@ -112,6 +114,7 @@ def send_waiting(station: Station) -> ExitCode:
 
 
 async def _send(station: Station) -> ExitCode:
+    # Counted before: what was set aside while sending is told apart from what still waits.
     waiting = len(Spool(station.spool_folder).waiting())
     if not waiting:
         return ExitCode.COMPLIANT
