@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from certs import errors
@@ -34,10 +34,6 @@ class AcceptedBundle:
     confirmed_at: datetime
     demo: bool
     timestamp_expires: datetime
-
-    def age(self, now: datetime) -> timedelta:
-        """Return the time since the server last confirmed this bundle: the judgement's ``bundle_age``."""
-        return max(now - self.confirmed_at, timedelta(0))
 
 
 @dataclass(frozen=True)
@@ -171,22 +167,6 @@ def accept(candidate: Candidate) -> AcceptedBundle:
         demo=candidate.demo,
         timestamp_expires=candidate.timestamp_expires,
     )
-
-
-def require_fresh(accepted: AcceptedBundle | None, now: datetime) -> AcceptedBundle:
-    """Return `accepted` if something new may be disabled under it at `now` (trusted time).
-
-    Raises `NothingAccepted` or `OfflineTooLong`. Restoring never asks this.
-    """
-    if accepted is None:
-        raise errors.NothingAccepted("no bundle was accepted yet; go online once")
-    limit = accepted.bundle.policy.offline_limit
-    if accepted.age(now) > limit:
-        raise errors.OfflineTooLong(
-            f"bundle {accepted.bundle.number} was last confirmed at {accepted.confirmed_at:%Y-%m-%d %H:%M} UTC,"
-            f" longer ago than {limit}; nothing new is disabled until the server is reached again"
-        )
-    return accepted
 
 
 def read_documents(policy_bytes: bytes, fleet_bytes: bytes) -> tuple[int, Policy, Fleet]:

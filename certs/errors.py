@@ -33,9 +33,7 @@ CertsError
     ├── NumberWentBack       a lower bundle number, under whatever metadata
     ├── NumberReused         the same bundle number with another content
     ├── FleetWentBack        a lower fleet number
-    ├── StoredDamaged        what this station stored can no longer be read
-    ├── NothingAccepted      no bundle was accepted yet
-    └── OfflineTooLong       the accepted bundle is too old to disable anything new
+    └── StoredDamaged        what this station stored can no longer be read
 """
 
 from __future__ import annotations
@@ -125,8 +123,6 @@ class BundleFault(Enum):
     NUMBER_REUSED = "number_reused"
     FLEET_WENT_BACK = "fleet_went_back"
     STORED_DAMAGED = "stored_damaged"
-    NOTHING_ACCEPTED = "nothing_accepted"
-    OFFLINE_TOO_LONG = "offline_too_long"
 
 
 class BundleRefused(CertsError):
@@ -241,15 +237,3 @@ class StoredDamaged(BundleRefused):
     """The stored trust of this station cannot be read any more."""
 
     code = BundleFault.STORED_DAMAGED
-
-
-class NothingAccepted(BundleRefused):
-    """No bundle was ever accepted here."""
-
-    code = BundleFault.NOTHING_ACCEPTED
-
-
-class OfflineTooLong(BundleRefused):
-    """The server has not confirmed the bundle within the policy's offline limit; restoring goes on without it."""
-
-    code = BundleFault.OFFLINE_TOO_LONG

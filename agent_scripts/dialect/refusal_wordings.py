@@ -54,7 +54,7 @@ _OF_A_VERB = (
     (r"DELETE_FAILED_OWNER_BLOCKED", Refusal.BLOCKED_BY_OWNER),
     (r"DELETE_FAILED_USER_RESTRICTED", Refusal.RESTRICTED),
     (r"no_add_managed_profile is enabled|Cannot add more profiles", Refusal.RESTRICTED),
-    (r"DELETE_FAILED_INTERNAL_ERROR|DELETE_FAILED_", Refusal.UNEXPLAINED),
+    (r"DELETE_FAILED_", Refusal.UNEXPLAINED),
     (r"new suspended state: true", Refusal.SUSPENDED_BY_OTHERS),
     (r"Failure \[user [0-9]{1,9} doesn't exist\]|Bad user number: ", Refusal.UNKNOWN_USER),
     (r"no USER_ID specified|Call does not support special user", Refusal.UNKNOWN_USER),

@@ -213,7 +213,7 @@ def _status(lines: Sequence[str]) -> PhoneScript:
     return PhoneScript(
         running=any(re.fullmatch(r"running [0-9]{1,9}", line) for line in lines),
         now=datetime.fromtimestamp(int(time[1]), UTC) if time else None,
-        time_trusted=bool(time) and time[2] == "1" if time else False,
+        time_trusted=time is not None and time[2] == "1",
         plan=PlanNumbers(*map(int, plan.groups())) if plan else None,
     )
 

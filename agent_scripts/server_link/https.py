@@ -1,7 +1,7 @@
 """Bytes to and from the server over HTTPS, believing one authority only; knows nothing of what they mean.
 
 The library's time limits begin anew with each byte that arrives, so a server that drips would hold a check for ever:
-one watch is kept over the whole of a request, hand-shake, headers and body.
+one watch is kept over the whole of an answer, headers and body. The hand-shake has the time for connecting.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from agent_scripts.errors import ServerNotTrusted, ServerProtocolError, ServerUnreachable
 from certs.logs import Log
 
-# One request on purpose believes nobody: the authority's own certificate, compared with its fingerprint afterwards.
+# One request on purpose believes nobody: the authority's own certificate, compared with its fingerprint afterwards. The
+# library's warning would only alarm people.
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 _log = Log(__name__)
@@ -222,8 +223,7 @@ def _context(authority_pem: bytes | None) -> ssl.SSLContext:
     if authority_pem is None:
         # In this order: while names are checked, certificates have to be.
         context.check_hostname = False
-        # Enrolment compares what it fetches with the hashes in the code; urllib3's warning would only alarm people.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        # Enrolment compares what it fetches with the hashes in the code.
         context.verify_mode = ssl.CERT_NONE
         return context
     try:

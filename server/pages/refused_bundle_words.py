@@ -74,10 +74,6 @@ REFUSALS: Mapping[BundleFault, Word] = {
     BundleFault.STORED_DAMAGED: Word(
         "own files damaged", "bad", "Its own copy of trust cannot be read: restore it, or enrol it anew."
     ),
-    BundleFault.NOTHING_ACCEPTED: Word("nothing accepted", "bad", "It has accepted no bundle yet."),
-    BundleFault.OFFLINE_TOO_LONG: Word(
-        "offline too long", "bad", "Its bundle was not confirmed for too long: let it reach this server."
-    ),
 }
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from certs import acceptance, errors
-from certs.acceptance import ACCEPTANCE, Candidate, accept, require_fresh
+from certs.acceptance import ACCEPTANCE, Candidate, accept
 from certs.roles import FLEET_TARGET, POLICY_TARGET
 from certs.trust_client import TrustClient
 from policy.document import Exemption, Fleet
@@ -182,28 +181,6 @@ def test_the_list_of_rules_is_complete() -> None:
 def test_every_refusal_has_a_code_of_its_own() -> None:
     kinds = errors.BundleRefused.__subclasses__()
     assert sorted(kind.code.value for kind in kinds) == sorted(code.value for code in errors.BundleFault)
-
-
-def test_a_bundle_is_fresh_up_to_the_offline_limit() -> None:
-    accepted = accept(candidate())
-    limit = accepted.bundle.policy.offline_limit
-    assert require_fresh(accepted, NOW + limit) is accepted
-
-
-def test_a_bundle_beyond_the_offline_limit_disables_nothing_new() -> None:
-    accepted = accept(candidate())
-    limit = accepted.bundle.policy.offline_limit
-    with pytest.raises(errors.OfflineTooLong, match="until the server is reached"):
-        require_fresh(accepted, NOW + limit + timedelta(seconds=1))
-
-
-def test_without_any_bundle_nothing_is_disabled() -> None:
-    with pytest.raises(errors.NothingAccepted):
-        require_fresh(None, NOW)
-
-
-def test_a_clock_behind_the_confirmation_makes_no_negative_age() -> None:
-    assert accept(candidate()).age(NOW - HOUR) == timedelta(0)
 
 
 def test_what_is_stored_is_read_for_ever_without_a_server(
