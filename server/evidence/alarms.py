@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -77,6 +77,23 @@ class Alarm:
     settled: Settlement | None = None
 
 
+@dataclass(frozen=True)
+class Cause:
+    """What a person has to look into once: the open alarms of one kind that one station raised, newest first."""
+
+    kind: AlarmKind
+    station_id: str
+    alarms: tuple[Alarm, ...]
+
+
+def by_cause(alarms: Iterable[Alarm]) -> Sequence[Cause]:
+    """Return alarms by what they likely come from: a copied folder spoils a report at each check of each phone."""
+    found: dict[tuple[AlarmKind, str], list[Alarm]] = {}
+    for alarm in alarms:
+        found.setdefault((alarm.kind, alarm.station_id), []).append(alarm)
+    return [Cause(kind, station_id, tuple(of_it)) for (kind, station_id), of_it in found.items()]
+
+
 def raise_alarm(session: Session, alarm: Alarm, payload_sha256: str, envelope: bytes) -> bool:
     """Keep `envelope` and the alarm about it; False if the same one is open already.
 
@@ -123,6 +140,23 @@ def settle_alarm(session: Session, number: int, settlement: Settlement) -> Alarm
     stored.settled_reason = settlement.reason
     session.flush()
     return _as_alarm(stored)
+
+
+def settle_cause(
+    session: Session, kind: AlarmKind, station_id: str, settlement: Settlement
+) -> Sequence[Alarm]:
+    """Settle every open alarm of one kind that one station raised, and return them, oldest first.
+
+    The caller writes the audit rows in the same transaction.
+    """
+    query = select(_AlarmTable.id).where(
+        _OPEN, _AlarmTable.kind == kind.value, _AlarmTable.station_id == station_id
+    )
+    settled = (
+        settle_alarm(session, number, settlement)
+        for number in session.scalars(query.order_by(_AlarmTable.id)).all()
+    )
+    return [alarm for alarm in settled if alarm is not None]
 
 
 def open_alarms(session: Session, phone_id: str | None = None, limit: int = 50) -> Sequence[Alarm]:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import flash, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from server.context import context
-from server.errors import Malformed
+from server.errors import Malformed, NotThere
 from server.evidence import audit
-from server.evidence.alarms import Settlement, open_alarms, settle_alarm, settled_alarms
+from server.evidence.alarms import (
+    Alarm,
+    AlarmKind,
+    Settlement,
+    by_cause,
+    open_alarms,
+    settle_alarm,
+    settle_cause,
+    settled_alarms,
+)
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
@@ -31,11 +43,12 @@ def alarms() -> str:
     return render_template(
         "alarms.html",
         tab="pages.alarms",
-        waiting=waiting[:_SHOWN],
+        causes=by_cause(waiting[:_SHOWN]),
         more=len(waiting) > _SHOWN,
         settled=settled,
         names=names,
         may_settle=person().may(Right.SETTLE_ALARMS),
+        may_revoke=person().may(Right.REVOKE_STATIONS),
         reason_max_length=REASON_MAX_LENGTH,
     )
 
@@ -48,14 +61,38 @@ def settle(number: int) -> Response:
     settlement = Settlement(person().name, now(), _reason())
     with context().database.writing() as session:
         alarm = settle_alarm(session, number, settlement)
-        if alarm is not None:
-            detail = {"kind": alarm.kind.value, "report": alarm.report_id, "reason": settlement.reason}
-            audit.record(session, settlement.by, "alarm settled", f"alarm {number}", detail, settlement.at)
+        _record(session, [alarm] if alarm else [], settlement)
     if alarm is None:
         flash("Somebody settled this alarm before. Nothing was changed.", "")
     else:
         flash("The alarm is settled. Should it happen again, a new one is raised.", "good")
     return redirect(url_for("pages.alarms"))
+
+
+@pages.post("/alarms/<kind>/<station_id>/settle")
+@needs(Right.SETTLE_ALARMS)
+def settle_all(kind: str, station_id: str) -> Response:
+    """Write down what was found about all open alarms of one kind that one station raised."""
+    if kind not in set(AlarmKind):
+        raise NotThere(
+            "alarm_unknown", "There is no such kind of alarm.", "Choose one from the list of alarms."
+        )
+    settlement = Settlement(person().name, now(), _reason())
+    with context().database.writing() as session:
+        settled = settle_cause(session, AlarmKind(kind), station_id, settlement)
+        _record(session, settled, settlement)
+    if settled:
+        flash(f"{len(settled)} alarms are settled. Should it happen again, a new one is raised.", "good")
+    else:
+        flash("Somebody settled these alarms before. Nothing was changed.", "")
+    return redirect(url_for("pages.alarms"))
+
+
+def _record(session: Session, settled: Sequence[Alarm], settlement: Settlement) -> None:
+    for alarm in settled:
+        detail = {"kind": alarm.kind.value, "report": alarm.report_id, "reason": settlement.reason}
+        subject = f"alarm {alarm.number}"
+        audit.record(session, settlement.by, "alarm settled", subject, detail, settlement.at)
 
 
 def _reason() -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import render_template, request, url_for
 
 from server.context import context
-from server.evidence.alarms import open_alarms
+from server.evidence.alarms import by_cause, open_alarms
 from server.fleet.overview import look_at_fleet
 from server.fleet.standing import Standing
 from server.pages.access import needs
@@ -18,6 +18,7 @@ from server.pages.words import REACHES, STANDINGS
 from server.people.people import Right
 from server.policies.bundles import newest, newest_bundle
 from server.stations.refused_bundles import open_refusals
+from server.stations.stations import station_names
 
 ROWS_PER_PAGE = 100
 _SEARCH_MAX_LENGTH = 100
@@ -28,7 +29,9 @@ _WAITING_WORDS = {
     "month": "within the last month",
     "longer": "longer ago",
 }
-_ALARMS_SHOWN = 5
+_CAUSES_SHOWN = 5
+# Of one cause there may be many; so many more are not counted here, and the page of alarms has them all.
+_ALARMS_READ = 100
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,11 @@ def fleet() -> str:
             limit=ROWS_PER_PAGE,
             offset=(selection.page - 1) * ROWS_PER_PAGE,
         )
-        raised = open_alarms(session, limit=_ALARMS_SHOWN + 1)
+        raised = open_alarms(session, limit=_ALARMS_READ)
+        names = station_names(session) if raised else {}
         refusing = len(open_refusals(session))
         published, bundle = newest(session), newest_bundle(session)
+    causes = by_cause(raised)
     first = (selection.page - 1) * ROWS_PER_PAGE + 1
     return render_template(
         "fleet.html",
@@ -78,8 +83,9 @@ def fleet() -> str:
         first=first,
         last=first + len(view.rows) - 1,
         last_page=-(-view.matching // ROWS_PER_PAGE),
-        alarms=raised[:_ALARMS_SHOWN],
-        more_alarms=len(raised) > _ALARMS_SHOWN,
+        causes=causes[:_CAUSES_SHOWN],
+        station_names=names,
+        more_alarms=len(causes) > _CAUSES_SHOWN or len(raised) == _ALARMS_READ,
         refusing=refusing,
         published=published,
         policy=bundle.policy if bundle else None,

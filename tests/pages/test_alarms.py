@@ -221,11 +221,89 @@ def test_fleet_stations_and_phone_show_open_alarms_only(staffed: Office) -> None
     assert "Settled alarms of this phone: 1" in page(client, phone)
 
 
-def test_the_fleet_page_leads_to_all_alarms(staffed: Office) -> None:
-    for _ in range(6):
+def test_the_fleet_page_shows_five_causes_and_leads_to_all_alarms(staffed: Office, tmp_path: Path) -> None:
+    for number in range(6):
+        staffed.station(f"Bench {number}", tmp_path / f"station-{number}.pem")
         conflict(staffed)
 
     shown = page(staffed.client(Role.AUTHOR), "/")
 
     assert shown.count('<span class="tag bad">conflict</span>') == 5
     assert "All alarms: there are more" in shown
+
+
+def test_six_alarms_of_one_cause_are_one_line_on_the_fleet_page(staffed: Office) -> None:
+    for _ in range(6):
+        conflict(staffed)
+
+    shown = page(staffed.client(Role.AUTHOR), "/")
+
+    assert shown.count('<span class="tag bad">conflict</span>') == 1
+    assert ", and 5 more like it" in shown
+    assert "there are more" not in shown
+
+
+def copied_folder(office: Office, times: int) -> None:
+    """Let another computer use the station's key and counters for so many reports, each of a phone of its own."""
+    reports = [office.report(office.phone()) for _ in range(times)]
+    clones = [replace(report, report_id=f"clone-{number}") for number, report in enumerate(reports)]
+    assert {result.status.value for result in office.send_reports(clones)} == {"quarantined"}
+
+
+def test_one_copied_folder_is_one_card_and_one_line_with_the_stations_name(bench: Office) -> None:
+    copied_folder(bench, 3)
+    client = bench.client(Role.TECHNICIAN)
+
+    shown = page(client)
+
+    assert shown.count('<li class="sheet">') == 1
+    assert "3 reports, the first" in shown
+    assert all(f"clone-{number}" in shown for number in range(3))
+    fleet = page(client, "/")
+    assert fleet.count("Station Bench 2: ") == 1
+    assert ", and 2 more like it" in fleet
+
+
+def test_what_was_found_settles_all_of_one_cause_and_each_is_audited(bench: Office) -> None:
+    copied_folder(bench, 3)
+    conflict(bench)
+    client = bench.client(Role.AUDITOR)
+
+    answer = bench.send(
+        client, f"/alarms/cloned_station/{bench.station_id}/settle", {"reason": FOUND}, form_on="/alarms"
+    )
+
+    assert answer.status_code == 302
+    with bench.database.reading() as session:
+        assert open_counts(session) == {AlarmKind.CONFLICT: 1, AlarmKind.CLONED_STATION: 0}
+        rows = [row for row in audit.newest_rows(session) if row.action == "alarm settled"]
+    assert sorted(row.subject for row in rows) == ["alarm 1", "alarm 2", "alarm 3"]
+    assert {row.detail["reason"] for row in rows} == {FOUND}
+    assert "No alarm is open" not in page(client)
+
+
+def test_a_cause_settled_twice_changes_and_records_nothing_more(bench: Office) -> None:
+    copied_folder(bench, 2)
+    client = bench.client(Role.AUDITOR)
+    address = f"/alarms/cloned_station/{bench.station_id}/settle"
+    for _ in range(2):
+        bench.send(client, address, {"reason": FOUND}, form_on="/account")
+
+    with bench.database.reading() as session:
+        assert [row.action for row in audit.newest_rows(session)].count("alarm settled") == 2
+    assert "Somebody settled these alarms before" in page(client)
+
+
+def test_a_kind_that_is_none_is_not_there(bench: Office) -> None:
+    copied_folder(bench, 1)
+    answer = bench.send(
+        bench.client(Role.AUDITOR), "/alarms/nonsense/x/settle", {"reason": FOUND}, form_on="/account"
+    )
+    assert answer.status_code == 404
+
+
+def test_who_may_revoke_is_led_to_it_from_the_alarm(bench: Office) -> None:
+    copied_folder(bench, 2)
+    link = f'href="/stations/{bench.station_id}/revoke"'
+    assert link in page(bench.client(Role.TECHNICIAN, Role.AUDITOR, Role.APPROVER, Role.AUTHOR))
+    assert link not in page(bench.client(Role.AUTHOR))
