@@ -31,6 +31,7 @@ def run_force_stop(call: Call) -> FrameworkAnswer:
     name = call.needed("force-stop")
     if user == CURRENT_USER:
         user = call.model.data.current_user
+    # Only a single number is looked up: without one, closed users are reached as well (docs/android/commands.md 9).
     if user != ALL_USERS and closed(call.model, user):
         if call.release.translates_users:
             raise refused_by_incoming_user(call, user, "runForceStop")
@@ -67,6 +68,7 @@ def run_start_user(call: Call) -> FrameworkAnswer:
         if user is None:
             call.complain("Error: could not start user")
             return call.finish()
+        # Not verified for a paused profile (docs/android/commands.md 19); here quiet mode stays set.
         user.state = "RUNNING_UNLOCKED"
     call.say("Success: user started")
     return call.finish()

@@ -85,6 +85,7 @@ class AndroidPackage:
 
     def in_user(self, number: int) -> PackageInUser:
         """Return the state for a user; a user that never had the package has it as not installed."""
+        # Not entered in the table: what is written to this one is lost (`writable` enters it).
         return self.users.get(number) or PackageInUser(stopped=True, not_launched=True)
 
     def writable(self, number: int) -> PackageInUser:
@@ -135,6 +136,7 @@ class AndroidState:
 def state_from(raw: dict[str, Any]) -> AndroidState:
     """Return the state that `dataclasses.asdict` and JSON made a tree of."""
     state = AndroidState(**raw)
+    # JSON has neither numbers for keys nor tuples; without this, users would be looked up in vain after a restart.
     state.users = {int(n): AndroidUser(**user) for n, user in raw["users"].items()}
     state.changes = {int(n): [(s, p) for s, p in pairs] for n, pairs in raw["changes"].items()}
     state.packages = {}

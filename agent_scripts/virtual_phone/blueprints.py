@@ -43,6 +43,7 @@ _LAUNCHER, _DIALER = "com.google.android.apps.nexuslauncher", "com.google.androi
 _WORK_RESTRICTIONS = ("no_bluetooth_sharing",)
 
 
+# Up to 29 there is no bit for full users and profiles (400, 1000); from 34 on the main user has one (4000).
 _FLAGS = {
     "full.SYSTEM": (0x13, 0xC13, 0x4C13),
     "system.HEADLESS": (0x13, 0x813, 0x4813),
@@ -113,6 +114,7 @@ class Personality:
         )
         for person in self.people:
             _add_person(state, person)
+        # First, because whoever adds a package first says whether it came with the phone.
         for package in (*_SYSTEM_APPS, _LAUNCHER, _DIALER):
             for person in self.people:
                 _add_app(state, package, person.number, 0, system=True)
@@ -131,6 +133,7 @@ class Personality:
             owner = self.device_owner.partition("/")[0]
             _add_app(state, owner, self.device_owner_user, 0, system=False)
         state.special_apps = {"launcher": _LAUNCHER, "dialer": _DIALER, "installer": "com.android.vending"}
+        # Numbers from 95 on are fixed by makers (docs/android/commands.md 16); they do not move the next free one.
         state.next_user = max(10, *(person.number + 1 for person in self.people if person.number < 95))
         state.properties = _properties(self, serial or _serial(self.name))
         return AndroidModel(state)
@@ -185,6 +188,7 @@ def _properties(phone: Personality, serial: str) -> dict[str, str]:
         "ro.build.version.sdk": str(phone.api),
         "ro.build.version.security_patch": _PATCHES.get(phone.api, "2025-09-05"),
         "ro.crypto.state": "encrypted",
+        # By this an agent knows a virtual phone: its reports say so, and only a demo's root takes them.
         "ro.curfew.virtual": "1",
         "ro.debuggable": "0",
         "ro.product.brand": maker,

@@ -30,12 +30,14 @@ class Counter:
         self._answering = answering
         self._pending = b""
         self._tasks: set[asyncio.Task[None]] = set()
+        # What an earlier life left in the middle of calls: the callers are dead, and their numbers come again.
         for left in folder.iterdir():
             left.unlink()
         self._make_fifo("asks")
         self._ready = itertools.count()
         for _ in range(_READY):
             self._make_ready()
+        # For writing too, though nobody here writes: else the FIFO would read as ended each time the last caller goes.
         self._asks = os.open(folder / "asks", os.O_RDWR | os.O_NONBLOCK)
         asyncio.get_running_loop().add_reader(self._asks, self._read)
 
@@ -47,6 +49,7 @@ class Counter:
             task.cancel()
 
     def _read(self) -> None:
+        # Callers write a short line at once, which a FIFO keeps whole; only our own reading may cut one in two.
         *lines, self._pending = (self._pending + os.read(self._asks, 65536)).split(b"\n")
         for line in lines:
             if line.startswith(b"-"):
@@ -59,12 +62,15 @@ class Counter:
     async def _serve(self, caller: str) -> None:
         ask = self._folder / f"{caller}.ask"
         program, *args = ask.read_bytes().decode(errors="surrogateescape").split("\0")
+        # Before the answer: a caller that was killed meanwhile leaves nothing behind for the next one with its number.
         ask.unlink()
         answer = await self._answering(program, args)
+        # Both files before the exit code: the caller prints them as soon as it reads the code.
         for name, text in (("out", answer.out), ("err", answer.err)):
             path = self._folder / f"{caller}.{name}"
             path.write_bytes(text.encode(errors="surrogateescape"))
             self._hand_over(path)
+        # A NUL would be lost in a variable of the shell; such an answer is left to `cat`, which costs a second process.
         form = "raw" if "\0" in answer.out + answer.err else "text"
         back = self._folder / f"{caller}.back"
         try:

@@ -139,9 +139,11 @@ def _serve(phone: VirtualPhone, port: int, program_cost_s: float) -> int:
     holder = Holder(phone, sys.stdout)
     address = f"127.0.0.1:{phone.start(port)}"
     switched_off = threading.Event()
+    # Set even where SIGINT was ignored, as in a background job of a shell: Ctrl-C has to end the phone there too.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: switched_off.set())
     print(f"{phone.name} waits at tcp:{address}. Ctrl-C switches it off.\n{HELP}", flush=True)
+    # Daemon, because nobody can end a thread that waits for a line.
     reading = threading.Thread(target=_read_terminal, args=(holder, switched_off), daemon=True)
     reading.start()
     try:
@@ -152,5 +154,6 @@ def _serve(phone: VirtualPhone, port: int, program_cost_s: float) -> int:
 
 
 def _read_terminal(holder: Holder, switched_off: threading.Event) -> None:
+    # The end of input is no `quit`: a phone in the background has no terminal and must go on serving.
     if holder.obey(sys.stdin):
         switched_off.set()

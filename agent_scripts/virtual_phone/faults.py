@@ -16,6 +16,7 @@ _AS_CMD = {
     "settings": ("cmd", "settings"),
 }
 _NO_PACKAGE_MANAGER = "Error: Could not access the Package Manager.  Is the system running?\n"
+# No UTF-8, a NUL and a terminal's escape, such as a hostile phone could send.
 GARBAGE = b"\x00\xff\xfe<<garbage>>\x1b[31m" * 40
 
 
@@ -115,6 +116,7 @@ class Faults:
     def still_booting(self) -> None:
         """Answer ``cmd`` as shortly after boot or on a patched device (docs/android/commands.md 2.2, T:b-008)."""
         text = "cmd: Failure calling service package: Failed transaction (2147483646)\n"
+        # The low byte is all that an exit code holds (docs/android/commands.md 2.2).
         self.refuse("cmd", "package", text=text, exit_code=2147483646 & 0xFF)
 
     def starting(self, commands: int) -> None:
@@ -152,6 +154,7 @@ class Faults:
         with self._lock:
             if self._hang_up_after is None:
                 return None
+            # A packet that fits exactly is sent whole and is the last one: the connection closes behind it.
             if wanted < self._hang_up_after:
                 self._hang_up_after -= wanted
                 return None
@@ -200,11 +203,13 @@ class Faults:
     def command_begins(self) -> None:
         """Count a shell command towards the end of starting."""
         with self._lock:
+            # Of the whole command: all framework calls of one command meet the same Android, however many they are.
             self._is_starting = self._starting > 0
             self._starting -= self._is_starting
 
     def without_services(self, program: str, args: Sequence[str], *, java_pm: bool) -> FrameworkAnswer | None:
         """Return what a framework program says while Android has no services yet; up to 27 `pm` is a Java process."""
+        # Properties are init's and not a service's: they can be read before Android has begun.
         if not self._is_starting or program == "getprop":
             return None
         if program == "pm" and java_pm:
@@ -219,6 +224,7 @@ class Faults:
         if program != "dumpsys" or not args:
             return answer
         with self._lock:
+            # On stderr and with the exit code of a whole dump: only the words tell that something is missing.
             said = "".join(words.take() for words in self._last_words if words.service == args[0])
         return FrameworkAnswer(answer.out, answer.err + said, answer.exit_code)
 
@@ -243,5 +249,6 @@ class Faults:
 def _ordered(
     orders: Sequence[tuple[tuple[str, ...], FrameworkAnswer]], program: str, args: Sequence[str]
 ) -> FrameworkAnswer | None:
+    # Both names, since an order does not know whether the caller says `pm` or `cmd package`.
     said = [program, *_AS_CMD.get(program, ()), *args]
     return next((answer for words, answer in orders if all(word in said for word in words)), None)

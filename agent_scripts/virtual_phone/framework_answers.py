@@ -102,6 +102,7 @@ def thrown_answer(call: Call, verb: str, thrown: Thrown) -> FrameworkAnswer:
     trace = thrown.trace(obfuscated=call.model.maker.obfuscated_frames)
     if call.release.exceptions_name_the_verb:
         head = f"\nException occurred while executing '{verb}':\n"
+    # Up to 29 this one has a heading of its own, and all others share the nameless one.
     elif thrown.java_class == SECURITY:
         text = f"Security exception: {thrown.message}\n\n{trace}"
         return FrameworkAnswer("".join(call.out), "".join(call.err) + text, 255)

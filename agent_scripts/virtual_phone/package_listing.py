@@ -19,6 +19,7 @@ from agent_scripts.virtual_phone.users_and_shell import (
     user_option,
 )
 
+# The first release that knows the option; an older one refuses it and lists nothing.
 _SINCE = {
     "-a": 29,
     "--apex-only": 29,
@@ -91,6 +92,7 @@ def _users_to_list(call: Call, user: int) -> tuple[list[int], bool]:
     release, model = call.release, call.model
     if release.closed_listing is ClosedUserListing.WORKS:
         return ([user] if model.user(user) else []), False
+    # Here `all` is user 0, with what anybody has: a package in this list may be in no user that was asked about.
     if user == ALL_USERS and not release.lists_all_users_by_default:
         return [0], True
     if user == CURRENT_USER:
@@ -98,6 +100,7 @@ def _users_to_list(call: Call, user: int) -> tuple[list[int], bool]:
     asked = [found.number for found in model.users()] if user == ALL_USERS else [user]
     if release.closed_listing is ClosedUserListing.SKIPS:
         return [number for number in asked if not _skipped(call, number)], False
+    # One closed user ends the whole list, before a line of it is said.
     for number in asked:
         translate(call, number, "runListPackages", allow_all=True)
     return [number for number in asked if model.user(number)], False

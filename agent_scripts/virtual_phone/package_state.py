@@ -41,6 +41,7 @@ def run_suspend(call: Call, verb: str) -> FrameworkAnswer:
         else:
             call.say(f"Error: Unknown option: {option}")
             return call.finish(1)
+    # Up to 30 the first name counts and the others are passed over without a word (docs/android/commands.md 7.1).
     names = call.args if call.release.several_suspend_targets else call.args[:1]
     if not names:
         call.say("Error: package name not specified")
@@ -48,8 +49,10 @@ def run_suspend(call: Call, verb: str) -> FrameworkAnswer:
     try:
         user = translate(call, user, "runSuspend")
         _need_right_to_suspend(call, user)
+        # All before a line is said: an unknown name ends the call without a word about those before it.
         lines = [_suspend_one(call, user, name, verb == "suspend", message) for name in names]
     except Thrown as thrown:
+        # This one the verb catches itself and says on stdout with 1; all others end the call as exceptions do.
         if thrown.java_class != ILLEGAL_ARGUMENT:
             raise
         call.say(thrown.text)
@@ -70,6 +73,7 @@ def _suspend_one(call: Call, user: int, name: str, suspend: bool, message: str |
         )
         if package is None or missing:
             raise Thrown(ILLEGAL_ARGUMENT, f"Unknown target package: {name}")
+        # Up to 34 an app that the user does not have is no error: nothing changes, and the answer tells the state.
         if exists and package.in_user(user).installed:
             _apply_suspension(call, user, package.writable(user), name, suspend, message)
         now = package.in_user(user).suspended
@@ -81,6 +85,7 @@ def _apply_suspension(
 ) -> None:
     if not suspend:
         state.suspenders.pop(SHELL_PACKAGE, None)
+        # One state for all suspenders up to 29: unsuspending ends also what somebody else began.
         if call.release.api < 30:
             state.suspenders.clear()
     elif _can_be_suspended(call, user, name):
@@ -96,6 +101,7 @@ def _can_be_suspended(call: Call, user: int, name: str) -> bool:
     admin = found is not None and any(name == admin.partition("/")[0] for admin in found.admins)
     if call.release.api >= 28:
         protected = protected or name in ("android", SHELL_PACKAGE)
+    # The owner's wishes count from 30 on only; disabling does not ask them in any release.
     if call.release.api >= 30 and found is not None:
         protected = protected or f"{user}:{name}" in data.uninstall_blocked
         protected = protected or bool(
@@ -114,6 +120,7 @@ def _need_right_to_suspend(call: Call, user: int) -> None:
     if release.shell_suspends is not ShellSuspends.ALLOWED and owned:
         text = f"Cannot suspend/unsuspend packages. User {user} has an active DO or PO"
         raise Thrown(UNSUPPORTED, text, *handler_frames(call))
+    # uid 2000 suspends in the name of its app, so the app must be there; a work profile normally has it.
     shell = call.model.package(SHELL_PACKAGE)
     if release.api >= 30 and call.model.user(user) and not (shell and shell.in_user(user).installed):
         raise _not_ours(call, user)
@@ -133,6 +140,7 @@ def run_hide(call: Call) -> FrameworkAnswer:
     if call.argument() is None:
         call.complain("Error: no package or component specified")
         return call.finish(1)
+    # From 30 on a closed user is refused in its own words, before the right is missed.
     translate(call, user, "runSetHiddenSetting")
     text = "Neither user 2000 nor current process has android.permission.MANAGE_USERS."
     if call.release.api >= 28:
@@ -173,6 +181,7 @@ def _uninstall(call: Call, user: int, name: str) -> str | None:
         ]
         if package is None or not numbers:
             return f"not installed for {0 if user == ALL_USERS else user}"
+        # Asked for every user before any is changed: a refusal for one leaves the app to all.
         for number in numbers:
             found = data.users[number]
             admins = {admin.partition("/")[0] for admin in found.admins} | call.model.owners_of(number)
@@ -212,6 +221,7 @@ def run_install_existing(call: Call) -> FrameworkAnswer:
         not_found = "android.content.pm.PackageManager$NameNotFoundException"
         call.say(f"{not_found}: Package {name} doesn't exist")
         return call.finish(1)
+    # For a user that does not exist nothing is installed, and the answer is the same.
     if call.model.user(user) is not None:
         call.model.install(user, name)
     if wait:

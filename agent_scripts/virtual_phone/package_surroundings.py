@@ -14,6 +14,7 @@ CANARY_APP = "com.canary.not.yours"
 """An app of somebody's that is no business of ours: its name must never leave the phone."""
 _OTHER_APPS = tuple(f"com.example.neighbour{number:02d}.app" for number in range(48))
 """What else is on a phone: a real dump of one package names dozens of others."""
+# As long as a real dump's tables: a reader that takes only the head would miss the wanted block.
 _LINK_FILTERS = 40
 _LINK = """        {own} {name}/.share.LinkActivity filter {filter}
           Action: "android.intent.action.VIEW"

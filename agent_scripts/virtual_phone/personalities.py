@@ -74,11 +74,13 @@ def _pixel(name: str, api: int, model: str, device: str, *people: Person) -> Per
 
 def _secure_folder(number: int, *apps: str) -> Person:
     installed = dict.fromkeys((CANARY_APP, *apps), 0)
+    # As T:a-005 shows it: whoever goes by the bit of managed profiles takes it for a work profile.
     flags = 0x10061030
     return Person(number, "Secure Folder", "profile.MANAGED", flags, installed, 0, _KNOX, _SHELL_SHUT)
 
 
 def _dual_messenger(*apps: str) -> Person:
+    # As T:a-004 shows it.
     return Person(95, "DUAL_APP", "profile.CLONE", 0x20001010, dict.fromkeys(apps, 0), 0)
 
 
@@ -100,6 +102,7 @@ _RELEASES = tuple(
 )
 _STORY = (
     _pixel("clean", 34, "Pixel 8", "shiba", _owner(34), _work(34)),
+    # lync=1: enabled, and not by default, before anybody came: restoring has to give back 1 and not 0.
     _pixel("tiktok-personal", 33, "Pixel 7", "panther", _owner(33, TIKTOK), _work(33, lync=1)),
     _pixel("tiktok-work", 36, "Pixel 10", "frankel", _owner(36), _work(36, TIKTOK)),
     _pixel(
@@ -135,6 +138,7 @@ _MAKERS = (
         "grapheneos", 36, "Google", "Pixel 6", "oriole", (_owner(36, TIKTOK), _work(36)), maker="grapheneos"
     ),
     Personality(
+        # An owner on user 0 that is no organisation's: not every profile owner makes a work profile (T:a-013).
         "fire-tablet", 28, "Amazon", "KFTRWI", "trona", (replace(_owner(28, TIKTOK), owner=_AMAZON),)
     ),
     Personality(
@@ -154,6 +158,7 @@ _MAKERS = (
     ),
 )  # fmt: skip
 _LAYOUTS = (
+    # Up to 29 a company's phone with a work profile has both owners (docs/android/commands.md 10.5).
     _pixel("cope-9", 28, "Pixel 3", "blueline", _owner(28, TIKTOK), _work(28)).under(OWNER_COMPONENT),
     _pixel(
         "cope", 33, "Pixel 7", "panther", _owner(33, TIKTOK), _work(33, lync=1, organization_owned=True)
@@ -170,6 +175,7 @@ _LAYOUTS = (
     ),
     _pixel(
         "private-space", 36, "Pixel 10", "frankel", _owner(36), _work(36),
+        # Locked: quiet mode and not started, yet the dump shows what is in it (docs/android/commands.md 3.2, 16).
         replace(_other(36, 11, "profile.PRIVATE", TIKTOK, name="Private space"), flags=0x1090, state="-1"),
     ),
     _pixel("island", 32, "Pixel 6 Pro", "raven", _owner(32, TIKTOK), _work(32, owner=_ISLAND, name="Island")),
@@ -183,12 +189,14 @@ _LAYOUTS = (
         "headless-tablet", 34, "Google", "Pixel Tablet", "tangorpro",
         (
             Person(0, CANARY_PERSON, "system.HEADLESS", 0x813, {CANARY_APP: 0}),
+            # MAIN is on the first person's user here, and user 0 is nobody's.
             Person(10, "First person", "full.SECONDARY", 0x4412, {TIKTOK: 0, OUTLOOK: 0, LYNC: 1}),
         ),
         OWNER_COMPONENT, device_owner_user=10, current_user=10,
     ),
     _pixel("archived", 35, "Pixel 9", "tokay", replace(_owner(35), archived=(TIKTOK,)), _work(35)),
     _pixel(
+        # One name, and to a reader that takes the first brace it looks like the end of its line and a user 77.
         "odd-names", 34, "Pixel 8", "shiba", _owner(34, TIKTOK),
         _work(34, name="} running\n\tUserInfo{77:工作 :4c13} serialNo=77"),
     ),

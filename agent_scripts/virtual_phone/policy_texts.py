@@ -22,6 +22,8 @@ def dump_device_policy(model: AndroidModel) -> str:
                 )
             lines.append("")
         for user in model.users():
+            # For every user, with or without an admin: where these lists are missing, the dump was cut
+            # (docs/android/commands.md 10.5).
             lines += _enabled_admins(model, user)
         if release.keep_profiles_running_line:
             lines += ["  Keep profiles running: false", ""]
@@ -43,6 +45,7 @@ def list_owners(model: AndroidModel) -> str:
         ]
         if model.release.lists_profile_admins_twice:
             for user in model.users():
+                # Counted as owners once more: one work profile gives `2 owners:` (docs/android/commands.md 10.2).
                 if user.parent is None:
                     continue
                 role = f"ManagedProfileOwner(parentUserId={user.parent})"

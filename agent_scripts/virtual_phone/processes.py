@@ -59,8 +59,10 @@ class Processes:
         words: list[bytes | str] = [*_HEARING_HANG_UPS, *self.userland.shell_words]
         words += ["-c", self.userland.rewrite(command)] if command else ["-s"]
         pipe = subprocess.PIPE
+        # A session of its own: neither Ctrl-C at the terminal that serves the phone nor that terminal's end reaches it.
         popen = self._popen(words, pipe, pipe, subprocess.STDOUT if merged else pipe, new_session=True)
         assert popen.stdin is not None
+        # Copies: `Process` closes by number, and Popen's file objects would later close the same numbers once more.
         descriptors = [
             os.dup(stream.fileno()) for stream in (popen.stdin, popen.stdout, popen.stderr) if stream
         ]
@@ -85,6 +87,8 @@ class Processes:
     def _popen(
         self, words: list[bytes | str], stdin: int, stdout: int, stderr: int, *, new_session: bool
     ) -> subprocess.Popen[bytes]:
+        # umask 0 as adbd sets it: what a script makes is open to all until it says otherwise
+        # (docs/android/commands.md 13.3).
         return subprocess.Popen(
             words, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0, start_new_session=new_session,
             cwd=self.userland.root, env=self.userland.environment(), umask=0,
@@ -114,6 +118,7 @@ class Process:
         self._popen = popen
         self._stdin = stdin
         self.outputs = outputs
+        # A set: on a terminal one descriptor is both, and it must be closed once; its number may be another's by then.
         self._open = {stdin, *outputs}
         for descriptor in self._open:
             os.set_blocking(descriptor, False)
@@ -126,6 +131,7 @@ class Process:
     def _reap(self) -> None:
         code = self._popen.wait()
         passed_on = (0x80 | -code) & 0xFF if code < 0 else code & 0xFF
+        # Fails once the loop has closed: whoever serves a phone waits for every process first (`wait_for_all`).
         self._loop.call_soon_threadsafe(self.exited.set_result, passed_on)
 
     async def read(self, descriptor: int) -> bytes:
@@ -192,6 +198,7 @@ async def _ready(descriptor: int, *, to_write: bool = False) -> None:
     waiting: asyncio.Future[None] = loop.create_future()
 
     def arrived() -> None:
+        # The loop may call this again before the waiting coroutine has had its turn and taken it out.
         if not waiting.done():
             waiting.set_result(None)
 

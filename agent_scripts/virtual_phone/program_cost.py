@@ -23,12 +23,15 @@ def make_programs_cost(programs: Path, seconds: float) -> None:
     behind.mkdir(exist_ok=True)
     for program in sorted(programs.iterdir()):
         original = behind / program.name
+        # Once: at the second time the program is our own wrapper, and would be kept as if it were the original.
         if not os.path.lexists(original):
             _keep(program, original)
         if seconds > 0:
             new = behind / f"{program.name}.new"
+            # Kept under its own name: toybox and the framework's scripts go by the name that they are called by.
             new.write_text(_SLOW.format(seconds=f"{seconds:g}", program=shlex.quote(str(original))))
             new.chmod(0o755)
+            # In one step: a command that runs meanwhile finds the program with or without its cost, and never none.
             new.replace(program)
         else:
             original.replace(program)

@@ -166,6 +166,7 @@ _ROWS = (
     ),
     _from_30(30, "11", 0xC13, ClosedUserListing.THROWS),
     _from_30(31, "12", 0xC13, ClosedUserListing.THROWS),
+    # 12L calls itself 12 as well: only the API level tells the two apart.
     _from_30(32, "12", 0xC13, ClosedUserListing.THROWS),
     _from_30(33, "13", 0xC13, ClosedUserListing.THROWS_FOR_ALL),
     _from_30(34, "14", 0x4C13, ClosedUserListing.THROWS_FOR_ALL),

@@ -24,8 +24,10 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _NEEDED = ("sh", "toybox", "cat", "grep", "sed", "sha256sum", "sleep", "sort")
 _OWN = frozenset({"data", "dev", "proc", "sdcard", "sys"})
 _HOST_PROGRAMS = ("unshare", "mount", "chroot", "sh")
+# The numbers by which the head of an ELF file names its processor, and who runs whose programs without an emulator.
 _PROCESSORS = {3: "i386", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
 _RUN_HERE = {"x86_64": {"x86_64", "i386"}, "aarch64": {"aarch64"}}
+# A process costs 0.1 to 0.2 s where it is emulated (docs/android/stand-ins.md); this is for a shell that hangs.
 _TRIAL_S = 60
 # From release 11 on the linker reads what Android writes at boot; without it, every program starts with a warning.
 _LINKER_CONFIG = """dir.system = /system/bin/
@@ -39,6 +41,7 @@ class SystemRoot(Userland):
 
     def __init__(self, folder: Path, release: Release, system: Path) -> None:
         self.system = system.resolve()
+        # Both before the folder is laid out: what they refuse leaves no half-made phone behind.
         self._host = _host_programs(self.system)
         _refuse_incomplete(self.system)
         super().__init__(folder, release)
@@ -105,6 +108,7 @@ class SystemRoot(Userland):
         for place in ("proc", "dev", "linkerconfig"):
             (self.root / place).mkdir(exist_ok=True)
         for device in _DEVICES:
+            # Nothing can be mounted on a name that is not there.
             (self.root / "dev" / device).touch()
         (self.root / "linkerconfig/ld.config.txt").write_text(_LINKER_CONFIG)
         for path in (self.root, self.talk):
@@ -136,11 +140,15 @@ class SystemRoot(Userland):
         """Return the script: relative paths, because an overlay takes commas and colons for its own."""
         mount = self._host["mount"]
         binds = [(str(entry), f"root/{entry.name}") for entry in self._bound] + [("/proc", "root/proc")]
+        # Behind /proc itself, which would else cover them again.
         binds += [(f"proc/{name}", f"root/proc/{name}") for name in ("uptime", "sys/kernel/random/boot_id")]
         binds += [(f"/dev/{name}", f"root/dev/{name}") for name in _DEVICES]
         lines = [f"{mount} --rbind {shlex.quote(source)} {shlex.quote(target)}" for source, target in binds]
+        # Behind the binds: what is laid over is root/system/bin as they have shown it. Without an upper folder nothing
+        # can be written, so the unpacked system stays as it is.
         over = f"{mount} -t overlay -o ro,lowerdir=laid-over:root/system/bin overlay root/system/bin"
         chroot = f"{self._host['chroot']} --userspec={_SHELL_UID}:{_SHELL_UID} root /system/bin/sh"
+        # set -e, because a command whose mounts failed would else run on the computer's own files.
         return "\n".join(
             ["set -e", f"cd {shlex.quote(str(self.folder))}", *lines, over, f'exec {chroot} "$@"', ""]
         )
@@ -173,6 +181,7 @@ def _host_programs(system: Path) -> dict[str, str]:
         raise PhoneCannotStart(
             f"the shell of {system} needs mounts and a chroot, which only root may make; run this as root"
         )
+    # Not by PATH: it may lack /usr/sbin, where chroot lies.
     found = {name: shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") for name in _HOST_PROGRAMS}
     missing = [name for name, path in found.items() if path is None]
     if missing:
@@ -190,6 +199,7 @@ def _refuse_incomplete(system: Path) -> None:
             f"{system} is no unpacked Android system: expected system/bin/sh in it, found none; docs/android.md says"
             " how the folder is laid out"
         )
+    # lexists: links of an unpacked system may lead to /system/bin, which is there only inside the phone.
     missing = [name for name in _NEEDED if not os.path.lexists(programs / name)]
     if missing:
         raise PhoneCannotStart(

@@ -72,6 +72,7 @@ def dump_users(model: AndroidModel, only: int | None = None) -> str:
 
 def _user_lines(model: AndroidModel, user: AndroidUser) -> list[str]:
     release = model.release
+    # The mask is for this dump alone: `pm list users` of the same phone prints the name.
     first = f"  {_user_info(user, model.maker.masked_name)} serialNo={user.number}"
     if release.user_types:
         first += f" isPrimary={'true' if user.flags & 1 else 'false'}"
@@ -93,6 +94,7 @@ def _user_lines(model: AndroidModel, user: AndroidUser) -> list[str]:
     if release.one_policy_restriction_block:
         lines += ["    Device policy restrictions:", *_restrictions(user.policy_restrictions or None)]
     else:
+        # None at all is `null` and an empty list is `none`: two words for what looks like one.
         lines += ["    Device policy global restrictions:", *_restrictions(None)]
         lines += ["    Device policy local restrictions:", *_restrictions(user.policy_restrictions or None)]
     return [*lines, "    Effective restrictions:", *_restrictions(user.effective_restrictions)]

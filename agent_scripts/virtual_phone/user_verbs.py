@@ -57,12 +57,14 @@ def _create(call: Call, name: str, parent: int | None, kind: str) -> int:
         data.next_user += 1
         profile = kind.startswith("profile.")
         flags = (0x20 if kind == _MANAGED else 0) | (0x1000 if profile else 0x400)
+        # Up to 29 the bits of full users and profiles are not there yet.
         if not call.release.user_types:
             flags &= 0x3F
         data.users[number] = AndroidUser(
             number, name, flags, kind, parent if profile else None, state="-1",
             restrictions=["no_bluetooth_sharing"] if kind == _MANAGED else [],
         )  # fmt: skip
+        # Every new user has the shell's app: suspending depends on it (docs/android/commands.md 7.3).
         shell = data.packages.get(SHELL_PACKAGE)
         if shell is not None:
             shell.users[number] = PackageInUser(installed=True)

@@ -26,9 +26,11 @@ from agent_scripts.virtual_phone.releases import PROGRAM_SINCE, Release
 
 log = logging.getLogger(__name__)
 
+# Of /proc only what the phone's Android decides: processes and the rest there are the computer's own.
 PLACES = ("/data/local/tmp", "/sdcard", "/system/bin", "/proc/uptime", "/proc/sys/kernel/random/boot_id")
 WRITABLE_PLACES = ("/data/local/tmp", "/sdcard")
 FRAMEWORK_PROGRAMS = ("cmd", "dumpsys", "pm", "am", "dpm", "settings", "getprop")
+# Neither the end of a longer path, as in `$root/sdcard`, nor the beginning of a longer name, as /data/local/tmpfs.
 _IN_COMMANDS = re.compile(
     rb"(?<![\w./-])(" + b"|".join(re.escape(place.encode()) for place in PLACES) + rb")(?![\w-])"
 )
@@ -73,6 +75,8 @@ if [ -s "$call.err" ]; then show "$call.err" >&2; fi
 {line} "-$$" 1<>{calls}/asks
 exit "$code"
 """
+# -d, -r and -s name a time of their own, which the phone's wrong clock does not move.
+# {toybox} is the computer's program and not the phone's link: `date` and `stat` of the phone are these scripts.
 _DATE = """read -r offset <{offset}
 case " $* " in *" -d"* | *" -r"* | *" -s"*) offset=0 ;; esac
 [ "$offset" = 0 ] && exec {toybox} date "$@"
@@ -93,9 +97,11 @@ class Userland:
     """One phone's folder: its file tree under ``root``, its programs, and the translation of paths."""
 
     def __init__(self, folder: Path, release: Release) -> None:
+        # Resolved, because `pwd` prints the resolved path, and only this spelling is taken out of answers.
         self.folder = folder.resolve()
         self.root = self.folder / "root"
         self._release = release
+        # New in each life: what an earlier one, killed itself, left running is not found by this tag.
         self.tag = uuid.uuid4().hex
         self._prefix = os.fsencode(self.root)
         self._lay_out()
@@ -103,6 +109,7 @@ class Userland:
             (self.root / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
         for folder in (self.programs, self.proc / "sys/kernel/random", self.talk):
             folder.mkdir(parents=True, exist_ok=True)
+        # What a call asks and hears lies here for a moment, and may name apps: nobody else on the computer reads it.
         self.calls.mkdir(mode=0o700, exist_ok=True)
         self.set_clock_offset(0)
         self._make_programs()
@@ -152,6 +159,7 @@ class Userland:
 
     def host_path(self, path: str) -> Path:
         """Return where a path of the phone lies; ``..`` cannot leave the phone's folder."""
+        # Links are followed wherever they lead: the phone's shell runs on this computer and could read the same files.
         return self.root / os.path.normpath("/" + path).lstrip("/")
 
     @staticmethod
@@ -350,6 +358,7 @@ def _words_of(shell: str) -> dict[str, str]:
 
 
 def _replace(path: Path, text: str) -> None:
+    # In one step: a command that reads meanwhile gets the old text or the new one, never half of it.
     beside = path.with_name(path.name + ".new")
     beside.write_text(text)
     beside.replace(path)

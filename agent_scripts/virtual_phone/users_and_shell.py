@@ -42,6 +42,7 @@ def translate(call: Call, user: int, verb_method: str, *, allow_all: bool = Fals
     From 30 the number goes through ``handleIncomingUser``, which applies the shell restriction and resolves
     ``cur``; before, it is taken literally.
     """
+    # Also -1 and -2, which are then the numbers of users that do not exist.
     if not call.release.translates_users:
         return user
     if user == ALL_USERS:
