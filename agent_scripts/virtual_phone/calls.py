@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
+import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from agent_scripts.virtual_phone.framework_answers import FrameworkAnswer
 _READY = 8
 """So many callers at once find a FIFO; a ninth makes its own."""
 
+log = logging.getLogger(__name__)
 Answering = Callable[[str, Sequence[str]], Awaitable[FrameworkAnswer]]
 
 
@@ -64,7 +66,7 @@ class Counter:
         program, *args = ask.read_bytes().decode(errors="surrogateescape").split("\0")
         # Before the answer: a caller that was killed meanwhile leaves nothing behind for the next one with its number.
         ask.unlink()
-        answer = await self._answering(program, args)
+        answer = await self._answered(program, args)
         # Both files before the exit code: the caller prints them as soon as it reads the code.
         for name, text in (("out", answer.out), ("err", answer.err)):
             path = self._folder / f"{caller}.{name}"
@@ -85,6 +87,14 @@ class Counter:
             os.close(waiting)
         back.unlink(missing_ok=True)
         self._make_ready()
+
+    async def _answered(self, program: str, args: Sequence[str]) -> FrameworkAnswer:
+        try:
+            return await self._answering(program, args)
+        except Exception as error:
+            # A mistake of the model: told to the caller, who would else wait for its whole limit.
+            log.exception("the model failed at %s %s", program, args)
+            return FrameworkAnswer(err=f"virtual phone: {type(error).__name__}: {error}\n", exit_code=255)
 
     def _make_ready(self) -> None:
         """Lay out one more FIFO for a caller to wait at."""

@@ -12,7 +12,7 @@ class Channel(Protocol):
         """Return what the peer sent next."""
 
     async def read_exactly(self, count: int) -> bytes:
-        """Return that many bytes, or raise `EOFError` when the peer closed the stream."""
+        """Return that many bytes; a stream that the peer closed ends its service here."""
 
     async def send(self, data: bytes) -> None:
         """Send, waiting for the peer's OKAY."""

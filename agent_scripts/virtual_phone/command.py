@@ -14,6 +14,7 @@ from typing import TextIO
 from agent_scripts.virtual_phone.errors import VirtualPhoneError
 from agent_scripts.virtual_phone.personalities import PERSONALITIES
 from agent_scripts.virtual_phone.phone import VirtualPhone
+from policy.plain_text import printable
 
 HELP = """What the phone's owner can do:
   allow                      tap "Allow" for the computer that asks
@@ -41,12 +42,12 @@ class Holder:
         """Show that a computer with an unknown key wants to connect."""
         if key_line not in self._asking:
             self._asking.append(key_line)
-            name = key_line.partition(" ")[2] or "a computer"
+            name = printable(key_line.partition(" ")[2]) or "a computer"
             self._say(f'Allow USB debugging for {name}? Type "allow".')
 
     def notice_shown(self, title: str, text: str) -> None:
         """Show what the phone shows its owner."""
-        self._say(f"The phone shows: {title}: {text}")
+        self._say(f"The phone shows: {printable(title)}: {printable(text)}")
 
     def obey(self, lines: Iterable[str]) -> bool:
         """Follow lines until they end (False) or say ``quit`` (True)."""

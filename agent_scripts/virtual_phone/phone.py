@@ -231,6 +231,7 @@ class VirtualPhone:
         self.reboot()
         with self.model.changing():
             self.model.data = self._kind.build(self._serial).data
+        self._show_boot()
         self.userland.empty_temporary_folder()
         self.keys.forget_all()
 

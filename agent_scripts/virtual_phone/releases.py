@@ -60,8 +60,6 @@ class Release:
     lists_all_users_by_default: bool = False  # 2.4
     several_suspend_targets: bool = False  # 7.1
     user_types: bool = True  # 3.3, 3.4
-    full_flag: int = 0x400  # 3.2
-    profile_flag: int = 0x1000  # 3.2
     parent_in_user_dump: bool = False  # 3.4
     verbose_user_list: bool = False  # 3.1: type= and owner words
     visible_users: bool = False  # 3.1
@@ -101,8 +99,6 @@ def _until_29(
         exceptions_name_the_verb=False,
         translates_users=False,
         user_types=False,
-        full_flag=0,
-        profile_flag=0,
         queries_section=False,
         component_text_names_package=True,
         create_user_explains=False,

@@ -17,27 +17,25 @@ _CHUNK = 64 * 1024
 async def serve_sync(channel: Channel, userland: Userland) -> None:
     """Serve requests until QUIT or the end of the stream; a refused file leaves the connection usable."""
     while True:
-        try:
-            request, length = struct.unpack("<4sI", await channel.read_exactly(8))
-            if request == b"QUIT":
+        request, length = struct.unpack("<4sI", await channel.read_exactly(8))
+        if request == b"QUIT":
+            return
+        # Ends the service, as adbd does: what follows cannot be told from the next request.
+        if length > _MAX_PATH:
+            await _fail(channel, "path too long")
+            return
+        path = (await channel.read_exactly(length)).decode(errors="surrogateescape")
+        if request == b"STAT":
+            await channel.send(struct.pack("<4sIII", b"STAT", *_stat(userland.host_path(path))))
+        elif request == b"LIST":
+            await _list(channel, userland.host_path(path))
+        elif request == b"RECV":
+            await _receive(channel, userland.host_path(path))
+        elif request == b"SEND":
+            if not await _send(channel, userland, path):
                 return
-            # Ends the service, as adbd does: what follows cannot be told from the next request.
-            if length > _MAX_PATH:
-                await _fail(channel, "path too long")
-                return
-            path = (await channel.read_exactly(length)).decode(errors="surrogateescape")
-            if request == b"STAT":
-                await channel.send(struct.pack("<4sIII", b"STAT", *_stat(userland.host_path(path))))
-            elif request == b"LIST":
-                await _list(channel, userland.host_path(path))
-            elif request == b"RECV":
-                await _receive(channel, userland.host_path(path))
-            elif request == b"SEND":
-                await _send(channel, userland, path)
-            else:
-                await _fail(channel, f"unknown command {request.decode(errors='replace')}")
-                return
-        except EOFError:
+        else:
+            await _fail(channel, f"unknown command {request.decode(errors='replace')}")
             return
 
 
@@ -71,26 +69,28 @@ async def _receive(channel: Channel, path: Path) -> None:
     await channel.send(struct.pack("<4sI", b"DONE", 0))
 
 
-async def _send(channel: Channel, userland: Userland, spec: str) -> None:
+async def _send(channel: Channel, userland: Userland, spec: str) -> bool:
+    """Take one file; False where the stream is of no use any more, since its next request cannot be found."""
     path, _, mode_text = spec.rpartition(",")
     # Taken before anything is checked: a refusal in the middle would leave the file's bytes on the stream.
     data, modified = await _incoming(channel)
     if modified is None:
         await _fail(channel, "invalid data message")
-        return
+        return False
     if not path or not mode_text.isdigit():
         await _fail(channel, "missing mode in SEND")
-        return
+        return True
     if not userland.writable(path):
         await _fail(channel, "couldn't create file: Permission denied")
-        return
+        return True
     try:
         _store(userland.host_path(path), data, widened(int(mode_text)), modified)
         userland.hand_over(userland.host_path(path))
     except OSError as error:
         await _fail(channel, f"couldn't create file: {os.strerror(error.errno or 0)}")
-        return
+        return True
     await channel.send(struct.pack("<4sI", b"OKAY", 0))
+    return True
 
 
 async def _incoming(channel: Channel) -> tuple[bytes, int | None]:

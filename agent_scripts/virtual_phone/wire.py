@@ -7,7 +7,6 @@ import struct
 from dataclasses import dataclass
 
 MAX_PAYLOAD = 1024 * 1024
-VERSION_WITH_CHECKSUM = 0x01000000
 VERSION = 0x01000001
 """From this version on both sides leave the checksum unchecked; we always send a right one."""
 

@@ -67,6 +67,17 @@ def test_a_slip_is_explained_and_the_phone_goes_on(owner: Holder, heard: io.Stri
     assert lines.count("What the phone's owner can do:") == 2
 
 
+def test_what_a_computer_calls_itself_or_says_on_the_phone_cannot_paint_the_terminal(
+    owner: Holder, heard: io.StringIO
+) -> None:
+    owner.computer_asks("QUJD evil\x1b[2J\u202e")
+    owner.notice_shown("Curfew\x1b[1m", "gone\rforever")
+
+    assert "\x1b" not in heard.getvalue()
+    assert "Allow USB debugging for evil\\x1b[2J\\u202e?" in heard.getvalue()
+    assert "The phone shows: Curfew\\x1b[1m: gone\\rforever" in heard.getvalue()
+
+
 def test_quitting_ends_the_reading_of_lines(owner: Holder) -> None:
     assert owner.obey(["quit", "dance"])
     assert not owner.obey([])

@@ -69,3 +69,10 @@ def test_nothing_of_a_call_is_left_behind(phone: VirtualPhone, device: AdbDevice
     device.shell("true")
     left = Counter(path.name.partition(".")[0] for path in phone.userland.calls.iterdir())
     assert left == {"asks": 1, "ready": 8}
+
+
+def test_a_mistake_of_the_model_is_told_at_once_and_the_next_call_is_served(device: AdbDeviceTcp) -> None:
+    said = device.shell("cmd package list packages --uid x; echo $?; pm list users")
+    assert "virtual phone: ValueError" in said
+    assert "\n255\n" in said
+    assert "UserInfo{0:" in said

@@ -172,6 +172,8 @@ def test_a_factory_reset_leaves_nothing(phone: VirtualPhone, computer: Computer)
     device = computer.connect(phone)
     device.shell("echo x >/data/local/tmp/f; pm disable-user --user 10 com.microsoft.office.outlook")
     phone.factory_reset()
+    shown = (phone.userland.proc / "sys/kernel/random/boot_id").read_text().strip()
+    assert shown == phone.model.data.boot_id
     device.close()
     phone.authorise(computer.key_line)
     device = computer.connect(phone)
