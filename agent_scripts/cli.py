@@ -145,6 +145,7 @@ def curfew_agent(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (`agent_scripts.exit_codes`)."""
     try:
+        # In its standalone mode click prints and exits by codes of its own, and none of what follows is reached.
         result = curfew_agent.main(args=arguments, prog_name="curfew-agent", standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -160,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         _say(f"{error}")
         return ExitCode.WRONG_USE
+    # Commands that only show return None.
     return int(result or ExitCode.COMPLIANT)
 
 

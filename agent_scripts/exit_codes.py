@@ -32,6 +32,7 @@ class ExitCode(IntEnum):
     NOT_SENT = 14
 
 
+# The numbers themselves do not rank: NOT_SENT is 14 and yields to VIOLATING, which is 10.
 _PRECEDENCE = (
     ExitCode.WRONG_USE,
     ExitCode.NOT_REACHED,

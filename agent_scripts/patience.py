@@ -31,6 +31,7 @@ class Patience:
             except error:
                 _log.info("asking again", because=error.__name__, in_seconds=pause_s)
                 await asyncio.sleep(pause_s)
+        # Not caught the last time: this error is the one that a person is told.
         return await ask()
 
     async def until(self, is_final: Callable[[T], bool], ask: Callable[[], Awaitable[T]]) -> T:

@@ -65,6 +65,7 @@ def restore(
     station = settings.station()
     phones = named_phones(station, addresses, every)
     for address in phones:
+        # From the station's own memory: no phone is connected to before somebody has said yes.
         phone = station.phone_at(address)
         ledger = station.ledger(phone.phone_id) if phone else None
         apps = ", ".join(f"{e.package} in user {e.user}" for e in (ledger.open_entries if ledger else ()))
@@ -84,10 +85,12 @@ def watch(
     station = settings.station()
     done = 0
     while True:
+        # Each round anew: with --all a phone that was provisioned meanwhile joins, and one that declined is left out.
         phones = named_phones(station, addresses, every)
         code = visit_phones(settings.visitor(station, as_json, language), phones, check_phone)
         done += 1
         if rounds and done >= rounds:
+            # The last round's alone: what an earlier one found may be mended since.
             return code
         pause_s = _pause_s(station)
         say(f"Next round in {pause_s / 60:.0f} minutes; Ctrl-C ends.")
@@ -97,6 +100,7 @@ def watch(
 def _pause_s(station: Station) -> float:
     accepted, _ = stored_bundle(trust_client(station, ServerClient(station)))
     if accepted is None:
+        # Seconds. Without a bundle there is no policy that names an interval.
         return 900.0
     policy = accepted.bundle.policy
     # Jitter keeps stations from meeting at the server on the full hour; nothing secret hangs on it.

@@ -127,6 +127,7 @@ def status(settings: Settings, as_json: bool) -> None:
 
 
 def _status_of(station: Station) -> _Status:
+    # What is on disk, and no run: this works where the server is away, and asks it nothing.
     accepted, refused = stored_bundle(trust_client(station, ServerClient(station)))
     clock = TrustedClock(station.folder, station.story_clock).read()
     return _Status(

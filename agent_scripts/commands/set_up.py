@@ -170,6 +170,7 @@ def virtual_phone(
     program_cost: float,
 ) -> int:
     """Start a phone made of software to train on; it listens on this computer only."""
+    # Loaded here: `enrol` and `provision` share this module and need no virtual phone.
     from agent_scripts.virtual_phone.command import serve_by_hand
 
     if system_root and program_cost:

@@ -20,6 +20,7 @@ class Settings:
 
     def __init__(self, folder: Path, operator: str, plain_tcp: bool, story_clock: Path | None) -> None:
         self.folder = folder
+        # A report takes printable text only: refused here, and not when a visit is over and its report is written.
         if not operator.isprintable() or not 0 < len(operator) <= _OPERATOR_MAX_LENGTH:
             raise WrongUse(
                 f"Expected a name of 1 to {_OPERATOR_MAX_LENGTH} printable characters for --operator, found"
@@ -40,7 +41,10 @@ class Settings:
 
 def named_phones(station: Station, addresses: Sequence[str], every: bool) -> list[str]:
     """Return the addresses in the order named, each once; raises `WrongUse` if there is none."""
+    # For --all only: a phone that is named is taken whatever its owner said, for restoring needs no consent.
+    # `check` and `probe` refuse such a phone themselves.
     agreed = (phone for phone in station.phones() if phone.consent is Consent.AGREED)
+    # Without an address it was unprovisioned, or another phone was met there since.
     known = [phone.address for phone in agreed if phone.address]
     chosen = [*addresses, *(known if every else ())]
     if not chosen and every:

@@ -24,6 +24,7 @@ class StationLedger:
         # the next report.
         if self._reconciled.unconfirmed:
             keep_pending(self._station, self._phone_id, self._reconciled.pending)
+        # What comes back from the phone has the phone's word on disputed entries; this memory keeps its own.
         ledger = self._reconciled.for_station(ledger)
         if ledger != self._on_disk:
             self._station.keep_ledger(self._phone_id, ledger)

@@ -42,6 +42,7 @@ def for_a_person(judgement: Judgement, recalled: Recalled, api_level: int) -> tu
     known = [ledger for ledger in recalled.all() if ledger is not None]
     # Without any valid ledger the empty one is asked, or a phone that lost them all would have nothing to tell.
     valid = [ledger for ledger in known if ledger.marker == recalled.marker]
+    # Not asked, the server may still know what the app was before: then no command is told that could be the wrong one.
     return tuple(
         _line(app, _old_entry(known, app), api_level) if recalled.server_asked else _line_to_ask(app)
         for app in judgement.managed
@@ -52,16 +53,19 @@ def for_a_person(judgement: Judgement, recalled: Recalled, api_level: int) -> tu
 def restoring_command(user: UserNumber, package: PackageName, prior: EnabledState, api_level: int) -> str:
     """Return what a person types to put a package back to `prior`, in the words of the phone's release."""
     program = "cmd package" if api_level >= _FIRST_WITH_CMD else "pm"
+    # A ledger holds two states only (`LedgerEntry`): what is not enabled is the default.
     verb = "enable" if prior is EnabledState.ENABLED else "default-state"
     return f"adb shell {program} {verb} --user {user} {package}"
 
 
 def _old_entry(known: list[Ledger], app: ManagedState) -> LedgerEntry | None:
+    # `known` is in the order phone, station, server, so the first open entry is the one whose word counts.
     entries = (ledger.entry(app.user, app.package) for ledger in known)
     return next((entry for entry in entries if entry is not None and entry.is_open), None)
 
 
 def _line(app: ManagedState, old: LedgerEntry | None, api_level: int) -> str:
+    # Without any entry the default is only offered: the line says that nobody knows, and a person types it or not.
     prior = EnabledState.DEFAULT if old is None else old.prior
     before = (
         ""

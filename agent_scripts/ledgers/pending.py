@@ -25,7 +25,9 @@ def pending_decisions(station: Station, phone_id: PhoneId, marker: str) -> Ledge
     try:
         found = load_ledger(path.read_bytes())
     except (OSError, PolicyError) as error:
+        # Not taken for an empty one: the next report would then make the server forget what waits.
         raise FileDamaged(f"{path} is no ledger; move it away: the server is asked again then") from error
+    # What dates from before a reset is passed over and stays on disk: only a person or a newer decision ends it.
     return found if found.marker == marker else Ledger(marker)
 
 
@@ -35,4 +37,5 @@ def keep_pending(station: Station, phone_id: PhoneId, pending: Ledger) -> None:
 
 
 def _path(station: Station, phone_id: PhoneId) -> Path:
+    # `PhoneId` takes lower-case UUIDs only, so no id can lead to a file outside of the folder.
     return station.folder / "unsettled" / f"{PhoneId(phone_id)}.json"

@@ -41,6 +41,7 @@ class Recalled:
 
         Asking about an app tells whether it is there, so a stolen server must not choose what is asked.
         """
+        # Without a bundle nothing is managed, so the server's word alone has nothing asked.
         managed = {app.package for app in policy.managed} if policy is not None else set()
         own = (entry for ledger in (self.phone, self.station) if ledger for entry in ledger.entries)
         servers = self.server.entries if self.server is not None else ()
@@ -62,5 +63,6 @@ async def recall(station: Station, ask_server: AskServer, phone_id: PhoneId, mem
     try:
         on_server = await ask_server(phone_id)
     except AgentError:
+        # Kept apart from a server that knows of no ledger: only that answer lets something new be disabled.
         return Recalled(marker, None, on_station, None, server_asked=False, pending=pending)
     return Recalled(marker, None, on_station, on_server, pending=pending)

@@ -46,8 +46,11 @@ class Reconciled:
         server knows must not be overwritten, here or by a report, by what this station happens to know.
         """
         if self.contradictions and self.recalled.phone is None:
+            # The server keeps its own word too: the report's ledger takes the place of the one that it has.
             return steps.with_entries(ledger, steps.disputed(self.recalled.server, self.merged))
+        # Before acting a ledger is written whatever could be asked, or a killed run would leave no trace (rule 5).
         if not self.recalled.server_asked and not acting:
+            # Without a marker it is the report's word for "not known": the server goes on with the newest that has one.
             return Ledger()
         return None
 

@@ -36,6 +36,7 @@ def _settle(entry: LedgerEntry, observation: Observation) -> LedgerEntry:
     # meant to, and disabling again keeps the same prior state.
     if entry.state is EntryState.RESTORING and state.enabled is entry.prior:
         return replace(entry, state=EntryState.RESTORED)
+    # A `done` entry whose app runs again stays `done`: only then can `policy.undo` tell that somebody undid it.
     return entry
 
 
@@ -43,6 +44,7 @@ def _state_of(entry: LedgerEntry, observation: Observation) -> PackageState | No
     reading = observation.packages.get(entry.package)
     if observation.unreadable or reading is None or reading.unreadable:
         return None
+    # None too where the dump has no line for that user: whether the user is gone is for `has_vanished` to say.
     return reading.states.get(entry.user)
 
 
@@ -95,6 +97,7 @@ def given_up(ledger: Ledger, observation: Observation, bundle_number: int, now: 
     for entry in ledger.open_entries:
         undo = _undo(entry, observation, now)
         if is_given_up(entry, undo, bundle_number):
+            # `rounds` alone tells it: the entry stays open, with the prior state that restoring needs.
             ledger = ledger.with_entry(replace(entry, rounds=next_round(entry, undo, bundle_number)))
     return ledger
 
@@ -136,4 +139,5 @@ def _intended(
         # `prior` is not taken from the action: what the phone shows now is what somebody made of our own doing.
         rounds = next_round(entry, undo, bundle_number)
         return replace(entry, state=EntryState.INTENDED, bundle_number=bundle_number, at=now, rounds=rounds)
+    # A closed entry is over: what the app is now is what it was before us, and rounds are counted anew.
     return LedgerEntry(action.user, action.package, prior, EntryState.INTENDED, bundle_number, now)

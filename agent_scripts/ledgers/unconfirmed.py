@@ -20,6 +20,7 @@ from policy.observation import Observation
 
 def told_by_server_alone(recalled: Recalled, agreed: Ledger) -> tuple[LedgerEntry, ...]:
     """Return the open entries of `agreed`, the merged ledger, that neither phone nor station confirms."""
+    # A phone with a ledger of its own needs nobody to confirm it; the server is not asked then (`recall`).
     if recalled.phone is not None or recalled.server is None:
         return ()
     station = recalled.station

@@ -18,6 +18,7 @@ from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.errors import FileDamaged
 from agent_scripts.station_files.durable_file import make_folder, write_durably
 
+# The one size that Android's structure has room for (`ANDROID_PUBKEY_MODULUS_SIZE` in android_pubkey.h).
 _BITS = 2048
 _WORDS = _BITS // 32
 
@@ -36,6 +37,7 @@ def station_adb_key(folder: Path) -> AdbKeys:
         write_durably(keys.private_path, pem)
     elif keys.private_path.stat().st_mode & 0o077:
         raise FileDamaged(f"{keys.private_path} can be read by others; run: chmod 600 {keys.private_path}")
+    # After the private key: killed in between, the public one is made from it at the next call.
     if not keys.public_path.exists():
         key = key or _load(keys.private_path)
         line = _android_form(key.public_key()) + b" curfew@station"

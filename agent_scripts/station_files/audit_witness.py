@@ -10,6 +10,7 @@ from typing import Any
 
 from agent_scripts.station_files.durable_file import write_durably
 
+# Heads, the newest last: whether the chain was rewritten before the oldest of them this station cannot tell.
 _KEPT = 1000
 _FILE = "audit_heads.jsonl"
 
@@ -22,6 +23,7 @@ def witness(folder: Path, audit_head: str) -> str:
     """
     path = folder / _FILE
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    # A line that is no head is passed over: one damaged line must not silence all the others.
     seen = [kept for kept in map(_number_and_hash, lines) if kept]
     found = _number_and_hash(audit_head)
     if found is None:
@@ -29,6 +31,7 @@ def witness(folder: Path, audit_head: str) -> str:
         return f"the server's audit chain has no head any more; show {path} to the auditor" if seen else ""
     # The same head, perhaps signed once more, is no news.
     if seen[-1:] != [found]:
+        # One that contradicts is kept like any other: both signed heads together are the auditor's proof.
         write_durably(path, "".join(f"{line}\n" for line in [*lines, audit_head][-_KEPT:]).encode())
         seen.append(found)
     return _contradiction(seen, path)
@@ -49,6 +52,7 @@ def _number_and_hash(audit_head: str) -> tuple[int, str] | None:
         envelope: Any = json.loads(audit_head)
         payload = json.loads(base64.b64decode(envelope["payload"]))
         number, digest = payload["number"], payload["hash"]
+    # Text that nests too deeply raises RecursionError in `json`, and that is no ValueError.
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return (number, digest) if isinstance(number, int) and isinstance(digest, str) else None

@@ -17,6 +17,7 @@ from pathlib import Path
 from agent_scripts.errors import DiskFull, WriteFailed
 from certs.durable import replace_durably, sync_folder
 
+# Three ways to have no room: the disk, the quota of the user, the largest file that is allowed (errno(3)).
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -57,12 +58,14 @@ def move_durably(path: Path, folder: Path) -> Path:
     """Move `path` into `folder` on the same disk under its own name, or a numbered one if that is taken."""
     target = folder / path.name
     number = 1
+    # rename(2) replaces a file under the new name without a word, and that would be a report that a person must see.
     while target.exists():
         number += 1
         target = folder / f"{path.stem}.{number}{path.suffix}"
     with _witnessed(path):
         try:
             os.rename(path, target)
+            # The new place first: cut off between the two, the file may stand in both folders, and never in none.
             sync_folder(folder)
             sync_folder(path.parent)
         except OSError as error:
@@ -73,6 +76,7 @@ def move_durably(path: Path, folder: Path) -> Path:
 def make_folder(path: Path) -> Path:
     """Return `path` as an existing folder that only this user can enter (mode 0700 if it is made here)."""
     try:
+        # Only the last folder gets this mode; parents made on the way get the usual one (pathlib).
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _translated(path, error) from error
@@ -90,6 +94,8 @@ def held_alone(path: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        # Closing lets the lock go, as the end of a killed process does. The file stays: were it removed, one who waits
+        # at it and one who comes later would hold two locks.
         os.close(descriptor)
 
 
@@ -97,6 +103,7 @@ def held_alone(path: Path) -> Iterator[None]:
 def _witnessed(path: Path) -> Iterator[None]:
     for witness in witnesses:
         witness(Step.BEFORE, path)
+    # No `finally`: a change that failed was not made, and nobody is told that it was.
     yield
     for witness in witnesses:
         witness(Step.AFTER, path)

@@ -47,6 +47,7 @@ class Spool:
 
     def waiting(self) -> list[Path]:
         """Return the files that wait, oldest first."""
+        # A part that is being written begins with a dot (`certs.durable`), and is no report yet.
         return sorted(path for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
 
     def read(self, path: Path) -> SpooledReport | None:
@@ -54,6 +55,7 @@ class Spool:
         try:
             envelope = path.read_bytes()
         except OSError as error:
+            # Not set aside: the report may be whole, and only its rights be wrong.
             raise FileDamaged(
                 f"{path} cannot be read ({error.strerror}); mend its rights and send again"
             ) from error

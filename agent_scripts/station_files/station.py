@@ -202,6 +202,7 @@ class Station:
         previous = self.phone_at(phone.address)
         # Addresses are lent: a port of another day's phone must not lead `check --all` to this one twice.
         if previous is not None and previous.phone_id != phone.phone_id:
+            # Before the new one is written: killed in between, the address leads to no phone, and never to two.
             self._write_phone(replace(previous, address=""))
         self._write_phone(phone)
 
@@ -239,11 +240,13 @@ class Station:
         # Enumerations by their value: what is on disk outlives their names in the code.
         described = {**asdict(phone), "consent": phone.consent.value}
         write_durably(self.folder / "phones" / f"{phone.phone_id}.json", _json(described))
+        # Forgotten here as well: two writes within one tick of the clock give the folder the same time.
         self._phones = (-1, {})
 
     def _known(self) -> dict[PhoneId, KnownPhone]:
         # Every write is a rename, which changes the folder's time: another process's phones are seen too.
         folder = self.folder / "phones"
+        # Looked at before its files are read: what is written meanwhile changes the time, and is read at the next look.
         changed = folder.stat().st_mtime_ns
         if changed != self._phones[0]:
             phones = [_known_phone(path) for path in sorted(folder.glob("*.json"))]

@@ -45,6 +45,7 @@ async def act(
         # The cable was pulled while acting: what happened is unknown until the next visit settles it.
         return replace(record, ledger=ledger, acting=question.parse(b""), lost=str(error))
     acting = question.parse(answer)
+    # The phone's says `done`. Where it was not shown the intentions stay, and the next visit settles them.
     ledger = acting.ledger or ledger
     on_station.keep(ledger)
     judgement = after_acting(record.judgement, acting.outcomes)

@@ -40,6 +40,7 @@ async def check_phone(run: Run, connection: PhoneConnection, address: str) -> Ch
     before anything is asked, and `PhoneError` when the phone could not be read and is not known, so that no
     report can be written about it.
     """
+    # By the address, before anything is asked; whom the phone itself names is looked at once it was read.
     known = run.station.phone_at(address)
     if known is not None and known.consent is Consent.DECLINED:
         raise OwnerDeclined(address)
@@ -85,6 +86,7 @@ async def _once_more(
         reading = await read(run, connection, address)
     except PhoneError:
         return record
+    # A reading with gaps tells less than the first one did, and would be judged in its place.
     if reading.observation.unreadable or reading.brief is not None:
         return record
     again = await _judge_and_act(run, connection, address, reading, decide)
@@ -107,6 +109,7 @@ async def _judge_and_act(
 
     # With entries of the server's aside, an unreadable phone could not be told from one that needs them.
     if not may_act(reading) or (reconciled.unconfirmed and reading.observation.unreadable):
+        # What the station knew before is reported: nothing of this visit is written down, here or on the phone.
         return replace(record, ledger=recalled.station or ledger)
     to_report = reconciled.to_report_only(ledger, acting=bool(judgement.actions))
     if to_report is not None:

@@ -23,6 +23,7 @@ _NOTICED = {
 }
 
 
+# Whole without notices: a record that tells of another kind than these two is no record (`exchange.phone_spool`).
 _WATCHED = {
     (WatchedResult.DONE, ActionKind.DISABLE): "disabled",
     (WatchedResult.ALREADY, ActionKind.DISABLE): "found disabled",

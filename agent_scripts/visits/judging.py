@@ -45,6 +45,7 @@ def judged_for_restoring(run: Run, reading: Reading, ledger: Ledger) -> Judgemen
         for e in ledger.open_entries
         if not has_vanished(reading.observation, e.user, e.package)
     )
+    # The policy's own actions are replaced as a whole: an order to restore disables nothing beside.
     return replace(judged(run, reading, ledger), actions=(*restore, *notice_that_all_is_back(restore)))
 
 

@@ -15,6 +15,7 @@ from agent_scripts.visits.json_lines import print_line, visit_line
 from agent_scripts.visits.row import Row
 from certs.terminal import cell, console, show_table, tell
 
+# The codes that a visit can give one phone; the others are the whole command's.
 _STYLES = {
     ExitCode.COMPLIANT: "green",
     ExitCode.VIOLATING: "red",

@@ -14,6 +14,7 @@ from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, User, UserKind
 from policy.probe import Limit, LimitCode, Owner, Probe, ProbedPlace, ProbedUser, Reach
 
+# API levels: 29 is Android 10, 30 is Android 11, 36 is Android 16.
 _FIRST_WITH_NOTIFICATIONS = 29
 _FIRST_WITH_KEY_EXPIRY = 29
 _FIRST_WITH_WIRELESS = 30
@@ -23,6 +24,7 @@ _NEWEST_KNOWN = 36
 _SECURITY_SETTINGS = 'Developer options, "USB debugging (Security settings)"'
 _MAKERS_WITH_SECURITY_SETTINGS = frozenset({"xiaomi", "redmi", "poco"})
 _MAKERS_WITHOUT_SYSTEM_APPS = _MAKERS_WITH_SECURITY_SETTINGS | {"vivo", "iqoo"}
+# As long as a name in a probe may be (`policy.schemas.probe_document`); a longer one has the probe refused.
 _MAX_NAME = 100
 
 
@@ -112,6 +114,7 @@ def _reach(seen: Observation, policy: Policy | None, places: tuple[ProbedPlace, 
         return Reach.UNKNOWN
     if not places:
         return Reach.NONE
+    # One closed place is enough: the mail side blocks a holder, and not a place.
     return Reach.OPEN if all(place.open_to_shell for place in places) else Reach.CLOSED
 
 

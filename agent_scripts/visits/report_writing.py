@@ -178,6 +178,7 @@ def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
 def _whole_ledger(record: CheckRecord) -> Ledger:
     """Return the phone's ledger and the pending decisions; where the phone has a word of its own, that one counts."""
     ledger = record.ledger
+    # Also where the ledger is not known and has no marker: decisions alone must not pass for the phone's whole ledger.
     if ledger.marker != record.pending.marker:
         return ledger
     missing = (e for e in record.pending.entries if ledger.entry(e.user, e.package) is None)

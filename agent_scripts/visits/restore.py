@@ -34,6 +34,7 @@ async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> 
     if not (reading.has_script and placing.can_be_handled(reading)):
         return await visit(run, connection, address, _read, decide, reading)
     told = await placing.withdrawn(run, connection, phone.phone_id, reading)
+    # Read anew: until it ended the script may have acted, and what it wrote to the ledger counts.
     record = await visit(run, connection, address, _read, decide)
     # What the script noted of the apps was not agreed to; that it is gone is no fact about them.
     if phone.consent is Consent.DECLINED:
@@ -47,6 +48,7 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> Reading:
     if known is not None and known.consent is Consent.AGREED:
         return await read_phone(run, connection, address)
     reading = await read_phone(run, connection, address, packages=())
+    # Another station's phone counts as agreed: provisioning leaves the marker only where the owner agreed.
     phone = which_phone(run.station, reading, address)
     if phone.consent is Consent.AGREED:
         return await read_phone(run, connection, address)

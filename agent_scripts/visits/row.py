@@ -80,12 +80,15 @@ def _about_script(watched: Watched | None) -> str:
 
 
 def _next_step(record: CheckRecord) -> str:
+    # The order is the meaning: of all that is to be done the first is told.
     judgement, brief = record.judgement, _for_the_moment(record)
     if record.lost:
         return record.lost
+    # A contradiction is why the folder stays, and its lines below carry the commands.
     if record.leaving and not record.contradictions:
         finish = f"`curfew-agent unprovision {quote(record.address)}` finishes it once that is mended"
         return f"Curfew's folder stays on the phone: {record.leaving}. {finish}."
+    # Before the sentences of refusals below, for it is one of them; `visit` has tried a second time by now.
     if record.met_concurrent_change:
         return (
             "Nothing was done, twice: the phone's own script or another station acts on this phone at the same time."

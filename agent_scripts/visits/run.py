@@ -69,6 +69,7 @@ class Run:
     def evaluation_time(self) -> EvaluationTime:
         """The time of this run as the judgement takes it."""
         if self.accepted is None:
+            # Never confirmed: older than any limit that a policy could set.
             return EvaluationTime(self.time.now, self.time.trusted, timedelta.max)
         # How long nobody confirmed the bundle: what limits disabling anew (docs/design.md rule 9).
         age = self.time.now - self.accepted.confirmed_at

@@ -49,6 +49,7 @@ def _not_yet(record: CheckRecord) -> str:
 
 async def _leave(run: Run, connection: PhoneConnection, address: str) -> str:
     try:
+        # Once more: restoring has changed the ledger, and the phone is left only by the sum of the one it has now.
         reading = await read_phone(run, connection, address, packages=())
         memory = reading.memory
         if memory.problem:

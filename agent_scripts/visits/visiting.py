@@ -78,6 +78,7 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
             codes = await visit_all(addresses, one)
         sent = await _send(visitor.station)
     finally:
+        # Whatever ended the sending: rows that wait for it are told as not sent, and none is swallowed.
         table.sent(sent)
     return most_urgent([*codes, sent])
 
