@@ -150,11 +150,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return ExitCode.WRONG_USE
-    except click.Abort:
-        _say("Stopped.")
-        return ExitCode.WRONG_USE
-    except KeyboardInterrupt:
-        _say("Stopped; what was done is on disk, the next check goes on from there.")
+    except click.Abort as error:
+        # click makes this of Ctrl-C too; at one of its own questions it does not name the interrupt as the cause.
+        at_work = isinstance(error.__cause__, KeyboardInterrupt)
+        _say(f"Stopped{'; what was done is on disk, the next check goes on from there' if at_work else ''}.")
         return ExitCode.WRONG_USE
     except (AgentError, CertsError, PolicyError) as error:
         if os.environ.get("CURFEW_VERBOSE"):

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.errors import FileDamaged
-from agent_scripts.station_files.durable_file import make_folder, write_durably
+from agent_scripts.station_files.durable_file import held_alone, make_folder, write_durably
 
 # The one size that Android's structure has room for (`ANDROID_PUBKEY_MODULUS_SIZE` in android_pubkey.h).
 _BITS = 2048
@@ -30,18 +30,22 @@ def station_adb_key(folder: Path) -> AdbKeys:
     would lock the station out of every phone it is allowed on.
     """
     keys = AdbKeys(make_folder(folder) / "adbkey")
-    key: rsa.RSAPrivateKey | None = None
-    if not keys.private_path.exists():
-        key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        write_durably(keys.private_path, pem)
-    elif keys.private_path.stat().st_mode & 0o077:
-        raise FileDamaged(f"{keys.private_path} can be read by others; run: chmod 600 {keys.private_path}")
-    # After the private key: killed in between, the public one is made from it at the next call.
-    if not keys.public_path.exists():
-        key = key or _load(keys.private_path)
-        line = _android_form(key.public_key()) + b" curfew@station"
-        write_durably(keys.public_path, line)
+    # Two first commands at once would leave one's private key beside the other's public one.
+    with held_alone(folder / "adbkey.lock"):
+        key: rsa.RSAPrivateKey | None = None
+        if not keys.private_path.exists():
+            key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
+            pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            write_durably(keys.private_path, pem)
+        elif keys.private_path.stat().st_mode & 0o077:
+            raise FileDamaged(
+                f"{keys.private_path} can be read by others; run: chmod 600 {keys.private_path}"
+            )
+        # After the private key: killed in between, the public one is made from it at the next call.
+        if not keys.public_path.exists():
+            key = key or _load(keys.private_path)
+            line = _android_form(key.public_key()) + b" curfew@station"
+            write_durably(keys.public_path, line)
     return keys
 
 

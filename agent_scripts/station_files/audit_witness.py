@@ -19,10 +19,11 @@ def witness(folder: Path, audit_head: str) -> str:
     """Keep a signed head (JSON text of a DSSE envelope) in `folder`; return a sentence if one contradicts another.
 
     It is told each time until the auditor has moved the file away. The envelope is kept as it came; whoever audits the
-    server verifies it with the audit key (``curfew-server audit verify --witness``).
+    server verifies it with the audit key (``curfew-server audit verify --witness FILE``).
     """
     path = folder / _FILE
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    # Damaged or not: reports that are settled already must not fail because of it at each sending.
+    lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
     # A line that is no head is passed over: one damaged line must not silence all the others.
     seen = [kept for kept in map(_number_and_hash, lines) if kept]
     found = _number_and_hash(audit_head)

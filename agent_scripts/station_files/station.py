@@ -31,7 +31,7 @@ from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.errors import FileDamaged, NotEnrolled, PlaceholderSerial, StoryClockRefused
 from agent_scripts.exchange.phone_spool import SpoolPosition
 from agent_scripts.station_files.adb_key import station_adb_key
-from agent_scripts.station_files.durable_file import held_alone, make_folder, write_durably
+from agent_scripts.station_files.durable_file import held_alone, make_folder, remove_durably, write_durably
 from certs.durable import clear_leftovers
 from certs.keys import Signer, load_signer
 from policy.errors import PolicyError
@@ -173,7 +173,7 @@ class Station:
         """Remember up to where a record stands in reports on disk; None forgets it with the script."""
         path = self._watch_path(phone_id)
         if position is None:
-            path.unlink(missing_ok=True)
+            remove_durably(path)
         else:
             write_durably(path, _json({**asdict(position), "at": position.at.isoformat()}))
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from agent_scripts.adb.phone_connection import PhoneConnection
-from agent_scripts.errors import OwnerDeclined, PhoneError
+from agent_scripts.errors import OwnerDeclined, PhoneError, StationError
 from agent_scripts.exchange import Reading
 from agent_scripts.ledgers import lost, steps, unconfirmed
 from agent_scripts.ledgers.kept import StationLedger
@@ -89,7 +89,11 @@ async def _once_more(
     # A reading with gaps tells less than the first one did, and would be judged in its place.
     if reading.observation.unreadable or reading.brief is not None:
         return record
-    again = await _judge_and_act(run, connection, address, reading, decide)
+    try:
+        again = await _judge_and_act(run, connection, address, reading, decide)
+    except StationError:
+        # The first try has acted, and its report must be written all the same.
+        return record
     return replace(again, earlier=record)
 
 

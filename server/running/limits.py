@@ -20,7 +20,9 @@ def _check_text() -> None:
     # PostgreSQL holds no NUL and fails where it is told one; what is sent as JSON is held by the schemas.
     parts = (request.path, *request.args, *request.args.values(), *request.form, *request.form.values())
     if any("\0" in part for part in parts):
-        raise Malformed("nul_in_text", "the request has a character NUL in its text", "Leave it out.")
+        raise Malformed(
+            "nul_in_text", "the request has a character NUL in its text", "Go back and leave it out."
+        )
 
 
 def _check_headers() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from agent_scripts.adb.keys import AdbKeys
 from agent_scripts.errors import FileDamaged
 from agent_scripts.station_files.adb_key import station_adb_key
+from agent_scripts.virtual_phone.keys import public_key
 
 
 def test_both_files_are_private_and_stay_the_same(tmp_path: Path) -> None:
@@ -61,3 +64,13 @@ def test_a_damaged_key_is_refused_and_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileDamaged, match="not a private key"):
         station_adb_key(tmp_path)
     assert keys.private_path.read_bytes() == b"not a key"
+
+
+def test_first_commands_at_once_make_one_key_whose_halves_belong_together(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(6) as commands:
+        found = list(commands.map(station_adb_key, [tmp_path / "station"] * 6))
+
+    private = load_pem_private_key(found[0].private_path.read_bytes(), None)
+    assert isinstance(private, RSAPrivateKey)
+    offered = public_key(found[0].public_line)
+    assert private.public_key().public_numbers() == offered.public_numbers()

@@ -420,6 +420,14 @@ def test_a_rewritten_audit_chain_is_noticed(
     assert bool(alarms) is alarmed
 
 
+def test_a_damaged_file_of_heads_keeps_no_report_back(make_station: MakeStation, serve: Serve) -> None:
+    station = make_station(serve(stored).url)
+    (station.folder / "audit_heads.jsonl").write_bytes(b"\xff\xfe no text\n")
+    fill(station, 1)
+
+    assert send(station).stored == 1
+
+
 def test_a_head_that_the_server_no_longer_shows_is_an_alarm_and_one_it_never_had_is_none(
     make_station: MakeStation, serve: Serve
 ) -> None:
