@@ -23,10 +23,6 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from agent_scripts.errors import ServerNotTrusted, ServerProtocolError, ServerUnreachable
 from certs.logs import Log
 
-# One request on purpose believes nobody: the authority's own certificate, compared with its fingerprint afterwards. The
-# library's warning would only alarm people.
-urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-
 _log = Log(__name__)
 
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
@@ -223,7 +219,8 @@ def _context(authority_pem: bytes | None) -> ssl.SSLContext:
     if authority_pem is None:
         # In this order: while names are checked, certificates have to be.
         context.check_hostname = False
-        # Enrolment compares what it fetches with the hashes in the code.
+        # Enrolment compares what it fetches with the hashes in the code; urllib3's warning would only alarm people.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         context.verify_mode = ssl.CERT_NONE
         return context
     try:
