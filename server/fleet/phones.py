@@ -123,7 +123,11 @@ def changed_by(session: Session, registration: Registration, holder_key: str) ->
     stored = session.scalar(select(_PhoneTable).where(_PhoneTable.identity == registration.identity))
     if stored is None:
         return ()
-    holder = Fernet(holder_key).decrypt(stored.sealed_holder).decode()
+    try:
+        holder: str | None = Fernet(holder_key).decrypt(stored.sealed_holder).decode()
+    except InvalidToken:
+        # Sealed under a key that was lost: registering anew is how such a holder becomes readable again.
+        holder = None
     replaced = {
         "holder": registration.holder != holder,
         "label": registration.label not in ("", stored.label),

@@ -60,6 +60,17 @@ def test_what_another_registration_replaces_is_named_and_of_a_new_phone_nothing(
         assert phones.changed_by(session, other, key) == ("holder", "label", "consent")
 
 
+def test_a_holder_sealed_under_a_lost_key_counts_as_replaced_and_hinders_nothing(
+    authority: Authority,
+) -> None:
+    bench = authority.bench()
+    first = make_registration()
+    register(authority, bench, first)
+
+    with authority.database.reading() as session:
+        assert phones.changed_by(session, first, Fernet.generate_key().decode()) == ("holder",)
+
+
 def test_the_id_of_another_phone_is_refused(authority: Authority) -> None:
     bench = authority.bench()
     first = make_registration()
