@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from sqlalchemy import ForeignKey, Select, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server.errors import InConflict, Malformed, NotSignedIn, StorageBusy
+from server.errors import ComeLater, InConflict, Malformed, NotSignedIn, StorageBusy
 from server.evidence import audit
 from server.people.people import (
     Person,
@@ -111,7 +111,7 @@ def sign_in(
     with database.reading() as session:
         stored_hash = session.scalar(select(PersonTable.password_hash).where(PersonTable.name == folded))
     # Also for a name that does not exist, in the same time: else the time would tell which names do.
-    if not password_matches(stored_hash, password):
+    if not _compared(database, counted, stored_hash, password):
         raise NotSignedIn(
             "wrong_name_or_password", "Name and password do not match.", "Check both and try again."
         )
@@ -170,7 +170,7 @@ def change_password(
             select(PersonTable.password_hash).where(PersonTable.id == person.person_id)
         )
     # Both hashes are made outside of a transaction: on SQLite it would keep every other writer waiting.
-    if not password_matches(stored_hash, old):
+    if not _compared(database, counted, stored_hash, old):
         raise Malformed(
             "password_wrong", "this is not your present password", "type the password you signed in with"
         )
@@ -271,10 +271,24 @@ def _counted(secret_key: str, folded: str, source: Source) -> _Counted:
 def _forgive(session: Session, counted: _Counted) -> None:
     """Forget what this name and place did wrong; for the others only this attempt, which was none."""
     session.execute(delete(_FailuresTable).where(_FailuresTable.name_hash == counted.own))
-    others = counted.limits.keys() - {counted.own}
+    _take_back(session, counted.limits.keys() - {counted.own})
+
+
+def _compared(database: Database, counted: _Counted, stored_hash: str | None, password: str) -> bool:
+    """Return whether the password is right; where too many are being compared, the attempt was none."""
+    try:
+        return password_matches(stored_hash, password)
+    except ComeLater:
+        with database.writing() as session:
+            _take_back(session, counted.limits)
+        raise
+
+
+def _take_back(session: Session, hashes: Collection[str]) -> None:
+    """Take one attempt off these counts, and no more: earlier failures stay counted."""
     session.execute(
         update(_FailuresTable)
-        .where(_FailuresTable.name_hash.in_(others), _FailuresTable.failures > 0)
+        .where(_FailuresTable.name_hash.in_(hashes), _FailuresTable.failures > 0)
         .values(failures=_FailuresTable.failures - 1)
     )
 

@@ -7,6 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 
 from server.errors import ComeLater, NotSignedIn
 from server.people import hashing, sign_ins
@@ -118,3 +119,21 @@ def test_a_browser_that_signed_in_is_remembered_by_a_cookie_that_nobody_else_can
     own = office.app.test_client()
     own.set_cookie("curfew_browser", cookie.value, domain="localhost", path="/sign-in")
     assert office.sign_in(own, "technician", PASSWORD).status_code == 302
+
+
+def test_an_attempt_that_found_no_place_is_not_counted_and_earlier_ones_stay(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.person("desk-1", Role.TECHNICIAN)
+    here = Source("203.0.113.9")
+    assert attempt(office, "desk-1", "wrong", here) == "wrong_name_or_password"
+    full = hashing._Places(1, 0)
+    monkeypatch.setattr(hashing, "_places", full)
+
+    with full.one():
+        told = [attempt(office, "desk-1", PASSWORD, here) for _ in range(9)]
+
+    assert set(told) == {"too_many_at_once"}
+    with office.database.reading() as session:
+        assert session.scalars(text("SELECT failures FROM sign_in_failures")).all() == [1, 1, 1]
+    assert attempt(office, "desk-1", PASSWORD, here) == "desk-1"
