@@ -143,14 +143,18 @@ def settle_alarm(session: Session, number: int, settlement: Settlement) -> Alarm
 
 
 def settle_cause(
-    session: Session, kind: AlarmKind, station_id: str, settlement: Settlement
+    session: Session, kind: AlarmKind, station_id: str, newest: int, settlement: Settlement
 ) -> Sequence[Alarm]:
-    """Settle every open alarm of one kind that one station raised, and return them, oldest first.
+    """Settle the open alarms of one kind that one station raised, up to the number `newest`, and return them.
 
-    The caller writes the audit rows in the same transaction.
+    What was raised since a person looked is not settled with the rest. The caller writes the audit rows in the same
+    transaction.
     """
     query = select(_AlarmTable.id).where(
-        _OPEN, _AlarmTable.kind == kind.value, _AlarmTable.station_id == station_id
+        _OPEN,
+        _AlarmTable.kind == kind.value,
+        _AlarmTable.station_id == station_id,
+        _AlarmTable.id <= newest,
     )
     settled = (
         settle_alarm(session, number, settlement)

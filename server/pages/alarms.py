@@ -69,17 +69,17 @@ def settle(number: int) -> Response:
     return redirect(url_for("pages.alarms"))
 
 
-@pages.post("/alarms/<kind>/<station_id>/settle")
+@pages.post("/alarms/<kind>/<station_id>/<int(max=2147483647):newest>/settle")
 @needs(Right.SETTLE_ALARMS)
-def settle_all(kind: str, station_id: str) -> Response:
-    """Write down what was found about all open alarms of one kind that one station raised."""
+def settle_all(kind: str, station_id: str, newest: int) -> Response:
+    """Write down what was found about the open alarms of one kind that one station raised, up to the newest shown."""
     if kind not in set(AlarmKind):
         raise NotThere(
             "alarm_unknown", "There is no such kind of alarm.", "Choose one from the list of alarms."
         )
     settlement = Settlement(person().name, now(), _reason())
     with context().database.writing() as session:
-        settled = settle_cause(session, AlarmKind(kind), station_id, settlement)
+        settled = settle_cause(session, AlarmKind(kind), station_id, newest, settlement)
         _record(session, settled, settlement)
     if settled:
         flash(f"{len(settled)} alarms are settled. Should it happen again, a new one is raised.", "good")

@@ -270,7 +270,7 @@ def test_what_was_found_settles_all_of_one_cause_and_each_is_audited(bench: Offi
     client = bench.client(Role.AUDITOR)
 
     answer = bench.send(
-        client, f"/alarms/cloned_station/{bench.station_id}/settle", {"reason": FOUND}, form_on="/alarms"
+        client, f"/alarms/cloned_station/{bench.station_id}/3/settle", {"reason": FOUND}, form_on="/alarms"
     )
 
     assert answer.status_code == 302
@@ -285,7 +285,7 @@ def test_what_was_found_settles_all_of_one_cause_and_each_is_audited(bench: Offi
 def test_a_cause_settled_twice_changes_and_records_nothing_more(bench: Office) -> None:
     copied_folder(bench, 2)
     client = bench.client(Role.AUDITOR)
-    address = f"/alarms/cloned_station/{bench.station_id}/settle"
+    address = f"/alarms/cloned_station/{bench.station_id}/3/settle"
     for _ in range(2):
         bench.send(client, address, {"reason": FOUND}, form_on="/account")
 
@@ -294,10 +294,24 @@ def test_a_cause_settled_twice_changes_and_records_nothing_more(bench: Office) -
     assert "Somebody settled these alarms before" in page(client)
 
 
+def test_what_was_raised_since_the_page_was_looked_at_stays_open(bench: Office) -> None:
+    copied_folder(bench, 2)
+    client = bench.client(Role.AUDITOR)
+    assert f'action="/alarms/cloned_station/{bench.station_id}/2/settle"' in page(client)
+    first = bench.report(bench.phone())
+    bench.send_reports([replace(first, report_id="clone-later")])
+
+    address = f"/alarms/cloned_station/{bench.station_id}/2/settle"
+    bench.send(client, address, {"reason": FOUND}, form_on="/alarms")
+
+    with bench.database.reading() as session:
+        assert [alarm.report_id for alarm in open_alarms(session)] == ["clone-later"]
+
+
 def test_a_kind_that_is_none_is_not_there(bench: Office) -> None:
     copied_folder(bench, 1)
     answer = bench.send(
-        bench.client(Role.AUDITOR), "/alarms/nonsense/x/settle", {"reason": FOUND}, form_on="/account"
+        bench.client(Role.AUDITOR), "/alarms/nonsense/x/1/settle", {"reason": FOUND}, form_on="/account"
     )
     assert answer.status_code == 404
 

@@ -17,7 +17,7 @@ ADDRESSES = {
     Right.LOOK: [(GET, "/"), (GET, "/phones/PHONE"), (GET, "/bundles"), (GET, "/stations"), (GET, "/alarms")],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
-    Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/settle")],
+    Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Seeing holders is a right within a page: test_phone_page.py holds it.
     Right.SEE_HOLDERS: [],
