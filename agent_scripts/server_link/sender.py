@@ -22,6 +22,7 @@ _log = Log(__name__)
 _BODY_FRAME_BYTES = 64
 # About what was sent, so a part of it may be at fault; any other refusal would meet each report alone as well.
 _BODY_REFUSED = (400, 409, 413, 422)
+_TOO_SLOW = 408
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,13 @@ class _Sending:
             yield batch
 
     def send(self, batch: list[SpooledReport]) -> None:
-        """Send a batch; one that is refused as a whole is sent report by report, to find the one at fault."""
+        """Send a batch; one that is refused as a whole, or too much for the line, is sent report by report."""
         try:
             answer = self._client.send_reports([report.envelope for report in batch])
         except ServerRefused as error:
-            if error.status not in _BODY_REFUSED:
+            too_slow = error.status == _TOO_SLOW
+            # A single report that the line is too slow for is not at fault: it waits for a better one.
+            if error.status not in _BODY_REFUSED and not (too_slow and len(batch) > 1):
                 raise
             if len(batch) == 1:
                 self._put_aside(batch[0], str(error))

@@ -306,6 +306,32 @@ def test_one_report_that_spoils_its_batch_is_found_and_set_aside(
     assert list(aside(station)) == ["r2"]
 
 
+def test_over_a_line_too_slow_for_a_batch_reports_go_one_by_one(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    def answer(asked: Asked) -> Told:
+        if asked.body.count(b"payloadType") > 1:
+            return refusal(408, "body_too_slow", "3 of 500 bytes came", "fewer reports at once")
+        return stored(asked)
+
+    station = make_station(serve(answer).url)
+    fill(station, 3)
+
+    assert (send(station).stored, waiting(station)) == (3, [])
+
+
+def test_a_line_too_slow_for_one_report_keeps_it_and_sets_nothing_aside(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    slow = refusal(408, "body_too_slow", "3 of 500 bytes came", "fewer reports at once")
+    station = make_station(serve(lambda _: slow).url)
+    names = fill(station, 1)
+
+    with pytest.raises(ServerRefused):
+        send(station)
+    assert (waiting(station), aside(station)) == (names, {})
+
+
 def test_a_single_conflict_answered_by_409_is_set_aside(make_station: MakeStation, serve: Serve) -> None:
     def answer(asked: Asked) -> Told:
         return Told(409, answering(lambda _: "conflict")(asked).body)
