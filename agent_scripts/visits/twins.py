@@ -36,9 +36,9 @@ class Twins:
             other = await self._elsewhere(address, identity, reading)
         if other != address:
             raise ProvisioningFailed(
-                f"{address} and {other} say that they are one phone: the same make, model and serial. Nothing was kept"
-                f" of {address}. If it is one phone, name one address. If they are two, provision neither: tell your"
-                " admin, who exempts or replaces one of them."
+                f"{address} and {other} say that they are one phone: the same make, model and serial (or label, where"
+                f" there is no serial). Nothing was kept of {address}. For one phone, name one address; for"
+                " two, give each a label of its own. Two with one serial cannot both be managed: tell your admin."
             )
 
     async def _elsewhere(self, address: str, identity: str, reading: Reading) -> str:

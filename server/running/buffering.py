@@ -24,9 +24,7 @@ from werkzeug.test import run_wsgi_app
 
 from server.config import BODY_LIMIT_BYTES
 from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
-from server.running.error_handlers import error_form
-
-RETRY_AFTER_S = 5
+from server.running.error_handlers import RETRY_AFTER_S, error_form
 
 
 @dataclass(frozen=True)

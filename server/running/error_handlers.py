@@ -20,7 +20,7 @@ from server.errors import RequestRefused, StorageFull, StorageUnavailable
 from server.pages import error_page
 
 _MACHINE_PATHS = ("/api/", "/trust/", "/metrics")
-_RETRY_AFTER_S = 5
+RETRY_AFTER_S = 5
 _NEXT_STEPS = {
     400: "Check the request against /api/v1/openapi.json.",
     401: "Sign in, or send the Authorization header.",
@@ -63,7 +63,7 @@ def _unavailable(error: StorageUnavailable) -> Response:
     # The type and not the text: a driver's message may hold the values of the statement.
     _log.error(code, path=request.path, cause=type(error.__cause__).__name__)
     answer = _answer(503, code, str(error), "Nothing of this request was stored; send it again later.")
-    answer.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 

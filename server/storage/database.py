@@ -78,7 +78,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         # One look, however many statements: unless told, PostgreSQL lets each see what was committed before itself.
-        self._one_look = {} if url.startswith("sqlite") else {"isolation_level": "REPEATABLE READ"}
+        self._one_look = (
+            {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        )
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -182,6 +182,14 @@ class Authority:
             station = add_station(session, name, public_key_pem(load_signer(str(key))), NOW)
         return Bench(station.station_id, key)
 
+    def write_settings(self) -> Path:
+        """Write the settings into a ``server.env``, for commands, and return its path."""
+        env = self.folder / "server.env"
+        names = ("database_url", "secret_key", "holder_key", "audit_key", "public_url", "tls_folder")
+        env.write_text("".join(f"CURFEW_{name.upper()}={getattr(self.config, name)}\n" for name in names))
+        env.chmod(0o600)
+        return env
+
     def phone(self, bench: Bench, **changes: Any) -> PhoneId:
         """Register a phone and return its id."""
         with self.database.writing() as session:

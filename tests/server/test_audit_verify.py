@@ -17,20 +17,9 @@ Verify = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def verify(small_authority: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Verify:
+def verify(small_authority: Authority, capsys: pytest.CaptureFixture[str]) -> Verify:
     """Run the command on this server, with these witness files; returns exit code and what it said."""
-    config = small_authority.config
-    settings = tmp_path / "server" / "server.env"
-    lines = {
-        "DATABASE_URL": config.database_url,
-        "SECRET_KEY": config.secret_key,
-        "HOLDER_KEY": config.holder_key,
-        "AUDIT_KEY": config.audit_key,
-        "PUBLIC_URL": config.public_url,
-        "TLS_FOLDER": config.tls_folder,
-    }
-    settings.write_text("".join(f"CURFEW_{name}={value}\n" for name, value in lines.items()))
-    settings.chmod(0o600)
+    settings = small_authority.write_settings()
 
     def run(*files: Path) -> tuple[int, str]:
         witnesses = [word for file in files for word in ("--witness", str(file))]

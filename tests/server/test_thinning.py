@@ -306,18 +306,7 @@ def test_the_command_tells_first_and_acts_only_when_told(
 ) -> None:
     bench = small_authority.bench()
     reports = story(small_authority, bench, small_authority.phone(bench), *[{}] * 5)
-    config = small_authority.config
-    env = small_authority.folder / "server.env"
-    lines = {
-        "DATABASE_URL": config.database_url,
-        "SECRET_KEY": config.secret_key,
-        "HOLDER_KEY": config.holder_key,
-        "AUDIT_KEY": config.audit_key,
-        "PUBLIC_URL": config.public_url,
-        "TLS_FOLDER": config.tls_folder,
-    }
-    env.write_text("".join(f"CURFEW_{key}={value}\n" for key, value in lines.items()))
-    env.chmod(0o600)
+    env = small_authority.write_settings()
 
     assert main(["--config", str(env), "thin", "--older-than", "1"]) == 0
     assert "3 of 4 reports older than 1 days" in capsys.readouterr().out
