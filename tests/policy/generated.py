@@ -70,17 +70,24 @@ class Case:
         return self.bundle.policy
 
 
-# Weights stand in how often a thing is listed; one draw a question keeps thousands of phones affordable.
-_EXTRA_USERS = [
-    (),
-    (),
-    (UserKind.PRIVATE,),
-    (UserKind.CLONE,),
-    (UserKind.SECURE_FOLDER,),
-    (UserKind.WORK, UserKind.OTHER),
-    (UserKind.PERSONAL, UserKind.CLONE, UserKind.PRIVATE),
-]
-_PROFILES = [(INTUNE, True)] * 6 + [(CLOUDDPC, True), (INTUNE, False), (INTUNE, False), (None, True), ()]
+# Weights stand in how often a thing is listed; one draw a question keeps thousands of phones affordable, and so
+# do strategies made once: hypothesis looks through the whole list each time that `sampled_from` is called.
+_EXTRA_USERS = st.sampled_from(
+    [
+        (),
+        (),
+        (UserKind.PRIVATE,),
+        (UserKind.CLONE,),
+        (UserKind.SECURE_FOLDER,),
+        (UserKind.WORK, UserKind.OTHER),
+        (UserKind.PERSONAL, UserKind.CLONE, UserKind.PRIVATE),
+    ]
+)
+_PROFILES: st.SearchStrategy[Any] = st.sampled_from(
+    [(INTUNE, True)] * 6 + [(CLOUDDPC, True), (INTUNE, False), (INTUNE, False), (None, True), ()]
+)
+_DEVICE_OWNERS = st.sampled_from(["none"] * 6 + ["ours", "ours somewhere", "foreign"])
+_ONE_IN_EIGHT = st.integers(0, 7)
 _ENABLED = [EnabledState.DEFAULT] * 5 + [EnabledState.ENABLED] * 2 + [*EnabledState]
 _ABSENT = [PackageState(False), PackageState(False), PackageState(False, enabled=EnabledState.DISABLED)]
 _PRESENT = [
@@ -94,31 +101,35 @@ _PRESENT = [
     PackageState(True, archived=True),
     PackageState(True, hidden=True, enabled=EnabledState.DISABLED),
 ]
-_SELDOM = [*_ABSENT * 20, *_PRESENT]
-_MOSTLY = [*_ABSENT, *_PRESENT]
-_KNOWN_AND_SYSTEM = [(True, False)] * 6 + [(True, True)] * 2 + [(False, False)]
-_POLICIES = [
-    policy(
-        managed=managed_in(*places),
-        kinds=kinds,
-        rings=rings,
-        preinstalled_disabled_counts=counts,
-        lifted=lifted,
-    )
-    for places in (
-        (PlaceKind.WORK_PROFILE, PlaceKind.MANAGED_DEVICE),
-        (PlaceKind.WORK_PROFILE,),
-        tuple(PlaceKind),
-    )
-    for kinds in (
-        frozenset(UserKind),
-        frozenset({UserKind.PERSONAL}),
-        frozenset({UserKind.PERSONAL, UserKind.WORK}),
-    )
-    for rings in ((), (Ring(0.5, DEADLINE), Ring(1.0, DEADLINE + 48 * HOUR)))
-    for counts in (True, False)
-    for lifted in (False,) * 8 + (True,)
-]
+_NEVER = st.sampled_from(_ABSENT)
+_SELDOM = st.sampled_from([*_ABSENT * 20, *_PRESENT])
+_MOSTLY = st.sampled_from([*_ABSENT, *_PRESENT])
+_BANNED_STATES = st.sampled_from([_NEVER, _SELDOM, _SELDOM, _MOSTLY, _MOSTLY])
+_KNOWN_AND_SYSTEM = st.sampled_from([(True, False)] * 6 + [(True, True)] * 2 + [(False, False)])
+_POLICIES = st.sampled_from(
+    [
+        policy(
+            managed=managed_in(*places),
+            kinds=kinds,
+            rings=rings,
+            preinstalled_disabled_counts=counts,
+            lifted=lifted,
+        )
+        for places in (
+            (PlaceKind.WORK_PROFILE, PlaceKind.MANAGED_DEVICE),
+            (PlaceKind.WORK_PROFILE,),
+            tuple(PlaceKind),
+        )
+        for kinds in (
+            frozenset(UserKind),
+            frozenset({UserKind.PERSONAL}),
+            frozenset({UserKind.PERSONAL, UserKind.WORK}),
+        )
+        for rings in ((), (Ring(0.5, DEADLINE), Ring(1.0, DEADLINE + 48 * HOUR)))
+        for counts in (True, False)
+        for lifted in (False,) * 8 + (True,)
+    ]
+)
 _TIMES = [DEADLINE + 72 * HOUR] * 6 + [
     DEADLINE - HOUR,
     DEADLINE,
@@ -128,21 +139,28 @@ _TIMES = [DEADLINE + 72 * HOUR] * 6 + [
     END - HOUR,
     END,
 ]
-_MOMENTS = [
-    EvaluationTime(now, trusted, age)
-    for now in _TIMES
-    for trusted in (True, True, True, False)
-    for age in (HOUR, HOUR, HOUR, 72 * HOUR, 73 * HOUR, -HOUR)
-]
-_FLEETS = [Fleet()] * 5 + [Fleet(1, (Exemption(PHONE, DEADLINE + 100 * HOUR, "field_test"),))]
-_HELD = [(prior, state) for prior in (EnabledState.DEFAULT, EnabledState.ENABLED) for state in EntryState]
+_MOMENTS = st.sampled_from(
+    [
+        EvaluationTime(now, trusted, age)
+        for now in _TIMES
+        for trusted in (True, True, True, False)
+        for age in (HOUR, HOUR, HOUR, 72 * HOUR, 73 * HOUR, -HOUR)
+    ]
+)
+_FLEETS = st.sampled_from(
+    [Fleet()] * 5 + [Fleet(1, (Exemption(PHONE, DEADLINE + 100 * HOUR, "field_test"),))]
+)
+_HELD = st.sampled_from(
+    [(prior, state) for prior in (EnabledState.DEFAULT, EnabledState.ENABLED) for state in EntryState]
+)
+_FAULTS = st.sampled_from([*(None,) * 12, *Fault])
 
 
 @st.composite
 def _users(draw: st.DrawFn) -> tuple[User, ...]:
-    kinds = draw(st.sampled_from(_EXTRA_USERS))
+    kinds = draw(_EXTRA_USERS)
     users = [User(U0, UserKind.OTHER if UserKind.OTHER in kinds else UserKind.PERSONAL)]
-    profile: Any = draw(st.sampled_from(_PROFILES))
+    profile = draw(_PROFILES)
     if profile:
         users.append(User(UserNumber(10), UserKind.WORK, True, *profile))
     users += [
@@ -158,19 +176,19 @@ def _users(draw: st.DrawFn) -> tuple[User, ...]:
 def phones(draw: st.DrawFn) -> Observation:
     """A phone that answered everything it was asked, without contradictions."""
     users = draw(_users())
-    device_owner = draw(st.sampled_from(["none"] * 6 + ["ours", "ours somewhere", "foreign"]))
+    device_owner = draw(_DEVICE_OWNERS)
     owner_user = {"ours": U0, "ours somewhere": None}.get(device_owner)
     main_user = U0
-    if draw(st.integers(0, 7)) == 0:
+    if draw(_ONE_IN_EIGHT) == 0:
         # Headless: user 0 is nobody's, the first person is another, and a device owner is in that one's user.
         main_user = UserNumber(20)
         users = (*users, User(main_user, UserKind.PERSONAL, open_to_shell=draw(st.booleans())))
         owner_user = main_user if owner_user is not None else None
-    banned_states = draw(st.sampled_from([_ABSENT, _SELDOM, _SELDOM, _MOSTLY, _MOSTLY]))
+    banned_states = draw(_BANNED_STATES)
     readings = {}
     for package in ANY_PACKAGE:
-        known, system = draw(st.sampled_from(_KNOWN_AND_SYSTEM))
-        choices = st.sampled_from(banned_states if package in BANNED else _MOSTLY)
+        known, system = draw(_KNOWN_AND_SYSTEM)
+        choices = banned_states if package in BANNED else _MOSTLY
         states = {user.number: draw(choices) for user in users} if known else {}
         readings[package] = PackageReading(package, states, known, system)
     return Observation(
@@ -221,7 +239,7 @@ def ledgers(draw: st.DrawFn, phone: Observation) -> Ledger:
     pairs = [(user.number, package) for user in phone.users for package in MANAGED]
     pairs += [(UserNumber(77), MANAGED[0]), (U0, PackageName("com.example.dropped"))]
     chosen = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=3))
-    held = [(*pair, *draw(st.sampled_from(_HELD))) for pair in chosen]
+    held = [(*pair, *draw(_HELD)) for pair in chosen]
     return Ledger(MARKER, tuple(LedgerEntry(*pair, 1, DEADLINE) for pair in held))
 
 
@@ -229,12 +247,12 @@ def ledgers(draw: st.DrawFn, phone: Observation) -> Ledger:
 def cases(draw: st.DrawFn, faulty: bool = True) -> Case:
     """All that one judgement rests on, well answered or spoiled."""
     truth = draw(phones())
-    fault = draw(st.sampled_from([*(None,) * 12, *Fault])) if faulty else None
+    fault = draw(_FAULTS) if faulty else None
     return Case(
-        Bundle(1, draw(st.sampled_from(_POLICIES)), draw(st.sampled_from(_FLEETS))),
+        Bundle(1, draw(_POLICIES), draw(_FLEETS)),
         truth if fault is None else spoil(truth, fault),
         draw(ledgers(truth)),
-        draw(st.sampled_from(_MOMENTS)),
+        draw(_MOMENTS),
         fault,
         truth,
     )
