@@ -69,8 +69,9 @@ class AndroidModel:
     def to_json(self) -> str:
         """Return the whole state as JSON text with sorted keys; `from_json` takes it back."""
         with self.lock:
-            # Sorted and indented, so that two states of one phone can be compared line by line.
-            return json.dumps(asdict(self.data), indent=1, sort_keys=True)
+            # Sorted and indented, so that two states of one phone can be compared line by line; `vars` and not
+            # `asdict`, which copies the whole state first.
+            return json.dumps(vars(self.data), indent=1, sort_keys=True, default=vars)
 
     @classmethod
     def from_json(cls, text: str) -> AndroidModel:
