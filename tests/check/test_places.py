@@ -9,8 +9,7 @@ from dataclasses import replace
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.personalities import PERSONALITIES, Person
 from agent_scripts.virtual_phone.phone import VirtualPhone
-from policy.ready_made import ready_made_policy
-from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+from tests.check.office import LYNC, NAMED, OUTLOOK, TIKTOK, Bench, Office
 
 _ISLAND = Person(
     11,
@@ -24,9 +23,9 @@ _ISLAND = Person(
 _PIXEL = PERSONALITIES["tiktok-personal"]
 WITH_ISLAND = replace(_PIXEL, people=(*_PIXEL.people, _ISLAND))
 PRIVATE = replace(_PIXEL, people=(replace(_PIXEL.people[0], apps={TIKTOK: 0, OUTLOOK: 0, LYNC: 1}),))
-NAMED = "|".join(re.escape(package) for package in ready_made_policy().named_packages)
+_NAMES = "|".join(map(re.escape, NAMED))
 QUESTIONS = re.compile(
-    rf"getprop|dumpsys user|pm list users|dumpsys device_policy|dumpsys package (?:com\.android\.shell|{NAMED})"
+    rf"getprop|dumpsys user|pm list users|dumpsys device_policy|dumpsys package (?:com\.android\.shell|{_NAMES})"
 )
 VERBS = re.compile(
     rf"cmd package (?:disable-user|default-state|enable) --user 10 (?:{OUTLOOK}|{LYNC})"
@@ -147,8 +146,8 @@ def test_all_that_a_phone_is_ever_asked_or_told_is_a_closed_list_about_named_pac
             call for call in asked if not QUESTIONS.fullmatch(call) and not VERBS.fullmatch(call)
         } == set()
         shell_app_and_others = 5
-        named = len(ready_made_policy().named_packages)
-        assert len([call for call in asked if QUESTIONS.fullmatch(call)]) == named + shell_app_and_others
+        questions = [call for call in asked if QUESTIONS.fullmatch(call)]
+        assert len(questions) == len(NAMED) + shell_app_and_others
         assert {call.split()[2] for call in asked if call.startswith("cmd package")} == {
             "disable-user",
             "default-state",

@@ -12,10 +12,7 @@ import pytest
 
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.personalities import CANARY_PERSON, PERSONALITIES
-from policy.ready_made import ready_made_policy
-from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
-
-NAMED = set(ready_made_policy().named_packages) | {"com.android.shell"}
+from tests.check.office import NAMED, Bench, Office
 
 
 def probe(bench: Bench, *addresses: str) -> tuple[int, list[dict[str, Any]]]:
@@ -78,7 +75,7 @@ def test_a_probe_asks_about_named_apps_only_changes_nothing_and_sends_no_report(
         probe(bench, address)
 
         asked = {call[2] for call in phone.calls if call[:2] == ("dumpsys", "package")}
-        assert asked == NAMED
+        assert asked == {*NAMED, "com.android.shell"}
         assert phone.model.to_json() == before
         assert not list((bench.folder / "spool").iterdir())
 
@@ -88,7 +85,7 @@ def test_a_phone_that_is_not_provisioned_is_asked_about_no_app(enforcing: Office
         code, [line] = probe(bench, f"tcp:127.0.0.1:{phone.port}")
 
         assert (code, line["probe"]["reach"]) == (ExitCode.COMPLIANT, "open")
-        assert not [call for call in phone.calls if {TIKTOK, OUTLOOK, LYNC} & set(call)]
+        assert not [call for call in phone.calls if {*NAMED} & set(call)]
 
 
 def test_a_phone_whose_owner_declined_is_not_asked(enforcing: Office, bench: Bench) -> None:
