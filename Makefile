@@ -10,7 +10,10 @@ PORT ?=
 SYSTEM_ROOT ?=
 
 BIN := .venv/bin
-SHELL_SCRIPTS = $(sort tools/set-up tools/dist tools/build-phone-userland .ci/run $(shell find agent_scripts tools tests demo -name '*.sh'))
+SHELL_SCRIPTS = $(sort tools/set-up tools/dist tools/build-phone-userland tools/folder-for-tests .ci/run $(shell find agent_scripts tools tests demo -name '*.sh'))
+
+# Virtual phones and databases make many small files: in memory, where that can be.
+IN_MEMORY = TMPDIR="$$(tools/folder-for-tests)"
 
 export PYTHON
 
@@ -45,16 +48,16 @@ dev:
 # The demo with one part broken on purpose must fail: proof that it would notice.
 demo-sabotage:
 	@tools/set-up demo
-	$(BIN)/python -m pytest -n auto tests/sabotage
+	$(IN_MEMORY) $(BIN)/python -m pytest -n auto tests/sabotage
 
 test:
 	@tools/set-up
-	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal --ignore=tests/sabotage
+	$(IN_MEMORY) $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal --ignore=tests/sabotage
 
 # For work in between: no browser, no PostgreSQL, no killed process (tests/slow.py).
 test-fast:
 	@tools/set-up
-	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow'
+	$(IN_MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow'
 
 # The tests that run commands on a phone, in front of a genuine shell; emulated, a program takes 0.1 to 0.3 s to start.
 test-system-root:
