@@ -202,7 +202,7 @@ def test_another_occurrence_opens_an_alarm_of_its_own(bench: Office) -> None:
     bench.send_reports([replace(report, report_id="another-id")])
 
     with bench.database.reading() as session:
-        assert open_counts(session) == {AlarmKind.CONFLICT: 0, AlarmKind.CLONED_STATION: 1}
+        assert {kind for kind, count in open_counts(session).items() if count} == {AlarmKind.CLONED_STATION}
 
 
 def test_fleet_stations_and_phone_show_open_alarms_only(staffed: Office) -> None:
@@ -275,7 +275,7 @@ def test_what_was_found_settles_all_of_one_cause_and_each_is_audited(bench: Offi
 
     assert answer.status_code == 302
     with bench.database.reading() as session:
-        assert open_counts(session) == {AlarmKind.CONFLICT: 1, AlarmKind.CLONED_STATION: 0}
+        assert {kind for kind, count in open_counts(session).items() if count} == {AlarmKind.CONFLICT}
         rows = [row for row in audit.newest_rows(session) if row.action == "alarm settled"]
     assert sorted(row.subject for row in rows) == ["alarm 1", "alarm 2", "alarm 3"]
     assert {row.detail["reason"] for row in rows} == {FOUND}
