@@ -195,6 +195,44 @@ class BlocksSchema(Schema):
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
+class AuditRowSchema(Schema):
+    """One audit row in the very texts that were hashed.
+
+    ``hash`` is the SHA-256 over the JSON list of the other fields in this order, written without escapes.
+    """
+
+    number = fields.Integer(required=True)
+    at = fields.String(required=True, metadata={"description": "UTC, ISO 8601"})
+    actor = fields.String(required=True)
+    action = fields.String(required=True)
+    subject = fields.String(required=True)
+    detail = fields.String(required=True, metadata={"description": "an object, as JSON text"})
+    previous = fields.String(required=True, metadata={"description": "the hash of the row before"})
+    hash = fields.String(required=True)
+
+
+class AuditRowsSchema(Schema):
+    """Rows above the number that was asked for, and the signed head: null if it was taken away."""
+
+    rows = fields.List(fields.Nested(AuditRowSchema), required=True)
+    head = fields.Dict(required=True, allow_none=True, metadata={"description": "a DSSE envelope"})
+    audit_key_pem = fields.String(required=True, metadata={"description": "the key that signs heads"})
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class AuditHeadSchema(_StrictSchema):
+    """A signed head of the audit chain as a station kept it."""
+
+    head = fields.Dict(required=True, metadata={"description": "a DSSE envelope"})
+
+
+class HeadComparedSchema(Schema):
+    """Whether that head stands in the chain, and the chain has a head itself."""
+
+    fits = fields.Boolean(required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
 class BatchSchema(Schema):
     """Signed reports, oldest first: DSSE envelopes of type application/vnd.curfew.report+json."""
 
