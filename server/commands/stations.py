@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from certs.terminal import tell
-from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
+from server.commands.settings import given_config, now_of, opened, operator, takes_config
 from server.evidence import audit
 from server.stations import enrolment, stations
 
@@ -25,7 +25,7 @@ def enrolment_code(made_for: str, hours: int) -> None:
         now = now_of(config, database)
         with database.writing() as session:
             code = enrolment.new_code(session, config, made_for[:100], now + timedelta(hours=hours), now)
-            audit.record(session, ACTOR, "enrolment code made", made_for[:100], {"hours": hours}, now)
+            audit.record(session, operator(), "enrolment code made", made_for[:100], {"hours": hours}, now)
     # stdout has the code alone, so that it can be handed on by a pipe.
     tell(f"Good for one station within {hours} hours; give it to nobody else.", err=True)
     tell(code.line())
@@ -42,5 +42,5 @@ def revoke(station_id: str) -> None:
         with database.writing() as session:
             revoked = stations.revoke_station(session, station_id, now)
             if revoked:
-                audit.record(session, ACTOR, "station revoked", station_id, {}, now)
+                audit.record(session, operator(), "station revoked", station_id, {}, now)
     tell("Revoked." if revoked else "It was revoked before.")

@@ -105,7 +105,8 @@ def test_rows_cut_together_with_the_head_are_found_by_what_a_station_saw(
     code, said = verify(file)
 
     assert code == 1
-    assert f"{file}, line 3: this station saw a head that is not in the chain any more" in said
+    assert f"{file}, line 3: row 4 was the newest when this head was seen" in said
+    assert "the chain ends at row 3: its newest rows were cut off" in said
 
 
 def test_a_chain_begun_anew_is_found_though_every_row_holds(
@@ -116,7 +117,9 @@ def test_a_chain_begun_anew_is_found_though_every_row_holds(
     record(small_authority, 9, actor="intruder")
     assert verify()[0] == 0
 
-    assert verify(file)[0] == 1
+    code, said = verify(file)
+    assert code == 1
+    assert "another row stands there: the chain was rewritten" in said
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b"not JSON", b"[1]", b'{"payload": "e30="}'])
