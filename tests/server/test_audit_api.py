@@ -21,10 +21,10 @@ from tests.server.authority import NOW, Authority, Bench, post_reports
 REASON = "the database was put back from a backup"
 
 
-def record(authority: Authority, count: int) -> None:
+def record(authority: Authority, count: int, actor: str = "desk-1") -> None:
     with authority.database.writing() as session:
         for number in range(count):
-            audit.record(session, "desk-1", "changed", f"thing {number}", {"why": "Ü"}, NOW)
+            audit.record(session, actor, "changed", f"thing {number}", {"why": "Ü"}, NOW)
 
 
 def change(authority: Authority, *statements: str) -> None:
