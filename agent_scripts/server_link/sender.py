@@ -130,9 +130,18 @@ class _Sending:
             self._clock.confirm(answer.server_time)
         for report, result in zip(batch, answer.results, strict=True):
             self._settle(report, result)
-        alarm = witness(self._station.folder, answer.audit_head)
-        if alarm:
-            self._alarms.append(alarm)
+        contradiction = witness(self._station.folder, answer.audit_head)
+        if contradiction:
+            self._alarms.append(contradiction.sentence)
+            self._tell(contradiction.head)
+
+    def _tell(self, head: str) -> None:
+        """Let the server look for that head in its chain: an honest one raises an alarm of its own."""
+        try:
+            self._client.tell_audit_head(head)
+        except ServerError as error:
+            # The technician hears of it in any case, and what the server says to it changes nothing about the reports.
+            _log.info("audit head not told", because=str(error))
 
     def _settle(self, report: SpooledReport, result: ReportResult) -> None:
         if result.status.is_kept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,16 @@ _KEPT = 1000
 _FILE = "audit_heads.jsonl"
 
 
-def witness(folder: Path, audit_head: str) -> str:
-    """Keep a signed head (JSON text of a DSSE envelope) in `folder`; return a sentence if one contradicts another.
+@dataclass(frozen=True)
+class Contradiction:
+    """A sentence for the technician, and the kept head (JSON text) that what came after it contradicts."""
+
+    sentence: str
+    head: str
+
+
+def witness(folder: Path, audit_head: str) -> Contradiction | None:
+    """Keep a signed head (JSON text of a DSSE envelope) in `folder`; return what it contradicts, None if all fits.
 
     It is told each time until the auditor has moved the file away. The envelope is kept as it came; whoever audits the
     server verifies it with the audit key (``curfew-server audit verify --witness FILE``).
@@ -25,27 +34,29 @@ def witness(folder: Path, audit_head: str) -> str:
     # Damaged or not: reports that are settled already must not fail because of it at each sending.
     lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
     # A line that is no head is passed over: one damaged line must not silence all the others.
-    seen = [kept for kept in map(_number_and_hash, lines) if kept]
+    seen = [(*kept, line) for line in lines if (kept := _number_and_hash(line))]
     found = _number_and_hash(audit_head)
     if found is None:
         # A server that never had one is an old one; one that has lost it hides something.
-        return f"the server's audit chain has no head any more; show {path} to the auditor" if seen else ""
+        sentence = f"the server's audit chain has no head any more; show {path} to the auditor"
+        return Contradiction(sentence, seen[-1][2]) if seen else None
     # The same head, perhaps signed once more, is no news.
-    if seen[-1:] != [found]:
+    if not seen or seen[-1][:2] != found:
         # One that contradicts is kept like any other: both signed heads together are the auditor's proof.
         write_durably(path, "".join(f"{line}\n" for line in [*lines, audit_head][-_KEPT:]).encode())
-        seen.append(found)
+        seen.append((*found, audit_head))
     return _contradiction(seen, path)
 
 
-def _contradiction(seen: list[tuple[int, str]], path: Path) -> str:
-    for (before, digest), (number, other) in pairwise(seen):
+def _contradiction(seen: list[tuple[int, str, str]], path: Path) -> Contradiction | None:
+    for (before, digest, head), (number, other, _) in pairwise(seen):
         if number < before or (number == before and digest != other):
-            return (
+            sentence = (
                 f"the server's audit chain was rewritten before entry {number}; show {path} to the auditor,"
                 " who moves it away"
             )
-    return ""
+            return Contradiction(sentence, head)
+    return None
 
 
 def _number_and_hash(audit_head: str) -> tuple[int, str] | None:
