@@ -92,7 +92,13 @@ def test_a_settled_alarm_is_folded_away_with_who_when_and_why(bench: Office) -> 
     assert alarm.settled is not None
     assert now() <= alarm.settled.at + timedelta(minutes=1)
     assert (row.actor, row.action, row.subject) == ("auditor", "alarm settled", "alarm 1")
-    assert row.detail == {"kind": "conflict", "report": report.report_id, "reason": FOUND}
+    assert row.detail == {
+        "kind": "conflict",
+        "station": "Bench 2",
+        "phone": report.phone_id,
+        "report": report.report_id,
+        "reason": FOUND,
+    }
 
 
 def test_settling_twice_changes_and_records_nothing_more(bench: Office) -> None:
