@@ -17,7 +17,7 @@ from certs.witness import read_witness, told
 
 @click.command("verify-witness")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--server", "url", required=True, help="The server's address, https://...")
+@click.option("--server", "url", required=True, help="The server's address, by https.")
 @click.option(
     "--authority",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),

@@ -21,7 +21,7 @@ from server.storage.migrating import migrate as migrate_database
 from server.storage.migrating import require_newest_schema
 
 ON_COMMAND_LINE = " on the server's command line"
-"""Ends the name of whoever typed a command on the server itself; no account's name has a blank (docs/audit.md)."""
+"""Ends the name of whoever typed a command on the server itself; no account's name has a blank (docs/audit.md 2)."""
 
 
 def operator() -> str:

@@ -85,7 +85,7 @@ def record(
 ) -> AuditHead:
     """Append one row in the caller's transaction and return the new head.
 
-    ``actor`` is who did it, in one of the forms of docs/audit.md; ``detail`` must be plain JSON and holds no
+    ``actor`` is who did it, in one of the forms of docs/audit.md 2; ``detail`` must be plain JSON and holds no
     secrets and no holders: what is written here is never deleted.
     """
     # Locked before the row is hashed: two changes at once would both follow the same row, and the chain would fork.

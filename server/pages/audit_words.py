@@ -7,7 +7,7 @@ from typing import Any
 
 
 def detail_words(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what is told and how it reads: ``("older than days", "90")``, ``("signers", "anna, ben")``."""
+    """Yield what is told and how it reads: ``("older than days", "90")``, ``("signers", "approver-1, approver-2")``."""
     for name, value in detail.items():
         yield name.replace("_", " "), _words(value)
 

@@ -56,7 +56,7 @@ def test_a_long_chain_is_shown_in_pages(office: Office) -> None:
 def test_no_row_shows_a_list_a_truth_value_or_a_field_as_a_program_writes_it(office: Office) -> None:
     client = office.client(Role.AUDITOR)
     detail = {
-        "signers": ["anna", "ben"],
+        "signers": ["approver-1", "approver-2"],
         "changed": [],
         "virtual": True,
         "older_than_days": 90,
@@ -71,7 +71,7 @@ def test_no_row_shows_a_list_a_truth_value_or_a_field_as_a_program_writes_it(off
 
     assert (
         "changed: nothing; counts: kept whole 1, 2; made for: not said; older than days: 90; reason: not said;"
-        " signers: anna, ben; virtual: yes" in page
+        " signers: approver-1, approver-2; virtual: yes" in page
     )
 
 
