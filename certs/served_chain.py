@@ -57,7 +57,7 @@ class ServedChain:
             return open_head(self.signed_head, self.audit_key_pem)
         except EnvelopeRefused as error:
             raise AnswerRefused(
-                f"the server's head is not signed by the audit key it names ({error}); tell its admin"
+                "expected a head signed by the audit key that the server names, found another; tell its admin"
             ) from error
 
 
@@ -95,8 +95,8 @@ def _answer(pool: urllib3.PoolManager, url: str, path: str, headers: dict[str, s
             body = response.read(_ANSWER_MAX_BYTES + 1, decode_content=False)
     except urllib3.exceptions.SSLError as error:
         raise FetchFailed(
-            f"{url} shows a certificate that is not believed ({error}); name the organisation's authority:"
-            " --authority trust/tls/authority.pem"
+            f"{url} shows a certificate that is not believed: another authority made it, or for another name, or its"
+            " time is over; name the organisation's authority: --authority trust/tls/authority.pem"
         ) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise FetchFailed(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from certs.audit_chain import AuditHead, ChainCheck, open_head
+from certs.envelope import UnverifiedEnvelope
 from certs.errors import EnvelopeRefused, WitnessRefused
 
 KEEP = "Keep the database and this file as they are, and compare with the newest backup from before."
@@ -61,10 +62,17 @@ def _compared(check: ChainCheck, witness: Witness) -> tuple[str, bool]:
 
 
 def _head(file: Path, number: int, line: bytes, audit_key_pem: bytes) -> AuditHead:
+    expected = f"{file}, line {number}: expected a head signed by this server's audit key"
+    try:
+        UnverifiedEnvelope.parse(line)
+    except EnvelopeRefused as error:
+        raise WitnessRefused(
+            f"{expected}, found no head at all; choose a station's audit_heads.jsonl"
+        ) from error
     try:
         return open_head(line, audit_key_pem)
     except (EnvelopeRefused, ValueError) as error:
         raise WitnessRefused(
-            f"{file}, line {number}: expected a head signed by this server's audit key, found none ({error}); choose a"
-            " file that was kept of this very server, and if this one was, its audit key is another one than before"
+            f"{expected}, found something that this key has not signed as one; choose a file that was kept of this very"
+            " server, and if this one was, the server's audit key is another one than before"
         ) from error

@@ -81,7 +81,7 @@ def _opened(envelope: bytes) -> AuditHead:
     except EnvelopeRefused as error:
         raise Malformed(
             "head_not_ours",
-            f"this is no head that this server has signed: {error}",
+            "this is no head that this server has signed",
             "Keep it for an auditor.",
         ) from error
 

@@ -26,7 +26,7 @@ def record_exemptions(
     for action, exemption in changes:
         about = known.get(exemption.phone_id, {"phone": "not registered here"})
         detail = {**about, "until": write_utc_time(exemption.until), "reason": exemption.reason, **signed}
-        audit.record(session, actor, action, f"phone {exemption.phone_id}", detail, now)
+        audit.record(session, actor, action, exemption.phone_id, detail, now)
 
 
 def _changes(before: Fleet, after: Fleet, now: datetime) -> Iterator[tuple[str, Exemption]]:

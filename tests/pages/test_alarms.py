@@ -19,6 +19,7 @@ from server.evidence.alarms import (
     Settlement,
     open_alarms,
     open_counts,
+    raise_chain_alarm,
     settle_alarm,
     settled_alarms,
 )
@@ -286,6 +287,25 @@ def test_what_was_found_settles_all_of_one_cause_and_each_is_audited(bench: Offi
     assert sorted(row.subject for row in rows) == ["alarm 1", "alarm 2", "alarm 3"]
     assert {row.detail["reason"] for row in rows} == {FOUND}
     assert "No alarm is open" not in page(client)
+
+
+def test_the_same_trouble_of_the_chain_found_by_several_at_once_is_one_alarm(either: Office) -> None:
+    raised: list[bool] = []
+
+    def find() -> None:
+        with either.database.writing() as session:
+            kind = AlarmKind.AUDIT_CHAIN_BROKEN
+            raised.append(raise_chain_alarm(session, kind, "row 2 is missing", now()))
+
+    finders = [threading.Thread(target=find) for _ in range(4)]
+    for finder in finders:
+        finder.start()
+    for finder in finders:
+        finder.join()
+
+    assert sorted(raised) == [False, False, False, True]
+    with either.database.reading() as session:
+        assert len(open_alarms(session)) == 1
 
 
 def test_a_cause_settled_twice_changes_and_records_nothing_more(bench: Office) -> None:
