@@ -26,7 +26,6 @@ from certs.audit_chain import (
     ChainRow,
     check_chain,
     head_payload,
-    open_head,
     row_hash,
 )
 from certs.envelope import public_key_pem, sign_envelope
@@ -166,14 +165,6 @@ def stands(session: Session, seen: AuditHead) -> bool:
     if seen.number == 0:
         return seen.hash == GENESIS
     return session.scalar(select(_AuditTable.hash).where(_AuditTable.number == seen.number)) == seen.hash
-
-
-def verify_witness(session: Session, envelope: bytes, audit_key_pem: bytes) -> bool:
-    """Return whether a signed head that a station kept still stands in the chain.
-
-    Raises `certs.errors.EnvelopeRefused` if the head was not signed by the audit key.
-    """
-    return stands(session, open_head(envelope, audit_key_pem))
 
 
 class HeadSigner:

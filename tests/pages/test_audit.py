@@ -7,12 +7,12 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from certs.audit_chain import AUDIT_HEAD_PAYLOAD_TYPE, AuditHead, ChainCheck, row_hash
+from certs.audit_chain import AUDIT_HEAD_PAYLOAD_TYPE, AuditHead, ChainCheck, open_head, row_hash
 from certs.envelope import open_envelope, sign_envelope
 from certs.errors import EnvelopeRefused
 from certs.keys import create_key, load_signer
 from server.evidence import audit
-from server.evidence.audit import HeadSigner, record, verify_chain, verify_witness
+from server.evidence.audit import HeadSigner, record, stands, verify_chain
 from tests.pages.office import Office, now
 
 
@@ -172,7 +172,7 @@ def test_a_head_kept_by_a_station_still_stands_after_the_chain_has_grown(office:
     write_rows(office, 2)
 
     with office.database.reading() as session:
-        assert verify_witness(session, kept, signer.public_key_pem)
+        assert stands(session, open_head(kept, signer.public_key_pem))
 
 
 def test_a_history_written_anew_contradicts_the_head_a_station_kept(office: Office) -> None:
@@ -189,7 +189,7 @@ def test_a_history_written_anew_contradicts_the_head_a_station_kept(office: Offi
 
     with office.database.reading() as session:
         assert verify_chain(session).whole
-        assert not verify_witness(session, kept, signer.public_key_pem)
+        assert not stands(session, open_head(kept, signer.public_key_pem))
 
 
 def test_a_head_signed_by_another_key_is_refused(office: Office) -> None:
@@ -198,5 +198,5 @@ def test_a_head_signed_by_another_key_is_refused(office: Office) -> None:
     create_key(other)
     forged = sign_envelope(b'{"number":0}', AUDIT_HEAD_PAYLOAD_TYPE, load_signer(str(other)))
 
-    with office.database.reading() as session, pytest.raises(EnvelopeRefused):
-        verify_witness(session, forged, signer.public_key_pem)
+    with pytest.raises(EnvelopeRefused):
+        open_head(forged, signer.public_key_pem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -244,3 +245,26 @@ def test_the_token_leaves_over_https_alone(verify: Verify, kept: Path) -> None:
 
     assert code == 1
     assert "expected an address like https://" in said
+
+
+def test_the_token_may_come_on_stdin(
+    verify: Verify, kept: Path, small_authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CURFEW_TOKEN")
+    monkeypatch.setattr("sys.stdin", io.StringIO(small_authority.person_token(Role.AUDITOR) + "\n"))
+
+    assert verify(kept)[0] == 0
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "t\u00f6ken\n", "to\x00ken\n"])
+def test_what_can_be_no_token_is_sent_to_nobody(
+    verify: Verify, server: SmallServer, kept: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.delenv("CURFEW_TOKEN")
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+
+    code, said = verify(kept)
+
+    assert code == 1
+    assert "make one: curfew-server token NAME" in said
+    assert server.asked == []
