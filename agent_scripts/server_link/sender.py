@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
 from agent_scripts.server_link.client import ReportAnswer, ServerClient
 from agent_scripts.server_link.refused_request import said
-from agent_scripts.station_files.audit_witness import witness
+from agent_scripts.station_files.audit_witness import mark_shown, not_in_chain, unshown, witness
 from agent_scripts.station_files.durable_file import held_alone
 from agent_scripts.station_files.spool import Spool, SpooledReport
 from agent_scripts.station_files.station import Station
@@ -130,18 +130,32 @@ class _Sending:
             self._clock.confirm(answer.server_time)
         for report, result in zip(batch, answer.results, strict=True):
             self._settle(report, result)
-        contradiction = witness(self._station.folder, answer.audit_head)
+        self._compare_heads(answer.audit_head)
+
+    def _compare_heads(self, audit_head: str) -> None:
+        folder = self._station.folder
+        contradiction = witness(folder, audit_head)
         if contradiction:
             self._alarms.append(contradiction.sentence)
-            self._tell(contradiction.head)
+            self._fits([contradiction.head])
+            return
+        now = self._clock.read().now
+        if heads := unshown(folder, now):
+            fits = self._fits(heads)
+            if fits is False:
+                # Not marked as shown: it is told at each sending, until the auditor has moved the file away.
+                self._alarms.append(not_in_chain(folder))
+            elif fits:
+                mark_shown(folder, now)
 
-    def _tell(self, head: str) -> None:
-        """Let the server look for that head in its chain: an honest one raises an alarm of its own."""
+    def _fits(self, heads: list[str]) -> bool | None:
+        """Let the server look for these heads in its chain: an honest one raises an alarm if one is not there."""
         try:
-            self._client.tell_audit_head(head)
+            return self._client.compare_audit_heads(heads)
         except ServerError as error:
-            # The technician hears of it in any case, and what the server says to it changes nothing about the reports.
-            _log.info("audit head not told", because=str(error))
+            # Whatever it says to this changes nothing about the reports, which are settled.
+            _log.info("audit heads not compared", because=str(error))
+            return None
 
     def _settle(self, report: SpooledReport, result: ReportResult) -> None:
         if result.status.is_kept:

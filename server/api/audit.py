@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from certs.audit_chain import AuditHead, ChainCheck, open_head
 from certs.errors import EnvelopeRefused
 from server.api.blueprint import PERSON, STATION, described
 from server.api.person_access import requesting_person
-from server.api.schemas import AuditHeadSchema, AuditRowsSchema, HeadComparedSchema
+from server.api.schemas import AuditHeadsSchema, AuditRowsSchema, HeadsComparedSchema
 from server.api.station_access import requesting_station
 from server.context import context
 from server.errors import Malformed
@@ -54,21 +55,23 @@ def list_rows(number: int) -> dict[str, Any]:
 
 @described(
     "/audit-heads",
-    HeadComparedSchema,
+    HeadsComparedSchema,
     method="POST",
-    body=AuditHeadSchema,
+    body=AuditHeadsSchema,
     proof=STATION,
     refusals={400: "head_not_ours", 401: "the request does not prove its station", 403: "station_revoked"},
 )
-def compare_head(told: dict[str, Any]) -> dict[str, Any]:
-    """Compare a signed head that a station kept with the chain; one that does not fit raises an alarm"""
+def compare_heads(told: dict[str, Any]) -> dict[str, Any]:
+    """Compare signed heads that a station kept with the chain; one that does not fit raises an alarm"""
     here = context()
     now = here.clock.now()
-    envelope = json.dumps(told["head"], separators=(",", ":"), sort_keys=True).encode()
+    envelopes = [json.dumps(head, separators=(",", ":"), sort_keys=True).encode() for head in told["heads"]]
     with here.database.writing() as session:
         station = requesting_station(session, now)
-        check = _looked_up(session, _opened(envelope))
-        is_news = raise_trouble(session, check, now, station.station_id, envelope)
+        seen = {_opened(envelope): envelope for envelope in envelopes}
+        check = _looked_up(session, list(seen))
+        evidence = seen[check.misfits[0]] if check.misfits else b""
+        is_news = raise_trouble(session, check, now, station.station_id, evidence)
     # Only for news, and outside of a transaction that others wait for: a long chain takes a while.
     if is_news:
         _walk_whole_chain(now)
@@ -81,14 +84,14 @@ def _opened(envelope: bytes) -> AuditHead:
     except EnvelopeRefused as error:
         raise Malformed(
             "head_not_ours",
-            "this is no head that this server has signed",
-            "Keep it for an auditor.",
+            "one of these is no head that this server has signed",
+            "Keep the file for an auditor.",
         ) from error
 
 
-def _looked_up(session: Session, seen: AuditHead) -> ChainCheck:
-    """Return what one look shows, without a walk over all rows."""
-    misfits = () if audit.stands(session, seen) else (seen,)
+def _looked_up(session: Session, seen: Sequence[AuditHead]) -> ChainCheck:
+    """Return what single looks show, without a walk over all rows."""
+    misfits = tuple(head for head in seen if not audit.stands(session, head))
     newest = audit.stored_head(session)
     if newest is None:
         return ChainCheck(0, 1, "the head is missing", head_is_missing=True, misfits=misfits)

@@ -20,6 +20,8 @@ from server.texts import storable
 
 # marshmallow sets integers no bound, and databases have one (docs/performance.md 2).
 _API_LEVEL_MAX = 10_000
+# Each costs a verified signature.
+AUDIT_HEADS_AT_ONCE = 100
 _NUMBER_MAX = (1 << 31) - 1
 
 
@@ -220,14 +222,16 @@ class AuditRowsSchema(Schema):
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
-class AuditHeadSchema(_StrictSchema):
-    """A signed head of the audit chain as a station kept it."""
+class AuditHeadsSchema(_StrictSchema):
+    """Signed heads of the audit chain as a station kept them: DSSE envelopes."""
 
-    head = fields.Dict(required=True, metadata={"description": "a DSSE envelope"})
+    heads = fields.List(
+        fields.Dict(), required=True, validate=validate.Length(min=1, max=AUDIT_HEADS_AT_ONCE)
+    )
 
 
-class HeadComparedSchema(Schema):
-    """Whether that head stands in the chain, and the chain has a head itself."""
+class HeadsComparedSchema(Schema):
+    """Whether those heads stand in the chain, and the chain has a head itself."""
 
     fits = fields.Boolean(required=True)
     server_time = fields.String(required=True, metadata={"format": "date-time"})

@@ -51,8 +51,8 @@ def cut(authority: Authority, rows: int) -> None:
     )
 
 
-def tell(client: FlaskClient, bench: Bench, head: dict[str, Any]) -> Any:
-    body = json.dumps({"head": head}).encode()
+def tell(client: FlaskClient, bench: Bench, *heads: dict[str, Any]) -> Any:
+    body = json.dumps({"heads": heads}).encode()
     authorization = bench.authorization("POST", "/api/v1/audit-heads", body)
     return client.post(
         "/api/v1/audit-heads",
@@ -142,6 +142,32 @@ def test_a_head_that_was_cut_off_raises_one_alarm_of_the_station_however_often_i
     [alarm] = alarms(small_authority)
     assert (alarm.kind, alarm.station_id) == (AlarmKind.AUDIT_HEAD_UNKNOWN, bench.station_id)
     assert "row 4 with hash" in alarm.detail
+
+
+def test_of_several_heads_one_that_does_not_fit_is_enough(
+    client: FlaskClient, bench: Bench, small_authority: Authority
+) -> None:
+    record(small_authority, 1)
+    first = signed_head(small_authority)
+    record(small_authority, 1)
+    second = signed_head(small_authority)
+    cut(small_authority, 1)
+    record(small_authority, 3, actor="intruder")
+
+    assert tell(client, bench, first).get_json()["fits"] is True
+    assert tell(client, bench, first, second).get_json()["fits"] is False
+
+    [alarm] = alarms(small_authority)
+    assert "row 3 with hash" in alarm.detail
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_no_heads_and_more_than_a_station_shows_are_refused(
+    client: FlaskClient, bench: Bench, small_authority: Authority, count: int
+) -> None:
+    answer = tell(client, bench, *[signed_head(small_authority)] * count)
+
+    assert answer.status_code == 422
 
 
 def test_a_head_that_was_looked_into_is_no_news_and_another_one_is(
