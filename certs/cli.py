@@ -83,6 +83,17 @@ _COMMANDS = {
             "curfew-certs show trust --json",
         ),
     ),
+    "verify-witness": CommandAt(
+        "certs.cli_witness:verify_witness",
+        "Compare a server's audit chain with heads you kept.",
+        (
+            "curfew-certs verify-witness audit_heads.jsonl \\",
+            "    --server https://curfew.example.org",
+            "curfew-certs verify-witness seen.jsonl --keep \\",
+            "    --server https://curfew.example.org \\",
+            "    --authority trust/tls/authority.pem",
+        ),
+    ),
 }
 
 

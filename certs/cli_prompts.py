@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from securesystemslib.signer import Key, Signer
 
-from certs.errors import PassphraseNeeded
+from certs.errors import AnswerRefused, PassphraseNeeded
 from certs.keys import load_signer
 from certs.terminal import tell
 
@@ -30,6 +32,23 @@ def new_passphrase() -> bytes:
     """Return a passphrase that was typed twice."""
     passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
     return str(passphrase).encode()
+
+
+def api_token() -> str:
+    """Return the API token in CURFEW_TOKEN, else one that is asked for; without a terminal, a line of stdin."""
+    # Never an option: every account of this computer sees the command lines of all.
+    found = os.environ.get("CURFEW_TOKEN", "")
+    if not found:
+        is_asked = sys.stdin.isatty()
+        found = (
+            str(click.prompt("API token", hide_input=True, err=True)) if is_asked else sys.stdin.readline()
+        )
+    token = found.strip()
+    if not token.isascii() or not token.isprintable() or not token:
+        raise AnswerRefused(
+            "expected an API token in CURFEW_TOKEN or on stdin; make one: curfew-server token NAME"
+        )
+    return token
 
 
 def confirm(yes: bool, question: str) -> None:

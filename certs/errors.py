@@ -8,6 +8,8 @@ CertsError
 ├── EnvelopeRefused          a signed envelope that does not hold
 ├── FetchFailed              the server could not be asked; nothing is known about what it would have said
 │   └── FileMissing          the server answered that it has no such file
+├── AnswerRefused            a server answered, and not with what it was asked for
+├── WitnessRefused           a file of heads of an audit chain that holds something else
 ├── InvalidCode              the line that enrols a station is not whole
 ├── NotWritten               a file could not be written durably; the old one is intact
 ├── RepositoryProblem        the folder of an admin cannot do what was asked
@@ -72,6 +74,14 @@ class FetchFailed(CertsError):
 
 class FileMissing(FetchFailed):
     """The server answered that it does not have this file."""
+
+
+class AnswerRefused(CertsError):
+    """A server answered and said no, or something that does not have the agreed form."""
+
+
+class WitnessRefused(CertsError):
+    """A file that is to hold heads of an audit chain holds something else."""
 
 
 class InvalidCode(CertsError, ValueError):

@@ -116,9 +116,9 @@ def adopt(
     offered = reachable(files)
     if not current and not needs_renewal(offered, now):
         return verify_publication(offered, current, now), offered
-    documents = {name: data for name, data in offered.items() if not _is_online(name)}
+    documents = {name: data for name, data in offered.items() if not is_online(name)}
     # The server's snapshot and timestamp over the folder's: stations have seen its numbers, which run ahead.
-    own = {name: data for name, data in current.items() if _is_online(name) or name.endswith(".root.json")}
+    own = {name: data for name, data in current.items() if is_online(name) or name.endswith(".root.json")}
     basis = {**documents, **own}
     served = reachable({**basis, **renew(basis, signers, now, after=(files,))})
     return verify_publication(served, current, now), served
@@ -165,6 +165,11 @@ def renew(
         )
     )
     return {**renewed, TIMESTAMP_FILE: _signed(timestamp, signers.timestamp, root)}
+
+
+def is_online(name: str) -> bool:
+    """Whether a served file is signed by the online keys: a server renews it by itself."""
+    return name == TIMESTAMP_FILE or name.endswith(f".{SNAPSHOT}.json")
 
 
 def _accepted(
@@ -239,14 +244,10 @@ def _refuse_rewritten_names(files: Files, current: Files) -> None:
         )
     for name in sorted(files.keys() & current.keys()):
         # Timestamp and snapshot are renewed on both sides, so one name may well say two things.
-        if not _is_online(name) and files[name] != current[name]:
+        if not is_online(name) and files[name] != current[name]:
             raise VersionWentBack(
                 f"{name} was published with another content; publish from the newest folder"
             )
-
-
-def _is_online(name: str) -> bool:
-    return name == TIMESTAMP_FILE or name.endswith(f".{SNAPSHOT}.json")
 
 
 def _refuse_lower_versions(files: Files, current: Files) -> None:

@@ -78,8 +78,8 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "serving": {"app", "config", "context", "errors", "running"},
     "commands": {
-        *{"clock", "config", "evidence", "people", "policies", "retention", "serving", "stations"},
-        "storage",
+        *{"clock", "config", "errors", "evidence", "fleet", "people", "policies", "retention"},
+        *{"serving", "stations", "storage"},
     },
     "cli": {"errors"},
 }

@@ -164,6 +164,11 @@ class ServerClient:
         """Tell which bundle this station refuses, and why; telling it again does no harm."""
         _understood(self._ask_signed("POST", f"{_API}/refusals", told))
 
+    def compare_audit_heads(self, heads: Sequence[str]) -> bool:
+        """Show signed heads (JSON texts) that this station kept; return whether all stand in the server's chain."""
+        shown = {"heads": [json.loads(head) for head in heads]}
+        return _field(_understood(self._ask_signed("POST", f"{_API}/audit-heads", shown)), "fits", bool)
+
     def fetch(self, url: str, max_length: int) -> bytes:
         """Return a trust file of this server (the `Fetch` of `certs.trust_client`).
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
 from agent_scripts.server_link.client import ReportAnswer, ServerClient
 from agent_scripts.server_link.refused_request import said
-from agent_scripts.station_files.audit_witness import witness
+from agent_scripts.station_files.audit_witness import mark_shown, not_in_chain, unshown, witness
 from agent_scripts.station_files.durable_file import held_alone
 from agent_scripts.station_files.spool import Spool, SpooledReport
 from agent_scripts.station_files.station import Station
@@ -130,9 +130,32 @@ class _Sending:
             self._clock.confirm(answer.server_time)
         for report, result in zip(batch, answer.results, strict=True):
             self._settle(report, result)
-        alarm = witness(self._station.folder, answer.audit_head)
-        if alarm:
-            self._alarms.append(alarm)
+        self._compare_heads(answer.audit_head)
+
+    def _compare_heads(self, audit_head: str) -> None:
+        folder = self._station.folder
+        contradiction = witness(folder, audit_head)
+        if contradiction:
+            self._alarms.append(contradiction.sentence)
+            self._fits([contradiction.head])
+            return
+        now = self._clock.read().now
+        if heads := unshown(folder, now):
+            fits = self._fits(heads)
+            if fits is False:
+                # Not marked as shown: it is told at each sending, until the auditor has moved the file away.
+                self._alarms.append(not_in_chain(folder))
+            elif fits:
+                mark_shown(folder, now)
+
+    def _fits(self, heads: list[str]) -> bool | None:
+        """Let the server look for these heads in its chain: an honest one raises an alarm if one is not there."""
+        try:
+            return self._client.compare_audit_heads(heads)
+        except ServerError as error:
+            # Whatever it says to this changes nothing about the reports, which are settled.
+            _log.info("audit heads not compared", because=str(error))
+            return None
 
     def _settle(self, report: SpooledReport, result: ReportResult) -> None:
         if result.status.is_kept:

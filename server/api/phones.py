@@ -56,11 +56,9 @@ def register(registration: Registration) -> tuple[dict[str, Any], int]:
         )
         action = "phone registered" if is_new else "phone registered again"
         # That holder and label changed, but neither of them: what stands in the chain is never deleted.
-        detail = {
-            "station": station.station_id,
-            "consent": registration.consent.value,
-            "changed": list(changed),
-        }
+        detail = {"station": station.station_id, "consent": registration.consent.value}
+        if not is_new:
+            detail["changed"] = ", ".join(changed) or "nothing"
         audit.record(session, f"station {station.name}", action, phone_id, detail, now)
     told = {"phone_id": phone_id, "changed": list(changed), "server_time": written(now)}
     return told, 201 if is_new else 200

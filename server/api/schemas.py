@@ -20,6 +20,8 @@ from server.texts import storable
 
 # marshmallow sets integers no bound, and databases have one (docs/performance.md 2).
 _API_LEVEL_MAX = 10_000
+# Each costs a verified signature.
+AUDIT_HEADS_AT_ONCE = 100
 _NUMBER_MAX = (1 << 31) - 1
 
 
@@ -192,6 +194,46 @@ class BlocksSchema(Schema):
     """Every holder of a provisioned phone, once."""
 
     blocks = fields.List(fields.Nested(BlockSchema), required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class AuditRowSchema(Schema):
+    """One audit row in the very texts that were hashed.
+
+    ``hash`` is the SHA-256 over the JSON list of the other fields in this order, written without escapes.
+    """
+
+    number = fields.Integer(required=True)
+    at = fields.String(required=True, metadata={"description": "UTC, ISO 8601"})
+    actor = fields.String(required=True)
+    action = fields.String(required=True)
+    subject = fields.String(required=True)
+    detail = fields.String(required=True, metadata={"description": "an object, as JSON text"})
+    previous = fields.String(required=True, metadata={"description": "the hash of the row before"})
+    hash = fields.String(required=True)
+
+
+class AuditRowsSchema(Schema):
+    """Rows above the number that was asked for, and the signed head: null if it was taken away."""
+
+    rows = fields.List(fields.Nested(AuditRowSchema), required=True)
+    head = fields.Dict(required=True, allow_none=True, metadata={"description": "a DSSE envelope"})
+    audit_key_pem = fields.String(required=True, metadata={"description": "the key that signs heads"})
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class AuditHeadsSchema(_StrictSchema):
+    """Signed heads of the audit chain as a station kept them: DSSE envelopes."""
+
+    heads = fields.List(
+        fields.Dict(), required=True, validate=validate.Length(min=1, max=AUDIT_HEADS_AT_ONCE)
+    )
+
+
+class HeadsComparedSchema(Schema):
+    """Whether those heads stand in the chain, and the chain has a head itself."""
+
+    fits = fields.Boolean(required=True)
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 

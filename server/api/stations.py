@@ -27,8 +27,10 @@ def enrol(enrolment: dict[str, str]) -> dict[str, Any]:
     now = here.clock.now()
     with here.database.writing() as session:
         # In one transaction with the station: a key that is refused must not use the code up.
-        use_token(session, enrolment["token"], now)
+        made_for = use_token(session, enrolment["token"], now)
         station = add_station(session, enrolment["name"], enrolment["public_key_pem"].encode(), now)
         detail = {"name": station.name}
-        audit.record(session, "enrolment code", "station enrolled", station.station_id, detail, now)
+        # Whoever had the code: all that is known of them is whom it was made for.
+        actor = f"enrolment code for {made_for}"
+        audit.record(session, actor, "station enrolled", station.station_id, detail, now)
     return {"station_id": station.station_id, "server_time": written(now)}

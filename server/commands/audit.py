@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
-from sqlalchemy.orm import Session
 
-from certs.errors import EnvelopeRefused
+from certs.audit_chain import ChainCheck
+from certs.errors import WitnessRefused
 from certs.terminal import tell
-from server.commands.settings import given_config, opened, takes_config
-from server.evidence.audit import HeadSigner, verify_chain, verify_witness
-
-_REWRITTEN = "Keep the database and this file as they are, and compare with the newest backup from before."
+from certs.witness import Witness, read_witness, told
+from server.commands.settings import given_config, looked_at, not_migrated, now_of, takes_config
+from server.config import Config
+from server.errors import StorageUnavailable
+from server.evidence.audit import HeadSigner, verify_chain
+from server.evidence.chain_trouble import raise_trouble
+from server.storage.database import Database
 
 
 @click.group()
@@ -33,31 +38,45 @@ def verify(files: tuple[Path, ...]) -> int:
     """Walk the whole chain, and compare it with the heads that stations have kept.
 
     The database alone cannot tell that its newest rows were cut off together with its head: the stations' files can.
+    It is only read, and never migrated; what is found is raised as an alarm.
     """
     config = given_config()
-    with opened(config) as database, database.reading() as session:
-        check = verify_chain(session)
-        if not check.whole:
-            tell(f"The chain is broken after row {check.rows}: {check.fault}. {_REWRITTEN}", err=True)
-            return 1
-        tell(f"The chain is whole: {check.rows} rows.")
-        key = HeadSigner(config.audit_key).public_key_pem
-        return max((_compared(session, file, key) for file in files), default=0)
+    witnesses, wrong = _read(files, config)
+    with looked_at(config) as database:
+        with database.reading() as session:
+            seen = [head for witness in witnesses for head in witness.heads]
+            check = verify_chain(session, seen)
+        now = now_of(config, database)
+    for sentence, is_good in told(check, witnesses):
+        tell(sentence, err=not is_good)
+    for sentence in wrong:
+        tell(sentence, err=True)
+    if not check.fits:
+        with not_migrated(config) as writable:
+            _raise(writable, check, now)
+    return 0 if check.fits and not wrong else 1
 
 
-def _compared(session: Session, file: Path, audit_key_pem: bytes) -> int:
-    heads = file.read_bytes().splitlines()
-    for number, line in enumerate(heads, start=1):
+def _read(files: Sequence[Path], config: Config) -> tuple[list[Witness], list[str]]:
+    """Return the files that hold heads, and a sentence about each that does not."""
+    if not files:
+        return [], []
+    key = HeadSigner(config.audit_key).public_key_pem
+    witnesses, wrong = [], []
+    for file in files:
         try:
-            stands = verify_witness(session, line, audit_key_pem)
-        except (EnvelopeRefused, ValueError, KeyError) as error:
-            tell(
-                f"{file}, line {number}: expected a head signed by this server, found none: {error}", err=True
-            )
-            return 1
-        if not stands:
-            tell(f"{file}, line {number}: this station saw a head that is not in the chain any more. The chain was"
-                 f" rewritten. {_REWRITTEN}", err=True)  # fmt: skip
-            return 1
-    tell(f"{file}: all {len(heads)} heads that this station saw stand in the chain.")
-    return 0
+            witnesses.append(read_witness(file, key))
+        except WitnessRefused as error:
+            wrong.append(str(error))
+    return witnesses, wrong
+
+
+def _raise(database: Database, check: ChainCheck, now: datetime) -> None:
+    try:
+        with database.writing() as session:
+            raised = raise_trouble(session, check, now)
+    except StorageUnavailable as error:
+        tell(f"No alarm could be raised about it: {error}.", err=True)
+        return
+    known = "An alarm was raised" if raised else "An alarm about it was raised before"
+    tell(f"{known}; see the page Alarms.", err=True)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from certs.terminal import tell
-from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
+from server.commands.settings import given_config, now_of, opened, operator, takes_config
 from server.config import Config
 from server.people import people, sign_ins
 
@@ -34,7 +34,7 @@ def person(name: str, roles: tuple[str, ...], off: bool | None) -> None:
     with opened(config) as database:
         now = now_of(config, database)
         with database.writing() as session:
-            made = people.put_person(session, name, password, map(people.Role, roles), ACTOR, now)
+            made = people.put_person(session, name, password, map(people.Role, roles), operator(), now)
     if made.off_since is not None:
         tell(f"{made.name} is changed and stays off; switch it on: curfew-server person {made.name} --on")
         return
@@ -45,7 +45,7 @@ def _switch(config: Config, name: str, on: bool) -> None:
     with opened(config) as database:
         now = now_of(config, database)
         with database.writing() as session:
-            switched = sign_ins.switch_person(session, name, on, ACTOR, now)
+            switched = sign_ins.switch_person(session, name, on, operator(), now)
             missing = people.rights_without_anybody(session)
     if on:
         tell(f"{switched.name} is on and can sign in; new tokens: curfew-server token {switched.name}")
@@ -71,7 +71,7 @@ def token(name: str) -> None:
     with opened(config) as database:
         now = now_of(config, database)
         with database.writing() as session:
-            made = sign_ins.issue_token(session, name, ACTOR, now)
+            made = sign_ins.issue_token(session, name, operator(), now)
     tell(made)
 
 

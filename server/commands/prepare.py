@@ -12,7 +12,8 @@ from certs.durable import create_private_file, make_private_folder
 from certs.keys import create_key
 from certs.logs import Log
 from certs.terminal import tell
-from server.commands.settings import ACTOR, given_config, opened, takes_config
+from server.commands.settings import given_config, opened, operator, takes_config
+from server.fleet.exemptions import record_exemptions
 from server.policies import publishing
 
 _log = Log(__name__)
@@ -67,7 +68,13 @@ def publish(trust_folder: Path) -> None:
     """Verify what is published in TRUST_FOLDER and serve it from now on."""
     config = given_config()
     with opened(config) as database:
-        publication = publishing.publish(database, config, trust_folder, ACTOR)
+        published = publishing.publish(database, config, trust_folder, operator(), record_exemptions)
+    publication = published.publication
+    named = f"Bundle {publication.number} ({publication.policy.name})"
+    if not published.is_new:
+        also = "its timestamp was renewed from the folder" if published.renewed else "nothing was changed"
+        tell(f"{named} is already published as number {publication.number}; {also}.")
+        return
     _log.info("bundle published", number=publication.number, demo=publication.demo)
     demo = " It is demo trust: virtual phones are accepted." if publication.demo else ""
-    tell(f"Bundle {publication.number} ({publication.policy.name}) is published.{demo}")
+    tell(f"{named} is published.{demo}")

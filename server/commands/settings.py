@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,14 +12,27 @@ from typing import Any
 
 import click
 
+from policy.plain_text import printable
 from server.clock import Clock
 from server.config import Config, read_config
 from server.policies.bundles import require_demo_root
 from server.storage.database import Database
 from server.storage.migrating import migrate as migrate_database
+from server.storage.migrating import require_newest_schema
 
-ACTOR = "command line"
-"""Who did it, as the audit chain names commands typed on the server itself."""
+ON_COMMAND_LINE = " on the server's command line"
+"""Ends the name of whoever typed a command on the server itself; no account's name has a blank (docs/audit.md 2)."""
+
+
+def operator() -> str:
+    """Return who typed this command, as the audit chain names them: ``root on the server's command line``."""
+    # The account that the system says runs this. What sudo tells beside it is an environment variable: anybody sets it.
+    uid = os.geteuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"uid {uid}"
+    return f"{printable(name)[:100]}{ON_COMMAND_LINE}"
 
 
 def _remember_config(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
@@ -47,6 +62,28 @@ def opened(config: Config) -> Iterator[Database]:
     database = Database(config.database_url)
     try:
         migrate_database(database)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def looked_at(config: Config) -> Iterator[Database]:
+    """Lend the database as it is, to be read alone; raises `ConfigurationRefused` if its schema is another one."""
+    database = Database(config.database_url, read_only=True)
+    try:
+        with database.reading() as session:
+            require_newest_schema(session)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def not_migrated(config: Config) -> Iterator[Database]:
+    """Lend the database to be written to, at the schema that `looked_at` has found."""
+    database = Database(config.database_url)
+    try:
         yield database
     finally:
         database.close()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from certs.terminal import tell
-from server.commands.settings import ACTOR, given_config, now_of, opened, takes_config
+from server.commands.settings import given_config, looked_at, now_of, opened, operator, takes_config
 from server.retention import thinning
 
 
@@ -23,7 +23,8 @@ def thin(days: int, yes: bool) -> None:
     verdict stay, so that sending one again changes nothing. It cannot be taken back: make a copy of the database first.
     """
     config = given_config()
-    with opened(config) as database:
+    # Only to tell what would be done, the database is left at the schema it has.
+    with (opened if yes else looked_at)(config) as database:
         now = now_of(config, database)
         plan = thinning.plan(database, now - timedelta(days=days))
         told = (
@@ -33,5 +34,5 @@ def thin(days: int, yes: bool) -> None:
         if not yes:
             tell(f"{told} Nothing was changed; --yes drops them.")
             return
-        dropped = thinning.drop(database, plan, days, ACTOR, now)
+        dropped = thinning.drop(database, plan, days, operator(), now)
     tell(f"{told} {dropped} were dropped. The space is used for new reports; a VACUUM gives it back.")

@@ -1,26 +1,46 @@
-"""What needs a person: reports that contradict stored ones, kept whole as evidence, until somebody settles them."""
+"""What needs a person: reports that contradict stored ones, kept whole as evidence, and trouble of the audit chain.
+
+An alarm is open until somebody settles it. Reports raise one each; trouble of the chain raises one per cause.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import structlog
 from sqlalchemy import ColumnElement, Index, LargeBinary, String, func, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.errors import NotThere
 from server.storage.database import Base, UtcTime
 
+_DETAIL_MAX_LENGTH = 300
+_log = structlog.get_logger()
+
 
 class AlarmKind(StrEnum):
-    """Why a report was kept apart."""
+    """What happened: to a report, which was kept apart, or to the audit chain."""
 
     CONFLICT = "conflict"
     """A report id came twice with different content."""
     CLONED_STATION = "cloned_station"
     """A station used one counter for two reports: its key is likely in use on two computers."""
+    AUDIT_CHAIN_BROKEN = "audit_broken"
+    """A row of the audit chain is missing, or is not as it was written."""
+    AUDIT_HEAD_UNKNOWN = "audit_head_unknown"
+    """A signed head that a station keeps does not stand in the audit chain: its past was cut or rewritten."""
+    AUDIT_HEAD_MISSING = "audit_head_missing"
+    """The row that names the newest row of the audit chain was taken away."""
+
+    @property
+    def is_about_chain(self) -> bool:
+        """Whether it tells of the audit chain; then there is no report and no phone."""
+        return self not in (AlarmKind.CONFLICT, AlarmKind.CLONED_STATION)
 
 
 class _AlarmTable(Base):
@@ -45,7 +65,7 @@ class _AlarmTable(Base):
     payload_sha256: Mapped[str] = mapped_column(String(64))
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
     raised_at: Mapped[datetime] = mapped_column(UtcTime)
-    detail: Mapped[str] = mapped_column(String(300))
+    detail: Mapped[str] = mapped_column(String(_DETAIL_MAX_LENGTH))
     settled_at: Mapped[datetime | None] = mapped_column(UtcTime)
     settled_by: Mapped[str | None] = mapped_column(String(64))
     settled_reason: Mapped[str | None] = mapped_column(String(300))
@@ -62,8 +82,9 @@ class Settlement:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that needs a person: a report id or a counter was used twice with different content.
+    """Something that needs a person.
 
+    Trouble of the audit chain has no phone and no report (both empty), and a station only where one has told of it.
     ``number`` is 0 before it is stored, ``settled`` None while nobody has looked into it.
     """
 
@@ -125,6 +146,44 @@ def raise_alarm(session: Session, alarm: Alarm, payload_sha256: str, envelope: b
     return True
 
 
+def raise_chain_alarm(
+    session: Session,
+    kind: AlarmKind,
+    detail: str,
+    now: datetime,
+    station_id: str = "",
+    evidence: bytes = b"",
+) -> bool:
+    """Raise an alarm about the audit chain; False if one of this kind and station is open, or was settled as known.
+
+    What was written or cut stays so: once a person has settled it, finding the very same again is no news. A head that
+    is missing again was taken away again.
+    """
+    detail = detail[:_DETAIL_MAX_LENGTH]
+    of_cause = (_AlarmTable.kind == kind.value, _AlarmTable.station_id == station_id)
+    known = _OPEN if kind is AlarmKind.AUDIT_HEAD_MISSING else _OPEN | (_AlarmTable.detail == detail)
+    if session.scalar(select(_AlarmTable.id).where(*of_cause, known).limit(1)) is not None:
+        return False
+    raised = _AlarmTable(
+        kind=kind.value,
+        station_id=station_id,
+        phone_id="",
+        report_id="",
+        # Of the cause: the index lets one of it be open, though two find it at the same moment.
+        payload_sha256=hashlib.sha256(f"{kind.value} {station_id}".encode()).hexdigest(),
+        envelope=evidence,
+        raised_at=now,
+        detail=detail,
+    )
+    try:
+        with session.begin_nested():
+            session.add(raised)
+    except IntegrityError:
+        return False
+    _log.error("alarm", kind=kind.value, station=station_id, detail=detail)
+    return True
+
+
 def settle_alarm(session: Session, number: int, settlement: Settlement) -> Alarm | None:
     """Settle an alarm and return it as it is now, or None if it was settled before; then nothing has changed.
 
@@ -181,8 +240,9 @@ def open_counts(session: Session) -> Mapping[AlarmKind, int]:
 
 
 def alarmed_envelopes(session: Session) -> Sequence[bytes]:
-    """Return the envelopes of all alarms, settled or not."""
-    return session.scalars(select(_AlarmTable.envelope)).all()
+    """Return the envelopes of the reports that alarms are about, settled or not."""
+    of_reports = [kind.value for kind in AlarmKind if not kind.is_about_chain]
+    return session.scalars(select(_AlarmTable.envelope).where(_AlarmTable.kind.in_(of_reports))).all()
 
 
 def counts_by_station(session: Session) -> Mapping[str, int]:

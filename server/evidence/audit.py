@@ -1,16 +1,14 @@
 """Who changed what, as a chain: each row carries the hash of the one before, and stations witness its signed head.
 
-A row is written in the transaction of the change it tells of: both are stored, or neither. A row that was
-altered, removed or slipped in breaks the chain where it stands (`verify_chain`); a chain that was rewritten
-from there to its end contradicts the heads that stations hold (`verify_witness`).
+A row is written in the transaction of the change it tells of: both are stored, or neither. What a chain must hold to
+be whole is judged in `certs.audit_chain`, for whoever asks a server as for the server itself.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,14 +18,21 @@ import structlog
 from sqlalchemy import CheckConstraint, String, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from certs.envelope import open_envelope, public_key_pem, sign_envelope
+from certs.audit_chain import (
+    AUDIT_HEAD_PAYLOAD_TYPE,
+    GENESIS,
+    AuditHead,
+    ChainCheck,
+    ChainRow,
+    check_chain,
+    head_payload,
+    row_hash,
+)
+from certs.envelope import public_key_pem, sign_envelope
 from certs.keys import load_signer
-from server.storage.database import Base, UtcTime
+from server.evidence.alarms import AlarmKind, raise_chain_alarm
+from server.storage.database import Base, UtcTime, stored_by_nobody_else
 
-AUDIT_HEAD_PAYLOAD_TYPE = "application/vnd.curfew.audit-head+json"
-"""The DSSE payload type of a signed head; no other document can pass for one."""
-
-_GENESIS = "0" * 64
 _ROWS_AT_ONCE = 1000
 
 
@@ -74,42 +79,20 @@ class AuditRow:
     hash: str
 
 
-@dataclass(frozen=True)
-class AuditHead:
-    """The newest row of the chain: its number and hash. Number 0 is the chain before its first row."""
-
-    number: int = 0
-    hash: str = _GENESIS
-
-
-@dataclass(frozen=True)
-class ChainCheck:
-    """What walking the chain showed: how many rows hold, and the number and fault of the first that does not."""
-
-    rows: int
-    broken_at: int | None = None
-    fault: str = ""
-
-    @property
-    def whole(self) -> bool:
-        """Whether every row is as it was written and none is missing."""
-        return self.broken_at is None
-
-
 def record(
     session: Session, actor: str, action: str, subject: str, detail: Mapping[str, Any], now: datetime
 ) -> AuditHead:
     """Append one row in the caller's transaction and return the new head.
 
-    ``actor`` is a person's name or a program's (``command line``); ``detail`` must be plain JSON and holds no
+    ``actor`` is who did it, in one of the forms of docs/audit.md 2; ``detail`` must be plain JSON and holds no
     secrets and no holders: what is written here is never deleted.
     """
     # Locked before the row is hashed: two changes at once would both follow the same row, and the chain would fork.
-    before = _lock_head(session)
+    before = _lock_head(session, now)
     number = before.number + 1
     # Hashed as the text that is stored: reading it back must not need to write it in the same way again.
     text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
-    row_hash = _hash(number, now, actor, action, subject, text, before.hash)
+    digest = row_hash(number, _hashed_time(now), actor, action, subject, text, before.hash)
     session.add(
         _AuditTable(
             number=number,
@@ -119,19 +102,18 @@ def record(
             subject=subject,
             detail=text,
             previous=before.hash,
-            hash=row_hash,
+            hash=digest,
         )
     )
     # Without WHERE: a constraint of the table holds it to one row.
-    session.execute(update(_HeadTable).values(number=number, hash=row_hash))
+    session.execute(update(_HeadTable).values(number=number, hash=digest))
     session.flush()
-    return AuditHead(number, row_hash)
+    return AuditHead(number, digest)
 
 
 def head(session: Session) -> AuditHead:
-    """Return the newest row's number and hash."""
-    stored = session.execute(_HEAD).one_or_none()
-    return AuditHead(*stored) if stored else AuditHead()
+    """Return the newest row's number and hash; of a chain whose head was taken away those before its first row."""
+    return stored_head(session) or AuditHead()
 
 
 def newest_rows(session: Session, limit: int = 100, before: int | None = None) -> Sequence[AuditRow]:
@@ -145,41 +127,44 @@ def newest_rows(session: Session, limit: int = 100, before: int | None = None) -
     ]
 
 
-def verify_chain(session: Session) -> ChainCheck:
-    """Walk the whole chain and tell the first row that is not as it was written."""
-    last = AuditHead()
-    query = select(_AuditTable).order_by(_AuditTable.number).execution_options(yield_per=_ROWS_AT_ONCE)
+def rows_after(session: Session, number: int, limit: int | None = None) -> Iterator[ChainRow]:
+    """Yield the rows above `number`, oldest first, in the very texts that were hashed."""
+    query = (
+        select(_AuditTable)
+        .where(_AuditTable.number > number)
+        .order_by(_AuditTable.number)
+        .limit(limit)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
+    )
     for row in session.scalars(query):
-        expected = last.number + 1
-        if row.number != expected:
-            return ChainCheck(last.number, expected, f"row {expected} is missing")
-        if row.previous != last.hash:
-            return ChainCheck(last.number, expected, f"row {expected} does not follow the row before it")
-        found = _hash(row.number, row.at, row.actor, row.action, row.subject, row.detail, row.previous)
-        if row.hash != found:
-            return ChainCheck(last.number, expected, f"row {expected} was altered after it was written")
-        last = AuditHead(row.number, row.hash)
-    # Last, since a tail that was cut off leaves a chain in which every row holds: only the head still names it.
-    stored = session.execute(_HEAD).one_or_none()
-    if stored is None:
-        return ChainCheck(last.number, last.number + 1, "the head is missing: somebody has taken it away")
-    if AuditHead(*stored) != last:
-        return ChainCheck(
-            last.number, last.number + 1, f"the head names row {stored[0]}, the last is {last.number}"
+        yield ChainRow(
+            number=row.number,
+            at=_hashed_time(row.at),
+            actor=row.actor,
+            action=row.action,
+            subject=row.subject,
+            detail=row.detail,
+            previous=row.previous,
+            hash=row.hash,
         )
-    return ChainCheck(last.number)
 
 
-def verify_witness(session: Session, envelope: bytes, audit_key_pem: bytes) -> bool:
-    """Return whether a signed head that a station kept still stands in the chain; False: history was rewritten.
+def stored_head(session: Session) -> AuditHead | None:
+    """Return the newest row's number and hash, None if somebody has taken the head away."""
+    stored = session.execute(_HEAD).one_or_none()
+    return AuditHead(*stored) if stored else None
 
-    Raises `certs.errors.EnvelopeRefused` if the head was not signed by the audit key.
-    """
-    seen = json.loads(open_envelope(envelope, AUDIT_HEAD_PAYLOAD_TYPE, audit_key_pem))
-    if seen["number"] == 0:
-        return bool(seen["hash"] == _GENESIS)
-    now_there = session.scalar(select(_AuditTable.hash).where(_AuditTable.number == seen["number"]))
-    return bool(now_there == seen["hash"])
+
+def verify_chain(session: Session, seen: Sequence[AuditHead] = ()) -> ChainCheck:
+    """Walk the whole chain; tell the first row that is not as it was written, and which heads `seen` do not fit."""
+    return check_chain(rows_after(session, 0), lambda: stored_head(session), seen)
+
+
+def stands(session: Session, seen: AuditHead) -> bool:
+    """Whether a head that was seen before is in the chain; False: history was rewritten."""
+    if seen.number == 0:
+        return seen.hash == GENESIS
+    return session.scalar(select(_AuditTable.hash).where(_AuditTable.number == seen.number)) == seen.hash
 
 
 class HeadSigner:
@@ -195,11 +180,11 @@ class HeadSigner:
 
     @property
     def public_key_pem(self) -> bytes:
-        """The key that `verify_witness` needs."""
+        """The key that whoever compares a kept head needs."""
         return public_key_pem(self._signer)
 
     def signed_head(self, newest: AuditHead) -> bytes:
-        """Return the DSSE envelope (JSON) over ``{"kind":"curfew-audit-head","number":…,"hash":…}``."""
+        """Return the DSSE envelope (JSON) over `head_payload`."""
         # One signature a change, however many threads meet it at once; a thread with an older head gets one of its own.
         with self._lock:
             if self._last is None or self._last[0] != newest:
@@ -207,27 +192,28 @@ class HeadSigner:
             return self._last[1]
 
     def _sign(self, newest: AuditHead) -> bytes:
-        payload = {"kind": "curfew-audit-head", "number": newest.number, "hash": newest.hash}
-        text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
-        return sign_envelope(text.encode(), AUDIT_HEAD_PAYLOAD_TYPE, self._signer)
+        return sign_envelope(head_payload(newest), AUDIT_HEAD_PAYLOAD_TYPE, self._signer)
 
 
-def _lock_head(session: Session) -> AuditHead:
+def _lock_head(session: Session, now: datetime) -> AuditHead:
     locked = session.execute(_HEAD.with_for_update()).one_or_none()
     if locked:
         return AuditHead(*locked)
-    # The migration makes this row. Begun anew rather than refused: a station's report must not wait for an auditor, and
-    # the stations' heads tell what is gone.
-    _log.error("audit_head_missing", next="curfew-server audit verify --witness FILE")
-    session.add(_HeadTable(id=1, number=0, hash=_GENESIS))
-    session.flush()
-    return AuditHead()
+    # The migration makes this row. Made anew rather than refused: nobody's change must wait for an auditor. It takes up
+    # from the last row there is, and the stations' heads tell what is gone.
+    newest = session.execute(
+        select(_AuditTable.number, _AuditTable.hash).order_by(_AuditTable.number.desc()).limit(1)
+    ).one_or_none()
+    last = AuditHead(*newest) if newest else AuditHead()
+    _log.error("audit_head_missing", rows=last.number, next="curfew-server audit verify --witness FILE")
+    with stored_by_nobody_else():
+        session.add(_HeadTable(id=1, number=last.number, hash=last.hash))
+        session.flush()
+    detail = f"somebody had taken the head away; it was made anew at row {last.number}, the last there is"
+    raise_chain_alarm(session, AlarmKind.AUDIT_HEAD_MISSING, detail, now)
+    return last
 
 
-def _hash(
-    number: int, at: datetime, actor: str, action: str, subject: str, detail: str, previous: str
-) -> str:
-    # A list in JSON, not one text after another: what was moved over the border of two fields would hash the same. The
-    # time in UTC, as the database gives it back.
-    parts = [number, at.astimezone(UTC).isoformat(), actor, action, subject, detail, previous]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+def _hashed_time(time: datetime) -> str:
+    # In UTC, as the database gives it back.
+    return time.astimezone(UTC).isoformat()

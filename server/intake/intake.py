@@ -26,6 +26,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from certs.audit_chain import AuditHead
 from certs.envelope import UnverifiedEnvelope
 from certs.errors import EnvelopeRefused
 from policy.document import Bundle
@@ -36,7 +37,6 @@ from policy.schemas import load_report
 from server.errors import StorageBusy
 from server.evidence import audit
 from server.evidence.alarms import Alarm, AlarmKind, raise_alarm
-from server.evidence.audit import AuditHead
 from server.fleet import phone_states, phones
 from server.policies import bundles
 from server.policies.bundles import Newest

@@ -24,6 +24,7 @@ from server.evidence.alarms import (
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
+from server.pages.words import word
 from server.people.people import Right
 from server.stations.stations import station_names
 from server.texts import storable
@@ -89,8 +90,16 @@ def settle_all(kind: str, station_id: str, newest: int) -> Response:
 
 
 def _record(session: Session, settled: Sequence[Alarm], settlement: Settlement) -> None:
+    names = station_names(session)
     for alarm in settled:
-        detail = {"kind": alarm.kind.value, "report": alarm.report_id, "reason": settlement.reason}
+        about = {
+            "station": names.get(alarm.station_id, ""),
+            "phone": alarm.phone_id,
+            "report": alarm.report_id,
+        }
+        # Trouble of the audit chain has no phone and no report.
+        named = {key: value for key, value in about.items() if value}
+        detail = {"kind": word(alarm.kind).label, **named, "reason": settlement.reason}
         subject = f"alarm {alarm.number}"
         audit.record(session, settlement.by, "alarm settled", subject, detail, settlement.at)
 

@@ -25,6 +25,7 @@ from server.texts import storable
 
 CODE_HOURS = (1, 8, 24, 72)
 _NAME_MAX_LENGTH = 100
+REASON_MAX_LENGTH = 300
 
 
 @pages.get("/stations")
@@ -52,7 +53,12 @@ def stations() -> str:
 @needs(Right.REVOKE_STATIONS)
 def ask_to_revoke(station_id: str) -> str:
     """Say what revoking does, before it is done."""
-    return render_template("revoke.html", tab="pages.stations", station=_station(station_id))
+    return render_template(
+        "revoke.html",
+        tab="pages.stations",
+        station=_station(station_id),
+        reason_max_length=REASON_MAX_LENGTH,
+    )
 
 
 @pages.post("/stations/<station_id>/revoke")
@@ -60,9 +66,18 @@ def ask_to_revoke(station_id: str) -> str:
 def revoke(station_id: str) -> Response:
     """Refuse everything the station sends from now on."""
     station = _station(station_id)
+    reason = request.form.get("reason", "").strip()
+    if not storable(reason, REASON_MAX_LENGTH):
+        raise Malformed(
+            "reason_malformed",
+            f"Say why in at most {REASON_MAX_LENGTH} characters on one line. Nothing was changed.",
+            "Go back and shorten it, or leave it empty.",
+        )
+    # Not asked for as a condition: a lost station must be stopped at once.
+    detail = {"name": station.name, "reason": reason or "not said"}
     with context().database.writing() as session:
         if revoke_station(session, station_id, now()):
-            audit.record(session, person().name, "station revoked", station_id, {"name": station.name}, now())
+            audit.record(session, person().name, "station revoked", station_id, detail, now())
             flash(f"{station.name} is revoked: nothing it sends is accepted any more.", "good")
         else:
             flash(f"{station.name} was revoked before. Nothing was changed.", "")

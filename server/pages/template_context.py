@@ -9,6 +9,7 @@ from flask import Flask
 
 from server.context import context
 from server.pages.access import is_signed_in, person
+from server.pages.audit_words import detail_words
 from server.pages.moment import now
 from server.pages.refused_bundle_words import refusal_word
 from server.pages.times import in_zone, length, machine, relative, skew, utc
@@ -30,7 +31,9 @@ def give_templates_their_words(app: Flask) -> None:
     app.jinja_env.filters.update(
         utc=utc, machine=machine, relative=_relative, in_zone=in_zone, length_of=length, skew=skew, word=word
     )
-    app.jinja_env.filters.update(thousands=_thousands, percent=_percent, refusal=refusal_word)
+    app.jinja_env.filters.update(
+        thousands=_thousands, percent=_percent, refusal=refusal_word, detail_words=detail_words
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_frame)
 

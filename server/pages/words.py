@@ -156,6 +156,21 @@ ALARMS: Mapping[AlarmKind, Word] = {
         "bad",
         "One station used a counter twice: its key is likely on two computers; revoke it.",
     ),
+    AlarmKind.AUDIT_CHAIN_BROKEN: Word(
+        "audit chain broken",
+        "bad",
+        "A row of the audit chain is missing or was altered. Keep the database as it is and compare it with a backup.",
+    ),
+    AlarmKind.AUDIT_HEAD_UNKNOWN: Word(
+        "audit head unknown",
+        "bad",
+        "A station holds a signed head that is not in the audit chain: rows were cut off or rewritten.",
+    ),
+    AlarmKind.AUDIT_HEAD_MISSING: Word(
+        "audit head missing",
+        "bad",
+        "The head of the audit chain was taken away, so the newest rows may be missing: compare with stations' heads.",
+    ),
 }
 
 STANDINGS: Mapping[Standing, Word] = {

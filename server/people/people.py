@@ -116,6 +116,7 @@ def put_person(
     password_hash = hashed_password(name, password)
     stored = session.scalar(select(PersonTable).where(PersonTable.name == name))
     action = "person changed" if stored else "person added"
+    roles_before = stored.roles if stored else None
     if stored is None:
         stored = PersonTable(name=name, created_at=now)
         session.add(stored)
@@ -124,7 +125,10 @@ def put_person(
     stored.password_changed_at = now
     stored.roles = " ".join(sorted(role.value for role in wanted))
     session.flush()
-    audit.record(session, actor, action, name, {"roles": stored.roles}, now)
+    detail = {"roles": stored.roles}
+    if roles_before not in (None, stored.roles):
+        detail["roles_before"] = str(roles_before)
+    audit.record(session, actor, action, name, detail, now)
     return as_person(stored)
 
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy.orm import Session
 
 from certs.errors import CertsError
-from certs.online import Publication, adopt, load_online_signers, needs_renewal, renew, verify_publication
-from certs.publication import TIMESTAMP_FILE, file_name, reachable, timestamp_of
+from certs.online import (
+    Publication,
+    adopt,
+    is_online,
+    load_online_signers,
+    needs_renewal,
+    renew,
+    verify_publication,
+)
+from certs.publication import TIMESTAMP_FILE, Files, file_name, reachable, timestamp_of
 from certs.repository import publication_files
 from certs.roles import SNAPSHOT, TARGETS
+from policy.document import Fleet
 from server.clock import Clock
 from server.config import Config
 from server.errors import PublicationRefused, StorageUnavailable
@@ -19,6 +31,7 @@ from server.evidence import audit
 from server.policies.bundles import (
     VerifiedBundle,
     lock_trust_files,
+    newest_bundle,
     store_publication,
     store_trust_files,
     trust_file,
@@ -29,7 +42,25 @@ from server.storage.database import Database
 _log = structlog.get_logger()
 
 
-def publish(database: Database, config: Config, folder: Path, actor: str) -> Publication:
+@dataclass(frozen=True)
+class Published:
+    """What is served now. ``is_new`` is False where the very same was served before: then there is no new version.
+
+    ``renewed`` says that timestamp or snapshot were replaced all the same, by newer ones out of the folder.
+    """
+
+    publication: Publication
+    is_new: bool
+    renewed: bool = False
+
+
+RecordExemptions = Callable[[Session, Fleet, Publication, str, datetime], None]
+"""Writes the audit rows about exemptions: of the fleet before, the publication, who published, and now."""
+
+
+def publish(
+    database: Database, config: Config, folder: Path, actor: str, record_exemptions: RecordExemptions
+) -> Published:
     """Verify the publication in `folder` as a station would, and serve it from now on.
 
     Raises `PublicationRefused` for anything a station would refuse; then nothing has changed.
@@ -39,16 +70,10 @@ def publish(database: Database, config: Config, folder: Path, actor: str) -> Pub
         # Before anything is read: two at once would both be compared with what was there before either.
         lock_trust_files(session, TIMESTAMP_FILE)
         current = trust_files(session)
-        try:
-            # Verified without a time first: whether the story's time may be believed stands in what is verified.
-            now = _time_for(verify_publication(files, current), config)
-            # Without the online keys the admin's own snapshot and timestamp are served: they must not have expired.
-            if config.trust_keys is None:
-                publication, served = verify_publication(files, current, now), reachable(files)
-            else:
-                publication, served = adopt(files, current, load_online_signers(config.trust_keys), now)
-        except CertsError as error:
-            raise PublicationRefused(str(error)) from error
+        publication, served, now = _verified(files, current, config)
+        # Whatever the online keys sign is renewed by itself, and is no act of anybody.
+        if all(is_online(name) or current.get(name) == data for name, data in served.items()):
+            return Published(publication, is_new=False, renewed=_renew(session, config, served, current))
         bundle = VerifiedBundle(
             number=publication.number,
             demo=publication.demo,
@@ -57,10 +82,16 @@ def publish(database: Database, config: Config, folder: Path, actor: str) -> Pub
             policy_bytes=publication.policy_bytes,
             fleet_bytes=publication.fleet_bytes,
         )
+        before = newest_bundle(session)
         store_publication(session, bundle, served, now)
-        detail = {"signers": list(bundle.signers), "fleet": publication.fleet.number}
+        detail = {
+            "name": publication.policy.name,
+            "signers": list(bundle.signers),
+            "fleet": publication.fleet.number,
+        }
         audit.record(session, actor, "bundle published", f"bundle {publication.number}", detail, now)
-    return publication
+        record_exemptions(session, before.fleet if before else Fleet(), publication, actor, now)
+    return Published(publication, is_new=True)
 
 
 def current_timestamp(database: Database, config: Config, now: datetime) -> bytes | None:
@@ -99,6 +130,31 @@ def _renewed(database: Database, trust_keys: Path, now: datetime) -> bytes:
         store_trust_files(session, fresh)
     _log.info("timestamp_renewed", files=sorted(fresh))
     return fresh[TIMESTAMP_FILE]
+
+
+def _verified(
+    files: Files, current: Files, config: Config
+) -> tuple[Publication, Mapping[str, bytes], datetime]:
+    """Return what `files` publish, the files to serve from now on, and the time by which they were verified."""
+    try:
+        # Verified without a time first: whether the story's time may be believed stands in what is verified.
+        now = _time_for(verify_publication(files, current), config)
+        # Without the online keys the admin's own snapshot and timestamp are served: they must not have expired.
+        if config.trust_keys is None:
+            return verify_publication(files, current, now), reachable(files), now
+        publication, served = adopt(files, current, load_online_signers(config.trust_keys), now)
+    except CertsError as error:
+        raise PublicationRefused(str(error)) from error
+    return publication, served, now
+
+
+def _renew(session: Session, config: Config, served: Files, current: Files) -> bool:
+    """Store what the admin has renewed, and say whether that was anything; with its own keys the server renews."""
+    renewed = {name: data for name, data in served.items() if current.get(name) != data}
+    if config.trust_keys is not None or not renewed:
+        return False
+    store_trust_files(session, renewed)
+    return True
 
 
 def _time_for(publication: Publication, config: Config) -> datetime:

@@ -66,8 +66,11 @@ def make_token(session: Session, made_for: str, expires_at: datetime, now: datet
     return token
 
 
-def use_token(session: Session, token: str, now: datetime) -> None:
-    """Use `token` up; raises `NotAllowed` with a code of its own for an unknown, an expired and a used one."""
+def use_token(session: Session, token: str, now: datetime) -> str:
+    """Use `token` up and return whom it was made for.
+
+    Raises `NotAllowed` with a code of its own for an unknown, an expired and a used one.
+    """
     # One statement: two computers with one code cannot both find it unused.
     taken = session.execute(
         update(_CodeTable)
@@ -77,10 +80,11 @@ def use_token(session: Session, token: str, now: datetime) -> None:
             _CodeTable.expires_at > now,
         )
         .values(used_at=now)
-        .returning(_CodeTable.token_sha256)
+        .returning(_CodeTable.made_for)
     ).one_or_none()
     if taken is None:
         raise _why_not(session, token)
+    return str(taken[0])
 
 
 def _why_not(session: Session, token: str) -> NotAllowed:

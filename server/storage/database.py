@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
 from server.errors import ConfigurationRefused, StorageBusy, StorageFull
@@ -73,14 +75,19 @@ class Database:
     ``with database.reading() as session`` and ``with database.writing() as session``: the transaction ends with the
     block, committed unless an error leaves it. Raises `StorageBusy` or `StorageFull` when the database
     cannot serve; then nothing of the block is stored.
+
+    `read_only` is for looking at evidence: nothing is written, no file is made, and what is not there is refused with
+    `ConfigurationRefused`.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self.engine = _engine_to_look(url) if read_only else _engine(url)
         # One look, however many statements: unless told, PostgreSQL lets each see what was committed before itself.
-        self._one_look = (
+        self._one_look: dict[str, Any] = (
             {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         )
+        if read_only and self.engine.dialect.name == "postgresql":
+            self._one_look["postgresql_readonly"] = True
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -123,6 +130,28 @@ def _engine(url: str) -> Engine:
         pool_timeout=_PATIENCE_S,
         connect_args={"connect_timeout": _PATIENCE_S},
     )
+
+
+def _engine_to_look(url: str) -> Engine:
+    """Return an engine that can only read; SQLite's makes no file and leaves the journal as it is."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return _engine(url)
+    path = Path(parsed.database or "")
+    if not path.is_file():
+        raise ConfigurationRefused(
+            f"expected a database at {path}, found none; check CURFEW_DATABASE_URL, or make one: curfew-server migrate"
+        )
+    # As a URI, the one form in which SQLite takes a mode; its own marks in the path are escaped.
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+    timeout = float(str(parsed.query.get("timeout", _PATIENCE_S)))
+    engine = create_engine("sqlite://", creator=lambda: _connected_to_look(uri, timeout), poolclass=NullPool)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _connected_to_look(uri: str, timeout: float) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
 
 
 def _close_to_others(database: str) -> None:

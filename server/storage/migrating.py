@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from alembic import command
@@ -41,8 +42,26 @@ def migrate(database: Database) -> None:
 
 def schema_is_newest(session: Session) -> bool:
     """Whether every migration has run."""
+    found, _, newest = _versions(session)
+    return found == newest
+
+
+def require_newest_schema(session: Session) -> None:
+    """Raise `ConfigurationRefused` unless every migration has run; nothing is changed."""
+    found, known, newest = _versions(session)
+    if found == newest:
+        return
+    here = f"the database has schema {found or 'of no version'}, this Curfew works with {newest}; nothing was changed"
+    if found is None or found in known:
+        raise ConfigurationRefused(f"{here}. Make a copy of it, then run: curfew-server migrate")
+    raise ConfigurationRefused(f"{here}. A newer Curfew has migrated it: install that version here")
+
+
+def _versions(session: Session) -> tuple[str | None, Collection[str], str | None]:
+    """Return the schema that is there, those this program knows, and the newest of these."""
+    scripts = ScriptDirectory.from_config(alembic_config(session))
     found = MigrationContext.configure(session.connection()).get_current_revision()
-    return found == ScriptDirectory.from_config(alembic_config(session)).get_current_head()
+    return found, {script.revision for script in scripts.walk_revisions()}, scripts.get_current_head()
 
 
 def alembic_config(session: Session) -> AlembicConfig:

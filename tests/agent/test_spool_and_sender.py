@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.sender import SendResult, send_spool
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
-from agent_scripts.station_files.trusted_time import TrustedClock
-from certs.envelope import sign_envelope
+from agent_scripts.station_files.trusted_time import TrustedClock, TrustedMoment
+from certs.envelope import public_key_pem, sign_envelope
 from tests.agent.conftest import MakeStation, Serve
-from tests.agent.small_server import Asked, Told, refusal, server_now, told
+from tests.agent.small_server import Asked, SmallServer, Told, refusal, server_now, told
 
 REPORT = "application/vnd.curfew.report+json"
+AUDIT_HEADS = "/api/v1/audit-heads"
+DOES_NOT_FIT = Told(200, b'{"fits":false}')
 
 
 def envelope_of(station: Station, report_id: str, padding: int = 0) -> bytes:
@@ -418,6 +421,23 @@ def head(number: int, digest: str) -> dict[str, Any]:
     return {"payload": payload.decode(), "payloadType": "application/vnd.curfew.audit+json", "signatures": []}
 
 
+def with_heads(heads: Iterable[Any], compared: Told = DOES_NOT_FIT) -> Callable[[Asked], Told]:
+    """Return an answer that stores every report and shows one of these heads with each batch."""
+    said = iter(heads)
+
+    def answer(asked: Asked) -> Told:
+        if asked.path == AUDIT_HEADS:
+            return compared
+        return told(**{**json.loads(stored(asked).body), "audit_head": next(said)})
+
+    return answer
+
+
+def heads_told(server: SmallServer) -> list[Any]:
+    """Return all heads that the server was shown, in order."""
+    return [head for asked in server.asked if asked.path == AUDIT_HEADS for head in asked.json()["heads"]]
+
+
 @pytest.mark.parametrize(
     ("heads", "kept", "alarmed"),
     [
@@ -430,13 +450,7 @@ def head(number: int, digest: str) -> dict[str, Any]:
 def test_a_rewritten_audit_chain_is_noticed(
     make_station: MakeStation, serve: Serve, heads: list[tuple[int, str]], kept: int, alarmed: bool
 ) -> None:
-    said = iter(heads)
-
-    def answer(asked: Asked) -> Told:
-        body = json.loads(stored(asked).body)
-        return told(**{**body, "audit_head": head(*next(said))})
-
-    station = make_station(serve(answer).url)
+    station = make_station(serve(with_heads(head(*one) for one in heads)).url)
     alarms: list[str] = []
     for _ in heads:
         fill(station, 1)
@@ -457,12 +471,8 @@ def test_a_damaged_file_of_heads_keeps_no_report_back(make_station: MakeStation,
 def test_a_head_that_the_server_no_longer_shows_is_an_alarm_and_one_it_never_had_is_none(
     make_station: MakeStation, serve: Serve
 ) -> None:
-    said = iter([None, head(1, "a"), None])
-
-    def answer(asked: Asked) -> Told:
-        return told(**{**json.loads(stored(asked).body), "audit_head": next(said)})
-
-    station = make_station(serve(answer).url)
+    server = serve(with_heads([None, head(1, "a"), None]))
+    station = make_station(server.url)
     alarms = []
     for _ in range(3):
         fill(station, 1)
@@ -470,6 +480,106 @@ def test_a_head_that_the_server_no_longer_shows_is_an_alarm_and_one_it_never_had
 
     assert [len(one) for one in alarms] == [0, 0, 1]
     assert "has no head any more" in alarms[2][0]
+    assert heads_told(server) == [head(1, "a")]
+
+
+def test_the_server_is_shown_the_head_that_it_contradicts_under_the_stations_signature(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    server = serve(with_heads([head(1, "a"), head(2, "b"), head(1, "c")]))
+    station = make_station(server.url)
+
+    for _ in range(3):
+        fill(station, 1)
+        send(station)
+
+    assert heads_told(server) == [head(2, "b")]
+    [asked] = [asked for asked in server.asked if asked.path == AUDIT_HEADS]
+    assert asked.statement(public_key_pem(station.signer))["station_id"] == station.station_id
+
+
+FITS = Told(200, b'{"fits":true}')
+
+
+def send_on_days(station: Station, *days: float) -> list[SendResult]:
+    """Send a report at each of these moments, told in days after the first."""
+    results = []
+    for day in days:
+        fill(station, 1)
+        clock = StoppedClock(server_now() + timedelta(days=day))
+        results.append(send_spool(station, ServerClient(station, lambda _: None), clock))
+    return results
+
+
+class StoppedClock(TrustedClock):
+    """A trusted clock that stands at one moment."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def read(self) -> TrustedMoment:
+        return TrustedMoment(self._now, True, "")
+
+    def confirm(self, server_time: datetime) -> None:
+        pass
+
+
+def test_once_a_day_the_server_is_shown_what_was_kept_since(make_station: MakeStation, serve: Serve) -> None:
+    heads = [head(1, "a"), head(2, "b"), head(3, "c"), head(3, "c"), head(4, "d")]
+    server = serve(with_heads(heads, compared=FITS))
+    station = make_station(server.url)
+
+    results = send_on_days(station, 0, 0.5, 1.1, 1.2, 2.3)
+
+    assert heads_told(server) == [
+        *(head(1, "a"), head(2, "b"), head(3, "c")),
+        *(head(3, "c"), head(4, "d")),
+    ]
+    assert not any(result.alarms for result in results)
+
+
+def test_a_chain_that_was_written_anew_beyond_what_was_seen_is_told_until_the_file_is_moved_away(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    server = serve(with_heads([head(1, "a"), head(9, "x"), head(9, "x")]))
+    station = make_station(server.url)
+
+    results = send_on_days(station, 0, 1.1, 1.2)
+    assert [bool(result.alarms) for result in results] == [False, True, True]
+    assert "lacks what this station saw of it" in results[1].alarms[0]
+    (station.folder / "audit_heads.jsonl").unlink()
+    server.answer = with_heads([head(9, "x")], compared=FITS)
+
+    assert send_on_days(station, 1.3)[0].alarms == ()
+
+
+def test_a_day_of_comparing_that_is_not_readable_shows_all_that_is_kept(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    server = serve(with_heads([head(1, "a"), head(2, "b")], compared=FITS))
+    station = make_station(server.url)
+    send_on_days(station, 0)
+    (station.folder / "audit_heads.shown").write_bytes(b"\xff")
+
+    send_on_days(station, 0.1)
+
+    assert heads_told(server) == [head(1, "a"), head(2, "b")]
+
+
+@pytest.mark.parametrize("answer", [Told(404, b""), Told(500, b"<html>"), Told(200, b"[]"), Told(200, cut=0)])
+def test_a_server_that_cannot_be_shown_a_head_keeps_no_report_back(
+    make_station: MakeStation, serve: Serve, answer: Told
+) -> None:
+    station = make_station(serve(with_heads([head(2, "b"), head(1, "a")], compared=answer)).url)
+    results = []
+
+    for _ in range(2):
+        fill(station, 1)
+        results.append(send(station))
+
+    assert [result.stored for result in results] == [1, 1]
+    assert len(results[1].alarms) == 1
+    assert results[1].problem == ""
 
 
 def test_the_spool_holds_only_private_files(make_station: MakeStation) -> None:

@@ -19,6 +19,7 @@ from server.evidence.alarms import (
     Settlement,
     open_alarms,
     open_counts,
+    raise_chain_alarm,
     settle_alarm,
     settled_alarms,
 )
@@ -92,7 +93,13 @@ def test_a_settled_alarm_is_folded_away_with_who_when_and_why(bench: Office) -> 
     assert alarm.settled is not None
     assert now() <= alarm.settled.at + timedelta(minutes=1)
     assert (row.actor, row.action, row.subject) == ("auditor", "alarm settled", "alarm 1")
-    assert row.detail == {"kind": "conflict", "report": report.report_id, "reason": FOUND}
+    assert row.detail == {
+        "kind": "conflict",
+        "station": "Bench 2",
+        "phone": report.phone_id,
+        "report": report.report_id,
+        "reason": FOUND,
+    }
 
 
 def test_settling_twice_changes_and_records_nothing_more(bench: Office) -> None:
@@ -202,7 +209,7 @@ def test_another_occurrence_opens_an_alarm_of_its_own(bench: Office) -> None:
     bench.send_reports([replace(report, report_id="another-id")])
 
     with bench.database.reading() as session:
-        assert open_counts(session) == {AlarmKind.CONFLICT: 0, AlarmKind.CLONED_STATION: 1}
+        assert {kind for kind, count in open_counts(session).items() if count} == {AlarmKind.CLONED_STATION}
 
 
 def test_fleet_stations_and_phone_show_open_alarms_only(staffed: Office) -> None:
@@ -275,11 +282,30 @@ def test_what_was_found_settles_all_of_one_cause_and_each_is_audited(bench: Offi
 
     assert answer.status_code == 302
     with bench.database.reading() as session:
-        assert open_counts(session) == {AlarmKind.CONFLICT: 1, AlarmKind.CLONED_STATION: 0}
+        assert {kind for kind, count in open_counts(session).items() if count} == {AlarmKind.CONFLICT}
         rows = [row for row in audit.newest_rows(session) if row.action == "alarm settled"]
     assert sorted(row.subject for row in rows) == ["alarm 1", "alarm 2", "alarm 3"]
     assert {row.detail["reason"] for row in rows} == {FOUND}
     assert "No alarm is open" not in page(client)
+
+
+def test_the_same_trouble_of_the_chain_found_by_several_at_once_is_one_alarm(either: Office) -> None:
+    raised: list[bool] = []
+
+    def find() -> None:
+        with either.database.writing() as session:
+            kind = AlarmKind.AUDIT_CHAIN_BROKEN
+            raised.append(raise_chain_alarm(session, kind, "row 2 is missing", now()))
+
+    finders = [threading.Thread(target=find) for _ in range(4)]
+    for finder in finders:
+        finder.start()
+    for finder in finders:
+        finder.join()
+
+    assert sorted(raised) == [False, False, False, True]
+    with either.database.reading() as session:
+        assert len(open_alarms(session)) == 1
 
 
 def test_a_cause_settled_twice_changes_and_records_nothing_more(bench: Office) -> None:

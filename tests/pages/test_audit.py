@@ -7,11 +7,12 @@ import threading
 import pytest
 from sqlalchemy import text
 
+from certs.audit_chain import AUDIT_HEAD_PAYLOAD_TYPE, AuditHead, ChainCheck, open_head, row_hash
 from certs.envelope import open_envelope, sign_envelope
 from certs.errors import EnvelopeRefused
 from certs.keys import create_key, load_signer
 from server.evidence import audit
-from server.evidence.audit import AUDIT_HEAD_PAYLOAD_TYPE, HeadSigner, record, verify_chain, verify_witness
+from server.evidence.audit import HeadSigner, record, stands, verify_chain
 from tests.pages.office import Office, now
 
 
@@ -40,7 +41,7 @@ def test_an_untouched_chain_is_whole(office: Office) -> None:
 
 def test_an_empty_chain_is_whole(office: Office) -> None:
     with office.database.reading() as session:
-        assert verify_chain(session) == audit.ChainCheck(0)
+        assert verify_chain(session) == ChainCheck(0)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_a_removed_tail_is_found(office: Office) -> None:
 
 def test_a_replaced_row_with_a_hash_of_its_own_is_found_at_the_next_row(office: Office) -> None:
     write_rows(office, 3)
-    forged = audit._hash(2, now(), "x", "y", "z", "{}", stored(office, 1))
+    forged = row_hash(2, now().isoformat(), "x", "y", "z", "{}", stored(office, 1))
 
     tamper(
         office,
@@ -120,7 +121,7 @@ def test_a_row_is_stored_with_its_change_or_not_at_all(office: Office) -> None:
         change_and_fail(office)
 
     with office.database.reading() as session:
-        assert audit.head(session) == audit.AuditHead()
+        assert audit.head(session) == AuditHead()
         assert audit.newest_rows(session) == []
 
 
@@ -133,7 +134,7 @@ def test_changes_at_once_make_one_chain(office: Office) -> None:
         writer.join()
 
     with office.database.reading() as session:
-        assert verify_chain(session) == audit.ChainCheck(20)
+        assert verify_chain(session) == ChainCheck(20)
 
 
 def test_the_signed_head_names_the_newest_row(office: Office) -> None:
@@ -171,7 +172,7 @@ def test_a_head_kept_by_a_station_still_stands_after_the_chain_has_grown(office:
     write_rows(office, 2)
 
     with office.database.reading() as session:
-        assert verify_witness(session, kept, signer.public_key_pem)
+        assert stands(session, open_head(kept, signer.public_key_pem))
 
 
 def test_a_history_written_anew_contradicts_the_head_a_station_kept(office: Office) -> None:
@@ -188,7 +189,7 @@ def test_a_history_written_anew_contradicts_the_head_a_station_kept(office: Offi
 
     with office.database.reading() as session:
         assert verify_chain(session).whole
-        assert not verify_witness(session, kept, signer.public_key_pem)
+        assert not stands(session, open_head(kept, signer.public_key_pem))
 
 
 def test_a_head_signed_by_another_key_is_refused(office: Office) -> None:
@@ -197,5 +198,5 @@ def test_a_head_signed_by_another_key_is_refused(office: Office) -> None:
     create_key(other)
     forged = sign_envelope(b'{"number":0}', AUDIT_HEAD_PAYLOAD_TYPE, load_signer(str(other)))
 
-    with office.database.reading() as session, pytest.raises(EnvelopeRefused):
-        verify_witness(session, forged, signer.public_key_pem)
+    with pytest.raises(EnvelopeRefused):
+        open_head(forged, signer.public_key_pem)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from certs.audit_chain import ChainCheck
 from server.errors import NotSignedIn
 from server.evidence import audit
 from server.people import sign_ins
@@ -41,7 +42,7 @@ def test_changes_at_once_make_one_chain(shared_office: Office) -> None:
     run_together([threading.Thread(target=write) for _ in range(4)])
 
     with shared_office.database.reading() as session:
-        assert audit.verify_chain(session) == audit.ChainCheck(20)
+        assert audit.verify_chain(session) == ChainCheck(20)
 
 
 def test_guesses_at_once_cannot_outrun_the_count(shared_office: Office) -> None:

@@ -66,7 +66,10 @@ def test_making_and_changing_an_account_is_audited(office: Office) -> None:
         newest, oldest = audit.newest_rows(session)
 
     assert (oldest.action, oldest.subject, oldest.actor) == ("person added", "desk-1", "test")
-    assert (newest.action, newest.detail) == ("person changed", {"roles": "auditor author"})
+    assert (newest.action, newest.detail) == (
+        "person changed",
+        {"roles": "auditor author", "roles_before": "author"},
+    )
 
 
 def test_a_right_names_the_roles_that_carry_it() -> None:

@@ -62,7 +62,10 @@ def test_a_revoked_station_is_refused_and_the_act_is_audited(staffed: Office) ->
     phone = staffed.phone()
 
     staffed.send(
-        client, f"/stations/{staffed.station_id}/revoke", {}, form_on=f"/stations/{staffed.station_id}/revoke"
+        client,
+        f"/stations/{staffed.station_id}/revoke",
+        {"reason": "the computer was stolen"},
+        form_on=f"/stations/{staffed.station_id}/revoke",
     )
 
     assert ">revoked<" in client.get("/stations", base_url=HERE).text
@@ -75,6 +78,18 @@ def test_a_revoked_station_is_refused_and_the_act_is_audited(staffed: Office) ->
         "station revoked",
         staffed.station_id,
     )
+    assert newest.detail == {"name": "Bench 2", "reason": "the computer was stolen"}
+
+
+def test_a_reason_that_no_database_can_hold_is_refused_and_nothing_is_revoked(staffed: Office) -> None:
+    client = staffed.client(Role.APPROVER)
+
+    answer = staffed.send(
+        client, f"/stations/{staffed.station_id}/revoke", {"reason": "x\0"}, form_on="/account"
+    )
+
+    assert answer.status_code == 400
+    assert ">revoked<" not in client.get("/stations", base_url=HERE).text
 
 
 def test_revoking_twice_changes_and_records_nothing_more(staffed: Office) -> None:

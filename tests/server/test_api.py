@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from certs.audit_chain import AUDIT_HEAD_PAYLOAD_TYPE
 from certs.envelope import open_envelope
 from server.app import create_app
 from server.context import context
-from server.evidence.audit import AUDIT_HEAD_PAYLOAD_TYPE
 from server.people.people import Role
 from tests.server.authority import NOT_ENFORCEABLE, Authority, Bench, post_reports, registration_body
 
@@ -205,7 +206,7 @@ def test_every_route_of_the_api_refuses_parameters(app: Flask) -> None:
     client = app.test_client()
     assert len(rules) >= 7
     for rule in rules:
-        path = rule.rule.replace("<phone_id>", "x")
+        path = rule.rule.replace("<phone_id>", "x").replace("<int:number>", "1")
         method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}))
         assert client.open(f"{path}?x=1", method=method, json={}).status_code == 400, path
 
@@ -259,7 +260,7 @@ def test_the_description_is_openapi_31_and_names_every_route(app: Flask, client:
     told = client.get("/api/v1/openapi.json").get_json()
 
     routes = {
-        rule.rule.replace("<phone_id>", "{phone_id}")
+        re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api/v1/") and not rule.rule.endswith("openapi.json")
     }

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import alembic.command
 import pytest
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from server.cli import main
+from server.errors import StorageBusy
 from server.evidence import audit
+from server.evidence.alarms import Alarm, AlarmKind, Settlement, open_alarms, settle_alarm
 from server.evidence.audit import HeadSigner
+from server.storage.database import Database
+from server.storage.migrating import alembic_config
 from tests.server.authority import NOW, Authority
 
 Verify = Callable[..., tuple[int, str]]
@@ -105,7 +112,8 @@ def test_rows_cut_together_with_the_head_are_found_by_what_a_station_saw(
     code, said = verify(file)
 
     assert code == 1
-    assert f"{file}, line 3: this station saw a head that is not in the chain any more" in said
+    assert f"{file}, line 3: row 4 was the newest when this head was seen" in said
+    assert "the chain ends at row 3: its newest rows were cut off" in said
 
 
 def test_a_chain_begun_anew_is_found_though_every_row_holds(
@@ -116,7 +124,9 @@ def test_a_chain_begun_anew_is_found_though_every_row_holds(
     record(small_authority, 9, actor="intruder")
     assert verify()[0] == 0
 
-    assert verify(file)[0] == 1
+    code, said = verify(file)
+    assert code == 1
+    assert "another row stands there: the chain was rewritten" in said
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b"not JSON", b"[1]", b'{"payload": "e30="}'])
@@ -127,3 +137,146 @@ def test_a_file_of_something_else_is_refused_by_its_line(verify: Verify, tmp_pat
 
     assert code == 1
     assert "line 1: expected a head signed by this server" in said
+
+
+def open_kinds(authority: Authority) -> list[AlarmKind]:
+    with authority.database.reading() as session:
+        return [alarm.kind for alarm in open_alarms(session)]
+
+
+@pytest.mark.parametrize(
+    ("harm", "kind"),
+    [
+        ("UPDATE audit SET actor = 'nobody' WHERE number = 2", AlarmKind.AUDIT_CHAIN_BROKEN),
+        ("DELETE FROM audit_head", AlarmKind.AUDIT_HEAD_MISSING),
+    ],
+)
+def test_what_is_found_raises_one_alarm_however_often_it_is_found(
+    small_authority: Authority, verify: Verify, harm: str, kind: AlarmKind
+) -> None:
+    record(small_authority, 4)
+    change(small_authority, harm)
+
+    assert "An alarm was raised" in verify()[1]
+    assert "An alarm about it was raised before" in verify()[1]
+
+    assert open_kinds(small_authority) == [kind]
+
+
+def test_a_broken_chain_that_a_person_has_looked_into_raises_no_second_alarm(
+    small_authority: Authority, verify: Verify
+) -> None:
+    record(small_authority, 4)
+    change(small_authority, "UPDATE audit SET actor = 'nobody' WHERE number = 2")
+    verify()
+    with small_authority.database.writing() as session:
+        settle_alarm(session, 1, Settlement("auditor", NOW, "a mistake at the database"))
+
+    assert verify()[0] == 1
+
+    assert open_kinds(small_authority) == []
+
+
+def test_a_head_that_is_taken_away_again_is_an_alarm_again(
+    small_authority: Authority, verify: Verify
+) -> None:
+    for _ in range(2):
+        change(small_authority, "DELETE FROM audit_head")
+        verify()
+        [number] = [one.number for one in alarms_of(small_authority)]
+        with small_authority.database.writing() as session:
+            settle_alarm(session, number, Settlement("auditor", NOW, "put back"))
+            audit.record(session, "auditor", "alarm settled", f"alarm {number}", {}, NOW)
+
+
+def alarms_of(authority: Authority) -> Sequence[Alarm]:
+    with authority.database.reading() as session:
+        return open_alarms(session)
+
+
+def test_a_cut_that_a_stations_file_shows_raises_an_alarm(
+    small_authority: Authority, verify: Verify, tmp_path: Path
+) -> None:
+    file = seen_heads(small_authority, tmp_path / "bench-1", 2)
+    cut = "(SELECT max(number) FROM audit)"
+    change(
+        small_authority,
+        f"DELETE FROM audit WHERE number = {cut}",
+        f"UPDATE audit_head SET number = {cut}, hash = (SELECT hash FROM audit WHERE number = {cut})",
+    )
+
+    verify(file)
+
+    assert open_kinds(small_authority) == [AlarmKind.AUDIT_HEAD_UNKNOWN]
+
+
+def test_a_wrong_file_raises_no_alarm(small_authority: Authority, verify: Verify, tmp_path: Path) -> None:
+    (tmp_path / "odd").write_bytes(b"no head")
+
+    assert verify(tmp_path / "odd")[0] == 1
+
+    assert open_kinds(small_authority) == []
+
+
+def test_looking_leaves_an_older_database_as_it_is_and_names_the_command_that_mends_it(
+    authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with authority.database.writing() as session:
+        alembic.command.downgrade(alembic_config(session), "0003")
+    settings = str(authority.write_settings())
+
+    for looking in (("audit", "verify"), ("thin", "--older-than", "90")):
+        assert main(["--config", settings, *looking]) == 1
+        said = capsys.readouterr().err
+        assert "the database has schema 0003, this Curfew works with " in said
+        assert "then run: curfew-server migrate" in said
+
+    with authority.database.reading() as session:
+        assert MigrationContext.configure(session.connection()).get_current_revision() == "0003"
+
+
+def test_a_database_of_a_newer_curfew_asks_for_that_version(
+    small_authority: Authority, verify: Verify
+) -> None:
+    change(small_authority, "UPDATE alembic_version SET version_num = '9999'")
+
+    code, said = verify()
+
+    assert code == 1
+    assert "schema 9999" in said
+    assert "install that version" in said
+
+
+def test_looking_makes_no_database_where_there_is_none(
+    small_authority: Authority, verify: Verify, tmp_path: Path
+) -> None:
+    small_authority.database.close()
+    database = tmp_path / "curfew.sqlite"
+    database.rename(tmp_path / "away.sqlite")
+
+    code, said = verify()
+
+    assert code == 1
+    assert f"expected a database at {database}, found none" in said
+    assert not database.exists()
+
+
+def test_a_whole_chain_is_told_without_a_byte_written(
+    small_authority: Authority, verify: Verify, tmp_path: Path
+) -> None:
+    record(small_authority, 2)
+    small_authority.database.close()
+    before = (tmp_path / "curfew.sqlite").read_bytes()
+
+    assert verify()[0] == 0
+
+    assert (tmp_path / "curfew.sqlite").read_bytes() == before
+
+
+def test_a_database_opened_to_look_at_takes_no_change(authority: Authority) -> None:
+    looking = Database(authority.config.database_url, read_only=True)
+
+    with pytest.raises((StorageBusy, DBAPIError)), looking.reading() as session:
+        session.execute(text("UPDATE audit_head SET number = 0"))
+
+    looking.close()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from server.cli import main
+from server.commands.settings import operator
 from server.config import read_config
+from server.evidence.audit import newest_rows
 from server.people.people import Role, find_person
 from server.people.sign_ins import token_person
 from server.stations.stations import stations
@@ -72,6 +75,35 @@ def test_publish_says_what_is_in_force(
     assert run("publish", str(demo_trust.path)) == 0
 
     assert "Bundle 1" in capsys.readouterr().out
+
+
+def test_publishing_the_same_again_says_so(
+    run: Run, demo_trust: TrustFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("publish", str(demo_trust.path))
+    capsys.readouterr()
+
+    assert run("publish", str(demo_trust.path)) == 0
+
+    assert "is already published as number 1; nothing was changed." in capsys.readouterr().out
+
+
+def test_a_command_is_recorded_under_the_account_that_typed_it(
+    run: Run, database: Database, demo_trust: TrustFolder
+) -> None:
+    run("publish", str(demo_trust.path))
+
+    with database.reading() as session:
+        [row] = newest_rows(session)
+
+    account = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    assert row.actor == f"{account} on the server's command line"
+
+
+def test_an_account_without_a_name_is_recorded_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 4_000_000_000)
+
+    assert operator() == "uid 4000000000 on the server's command line"
 
 
 def test_publishing_a_folder_without_trust_is_one_sentence(
@@ -196,7 +228,7 @@ def test_a_lost_station_is_revoked(
     office = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
     bench = office.bench()
 
-    assert run("revoke", bench.station_id) == 0
+    assert run("revoke", bench.station_id, "--reason", "stolen from a car\n") == 0
     assert run("revoke", bench.station_id) == 0
 
     assert "It was revoked before." in capsys.readouterr().out
@@ -204,6 +236,9 @@ def test_a_lost_station_is_revoked(
         [row] = stations(session)
     assert row.revoked_at is not None
     assert row.revoked_at >= NOW
+    with office.database.reading() as session:
+        [act] = newest_rows(session)
+    assert act.detail == {"name": "bench 1", "reason": "stolen from a car\\n"}
 
 
 def test_an_unknown_station_is_one_sentence(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

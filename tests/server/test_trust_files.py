@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from certs.errors import FileMissing
+from certs.repository import refresh
 from certs.trust_client import TrustClient
 from policy.document import Exemption
 from policy.names import PhoneId
 from server.app import create_app
 from server.errors import ConfigurationRefused, PublicationRefused
-from server.policies.bundles import bundles, newest, newest_bundle
+from server.evidence import audit
+from server.policies.bundles import bundles, newest, newest_bundle, trust_files
 from server.storage.migrating import migrate
 from tests.server.authority import NOW, Authority, TrustFolder, banning_policy, make_config
 
@@ -97,6 +100,92 @@ def test_new_exemptions_are_taken_over_under_the_same_bundle(
         assert bundle is not None
         assert bundle.fleet.exempts(exemption.phone_id, NOW)
         assert [row.number for row in bundles(session)] == [1]
+
+
+def newest_row(authority: Authority) -> audit.AuditRow:
+    with authority.database.reading() as session:
+        return audit.newest_rows(session)[0]
+
+
+@pytest.mark.parametrize("own_keys", [True, False])
+def test_the_same_publication_handed_over_again_is_one_act(
+    publisher: Authority, own_trust: TrustFolder, own_keys: bool
+) -> None:
+    own_trust.publish(2, banning_policy())
+    publisher.config = replace(publisher.config, trust_keys=own_trust.path / "keys" if own_keys else None)
+    assert publisher.publish().is_new
+    with publisher.database.reading() as session:
+        before = newest(session), audit.head(session), trust_files(session)
+
+    again = publisher.publish()
+
+    assert (again.is_new, again.renewed, again.publication.number) == (False, False, 2)
+    with publisher.database.reading() as session:
+        assert (newest(session), audit.head(session), trust_files(session)) == before
+
+
+def test_a_timestamp_renewed_in_the_folder_is_served_and_is_no_new_version(
+    publisher: Authority, own_trust: TrustFolder
+) -> None:
+    publisher.config = replace(publisher.config, trust_keys=None)
+    own_trust.publish(2, banning_policy())
+    publisher.publish()
+    with publisher.database.reading() as session:
+        before = newest(session), audit.head(session)
+    refresh(own_trust.path, NOW + timedelta(minutes=1))
+
+    again = publisher.publish()
+
+    assert (again.is_new, again.renewed) == (False, True)
+    with publisher.database.reading() as session:
+        assert (newest(session), audit.head(session)) == before
+        served = trust_files(session)["timestamp.json"]
+    assert served == (own_trust.path / "metadata" / "timestamp.json").read_bytes()
+
+
+def test_an_exemption_is_an_act_that_names_phone_label_report_and_reason(
+    publisher: Authority, own_trust: TrustFolder
+) -> None:
+    bench = publisher.bench()
+    phone_id = publisher.phone(bench, label="desk 12")
+    report = bench.report(phone_id)
+    publisher.accept(bench.sign(report))
+    until = NOW + timedelta(days=3)
+    own_trust.publish_fleet(1, Exemption(phone_id, until, "travel"))
+
+    publisher.publish()
+
+    row = newest_row(publisher)
+    assert (row.actor, row.action, row.subject) == ("test", "phone exempted", phone_id)
+    assert row.detail == {
+        "label": "desk 12",
+        "report": report.report_id,
+        "until": f"{until:%Y-%m-%dT%H:%M:%SZ}",
+        "reason": "travel",
+        "fleet": 1,
+        "signers": ["fleet"],
+    }
+
+
+def test_an_exemption_that_is_changed_or_ended_is_an_act_and_one_that_stays_is_none(
+    publisher: Authority, own_trust: TrustFolder
+) -> None:
+    stays, other = (Exemption(PhoneId.random(), NOW + timedelta(days=3), "travel") for _ in range(2))
+    own_trust.publish_fleet(1, stays, other)
+    publisher.publish()
+    actions = []
+    for number, exemptions in ((2, (stays, replace(other, reason="repair"))), (3, (stays,))):
+        before = newest_row(publisher).number
+        own_trust.publish_fleet(number, *exemptions)
+        publisher.publish()
+        row = newest_row(publisher)
+        assert (row.number, row.subject) == (before + 2, other.phone_id)
+        actions.append((row.action, row.detail["phone"], row.detail["reason"]))
+
+    assert actions == [
+        ("exemption changed", "not registered here", "repair"),
+        ("exemption ended", "not registered here", "repair"),
+    ]
 
 
 def test_the_page_of_bundles_names_who_signed(publisher: Authority) -> None:
