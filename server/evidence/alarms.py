@@ -1,4 +1,4 @@
-"""What needs a person: reports that contradict stored ones, kept whole as evidence, and trouble of the audit chain.
+"""What needs a person: reports that cannot be right, kept whole as evidence, and trouble of the audit chain.
 
 An alarm is open until somebody settles it. Reports raise one each; trouble of the chain raises one per cause.
 """
@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 
 
 class AlarmKind(StrEnum):
-    """What happened: to a report, which was kept apart, or to the audit chain."""
+    """What happened: to a report, which was kept apart or refused, or to the audit chain."""
 
     CONFLICT = "conflict"
     """A report id came twice with different content."""
@@ -36,11 +36,17 @@ class AlarmKind(StrEnum):
     """A signed head that a station keeps does not stand in the audit chain: its past was cut or rewritten."""
     AUDIT_HEAD_MISSING = "audit_head_missing"
     """The row that names the newest row of the audit chain was taken away."""
+    UNMET_PHONE = "unmet_phone"
+    """A station reported on a phone that it has not met."""
 
     @property
     def is_about_chain(self) -> bool:
         """Whether it tells of the audit chain; then there is no report and no phone."""
-        return self not in (AlarmKind.CONFLICT, AlarmKind.CLONED_STATION)
+        return self in (
+            AlarmKind.AUDIT_CHAIN_BROKEN,
+            AlarmKind.AUDIT_HEAD_UNKNOWN,
+            AlarmKind.AUDIT_HEAD_MISSING,
+        )
 
 
 class _AlarmTable(Base):
@@ -182,6 +188,17 @@ def raise_chain_alarm(
         return False
     _log.error("alarm", kind=kind.value, station=station_id, detail=detail)
     return True
+
+
+def is_raised(session: Session, kind: AlarmKind, station_id: str, phone_id: str) -> bool:
+    """Whether an alarm of that kind is open that this station raised about this phone."""
+    query = select(_AlarmTable.id).where(
+        _OPEN,
+        _AlarmTable.kind == kind.value,
+        _AlarmTable.station_id == station_id,
+        _AlarmTable.phone_id == phone_id,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def settle_alarm(session: Session, number: int, settlement: Settlement) -> Alarm | None:

@@ -171,6 +171,11 @@ ALARMS: Mapping[AlarmKind, Word] = {
         "bad",
         "The head of the audit chain was taken away, so the newest rows may be missing: compare with stations' heads.",
     ),
+    AlarmKind.UNMET_PHONE: Word(
+        "unmet phone",
+        "bad",
+        "A station reported on phones that it has not met and was refused; ask its technician, and revoke it in doubt.",
+    ),
 }
 
 STANDINGS: Mapping[Standing, Word] = {
