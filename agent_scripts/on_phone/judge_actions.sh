@@ -120,7 +120,7 @@ notice_is_stale() {
         *) return 1 ;;
     esac
     case $j_verdict/$j_stage/$j_exempt in
-        compliant/* | */lifted/* | */1) ;;
+        compliant/* | */1 | */lifted/*) ;;
         *) return 1 ;;
     esac
 }

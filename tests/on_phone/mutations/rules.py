@@ -160,11 +160,11 @@ MUTATIONS = (
     _actions("elif notice_is_stale; then", "elif false; then"),
     _actions("remind | disabled) ;;\n*) return 1 ;;", "remind | disabled | restored) ;;\n*) return 1 ;;"),
     _actions("remind | disabled) ;;\n*) return 1 ;;", "remind) ;;\n*) return 1 ;;"),
-    _actions("compliant/* | */lifted/* | */1) ;;\n*) return 1 ;;", "*) ;;"),
+    _actions("compliant/* | */1 | */lifted/*) ;;\n*) return 1 ;;", "*) ;;"),
     _actions(
-        "compliant/* | */lifted/* | */1) ;;\n*) return 1 ;;", "compliant/* | */lifted/*) ;;\n*) return 1 ;;"
+        "compliant/* | */1 | */lifted/*) ;;\n*) return 1 ;;", "compliant/* | */lifted/*) ;;\n*) return 1 ;;"
     ),
-    _actions("compliant/* | */lifted/* | */1) ;;\n*) return 1 ;;", "compliant/* | */1) ;;\n*) return 1 ;;"),
+    _actions("compliant/* | */1 | */lifted/*) ;;\n*) return 1 ;;", "compliant/* | */1) ;;\n*) return 1 ;;"),
     _actions('$trusted/$p_on_phone" = enforce/violating/0/1/1 ]', '$trusted" = enforce/violating/0/1 ]'),
     _actions(
         '$j_exempt/$trusted/$p_on_phone" = enforce/violating/0/1/1 ]',
