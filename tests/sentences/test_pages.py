@@ -76,9 +76,7 @@ def staffed_without_policy(office: Office, tmp_path: Path) -> Office:
 def test_every_page_tells_the_truth_in_this_stage(pages: Pages, stage: str) -> None:
     false = []
     for line in (line for line in t.TABLE if stage in line.stages):
-        # What is said of all phones at once is looked at once.
-        standings = line.standings[:1] if line.where in (t.FLEET, t.BUNDLES) else line.standings
-        for standing in standings:
+        for standing in line.standings:
             markup = pages.where(line.where, standing)
             shown = f"{markup}\n{plain(markup)}"
             false += [
