@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import render_template
@@ -11,11 +12,11 @@ from policy.errors import InvalidName
 from policy.ledger import Ledger
 from policy.names import PackageName, PhoneId
 from policy.report import Consent, Report
-from policy.verdict import ReasonCode
+from policy.verdict import ReasonCode, Verdict
 from server.context import context
 from server.errors import NotThere
 from server.fleet.blocks import BLOCKING
-from server.fleet.overview import phone_page
+from server.fleet.overview import ReportLine, phone_page
 from server.fleet.standing import Standing, reach_now
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
@@ -68,7 +69,16 @@ def phone(phone_id: str) -> str:
         over=found.row.standing in _OVER,
         settled_all=found.row.standing is Standing.NOTHING_DUE,
         reach=reach_now(found.probe.probe.reach, found.row.latest) if found.probe else None,
+        failed_at=_last_out_of_reach(found.history),
         **(_words_of(found.report, found.ledger) if found.report else {}),
+    )
+
+
+def _last_out_of_reach(history: Sequence[ReportLine]) -> datetime | None:
+    """Return when a check last found that not every managed app could be switched; an unreadable one shows nothing."""
+    checks = (line.check for line in history)
+    return next(
+        (c.effective_at for c in checks if not c.enforceable and c.verdict is not Verdict.UNREADABLE), None
     )
 
 

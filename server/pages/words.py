@@ -217,7 +217,7 @@ REACHES: Mapping[Reach, Word] = {
     Reach.OPEN: Word(
         "places open",
         "good",
-        "Every place is open to adb, and nothing was seen against switching apps there.",
+        "Every place was open to adb, and the latest check shows nothing against switching apps.",
     ),
     Reach.CLOSED: Word("out of reach", "bad", "Not every managed app can be switched on the phone itself."),
     Reach.NONE: Word(

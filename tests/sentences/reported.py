@@ -75,6 +75,8 @@ def _phone(office: Office, standing: str) -> PhoneId:
         probe=OPEN if agreed else None,
     )
     _register(office, registration)
+    if standing == t.REFUSED_ONCE:
+        office.report(registration.phone_id, **(REPORTED[t.REFUSED] | {"checked_at": _then()}))
     if standing in REPORTED:
         office.report(registration.phone_id, **REPORTED[standing])
     if standing in (t.WITHDRAWN, t.WITHDRAWN_OFF):
@@ -132,6 +134,7 @@ REPORTED: Mapping[str, dict[str, Any]] = {
     },
     t.WITHDRAWN_OFF: STILL_OFF,
     t.COMPLIANT: COMPLIANT,
+    t.REFUSED_ONCE: COMPLIANT,
     t.SET_ASIDE: COMPLIANT
     | {
         "reasons": (

@@ -41,6 +41,7 @@ RESTORED = "compliant, apps put back by the latest check"
 REFUSED = "violating, and the phone refused"
 CLOSED = "violating, in a place that is closed"
 GIVEN_UP = "violating, and enabled again after each round"
+REFUSED_ONCE = "compliant, after the phone had refused"
 UNREADABLE = "unreadable"
 UNREADABLE_OFF = "unreadable, apps switched off by an earlier check"
 SILENT = "silent for ten days"
@@ -71,7 +72,7 @@ STANDINGS = (
         SILENT,
         NOT_BACK,
     ),
-    NOT_JUDGED,
+    *(NOT_JUDGED, REFUSED_ONCE),
 )
 OFF = (BLOCKED, STAYS_BLOCKED, GIVEN_UP, UNREADABLE_OFF, NOT_BACK)
 """Apps are off, or were when the phone was last seen, and its owner agrees."""
@@ -167,7 +168,7 @@ TABLE: tuple[Line, ...] = (
          ("Nothing was asked about them: the owner did not agree.", "Only what the ledger names was looked at"),
          ("None.", "None was seen", "No managed app was found")),
     # Compliant
-    Line(_IN_USE, (COMPLIANT, SET_ASIDE), LEAD,
+    Line(_IN_USE, (COMPLIANT, SET_ASIDE, REFUSED_ONCE), LEAD,
          ("compliant", "every user that counts was read, and no banned app counted as present"),
          ("put back", _FOUND)),
     Line(STAGES, (SET_ASIDE,), PHONE,
@@ -224,7 +225,10 @@ TABLE: tuple[Line, ...] = (
          ("the mail side has to act", "the mail side must", ">places open<", "can be switched off and put back",
           "enforcing can be promised")),
     Line(STAGES, (REFUSED,), PHONE, ("Its latest check showed that, whatever the probe found.", "The phone refused")),
-    Line(STAGES, (COMPLIANT, BLOCKED), PHONE, (">places open<", "nothing seen against enforcing"), ("showed that,",)),
+    Line(STAGES, (COMPLIANT, BLOCKED), PHONE,
+         (">places open<", "nothing seen against enforcing"),
+         ("showed that,", "An earlier one")),
+    Line(STAGES, (REFUSED_ONCE,), PHONE, (">places open<", "An earlier one", "could not switch every managed app.")),
     Line(STAGES, (UNREADABLE, NEVER_CHECKED), PHONE, (">places open<",), ("showed that,",)),
     # Unreadable, silent
     Line(_IN_USE, (UNREADABLE, UNREADABLE_OFF, NOT_JUDGED), LEAD,
