@@ -114,7 +114,7 @@ class OwnerDeclined(PhoneError):
     def __init__(self, address: str) -> None:
         """Say what happens instead, and the way back."""
         super().__init__(
-            f"the owner of {address} declined, so nothing is asked and the mail side decides; if they agree now, run"
+            f"the owner of {address} declined, so nothing is asked of that phone; if they agree now, run"
             f" `curfew-agent provision {quote(address)}`"
         )
 

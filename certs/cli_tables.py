@@ -21,7 +21,7 @@ def print_overview(found: Overview, now: datetime) -> None:
         table.add_row(*map(cell, _cells(row, now)))
     show_table(table)
     bundle = found.bundle_number if found.bundle_number is not None else "none yet"
-    tell(f"bundle in force: {bundle}{'  (demo trust)' if found.demo else ''}")
+    tell(f"newest bundle: {bundle}{'  (demo trust)' if found.demo else ''}")
     if found.draft:
         signed = ", ".join(found.draft.signed_by) or "nobody"
         needed = f"{len(found.draft.signed_by)} of {found.draft.threshold}"

@@ -22,7 +22,12 @@ def policy_rows(number: int, policy: Policy) -> list[Row]:
     active = [family for family in policy.families if family.active]
     rows = [
         ("policy", f"{policy.name}, number {number}"),
-        ("in force", "NO: THE BAN IS LIFTED, everything is restored" if policy.lifted else "yes"),
+        (
+            "in force",
+            "NO: THE BAN IS LIFTED, each phone is put back at its next check"
+            if policy.lifted
+            else "from the deadline on",
+        ),
         *(("banned", f"{family.name}: {', '.join(family.packages)}") for family in active),
         *(
             ("listed, not banned", f"{family.name}: {', '.join(family.packages)}")

@@ -35,6 +35,7 @@ CAST = {
     "silent": "fully-managed",
     "waiting for lift": "tiktok-clone",
     "unseen": "samsung-secure-folder",
+    "nothing due": "pixel-14",
 }
 """Which phone ends in which standing; one more, declined, is known by its label alone."""
 
@@ -48,7 +49,7 @@ class Bench:
         self._addresses = {name: f"tcp:127.0.0.1:{phone.start()}" for name, phone in phones.items()}
 
     def bring_into_every_standing(self) -> None:
-        """Provision all, check some long ago and some now, exempt one that is switched off."""
+        """Provision all, check some long ago and some now, exempt one that is switched off and one that is not."""
         self._organisation.enrol_station()
         for name, address in self._addresses.items():
             self._phones[name].authorise_all = True
@@ -61,6 +62,7 @@ class Bench:
         self._organisation.set_clock(_NOW)
         # While it is not checked any more: what was switched off stays so, and the phone waits to hear of it.
         self._exempt("waiting for lift")
+        self._exempt("nothing due")
         # After so few characters no dump is whole, and a cut one is unreadable (docs/android/commands.md 2.2).
         self._phones["unreadable"].faults.cut_dump_after(60)
         self._check("compliant", "violating", "not enforceable", "unreadable")

@@ -58,7 +58,11 @@ class Ring:
 
 @dataclass(frozen=True)
 class Message:
-    """What a phone's owner reads in one language."""
+    """What a phone's owner reads in one language.
+
+    ``restored`` is read once nothing is asked any more: after apps came back, and where a reminder was followed before
+    any was off.
+    """
 
     remind: str
     disabled: str

@@ -14,7 +14,7 @@ from policy.coverage import Coverage, cover, has_vanished, managed_pairs, state_
 from policy.document import Bundle
 from policy.ledger import Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
-from policy.observation import EnabledState, Observation, PackageState
+from policy.observation import EnabledState, Notice, Observation, PackageState
 from policy.stage import stage_of
 from policy.undo import Undo, is_given_up, undo_of
 from policy.verdict import (
@@ -37,6 +37,8 @@ _UNDONE = {
 }
 # Notifications land in user 0 whoever they are for (docs/android/commands.md 12.1).
 _NOTIFIED_USER = UserNumber(0)
+NOTHING_IS_ASKED = (Action(ActionKind.NOTIFY, _NOTIFIED_USER, NOTICE_POSTER),)
+"""One word to the owner that nothing is off, or asked of them, any more: it replaces the notice that said so."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,7 @@ def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Evalu
     out_of_reach = (*_out_of_reach(case), *_given_up(case, verdict))
     restore = _must_restore(case, verdict)
     disable, restraints = _may_disable(case, verdict)
-    # Later than REMIND the owner is told of a ban only when something is newly disabled, not again at every check.
-    reminded = case.stage is Stage.REMIND and verdict is Verdict.VIOLATING and not case.exempt
-    if reminded or disable:
-        notify = _notifications(case.coverage)
-    else:
-        # What is given back for another reason leaves the others off, and the notice of that standing.
-        notify = notice_that_all_is_back(restore) if _gives_all_back(case, verdict) else ()
+    notify = _notices(case, verdict, restore, disable)
     return Judgement(
         stage=case.stage,
         verdict=verdict,
@@ -285,9 +281,25 @@ def _disabling(case: _Case, app: ManagedState) -> Action:
     return Action(ActionKind.DISABLE, app.user, app.package, prior)
 
 
-def notice_that_all_is_back(restore: Sequence[Action]) -> tuple[Action, ...]:
-    """Return one word to the owner where something is restored: it replaces the notice that said it was off."""
-    return (Action(ActionKind.NOTIFY, _NOTIFIED_USER, NOTICE_POSTER),) if restore else ()
+def _notices(
+    case: _Case, verdict: Verdict, restore: Sequence[Action], disable: Sequence[Action]
+) -> tuple[Action, ...]:
+    # Later than REMIND the owner is told of a ban only when something is newly disabled, not again at every check.
+    reminded = case.stage is Stage.REMIND and verdict is Verdict.VIOLATING and not case.exempt
+    if reminded or disable:
+        return _notifications(case.coverage)
+    # What is given back for another reason leaves the others off, and the notice of that standing.
+    back = bool(restore) and _gives_all_back(case, verdict)
+    # Not before the deadline by itself: of a phone that could not be read, what it was reminded of may hold.
+    over = verdict is Verdict.COMPLIANT or case.stage is Stage.LIFTED or case.exempt
+    if back or (over and asks_something(case.observation.told)):
+        return NOTHING_IS_ASKED
+    return ()
+
+
+def asks_something(told: Notice | None) -> bool:
+    """Whether a notice tells its reader to do something, so that it has to be replaced once nothing is asked."""
+    return told in (Notice.REMIND, Notice.DISABLED)
 
 
 def _notifications(coverage: Coverage) -> tuple[Action, ...]:

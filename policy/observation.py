@@ -52,6 +52,17 @@ class User:
     running: bool = True
 
 
+class Notice(Enum):
+    """What a notice of ours says to the phone's owner; the words also stand in a file on the phone."""
+
+    REMIND = "remind"
+    """A banned app is to be removed before the deadline."""
+    DISABLED = "disabled"
+    """The managed apps are off until it is."""
+    RESTORED = "restored"
+    """Nothing is off, and nothing is asked any more."""
+
+
 @dataclass(frozen=True)
 class PackageState:
     """What ``dumpsys package PKG`` says of one package for one user.
@@ -108,6 +119,7 @@ class Observation:
     main_user: UserNumber = UserNumber(0)
     company_owned: bool | None = None
     unreadable: tuple[str, ...] = ()
+    told: Notice | None = None
 
     def user(self, number: UserNumber) -> User | None:
         """Return the user of that number, if the phone named it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-_FOLDERS = ("check", "fleet", "on_phone", "pages", "sabotage", "system_root")
+_FOLDERS = ("check", "fleet", "on_phone", "pages", "sabotage", "sentences", "system_root")
 _FILES = (
     *("agent/test_adb_shell_phone", "agent/test_phones_both_ways", "agent/test_server_client"),
     *("agent/test_spool_and_sender", "certs/test_crashes_while_accepting", "certs/test_rotating_keys"),

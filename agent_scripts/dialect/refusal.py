@@ -40,8 +40,7 @@ class Refusal(Enum):
     USER_CLOSED = (
         "user_closed",
         Holds.LASTING,
-        "This user is closed to the shell by its owner; block the mailbox instead, or ask the owner of the"
-        " profile to allow debugging in it.",
+        "This user is closed to the shell by its owner; ask the owner of the profile to allow debugging in it.",
     )
     PROTECTED = (
         "protected",
@@ -58,17 +57,17 @@ class Refusal(Enum):
     SYSTEM_PACKAGE = (
         "system_package",
         Holds.LASTING,
-        "The maker does not let the shell disable apps that came with the phone; block the mailbox instead.",
+        "The maker does not let the shell switch apps that came with the phone.",
     )
     NEEDS_ROOT = (
         "needs_root",
         Holds.LASTING,
-        "The maker asks for root rights to disable this app, which we never use; block the mailbox instead.",
+        "The maker asks for root rights to switch this app, which we never use.",
     )
     MAKER = (
         "maker",
         Holds.LASTING,
-        "The maker keeps this package on a list of its own; block the mailbox instead.",
+        "The maker keeps this package on a list of its own, and the shell may not switch it.",
     )
     SECURITY_SETTING = (
         "security_setting",

@@ -19,7 +19,7 @@ from agent_scripts.exchange.provisioning import NOTED_REFUSALS
 from policy.document import Message
 from policy.ledger import Ledger
 from policy.names import PackageName, UserNumber
-from policy.observation import EnabledState, PackageState
+from policy.observation import EnabledState, Notice, PackageState
 from policy.report import ActionResult, CommandExit
 from policy.verdict import NOTICE_POSTER, Action, ActionKind
 
@@ -79,7 +79,11 @@ class ActingQuestion:
         if not _SUM.fullmatch(self.ledger_sha256):
             raise ValueError("expected a SHA-256 in hex, or nothing")
         text = ledger_text(self.ledger)
-        tried = (_step(number, action, self.message) for number, action in enumerate(self.actions))
+        restoring = any(action.kind is ActionKind.RESTORE for action in self.actions)
+        tried = (
+            _step(number, action, self.message, restoring=restoring)
+            for number, action in enumerate(self.actions)
+        )
         # `:` because a function in a shell may not be empty, and a ledger may be brought without any action.
         steps = "\n".join(("steps() {", "    :", *tried, "}"))
         # The phone compares what it stored with this: on a full disk a file arrives short, and nothing is done then.
@@ -110,16 +114,24 @@ class ActingQuestion:
         return Acting(outcomes, kept, complete, frame.commands, answers_sha256, refusal)
 
 
-def _step(number: int, action: Action, message: Message | None) -> str:
-    if action.kind is ActionKind.NOTIFY:
-        if message is None:
-            return f"    note did {number} untold"
-        # Of a banned app: what is given back by a deadline that moved leaves the reminder standing.
-        about = (
-            ("", message.restored) if action.package == NOTICE_POSTER else (message.remind, message.remind)
+def _telling(number: int, action: Action, message: Message | None, *, restoring: bool) -> str:
+    if message is None:
+        return f"    note did {number} untold"
+    if action.package == NOTICE_POSTER:
+        # Where something was to come back and did not, nothing is told.
+        kind, texts = (
+            Notice.RESTORED,
+            ("" if restoring else message.restored, message.disabled, message.restored),
         )
-        texts = (about[0], message.disabled, about[1])
-        return " ".join(("    tell", str(number), *map(quoted, texts)))
+    else:
+        # What is given back by a deadline that moved leaves the reminder standing.
+        kind, texts = Notice.REMIND, (message.remind, message.disabled, message.remind)
+    return " ".join(("    tell", str(number), kind.value, *map(quoted, texts)))
+
+
+def _step(number: int, action: Action, message: Message | None, *, restoring: bool) -> str:
+    if action.kind is ActionKind.NOTIFY:
+        return _telling(number, action, message, restoring=restoring)
     # Checked once more where they become words for a shell, whatever the types of a caller promise.
     target = f"{number} {UserNumber(action.user)} {PackageName(action.package)}"
     if action.kind is ActionKind.DISABLE:

@@ -13,6 +13,7 @@ from agent_scripts.exchange.phone_ledger import MARKER, parse_ledger
 from policy.errors import InvalidName
 from policy.ledger import Ledger
 from policy.names import PhoneId
+from policy.observation import Notice
 
 _WITHOUT_IT = (
     f"remove it (adb shell rm {FOLDER}/ledger) and check again: the station's ledger and"
@@ -29,7 +30,8 @@ class PhoneMemory:
     """The contents of our folder on the phone; all empty on a phone that is not provisioned.
 
     `ledger_sha256` is the phone's own sum of its ledger file, empty if there is none. `problem` tells in a
-    technician's words why the folder cannot be believed; ids and ledger are then left out.
+    technician's words why the folder cannot be believed; ids and ledger are then left out. `told` is the notice
+    that the owner saw last, None for none or one of a newer Curfew.
     """
 
     phone_id: PhoneId | None = None
@@ -37,6 +39,7 @@ class PhoneMemory:
     ledger: Ledger | None = None
     ledger_sha256: str = ""
     problem: str = ""
+    told: Notice | None = None
 
 
 def read_memory(answer: CutAnswer | None) -> PhoneMemory:
@@ -51,7 +54,10 @@ def _memory(lines: tuple[str, ...]) -> PhoneMemory:
     values: dict[str, str] = {}
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word in ("folder", "phone_id", "marker", "ledger") and values.setdefault(word, rest) != rest:
+        if (
+            word in ("folder", "phone_id", "marker", "notice", "ledger")
+            and values.setdefault(word, rest) != rest
+        ):
             raise Unreadable(f"our folder tells its {word} twice")
     state = values.get("folder")
     if state == "absent":
@@ -68,7 +74,8 @@ def _memory(lines: tuple[str, ...]) -> PhoneMemory:
     if marker and not MARKER.fullmatch(marker):
         raise Unreadable("the marker in our folder on the phone is damaged")
     ledger, ledger_sum, problem = _ledger(lines, values.get("ledger", ""))
-    return PhoneMemory(_phone_id(values.get("phone_id")), marker, ledger, ledger_sum, problem)
+    told = next((notice for notice in Notice if notice.value == values.get("notice")), None)
+    return PhoneMemory(_phone_id(values.get("phone_id")), marker, ledger, ledger_sum, problem, told)
 
 
 def _phone_id(text: str | None) -> PhoneId | None:

@@ -117,6 +117,7 @@ class ReadingQuestion:
             observation = _unreadable(self.packages, known_as, problem)
         else:
             observation = _observation(frame, facts, self.packages, frozenset(self.owners), known_as)
+            observation = replace(observation, told=memory.told)
         section = frame.sections.get("script")
         script = parse_script(section) if section is not None else None
         has_script = "script" in frame.notes or bool(script and script.script_sha256)

@@ -115,22 +115,30 @@ restore() {
     note did "$1" "$act_did"
 }
 
-# tell NUMBER ELSE DISABLED BACK: one notification, with the text that fits what was done: something was disabled,
-# something is back, or neither; an empty text tells nothing. Android 10 is the first whose shell can post one
-# (docs/android/commands.md 12.1).
+# tell NUMBER KIND ELSE DISABLED BACK: one notification, with the text that fits what was done: something was disabled,
+# something is back, or neither; an empty text tells nothing. KIND is remind or restored, what ELSE and BACK say. What the
+# phone took is remembered in our folder, so that it can be replaced once it holds no more. Android 10 is the first
+# whose shell can post one (docs/android/commands.md 12.1).
 tell() {
     if [ "$api" -lt 29 ]; then
         note did "$1" unoffered
         return
     fi
-    tell_text=$2
-    [ -z "$act_restored" ] || tell_text=$4
-    [ -z "$act_disabled" ] || tell_text=$3
+    tell_kind=$2 tell_text=$3
+    [ -z "$act_restored" ] || tell_text=$5
+    [ -z "$act_disabled" ] || tell_kind=disabled tell_text=$4
     if [ -z "$tell_text" ]; then
         note did "$1" untold
         return
     fi
-    section "verb:$1" cut_verb cmd notification post -t Curfew curfew "$tell_text"
+    tell_seen=$(section "verb:$1" cut_verb cmd notification post -t Curfew curfew "$tell_text")
+    say "$tell_seen"
+    case $tell_seen in
+        *'said posting:'*)
+            keep notice "$tell_kind
+"
+            ;;
+    esac
     note did "$1" acted
 }
 

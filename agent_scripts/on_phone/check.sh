@@ -19,7 +19,10 @@ full_check() {
     [ -z "$stopping" ] || return 0
     verdict_is "$j_verdict $j_enforceable $j_stage ${l_bad:-${f_problem:-ok}}"
     c_tell=$j_disable$j_restore
-    [ -z "$c_is_new" ] || c_tell=$c_tell$j_notify
+    # That nothing is asked any more is told whenever it is due: once told, it is due no more.
+    case $c_is_new/$j_notify in
+        ?*/* | /com.android.shell) c_tell=$c_tell$j_notify ;;
+    esac
     [ -n "$p_message" ] || c_tell=''
     if [ -z "$l_bad" ]; then
         intend
@@ -73,8 +76,13 @@ steps() {
         step=$((step + 1))
     done
     case $c_tell/$j_notify in
-        ?*/com.android.shell) tell "$step" '' "$p_disabled" "$p_restored" ;;
-        ?*/?*) tell "$step" "$p_remind" "$p_disabled" "$p_remind" ;;
+        ?*/com.android.shell)
+            # Where something was to come back and did not, nothing is told.
+            c_else=''
+            [ -n "$j_restore" ] || c_else=$p_restored
+            tell "$step" restored "$c_else" "$p_disabled" "$p_restored"
+            ;;
+        ?*/?*) tell "$step" remind "$p_remind" "$p_disabled" "$p_remind" ;;
     esac
 }
 

@@ -6,10 +6,12 @@
 #   f_users     " 0 10 ", the users there are now; empty with a f_problem
 #   f_words     " WORD ... ", what digest made of the dumps
 #   f_clock     the phone's own clock in its own zone, in which dumps print times
+#   f_told      the notice that the owner saw last: remind, disabled, restored, or empty
 
 # read_facts: asks for users and for every package of the plan; incomplete if the script was told to stop meanwhile.
 read_facts() {
-    f_problem='' f_users='' f_words=' '
+    f_problem='' f_users='' f_words=' ' f_told=''
+    [ ! -f "$folder/notice" ] || read -r f_told <"$folder/notice"
     seconds_of "$(date +%Y-%m-%dT%H:%M:%S)"
     f_clock=$seconds dated=''
     facts_about com.android.shell

@@ -1,5 +1,6 @@
 # shellcheck shell=dash disable=SC2154 # what a function expects is set by whoever composes the exchange
-# Our own folder on the phone: who it is (phone_id), since when (marker), and what was changed (ledger).
+# Our own folder on the phone: who it is (phone_id), since when (marker), what was changed (ledger), and what its owner
+# was told last (notice: remind, disabled or restored).
 # Expects $folder. Apps may write to files under /data/local/tmp unless a folder is closed to them
 # (docs/android/commands.md 13.3), so an open folder is not believed.
 
@@ -34,6 +35,7 @@ show_folder() {
     [ "$show_state" = closed ] || return 0
     show_value phone_id
     show_value marker
+    show_value notice
     show_ledger
 }
 
@@ -58,6 +60,7 @@ cut_folder() {
 /^folder [a-z]*\$/p
 /^phone_id [0-9a-f-]\{1,40\}\$/p
 /^marker [0-9a-f]\{1,64\}\$/p
+/^notice [a-z]\{1,20\}\$/p
 /^ledger [0-9a-f]*\$/p
 /^ledger untold\$/p
 /^=[A-Za-z0-9 ._:+-]\{0,200\}[A-Za-z0-9 ._:+-]\{0,200\}\$/p"

@@ -2,7 +2,8 @@
 # What follows from the judgement, by the rules of policy/judgement.py and policy/undo.py:
 #
 #   j_restore j_disable     "USER/PACKAGE/PRIOR" words
-#   j_notify                the banned packages the owner is to be told of, or com.android.shell: all is back
+#   j_notify                the banned packages the owner is to be told of, or com.android.shell: nothing is asked of
+#                           them any more
 
 rounds_limit=3
 
@@ -107,5 +108,19 @@ judge_telling() {
         j_notify=$j_found
     elif [ -n "$j_all" ] && [ -n "$j_restore" ]; then
         j_notify=com.android.shell
+    elif notice_is_stale; then
+        j_notify=com.android.shell
     fi
+}
+
+# notice_is_stale: whether the owner was last told to do something that is not asked of them any more.
+notice_is_stale() {
+    case $f_told in
+        remind | disabled) ;;
+        *) return 1 ;;
+    esac
+    case $j_verdict/$j_stage/$j_exempt in
+        compliant/* | */1 | */lifted/*) ;;
+        *) return 1 ;;
+    esac
 }

@@ -124,11 +124,11 @@ withdraw() {
 # nobody_watches: whether the lock that a watching script holds can be had, whatever is noted of its process.
 nobody_watches() { (locked 8 30) 8>"$folder/watch.lock"; }
 
-# remove_script: what stays is who the phone is and what was changed on it.
+# remove_script: what stays is who the phone is, what was changed on it, and what its owner was told.
 remove_script() {
     for gone_file in "$folder"/* "$folder"/.[!.]*; do
         case ${gone_file##*/} in
-            phone_id | marker | ledger | lock) ;;
+            phone_id | marker | ledger | notice | lock) ;;
             *) rm -rf "$gone_file" ;;
         esac
     done

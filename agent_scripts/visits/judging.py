@@ -11,10 +11,10 @@ from agent_scripts.exchange import Reading
 from agent_scripts.visits.run import Run
 from policy.coverage import has_vanished
 from policy.document import Bundle
-from policy.judgement import judge, notice_that_all_is_back
+from policy.judgement import NOTHING_IS_ASKED, asks_something, judge
 from policy.ledger import Ledger
 from policy.names import PackageName
-from policy.observation import PackageReading
+from policy.observation import Notice, PackageReading
 from policy.verdict import Action, ActionKind, EvaluationTime, Judgement, Reason, ReasonCode, Stage, Verdict
 
 _NOT_JUDGED = Judgement(
@@ -45,8 +45,18 @@ def judged_for_restoring(run: Run, reading: Reading, ledger: Ledger) -> Judgemen
         for e in ledger.open_entries
         if not has_vanished(reading.observation, e.user, e.package)
     )
+    # A reminder of what the policy still asks for stands: this visit changes nothing about that.
+    tell = bool(restore) or reading.observation.told is Notice.DISABLED
     # The policy's own actions are replaced as a whole: an order to restore disables nothing beside.
-    return replace(judged(run, reading, ledger), actions=(*restore, *notice_that_all_is_back(restore)))
+    return replace(judged(run, reading, ledger), actions=(*restore, *(NOTHING_IS_ASKED if tell else ())))
+
+
+def judged_for_leaving(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
+    """Return the same for a phone that Curfew leaves: then a reminder does not stand either."""
+    judgement = judged_for_restoring(run, reading, ledger)
+    if judgement.actions or not asks_something(reading.observation.told):
+        return judgement
+    return replace(judgement, actions=NOTHING_IS_ASKED)
 
 
 def unread_for_now(bundle: Bundle | None, reading: Reading) -> frozenset[PackageName]:

@@ -29,7 +29,12 @@ _UNSENT = "Reports wait on this station; `curfew-agent send` sends them."
 
 def _event(row: Row) -> str:
     """Return what a log keeps of a finished phone: one line, whatever the phone or a person wrote in it."""
-    parts = (f"{row.address}: {row.verdict}", row.found_text, row.done_text, row.next_step)
+    parts = (
+        f"{row.address}: {' '.join(row.verdict_text.splitlines())}",
+        row.found_text,
+        row.done_text,
+        row.next_step,
+    )
     return ". ".join("; ".join(part.splitlines()) for part in parts if part)
 
 
@@ -94,6 +99,6 @@ class LiveTable:
                 continue
             name = "\n".join(filter(None, (row.label, row.model, row.address)))
             # Text, not markup: a phone's model name must not be able to paint the table.
-            verdict = cell(row.verdict, style=_STYLES[row.exit_code])
+            verdict = cell(row.verdict_text, style=_STYLES[row.exit_code])
             table.add_row(cell(name), verdict, cell(row.found_text), cell(row.done_text), cell(row.next_step))
         return table

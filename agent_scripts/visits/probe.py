@@ -231,8 +231,8 @@ def _limits_of_apps(
     if places:
         yield Limit(
             LimitCode.UPDATE_RESETS,
-            "An update of a disabled app or its user can make it run again between checks; the next check disables it"
-            " again.",
+            "An update of a disabled app or its user can make it run again between checks; while the ban is enforced,"
+            " the next check disables it again.",
             "docs/android/commands.md 6.3",
         )
         if seen.api_level >= _FIRST_WITH_PROTECTION:

@@ -127,13 +127,14 @@ def _device_owner(probed: Probe) -> str:
 def _places(probed: Probe) -> list[str]:
     return [
         f"user {place.user} ({place.kind.value.replace('_', ' ')}): {'open' if place.open_to_shell else 'closed'};"
-        f" enforcing {_promised(place.enforce)}, restoring {_promised(place.restore)}"
+        f" {_promised('enforcing', place.enforce)}, {_promised('restoring', place.restore)}"
         for place in probed.places
     ]
 
 
-def _promised(promised: bool) -> str:
-    return "can be promised" if promised else "cannot be promised"
+def _promised(what: str, promised: bool) -> str:
+    # No more than was seen: whether a phone refuses shows only when it is tried.
+    return f"nothing seen against {what}" if promised else f"{what} cannot be promised"
 
 
 def _limit(limit: Limit) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.exchange import Reading
@@ -19,17 +20,19 @@ from policy.verdict import Judgement, Reason, ReasonCode, Verdict
 from policy.watched import Watched
 
 
-async def restore_phone(run: Run, connection: PhoneConnection, address: str) -> CheckRecord:
+async def restore_phone(
+    run: Run, connection: PhoneConnection, address: str, judge: Judge = judged_for_restoring
+) -> CheckRecord:
     """Put back everything that any ledger remembers for this phone, and return the record of it.
 
     Needs neither server nor valid trust (docs/design.md rule 9), nor consent: it takes back what we did. Of a phone
     whose owner declined only the apps that a ledger names are read, and what its script noted is left unsaid.
-    The phone's own script goes first, or it would disable again at once. Raises `PhoneNotProvisioned` and
-    `PhoneError` as `check_phone` does.
+    The phone's own script goes first, or it would disable again at once. `judge` says what is due. Raises
+    `PhoneNotProvisioned` and `PhoneError` as `check_phone` does.
     """
     reading = await _read(run, connection, address)
     phone = which_phone(run.station, reading, address)
-    decide: Judge = judged_for_restoring if phone.consent is Consent.AGREED else _not_asked
+    decide = judge if phone.consent is Consent.AGREED else partial(_not_asked, judge)
     # Without a script, or where it cannot be handled, the reading made just now is still good.
     if not (reading.has_script and placing.can_be_handled(reading)):
         return await visit(run, connection, address, _read, decide, reading)
@@ -57,9 +60,9 @@ async def _read(run: Run, connection: PhoneConnection, address: str) -> Reading:
     return await read_phone(run, connection, address, packages=sorted(named)) if named else reading
 
 
-def _not_asked(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
+def _not_asked(judge: Judge, run: Run, reading: Reading, ledger: Ledger) -> Judgement:
     """Return what is to be put back, and no verdict: nothing was asked about the banned apps."""
-    judgement = judged_for_restoring(run, reading, ledger)
+    judgement = judge(run, reading, ledger)
     reason = Reason(
         ReasonCode.PHONE_UNREADABLE, "the owner declined, so nothing was asked about the banned apps"
     )

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from shlex import quote
 
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.visits.deeds import Deed, deeds_of
-from agent_scripts.visits.outcomes import may_pass
+from agent_scripts.visits.outcomes import is_fine, may_pass
 from agent_scripts.visits.report_writing import CheckRecord
-from policy.verdict import ActionKind, Finding, ReasonCode, Stage, Verdict
+from policy.verdict import ActionKind, Finding, Judgement, ReasonCode, Stage, Verdict
 from policy.watched import Watched
 
 _HELD_BACK = {
-    ReasonCode.EXEMPT: "this phone is exempt.",
     ReasonCode.CLOCK_UNTRUSTED: "this station's clock is not trusted; set it, connect to the server, check again.",
     ReasonCode.LEDGER_MISSING: "the phone lost our ledger; connect to the server for its copy, check again.",
     ReasonCode.BUNDLE_TOO_OLD: "the bundle was not confirmed for too long; connect to the server, check again.",
 }
 
 _OUT_OF_REACH = (ReasonCode.PLACE_CLOSED, ReasonCode.DISABLING_REFUSED)
+_UNREAD = (ReasonCode.PHONE_UNREADABLE, ReasonCode.PACKAGE_UNREADABLE, ReasonCode.USER_MISSING)
+_EXEMPT = "Nothing new was disabled: this phone is exempt."
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class Row:
     next_step: str
     exit_code: ExitCode
     report_id: str = ""
+    meaning: str = ""
+    """Why nothing follows from what was found, where that is so."""
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict, and why nothing follows from it where that is so."""
+        return f"{self.verdict}\n({self.meaning})" if self.meaning else self.verdict
 
     @property
     def found_text(self) -> str:
@@ -60,7 +69,19 @@ def row_of(record: CheckRecord, report_id: str) -> Row:
         next_step="\n".join(filter(None, (_next_step(record), _about_script(record.watched)))),
         exit_code=record.exit_code,
         report_id=report_id,
+        meaning="" if record.was_only_restored else _meaning(record.judgement),
     )
+
+
+def _meaning(judgement: Judgement) -> str:
+    codes = {reason.code for reason in judgement.reasons}
+    if ReasonCode.MANAGED_APPS_GONE in codes:
+        return "no managed app there"
+    if judgement.verdict is not Verdict.VIOLATING:
+        return ""
+    if judgement.stage is Stage.LIFTED:
+        return "the ban is over"
+    return "exempt" if ReasonCode.EXEMPT in codes else ""
 
 
 def row_of_error(address: str, label: str, error: Exception) -> Row:
@@ -104,27 +125,62 @@ def _next_step(record: CheckRecord) -> str:
         return "This phone is not checked any more; `curfew-agent provision` takes it in again."
     if judgement.verdict is Verdict.UNREADABLE and not record.was_only_restored:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
+    if _was_not_put_back(record):
+        return (
+            brief
+            or "Not everything is back: the phone says why beside each app. Mend that, then check again."
+        )
+    if judgement.verdict is Verdict.VIOLATING and judgement.stage is Stage.ENFORCE:
+        return _next_while_enforced(record, brief)
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
-        shut = [r.detail for r in judgement.reasons if r.code in _OUT_OF_REACH]
-        if shut and judgement.stage is Stage.ENFORCE:
-            return f"Cannot be enforced here ({'; '.join(shut)}): the mail side must block this phone."
-        given_up = [r.detail for r in judgement.reasons if r.code is ReasonCode.OWNER_ENABLES_AGAIN]
-        if given_up:
-            return (
-                f"Cannot be kept off here ({'; '.join(given_up)}): the mail side must block this phone. Ask whether"
-                " the device management or the owner enables it; the next bundle tries again."
-            )
-        if brief:
-            return brief
-        held_back = [_HELD_BACK[r.code] for r in judgement.reasons if r.code in _HELD_BACK]
-        if held_back:
-            return "Nothing new was disabled: " + "; ".join(held_back)
-        if judgement.stage is Stage.REMIND:
-            return "Ask the owner to remove the app before the deadline."
-        if any(outcome.action.kind is ActionKind.RESTORE for outcome in record.outcomes):
-            return "Restored by order; the next check disables again while the app is on the phone."
-        return "The owner removes the app; the next check puts everything back."
+        return brief or _next_while_not_enforced(record)
     return brief
+
+
+def _next_while_enforced(record: CheckRecord, brief: str) -> str:
+    judgement = record.judgement
+    if _details(judgement, (ReasonCode.EXEMPT,)):
+        return brief or _EXEMPT
+    if shut := _details(judgement, _OUT_OF_REACH):
+        return f"Cannot be enforced here ({'; '.join(shut)}): the mail side must block this phone."
+    if given_up := _details(judgement, (ReasonCode.OWNER_ENABLES_AGAIN,)):
+        return (
+            f"Cannot be kept off here ({'; '.join(given_up)}): the mail side must block this phone. Ask whether"
+            " the device management or the owner enables it; the next bundle tries again."
+        )
+    if brief:
+        return brief
+    if not judgement.enforceable:
+        unread = "; ".join(_details(judgement, _UNREAD))
+        return f"Cannot be enforced here ({unread}): check it again; until it can be read, the mail side must block it."
+    if held_back := [_HELD_BACK[r.code] for r in judgement.reasons if r.code in _HELD_BACK]:
+        return "Nothing new was disabled: " + "; ".join(held_back)
+    managed = {(app.user, app.package) for app in judgement.managed}
+    restored = [o.action for o in record.outcomes if o.action.kind is ActionKind.RESTORE]
+    # Of what is managed here the policy gives nothing back while it is enforced: then it was ordered.
+    if any((action.user, action.package) in managed for action in restored):
+        return "Restored by order; the next check disables again while the app is on the phone."
+    if record.ledger.open_entries:
+        return "The owner removes the app; the next check puts everything back."
+    return "Nothing is off by us here. Ask the owner to remove the app."
+
+
+def _next_while_not_enforced(record: CheckRecord) -> str:
+    """Return what is next before the deadline, and while a late review pauses the measure."""
+    if _details(record.judgement, (ReasonCode.EXEMPT,)):
+        return _EXEMPT
+    if record.judgement.stage is Stage.REMIND:
+        return "Ask the owner to remove the app before the deadline."
+    back = "; the next check then puts everything back" if record.ledger.open_entries else ""
+    return f"The review is due, so nothing new is disabled. Ask the owner to remove the app{back}."
+
+
+def _details(judgement: Judgement, codes: Collection[ReasonCode]) -> list[str]:
+    return [reason.detail or reason.code.value for reason in judgement.reasons if reason.code in codes]
+
+
+def _was_not_put_back(record: CheckRecord) -> bool:
+    return any(o.action.kind is ActionKind.RESTORE and not is_fine(o) for o in record.outcomes)
 
 
 def _for_the_moment(record: CheckRecord) -> str:

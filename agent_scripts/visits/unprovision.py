@@ -8,6 +8,7 @@ from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError
 from agent_scripts.visits.asking import ask
+from agent_scripts.visits.judging import judged_for_leaving
 from agent_scripts.visits.read_phone import read_phone
 from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.restore import restore_phone
@@ -23,7 +24,7 @@ async def unprovision_phone(run: Run, connection: PhoneConnection, address: str)
     unless the owner declined: the address is how later checks know that nothing may be asked there. Raises as
     `restore_phone` does.
     """
-    record = await restore_phone(run, connection, address)
+    record = await restore_phone(run, connection, address, judged_for_leaving)
     problem = _not_yet(record)
     if not problem:
         problem = await _leave(run, connection, address)

@@ -12,10 +12,20 @@ from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.probe import Reach
 from policy.report import Consent, Report
+from policy.stage import stage_of
+from policy.verdict import Stage
 from server.evidence.alarms import Alarm, open_alarms, settled_alarms
 from server.fleet import phone_states, phones
+from server.fleet.blocks import BlockCause, cause_of
 from server.fleet.phones import KeptProbe, Phone, PhoneNames
-from server.fleet.standing import FleetCounts, LatestCheck, Standing, no_counts, standing_of
+from server.fleet.standing import (
+    FleetCounts,
+    LatestCheck,
+    Standing,
+    no_counts,
+    reach_now,
+    standing_of,
+)
 from server.policies.bundles import situation
 from server.policies.situation import Situation
 from server.reports import kept_reports
@@ -33,6 +43,7 @@ _URGENCY = {
     Standing.DECLINED: 5,
     Standing.UNSEEN: 6,
     Standing.COMPLIANT: 7,
+    Standing.NOTHING_DUE: 8,
 }
 
 
@@ -49,6 +60,10 @@ class PhoneRow:
     registered_at: datetime
     standing: Standing
     exempt: bool
+    stage: Stage | None
+    """How far the measure is for this phone now; None without a bundle."""
+    mail: BlockCause
+    """What the mail side is told because of this phone."""
     station_name: str
     """Of the latest check; empty when there was none."""
     latest: LatestCheck | None
@@ -119,7 +134,7 @@ def look_at_fleet(
         counts[standing] += 1
         # Only where the owner agreed: nothing is done on the other phones, whatever could be.
         if phone.consent is Consent.AGREED:
-            reaches[phone.reach] += 1
+            reaches[reach_now(phone.reach, fact)] += 1
         if standing is Standing.WAITING_FOR_LIFT and fact is not None:
             waiting[_age(now - fact.effective_at)] += 1
         if standing_filter in (None, standing) and (not wanted or _matches(phone, wanted)):
@@ -200,6 +215,8 @@ def _row(phone: Phone, latest: LatestCheck | None, names: Mapping[str, str], her
         registered_at=phone.registered_at,
         standing=standing_of(phone.phone_id, phone.consent, latest, here),
         exempt=here.exempts(phone.phone_id),
+        stage=stage_of(here.bundle.policy, phone.phone_id, here.now) if here.bundle else None,
+        mail=cause_of(phone, latest, here)[0],
         station_name=names.get(latest.station_id, "") if latest else "",
         latest=latest,
     )

@@ -17,18 +17,20 @@ from server.policies.situation import Situation
 class Standing(Enum):
     """One word per phone for counts and filters; the first that fits, in this order."""
 
+    NOTHING_DUE = "nothing_due"
+    """The measure is over for this phone (lifted or exempt), and nothing of ours was in force on it when last seen."""
     DECLINED = "declined"
-    """Its owner did not agree: nothing was asked, the mail side has to act."""
+    """Its owner did not agree, or does not any more: nothing is asked of it."""
     UNSEEN = "unseen"
     """Provisioned, and no check was ever reported."""
     WAITING_FOR_LIFT = "waiting_for_lift"
-    """The measure is over for this phone (lifted or exempt) and something of ours is still in force on it."""
+    """The measure is over for this phone, and at its latest check something of ours was still in force on it."""
     SILENT = "silent"
     """Its latest check is older than the policy's ``overdue_limit``."""
     UNREADABLE = "unreadable"
     """The latest check could not look; never counted as either of the next ones."""
     NOT_ENFORCEABLE = "not_enforceable"
-    """Violating, and disabling cannot reach every place in use: the mail side has to act."""
+    """Violating, and disabling cannot reach every place in use: from the deadline on the mail side has to act."""
     VIOLATING = "violating"
     """A banned app is present."""
     COMPLIANT = "compliant"
@@ -72,13 +74,17 @@ def standing_of(
     phone_id: PhoneId, consent: Consent, latest: CheckFacts | None, situation: Situation
 ) -> Standing:
     """Return the standing of one phone; every phone has exactly one."""
+    over = situation.lifted or situation.exempts(phone_id)
+    # First: whatever it was found to be, nothing follows from that any more, and nobody has to bring it to a station.
+    if over and not (latest and latest.open_entries):
+        return Standing.NOTHING_DUE
     # Whatever was reported before: nothing is asked of it any more.
     if consent is Consent.DECLINED:
         return Standing.DECLINED
     if latest is None:
         return Standing.UNSEEN
     # Before silence: however old the check, what we switched off is still off.
-    if latest.open_entries and (situation.lifted or situation.exempts(phone_id)):
+    if over:
         return Standing.WAITING_FOR_LIFT
     # Before any verdict: one that is too old says nothing of today.
     if situation.overdue(latest.effective_at):
@@ -88,6 +94,16 @@ def standing_of(
     if latest.verdict is Verdict.VIOLATING:
         return Standing.VIOLATING if latest.enforceable else Standing.NOT_ENFORCEABLE
     return Standing.COMPLIANT
+
+
+def reach_now(probed: Reach, latest: CheckFacts | None) -> Reach:
+    """Return whether the managed apps can be switched: as the latest check showed, where it did, else as probed."""
+    if latest is None or latest.verdict is Verdict.UNREADABLE:
+        return probed
+    if not latest.enforceable:
+        return Reach.CLOSED
+    # Whoever violates has a managed app in a place; of others "enforceable" may only mean that nothing is there.
+    return Reach.OPEN if latest.verdict is Verdict.VIOLATING else probed
 
 
 def no_counts() -> dict[Standing, int]:
@@ -104,6 +120,6 @@ class FleetCounts:
     waiting_by_age: Mapping[str, int]
     """How many wait for the lift, by the age of their latest check: ``day``, ``week``, ``month``, ``longer``."""
     by_reach: Mapping[Reach, int]
-    """How many of the phones whose owners agreed can be enforced on, as probed when they were provisioned."""
+    """How many of the phones whose owners agreed can be enforced on: as probed, or as their latest check showed."""
     oldest_check_at: datetime | None
     """When the phone was checked whose latest check is the oldest; None before the first report."""

@@ -55,6 +55,7 @@ def bundles() -> str:
         begins_at=enforcement_begins_at(current.policy) if current else None,
         stage=stage_of_first_ring(current.policy, now()) if current else None,
         rings=ring_lines(current.policy, now()) if current else (),
+        later_rings=later_rings_wait(current.policy, now()) if current else False,
         reviews=review_families(current.policy, now().date()) if current else (),
         review_holds_for=REVIEW_HOLDS_FOR,
     )
@@ -67,6 +68,12 @@ def stage_of_first_ring(policy: Policy, now: datetime) -> Stage:
     if now >= policy.review_at:
         return Stage.PAUSED
     return Stage.ENFORCE if now >= enforcement_begins_at(policy) else Stage.REMIND
+
+
+def later_rings_wait(policy: Policy, now: datetime) -> bool:
+    """Whether some phones are enforced on by now and those of a later ring are not yet."""
+    waiting = any(not ring.started for ring in ring_lines(policy, now))
+    return waiting and stage_of_first_ring(policy, now) is Stage.ENFORCE
 
 
 def enforcement_begins_at(policy: Policy) -> datetime:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 from flask import render_template, request, url_for
 
+from policy.verdict import Stage
 from server.context import context
 from server.evidence.alarms import by_cause, open_alarms
 from server.fleet.overview import look_at_fleet
 from server.fleet.standing import Standing
 from server.pages.access import needs
 from server.pages.blueprint import pages
-from server.pages.bundles import enforcement_begins_at, stage_of_first_ring
+from server.pages.bundles import enforcement_begins_at, later_rings_wait, stage_of_first_ring
 from server.pages.moment import now
+from server.pages.standing_words import managed_apps_gone
 from server.pages.words import REACHES, STANDINGS
 from server.people.people import Right
 from server.policies.bundles import newest, newest_bundle
@@ -91,6 +93,9 @@ def fleet() -> str:
         policy=bundle.policy if bundle else None,
         stage=stage_of_first_ring(bundle.policy, now()) if bundle else None,
         begins_at=enforcement_begins_at(bundle.policy) if bundle else None,
+        later_rings=later_rings_wait(bundle.policy, now()) if bundle else False,
+        lifted=bundle is not None and stage_of_first_ring(bundle.policy, now()) is Stage.LIFTED,
+        allowed=managed_apps_gone,
     )
 
 

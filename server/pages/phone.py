@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from flask import render_template
 
 from policy.errors import InvalidName
+from policy.ledger import Ledger
 from policy.names import PackageName, PhoneId
-from policy.report import Report
-from policy.verdict import ReasonCode
+from policy.report import Consent, Report
+from policy.verdict import ReasonCode, Verdict
 from server.context import context
 from server.errors import NotThere
-from server.fleet.overview import phone_page
+from server.fleet.blocks import BLOCKING
+from server.fleet.overview import ReportLine, phone_page
+from server.fleet.standing import Standing, reach_now
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
+from server.pages.check_words import enforceable_word, left_off, result_word, verdict_sentence, was_judged
 from server.pages.moment import now
+from server.pages.standing_words import MAIL, standing_sentence
 from server.people.people import Right
 from server.policies.bundles import BundleRow, bundles
 
+_OVER = (Standing.NOTHING_DUE, Standing.WAITING_FOR_LIFT)
 _NOT_READ = frozenset(
     {
         ReasonCode.PHONE_UNREADABLE,
@@ -56,7 +64,34 @@ def phone(phone_id: str) -> str:
         kinds={user.user: user.kind for user in found.report.users} if found.report else {},
         asked=asked,
         not_read=what_was_not_read(found.report) if found.report else (),
+        sentence=standing_sentence(found.row),
+        blocked=found.row.mail in BLOCKING,
+        mail=MAIL[found.row.mail],
+        over=found.row.standing in _OVER,
+        settled_all=found.row.standing is Standing.NOTHING_DUE,
+        reach=reach_now(found.probe.probe.reach, found.row.latest) if found.probe else None,
+        failed_at=_last_out_of_reach(found.history),
+        **(_words_of(found.report, found.ledger) if found.report else {}),
     )
+
+
+def _last_out_of_reach(history: Sequence[ReportLine]) -> datetime | None:
+    """Return when a check last found that not every managed app could be switched; an unreadable one shows nothing."""
+    checks = (line.check for line in history)
+    return next(
+        (c.effective_at for c in checks if not c.enforceable and c.verdict is not Verdict.UNREADABLE), None
+    )
+
+
+def _words_of(report: Report, ledger: Ledger | None) -> dict[str, Any]:
+    return {
+        "verdict_sentence": verdict_sentence(report),
+        "judged": was_judged(report),
+        "enforceable": enforceable_word(report),
+        "result_word": result_word,
+        "left_off": left_off(report, ledger),
+        "set_aside": any(r.code is ReasonCode.BANNED_APP_GONE and r.detail for r in report.reasons),
+    }
 
 
 def what_was_not_read(report: Report) -> tuple[str, ...]:
@@ -72,6 +107,9 @@ def what_was_not_read(report: Report) -> tuple[str, ...]:
 
 
 def _packages_asked(published: Sequence[BundleRow], report: Report) -> tuple[PackageName, ...]:
+    if report.consent is Consent.DECLINED:
+        # Restoring asks about what its ledger names and nothing else, once the owner does not agree (rule 11).
+        return tuple(sorted({entry.package for entry in report.ledger.entries}))
     # A check asks about the packages of its bundle and about nothing else (docs/design.md rule 10).
     return next((b.policy.named_packages for b in published if b.number == report.bundle_number), ())
 

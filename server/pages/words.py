@@ -27,7 +27,7 @@ class Word:
 
 
 VERDICTS: Mapping[Verdict, Word] = {
-    Verdict.COMPLIANT: Word("compliant", "good", "Every user was read and no banned app was found."),
+    Verdict.COMPLIANT: Word("compliant", "good", "No banned app counted as present."),
     Verdict.VIOLATING: Word("violating", "bad", "A banned app was found."),
     Verdict.UNREADABLE: Word(
         "unreadable", "unsure", "We could not look. This counts neither as compliant nor as violating."
@@ -35,27 +35,43 @@ VERDICTS: Mapping[Verdict, Word] = {
 }
 
 STAGES: Mapping[Stage, Word] = {
-    Stage.REMIND: Word("remind", "", "Before the deadline: owners are reminded, nothing is disabled."),
-    Stage.ENFORCE: Word("enforce", "", "Managed apps are disabled while a banned app is on the phone."),
+    Stage.REMIND: Word(
+        "remind", "", "Before the deadline: a check reminds the owner where it can, and disables nothing."
+    ),
+    Stage.ENFORCE: Word(
+        "enforce",
+        "",
+        "After the deadline: a check that finds a banned app disables the managed apps where it can.",
+    ),
     Stage.PAUSED: Word("paused", "unsure", "The review is due: nothing new is disabled, restoring goes on."),
-    Stage.LIFTED: Word("lifted", "", "The ban is over: everything that was disabled is put back."),
+    Stage.LIFTED: Word(
+        "lifted", "", "The ban is over: what is still off on a phone is put back at its next check."
+    ),
 }
 
 REASONS: Mapping[ReasonCode, Word] = {
-    ReasonCode.BANNED_APP_PRESENT: Word("banned app present", "bad", "A banned app is installed."),
-    ReasonCode.BANNED_APP_GONE: Word("banned app gone", "good", "No banned app is installed for any user."),
-    ReasonCode.MANAGED_APPS_GONE: Word(
-        "managed apps gone", "good", "The managed apps were removed, which is the other way to comply."
+    ReasonCode.BANNED_APP_PRESENT: Word("banned app present", "bad", "A banned app was installed."),
+    ReasonCode.BANNED_APP_GONE: Word(
+        "banned app gone",
+        "good",
+        "Not installed, or there in a way that counts as gone, in every user that counts.",
     ),
-    ReasonCode.PHONE_UNREADABLE: Word("phone unreadable", "unsure", "The whole answer could not be used."),
+    ReasonCode.MANAGED_APPS_GONE: Word(
+        "managed apps gone",
+        "good",
+        "No managed app was in a place of the policy, which is the other way to comply.",
+    ),
+    ReasonCode.PHONE_UNREADABLE: Word(
+        "phone unreadable", "unsure", "The phone as a whole could not be read or judged."
+    ),
     ReasonCode.PACKAGE_UNREADABLE: Word("app unreadable", "unsure", "One app could not be read."),
-    ReasonCode.USER_MISSING: Word("user missing", "unsure", "The answer has no line for a user that counts."),
+    ReasonCode.USER_MISSING: Word("user missing", "unsure", "The answer had no line for a user that counts."),
     ReasonCode.PLACE_CLOSED: Word(
         "place closed",
         "unsure",
-        "The managed apps are where the shell may not act; the mail side must block.",
+        "The managed apps were where the shell may not act, so they could not be switched there.",
     ),
-    ReasonCode.EXEMPT: Word("exempt", "", "A signed exemption holds for this phone."),
+    ReasonCode.EXEMPT: Word("exempt", "", "A signed exemption held for this phone."),
     ReasonCode.CLOCK_UNTRUSTED: Word(
         "clock not trusted",
         "unsure",
@@ -75,18 +91,18 @@ REASONS: Mapping[ReasonCode, Word] = {
     ReasonCode.DISABLING_REFUSED: Word(
         "disabling refused",
         "bad",
-        "The phone refused to disable a managed app, so nothing enforces there; the mail side must block.",
+        "The phone refused to disable a managed app, so that app could not be kept off.",
     ),
     ReasonCode.OWNER_ENABLES_AGAIN: Word(
         "enabled every time",
         "bad",
-        "An app was enabled again after each of three rounds, so it is left on; the mail side must block.",
+        "An app was enabled again after each of three rounds, so it was left on.",
     ),
-    ReasonCode.NOT_OURS: Word("not ours", "", "An app was disabled by somebody else; it is left as it is."),
+    ReasonCode.NOT_OURS: Word("not ours", "", "An app was disabled by somebody else; it was left as it was."),
     ReasonCode.NO_MEMORY: Word(
         "no memory",
         "unsure",
-        "An app was switched off over adb and no ledger tells whether that was us; a person has to decide.",
+        "An app was switched off over adb and no ledger told whether that was us; a person had to decide.",
     ),
     ReasonCode.LEDGER_MISSING: Word(
         "ledger missing",
@@ -112,7 +128,7 @@ RESULTS: Mapping[ActionResult, Word] = {
     ActionResult.ALREADY: Word("already so", "", "Nothing was left to do."),
     ActionResult.STATE_CHANGED: Word("left alone", "unsure", "The app was no longer as remembered."),
     ActionResult.REFUSED: Word("refused", "bad", "The phone refused."),
-    ActionResult.UNKNOWN: Word("unknown", "unsure", "The answer was cut; the next check will tell."),
+    ActionResult.UNKNOWN: Word("unknown", "unsure", "What became of it could not be read then."),
 }
 
 USER_KINDS: Mapping[UserKind, Word] = {
@@ -134,13 +150,11 @@ STATES: Mapping[EnabledState, Word] = {
 
 CONSENTS: Mapping[Consent, Word] = {
     Consent.AGREED: Word("agreed", "good", "The owner agreed that the phone is checked."),
-    Consent.DECLINED: Word(
-        "declined", "unsure", "The owner declined: nothing is asked of this phone; the mail side must decide."
-    ),
+    Consent.DECLINED: Word("declined", "unsure", "The owner does not agree: nothing is asked of this phone."),
 }
 
 ENTRY_STATES: Mapping[EntryState, Word] = {
-    EntryState.INTENDED: Word("intended", "unsure", "Written down before disabling; a check will finish it."),
+    EntryState.INTENDED: Word("intended", "unsure", "Written down before disabling; a check settles it."),
     EntryState.DONE: Word("disabled by us", "bad"),
     EntryState.RESTORING: Word(
         "restoring", "unsure", "Written down before restoring; a check will finish it."
@@ -180,17 +194,19 @@ ALARMS: Mapping[AlarmKind, Word] = {
 
 STANDINGS: Mapping[Standing, Word] = {
     Standing.COMPLIANT: Word(
-        "compliant", "good", "At its latest check every user was read and no banned app was found."
+        "compliant",
+        "good",
+        "At its latest check no banned app counted as present, or no managed app was in a place of the policy.",
     ),
     Standing.VIOLATING: Word(
         "violating",
         "bad",
-        "A banned app is present. From the deadline on, the managed apps are off until it is gone.",
+        "A banned app was found at its latest check, and the managed apps can be kept off on the phone itself.",
     ),
     Standing.NOT_ENFORCEABLE: Word(
         "not enforceable",
         "bad",
-        "A banned app is present and the managed apps cannot be kept off on the phone: block this holder's mail.",
+        "A banned app was found at its latest check, and not every managed app can be kept off on the phone itself.",
     ),
     Standing.UNREADABLE: Word(
         "unreadable",
@@ -203,28 +219,35 @@ STANDINGS: Mapping[Standing, Word] = {
     Standing.WAITING_FOR_LIFT: Word(
         "waiting for lift",
         "unsure",
-        "The ban is over for this phone, but apps are still off. Check it to put them back.",
+        "The ban is over for it, lifted or by an exemption, and apps were still to be put back at its latest check.",
+    ),
+    Standing.NOTHING_DUE: Word(
+        "nothing due",
+        "",
+        "The ban is over for it, lifted or by an exemption, and nothing of ours was in force on it when last seen.",
     ),
     Standing.UNSEEN: Word(
         "never checked", "unsure", "It was provisioned and never checked. Check it at a station."
     ),
-    Standing.DECLINED: Word(
-        "declined", "unsure", "Its owner did not agree, so nothing was asked of it. The mail side decides."
-    ),
+    Standing.DECLINED: Word("declined", "unsure", "Its owner does not agree: nothing is asked of it."),
 }
 """In the order in which pages list them."""
 
 REACHES: Mapping[Reach, Word] = {
     Reach.OPEN: Word(
-        "places open", "good", "The managed apps can be switched off and put back on the phone."
+        "places open",
+        "good",
+        "Every place was open to adb, and the latest check shows nothing against switching apps.",
     ),
-    Reach.CLOSED: Word(
-        "place closed", "bad", "Adb may not act where the managed apps are; the mail side must."
-    ),
+    Reach.CLOSED: Word("out of reach", "bad", "Not every managed app can be switched on the phone itself."),
     Reach.NONE: Word(
-        "no place", "", "The phone has no place of the policy: there is nothing to enforce on it."
+        "no place", "", "The phone had no place of the policy: there was nothing to enforce on it."
     ),
-    Reach.UNKNOWN: Word("not known", "unsure", "It was not probed, or could not be read when it was."),
+    Reach.UNKNOWN: Word(
+        "not known",
+        "unsure",
+        "It was not probed, or could not be read when it was, and no check has told since.",
+    ),
 }
 """In the order in which pages list them."""
 

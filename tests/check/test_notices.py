@@ -46,3 +46,33 @@ def test_restoring_by_hand_replaces_the_notice_too(enforcing: Office) -> None:
         bench.agent("restore", address, "--yes")
         (notice,) = phone.model.data.notifications.values()
     assert notice["text"] == WORDS["en"].restored
+
+
+def test_who_follows_a_reminder_before_the_deadline_reads_once_that_nothing_is_left_to_do(
+    office: Office,
+) -> None:
+    office.at(hours=1)
+    bench = office.new_bench()
+    with office.phone("tiktok-personal") as phone:
+        notices: list[str] = []
+        phone.on_notice = lambda _, text: notices.append(text)
+        address = bench.provision(phone)
+        bench.check(address)
+        phone.model.uninstall(0, TIKTOK)
+        bench.check(address)
+        bench.check(address)
+    assert notices == [WORDS["en"].remind, WORDS["en"].restored]
+
+
+def test_a_phone_that_is_left_keeps_no_reminder_and_one_restored_by_order_does(office: Office) -> None:
+    office.at(hours=1)
+    bench = office.new_bench()
+    with office.phone("tiktok-personal") as phone:
+        notices: list[str] = []
+        phone.on_notice = lambda _, text: notices.append(text)
+        address = bench.provision(phone)
+        bench.check(address)
+        bench.agent("restore", address, "--yes")
+        assert notices == [WORDS["en"].remind]
+        bench.agent("unprovision", address, "--yes")
+    assert notices == [WORDS["en"].remind, WORDS["en"].restored]

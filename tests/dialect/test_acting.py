@@ -16,7 +16,7 @@ from agent_scripts.exchange.phone_ledger import ledger_text
 from policy.document import Message
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
-from policy.observation import EnabledState
+from policy.observation import EnabledState, Notice
 from policy.report import ActionResult
 from policy.verdict import NOTICE_POSTER, Action, ActionKind
 from tests.dialect.asking import MARKER, PHONE_ID, MakePhone, read
@@ -499,6 +499,30 @@ def test_the_owner_is_not_told_of_what_was_refused(phone: MakePhone) -> None:
     act(fake, [DISABLE, NOTIFY], ledger(entry(EntryState.INTENDED)))
 
     assert "remind" in (fake.printed / "notified").read_text().splitlines()
+
+
+def test_the_phone_remembers_what_its_owner_was_told_last(phone: MakePhone) -> None:
+    fake = work_phone(phone)
+    assert read(fake).memory.told is None
+
+    act(fake, [NOTIFY], ledger())
+    assert read(fake).observation.told is Notice.REMIND
+
+    act(fake, [DISABLE, NOTIFY], ledger(entry(EntryState.INTENDED)))
+    assert read(fake).observation.told is Notice.DISABLED
+
+    fake.print("notify-answer", "Error occurred. Check logcat for details. x\n")
+    act(fake, [RESTORE, ALL_IS_BACK], ledger(entry(EntryState.RESTORING)))
+    assert read(fake).observation.told is Notice.DISABLED, "the phone did not take the newer one"
+
+
+def test_who_was_only_reminded_is_told_though_nothing_came_back(phone: MakePhone) -> None:
+    fake = work_phone(phone)
+
+    act(fake, [ALL_IS_BACK], ledger())
+
+    assert "restored" in (fake.printed / "notified").read_text().splitlines()
+    assert read(fake).memory.told is Notice.RESTORED
 
 
 @pytest.mark.parametrize("api", [26, 28])

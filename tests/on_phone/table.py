@@ -18,7 +18,7 @@ from policy.document import Bundle, Exemption, Fleet, ManagedApp, PlaceKind, Rin
 from policy.judgement import judge
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
-from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
+from policy.observation import EnabledState, Notice, Observation, PackageReading, PackageState, User, UserKind
 from policy.plan import Plan, plan_of, plan_text
 from policy.verdict import ActionKind, EvaluationTime
 from tests.on_phone.script import part
@@ -60,6 +60,7 @@ _EXTRA = [
     (UserKind.WORK, UserKind.OTHER),
 ]
 _STATES = [EntryState.DONE] * 4 + [*EntryState]
+_TOLD = [None, *Notice]
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,10 @@ def _case(chance: random.Random) -> Case:
     if _often(chance, 0.02):
         there.remove(UserNumber(0))
     observed = replace(
-        planned, users=tuple(User(number, UserKind.OTHER) for number in there), packages=readings
+        planned,
+        users=tuple(User(number, UserKind.OTHER) for number in there),
+        packages=readings,
+        told=chance.choice(_TOLD),
     )
     time = EvaluationTime(now, _often(chance, 0.9), chance.choice(_AGES))
     problem = "users" if _often(chance, 0.02) else ""
@@ -245,7 +249,9 @@ def as_the_phone_knows(case: Case) -> Observation:
                 if package in packages:
                     packages[package] = _unlisted(packages[package], there.number)
     problem = (case.problem,) if case.problem else ()
-    return replace(case.planned, users=tuple(users), packages=packages, unreadable=problem)
+    return replace(
+        case.planned, users=tuple(users), packages=packages, unreadable=problem, told=case.now.told
+    )
 
 
 def _unlisted(reading: PackageReading, number: UserNumber) -> PackageReading:
@@ -281,12 +287,13 @@ nonce=none
 while read -r case_word case_rest; do
     case $case_word in
         case)
-            case_name=$case_rest f_problem='' f_users='' f_words=' ' l_entries=' '
+            case_name=$case_rest f_problem='' f_users='' f_words=' ' f_told='' l_entries=' '
             plan_is_empty
             ;;
         problem) f_problem=$case_rest ;;
         users) f_users=" $case_rest " ;;
         words) f_words=" $case_rest " ;;
+        told) f_told=$case_rest ;;
         ledger) l_entries=" $case_rest " ;;
         judge)
             plan_is_whole
@@ -312,6 +319,7 @@ def case_lines(name: int, case: Case) -> str:
     if case.problem:
         lines.append(f"problem {case.problem}")
     lines += [
+        f"told {case.now.told.value if case.now.told else ''}",
         f"users {' '.join(str(user.number) for user in case.now.users)}",
         f"words {' '.join(word for r in case.now.packages.values() for word in words_of(r))}",
         f"ledger {' '.join(map(_entry_word, case.ledger.entries))}",

@@ -256,6 +256,35 @@ def test_before_the_deadline_the_owner_is_told_once(watched: MakeWatched) -> Non
     assert [post[-1] for post in posts] == ["Remove it; it's 'HOME 'time'"]
 
 
+def posts(phone: WatchedPhone) -> list[str]:
+    return [call[-1] for call in phone.phone.calls if call[:3] == ("cmd", "notification", "post")]
+
+
+def test_an_owner_who_followed_a_reminder_is_told_once_that_nothing_is_left_to_do(
+    watched: MakeWatched,
+) -> None:
+    phone = watched("tiktok-personal")
+    phone.plan(replace(WORK_POLICY, deadline=WORK_POLICY.deadline + timedelta(days=30)))
+    phone.curfew(f"once {NOW}")
+    phone.phone.model.uninstall(0, TIKTOK)
+    phone.curfew("once")
+    phone.curfew("once")
+
+    assert posts(phone)[1:] == ["Work apps are back"]
+
+
+def test_an_owner_reminded_by_the_station_is_told_so_by_the_script(watched: MakeWatched) -> None:
+    phone = watched("clean")
+    phone.plan(replace(WORK_POLICY, deadline=WORK_POLICY.deadline + timedelta(days=30)))
+    phone.curfew(f"once {NOW}")
+    assert posts(phone) == []
+    (phone.folder / "notice").write_text("remind\n")
+    phone.curfew("once")
+    phone.curfew("once")
+
+    assert posts(phone) == ["Work apps are back"]
+
+
 def test_where_shells_cannot_tell_the_owner_it_goes_on(watched: MakeWatched) -> None:
     phone = watched("pixel-9")
     phone.phone.model.install(0, TIKTOK)

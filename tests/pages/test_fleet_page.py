@@ -171,7 +171,7 @@ def test_after_the_deadline_the_stage_is_said(office: Office) -> None:
     page = fleet_with(office, policy_in_force())
 
     assert ">enforce<" in page
-    assert "Managed apps are disabled while a banned app is on the phone." in page
+    assert "a check that finds a banned app disables the managed apps where it can." in page
 
 
 def test_signatures_that_end_before_the_deadline_are_called_out(office: Office) -> None:

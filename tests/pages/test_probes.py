@@ -64,7 +64,7 @@ def test_the_fleet_page_tells_how_much_of_the_fleet_can_be_enforced_on(staffed: 
 
     shown = page(staffed, "/")
 
-    assert "0 places open , 2 place closed , 0 no place , 1 not known" in shown
+    assert "0 places open , 2 out of reach , 0 no place , 1 not known" in shown
 
 
 def test_a_phones_page_tells_what_cannot_be_promised_why_and_what_would_change_it(staffed: Office) -> None:

@@ -12,7 +12,9 @@ from policy.observation import EnabledState, UserKind
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from server.evidence.alarms import AlarmKind
+from server.fleet.blocks import BlockCause
 from server.fleet.standing import Standing
+from server.pages.standing_words import MAIL
 from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
 
@@ -92,6 +94,10 @@ def test_an_age_tells_past_from_future() -> None:
 def test_every_closed_word_has_its_words_on_pages(words: type[Enum]) -> None:
     for member in words:
         assert word(member).label
+
+
+def test_every_cause_of_the_mail_side_has_its_words() -> None:
+    assert set(MAIL) == set(BlockCause)
 
 
 def test_no_standing_but_compliant_looks_good() -> None:

@@ -10,7 +10,7 @@ import pytest
 from policy.document import PlaceKind, Policy
 from policy.ledger import EntryState, LedgerEntry
 from policy.names import PackageName, UserNumber
-from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
+from policy.observation import EnabledState, Notice, Observation, PackageReading, PackageState, User, UserKind
 from policy.verdict import NOTICE_POSTER, Action, ActionKind, Reason, ReasonCode, Stage, Verdict
 from tests.policy.bench import (
     BEFORE,
@@ -66,6 +66,26 @@ def test_an_exempt_phone_and_one_under_a_lift_read_once_that_all_is_back() -> No
     for under, exempt in ((POLICY, True), (policy(lifted=True), False)):
         judgement = judged(VIOLATING, under, holding=HELD, fleet=exempting() if exempt else None)
         assert actions(judgement, ActionKind.NOTIFY) == [ALL_IS_BACK]
+
+
+@pytest.mark.parametrize("told", [Notice.REMIND, Notice.DISABLED])
+def test_a_notice_that_asks_for_what_is_not_asked_any_more_is_replaced(told: Notice) -> None:
+    follows = replace(phone(PERSONAL, WORK, packages={OUTLOOK: {U10: HERE}, LYNC: {U10: HERE}}), told=told)
+    violates = replace(VIOLATING, told=told)
+
+    assert judged(follows, at=BEFORE).actions == (ALL_IS_BACK,)
+    assert judged(violates, policy(lifted=True)).actions == (ALL_IS_BACK,)
+    assert judged(violates, at=BEFORE, fleet=exempting()).actions == (ALL_IS_BACK,)
+
+
+@pytest.mark.parametrize("told", [None, Notice.RESTORED])
+def test_who_was_asked_for_nothing_is_told_nothing(told: Notice | None) -> None:
+    assert judged(replace(COMPLIANT, told=told), at=BEFORE).actions == ()
+
+
+def test_a_reminder_stands_while_the_phone_cannot_be_read_and_while_the_review_is_late() -> None:
+    assert judged(replace(UNREADABLE, told=Notice.REMIND), at=BEFORE).actions == ()
+    assert judged(replace(VIOLATING, told=Notice.REMIND), at=REVIEW).actions == ()
 
 
 def test_a_deadline_that_moved_away_gives_all_back_and_reminds() -> None:

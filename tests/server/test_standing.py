@@ -82,7 +82,16 @@ def exempting() -> Situation:
             in_force(lifted=True),
             Standing.WAITING_FOR_LIFT,
         ),
-        (Consent.AGREED, COMPLIANT, in_force(lifted=True), Standing.COMPLIANT),
+        (Consent.AGREED, COMPLIANT, in_force(lifted=True), Standing.NOTHING_DUE),
+        (
+            Consent.AGREED,
+            replace(COMPLIANT, verdict=Verdict.VIOLATING, enforceable=False),
+            exempting(),
+            Standing.NOTHING_DUE,
+        ),
+        (Consent.AGREED, None, in_force(lifted=True), Standing.NOTHING_DUE),
+        (Consent.DECLINED, None, in_force(lifted=True), Standing.NOTHING_DUE),
+        (Consent.DECLINED, replace(COMPLIANT, open_entries=1), in_force(lifted=True), Standing.DECLINED),
         (Consent.AGREED, replace(COMPLIANT, open_entries=1), exempting(), Standing.WAITING_FOR_LIFT),
         (Consent.AGREED, replace(COMPLIANT, open_entries=1), in_force(), Standing.COMPLIANT),
     ],
@@ -112,6 +121,7 @@ def test_counts_hold_every_standing_and_every_phone_once(authority: Authority) -
 
     assert counts.total == 6
     assert counts.by_standing == dict.fromkeys(Standing, 1) | {
+        Standing.NOTHING_DUE: 0,
         Standing.SILENT: 0,
         Standing.WAITING_FOR_LIFT: 0,
     }

@@ -157,6 +157,14 @@ MUTATIONS = (
     # Disabling and telling
     _actions('elif [ -n "$j_all" ] && [ -n "$j_restore" ]; then', 'elif [ -n "$j_restore" ]; then'),
     _actions('elif [ -n "$j_all" ] && [ -n "$j_restore" ]; then', "elif false; then"),
+    _actions("elif notice_is_stale; then", "elif false; then"),
+    _actions("remind | disabled) ;;\n*) return 1 ;;", "remind | disabled | restored) ;;\n*) return 1 ;;"),
+    _actions("remind | disabled) ;;\n*) return 1 ;;", "remind) ;;\n*) return 1 ;;"),
+    _actions("compliant/* | */1 | */lifted/*) ;;\n*) return 1 ;;", "*) ;;"),
+    _actions(
+        "compliant/* | */1 | */lifted/*) ;;\n*) return 1 ;;", "compliant/* | */lifted/*) ;;\n*) return 1 ;;"
+    ),
+    _actions("compliant/* | */1 | */lifted/*) ;;\n*) return 1 ;;", "compliant/* | */1) ;;\n*) return 1 ;;"),
     _actions('$trusted/$p_on_phone" = enforce/violating/0/1/1 ]', '$trusted" = enforce/violating/0/1 ]'),
     _actions(
         '$j_exempt/$trusted/$p_on_phone" = enforce/violating/0/1/1 ]',
@@ -288,7 +296,10 @@ done""",
     _life("clock", '"$boot" = "$clock_boot" ]', '"$boot" != none ]', "counted_on"),
     _life("clock", 'if [ $(($1 + 300)) -lt "$now" ]; then', "if false; then", "far_behind"),
     _life("clock", "now=$((clock_now + up - clock_up))", "now=$(date +%s)", "own_clock"),
-    _life("check", '[ -z "$c_is_new" ] || c_tell=$c_tell$j_notify', "c_tell=$c_tell$j_notify", "told_once"),
+    _life("check", "?*/* | /com.android.shell) c_tell", "*) c_tell", "told_once"),
+    _life("check", "?*/* | /com.android.shell) c_tell", "?*/*) c_tell", "reminded_by_the_station"),
+    _life("check", '[ -n "$j_restore" ] || c_else=$p_restored', ":", "followed_a_reminder"),
+    _life("facts", '|| read -r f_told <"$folder/notice"', "|| :", "followed_a_reminder"),
     _life("check", '[ -z "$l_bad" ]; then\nintend', "true; then\nintend", "ledger"),
     _life("check", "p_interval=3600 p_jitter=0 p_poll=30", ":", "next_station"),
     _life("watch", "*) change=$seen ;;", "*) change='' ;;", "fails_once"),
@@ -334,6 +345,10 @@ done""",
     _act('if [ -z "$tell_text" ]; then', "if false; then"),
     _act('if [ "$api" -lt 28 ]; then', "if false; then"),
     _act('if [ "$api" -lt 29 ]; then', "if false; then"),
-    _act('[ -z "$act_disabled" ] || tell_text=$3', ":"),
-    _act('[ -z "$act_restored" ] || tell_text=$4', ":"),
+    _act('[ -z "$act_disabled" ] || tell_kind=disabled tell_text=$4', ":"),
+    _act('[ -z "$act_restored" ] || tell_text=$5', ":"),
+    _act(
+        '[ -z "$act_disabled" ] || tell_kind=disabled tell_text=$4', '[ -z "$act_disabled" ] || tell_text=$4'
+    ),
+    _act("*'said posting:'*)", "*)"),
 )
