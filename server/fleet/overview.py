@@ -14,9 +14,10 @@ from policy.probe import Reach
 from policy.report import Consent, Report
 from server.evidence.alarms import Alarm, open_alarms, settled_alarms
 from server.fleet import phone_states, phones
+from server.fleet.blocks import BlockCause, cause_of
 from server.fleet.phones import KeptProbe, Phone, PhoneNames
 from server.fleet.standing import FleetCounts, LatestCheck, Standing, no_counts, standing_of
-from server.policies.bundles import situation
+from server.policies.bundles import situation, situation_and_history
 from server.policies.situation import Situation
 from server.reports import kept_reports
 from server.reports.between_visits import WatchStory, watch_story
@@ -81,6 +82,9 @@ class PhonePage:
     holder: str
     report: Report | None
     ledger: Ledger | None
+    mail_cause: BlockCause
+    """Why this phone asks the mail side for a block, or does not, and since when."""
+    mail_since: datetime
     history: tuple[ReportLine, ...]
     alarms: tuple[Alarm, ...]
     settled: tuple[Alarm, ...]
@@ -148,13 +152,17 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
     found = phones.find_phones(session, [phone_id])
     if not found:
         return None
-    [row] = _rows(session, found, situation(session, now))
+    here = situation_and_history(session, now)
+    [row] = _rows(session, found, here)
+    mail_cause, mail_since = cause_of(found[0], row.latest, here)
     names = stations.station_names(session)
     return PhonePage(
         row=row,
         holder=phones.holders(session, holder_key, [phone_id])[phone_id],
         report=kept_reports.stored_report(session, row.latest.report_id) if row.latest else None,
         ledger=kept_reports.newest_ledger(session, phone_id),
+        mail_cause=mail_cause,
+        mail_since=mail_since,
         history=tuple(
             ReportLine(check, names.get(check.station_id, ""))
             for check in kept_reports.history(session, phone_id)

@@ -47,6 +47,8 @@ def phone(phone_id: str) -> str:
         holder=found.holder if person().may(Right.SEE_HOLDERS) else None,
         report=found.report,
         ledger=found.ledger,
+        mail_cause=found.mail_cause,
+        mail_since=found.mail_since,
         history=found.history,
         alarms=found.alarms,
         settled=found.settled,

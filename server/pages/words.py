@@ -14,6 +14,7 @@ from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from policy.watched import ScriptState, SpanEnd, WatchedResult
 from server.evidence.alarms import AlarmKind
+from server.fleet.blocks import BlockCause
 from server.fleet.standing import Standing
 
 
@@ -246,6 +247,29 @@ WATCHED_RESULTS: Mapping[WatchedResult, Word] = {
     WatchedResult.NOT_DONE: Word("not done", "bad", "Reading back did not show the change."),
 }
 
+MAIL_CAUSES: Mapping[BlockCause, Word] = {
+    BlockCause.NOT_ENFORCEABLE: Word(
+        "block: not enforceable",
+        "bad",
+        "A banned app was seen, and the managed apps cannot be kept off here.",
+    ),
+    BlockCause.DECLINED: Word("block: declined", "bad", "The owner declined, so nothing is asked."),
+    BlockCause.UNREADABLE: Word("block: unreadable", "bad", "It could not be read for too long."),
+    BlockCause.SILENT: Word("block: silent", "bad", "It was not heard of for too long."),
+    BlockCause.LIFTED: Word("no block: lifted", "good", "The ban is over."),
+    BlockCause.EXEMPT: Word("no block: exempt", "", "A signed exemption holds for this phone."),
+    BlockCause.NOT_YET_ENFORCED: Word("no block: not yet", "", "Nothing is enforced, or nothing new."),
+    BlockCause.ENFORCED_ON_PHONE: Word(
+        "no block: enforced on the phone", "", "The managed apps are off on the phone itself."
+    ),
+    BlockCause.COMPLIANT: Word("no block: compliant", "good", "No banned app was found."),
+    BlockCause.WITHIN_LIMIT: Word(
+        "no block: within the limit",
+        "unsure",
+        "It could not be read, or was not checked yet, for a short time.",
+    ),
+}
+
 _ALL: tuple[Mapping[Enum, Word], ...] = (
     VERDICTS,
     STAGES,
@@ -264,6 +288,7 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     SCRIPT_STATES,
     SPAN_ENDS,
     WATCHED_RESULTS,
+    MAIL_CAUSES,
 )  # type: ignore[assignment]
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     CompoundSelect,
     ForeignKey,
     Index,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    or_,
     select,
     union_all,
     update,
@@ -257,15 +259,42 @@ def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
 
 
 def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable: bool) -> datetime | None:
-    """Return since when every check of the phone up to its newest has had this verdict and enforceability."""
-    same = and_(_ReportTable.verdict == verdict.value, _ReportTable.enforceable == enforceable)
-    last_other = session.scalar(
-        select(func.max(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id, ~same)
-    )
-    query = select(func.min(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id, same)
-    # Not >: where both were seen at one moment, the run may have begun in that very moment.
+    """Return since when every check of the phone up to its newest has had this verdict and enforceability.
+
+    Of checks that could not look only the verdict counts.
+    """
+    same: ColumnElement[bool] = _ReportTable.verdict == verdict.value
+    if verdict is not Verdict.UNREADABLE:
+        same = and_(same, _ReportTable.enforceable == enforceable)
+    return _since_last_other(session, _ReportTable.phone_id == phone_id, same)
+
+
+def not_enforceable_since(session: Session, phone_id: PhoneId) -> datetime | None:
+    """Return since when every check that could look found the phone violating and not enforceable.
+
+    None where the last of those that could look did not.
+    """
+    could_look = and_(_ReportTable.phone_id == phone_id, _ReportTable.verdict != Verdict.UNREADABLE.value)
+    same = and_(_ReportTable.verdict == Verdict.VIOLATING.value, ~_ReportTable.enforceable)
+    return _since_last_other(session, could_look, same)
+
+
+def _since_last_other(
+    session: Session, among: ColumnElement[bool], same: ColumnElement[bool]
+) -> datetime | None:
+    """Return the time of the first check that is the `same` after the last that is not; None if there is none."""
+    # The counter decides between checks of one moment only.
+    last_other = session.execute(
+        select(_ReportTable.effective_at, _ReportTable.counter)
+        .where(among, ~same)
+        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .limit(1)
+    ).one_or_none()
+    query = select(func.min(_ReportTable.effective_at)).where(among, same)
     if last_other is not None:
-        query = query.where(_ReportTable.effective_at >= last_other)
+        at, counter = last_other
+        of_that_moment = and_(_ReportTable.effective_at == at, _ReportTable.counter > counter)
+        query = query.where(or_(_ReportTable.effective_at > at, of_that_moment))
     return session.scalar(query)
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from policy.document import Exemption, Fleet
 from policy.report import Consent
+from server.fleet.blocks import blocks
+from server.pages.times import utc
 from server.people.people import Right, Role, roles_with
 from tests.pages.office import COMPLIANT, OUTLOOK, TIKTOK, UNREADABLE, Office, now
 
@@ -47,6 +49,19 @@ def test_the_page_says_what_was_done_and_what_reading_back_showed(staffed: Offic
     assert "disable" in done
     assert OUTLOOK in done
     assert "Reading back showed the change." in done
+
+
+def test_the_page_says_what_the_mail_side_is_told_and_since_when(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, enforceable=False)
+
+    told = section(page_of(staffed, phone), "The phone")
+
+    with staffed.database.reading() as session:
+        [entry] = blocks(session, now(), staffed.config.holder_key)
+    assert entry.block
+    assert "block: not enforceable" in told
+    assert f"Since {utc(entry.since)}" in told
 
 
 def test_managed_apps_are_shown_before_and_after(staffed: Office) -> None:
