@@ -15,6 +15,7 @@ from policy.report import Consent, Report
 from server.evidence.alarms import Alarm, open_alarms, settled_alarms
 from server.fleet import phone_states, phones
 from server.fleet.blocks import BlockCause, cause_of
+from server.fleet.off_times import OffTime, off_times
 from server.fleet.phones import KeptProbe, Phone, PhoneNames
 from server.fleet.standing import FleetCounts, LatestCheck, Standing, no_counts, standing_of
 from server.policies.bundles import situation, situation_and_history
@@ -90,6 +91,8 @@ class PhonePage:
     settled: tuple[Alarm, ...]
     probe: KeptProbe | None
     watch: WatchStory | None
+    off_times: tuple[OffTime, ...]
+    """From when to when apps were off by our doing, newest first."""
 
 
 def look_at_fleet(
@@ -154,12 +157,14 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         return None
     here = situation_and_history(session, now)
     [row] = _rows(session, found, here)
+    latest = kept_reports.stored_report(session, row.latest.report_id) if row.latest else None
+    acting = kept_reports.acting_reports(session, phone_id)
     mail_cause, mail_since = cause_of(found[0], row.latest, here)
     names = stations.station_names(session)
     return PhonePage(
         row=row,
         holder=phones.holders(session, holder_key, [phone_id])[phone_id],
-        report=kept_reports.stored_report(session, row.latest.report_id) if row.latest else None,
+        report=latest,
         ledger=kept_reports.newest_ledger(session, phone_id),
         mail_cause=mail_cause,
         mail_since=mail_since,
@@ -171,6 +176,8 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         settled=tuple(settled_alarms(session, phone_id)),
         probe=phones.kept_probe(session, phone_id),
         watch=watch_story(kept_reports.watched_reports(session, phone_id)),
+        # The latest by itself: without acting it may show that an app runs again, or is gone.
+        off_times=off_times([*acting, latest] if latest else acting),
     )
 
 

@@ -54,6 +54,7 @@ def phone(phone_id: str) -> str:
         settled=found.settled,
         probe=found.probe,
         watch=found.watch,
+        off_times=found.off_times,
         kinds={user.user: user.kind for user in found.report.users} if found.report else {},
         asked=asked,
         not_read=what_was_not_read(found.report) if found.report else (),

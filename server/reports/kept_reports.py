@@ -244,6 +244,21 @@ def watched_reports(session: Session, phone_id: PhoneId, limit: int = 30) -> Seq
     return [load_report(payload_of(envelope)) for envelope in session.scalars(query)]
 
 
+def acting_reports(session: Session, phone_id: PhoneId, limit: int = 60) -> Sequence[Report]:
+    """Return the newest reports in which something was done on a phone or its own script had its say, whole."""
+    query = (
+        select(_ReportTable.envelope)
+        .where(
+            _ReportTable.phone_id == phone_id,
+            or_(_ReportTable.actions > 0, _ReportTable.watched),
+            _ReportTable.envelope != b"",
+        )
+        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .limit(limit)
+    )
+    return [load_report(payload_of(envelope)) for envelope in session.scalars(query)]
+
+
 def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
     """Return the ledger of the newest check that knew the phone's ledger at all, or None.
 

@@ -9,6 +9,9 @@ from datetime import timedelta
 import pytest
 
 from policy.document import Exemption, Fleet
+from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.names import UserNumber
+from policy.observation import EnabledState
 from policy.report import Consent
 from server.fleet.blocks import blocks
 from server.pages.times import utc
@@ -62,6 +65,25 @@ def test_the_page_says_what_the_mail_side_is_told_and_since_when(staffed: Office
     assert entry.block
     assert "block: not enforceable" in told
     assert f"Since {utc(entry.since)}" in told
+
+
+def test_the_page_tells_of_each_time_an_app_was_off(staffed: Office) -> None:
+    phone = staffed.phone()
+    earlier = now() - timedelta(hours=30)
+    for hours, state in ((0, EntryState.DONE), (20, EntryState.RESTORED), (25, EntryState.DONE)):
+        at = earlier + timedelta(hours=hours)
+        entry = LedgerEntry(UserNumber(10), OUTLOOK, EnabledState.DEFAULT, state, 1, at)
+        staffed.report(phone, checked_at=at, ledger=Ledger("0" * 32, (entry,)))
+
+    times = section(page_of(staffed, phone), "When apps were off")
+
+    assert times.count(OUTLOOK) == 2
+    assert utc(earlier) in times
+    assert (
+        times.index("no end known")
+        < times.index(utc(earlier + timedelta(hours=20)))
+        < times.index("put back")
+    )
 
 
 def test_managed_apps_are_shown_before_and_after(staffed: Office) -> None:
