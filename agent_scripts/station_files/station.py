@@ -7,6 +7,7 @@ authority.pem      the one TLS authority this station accepts
 adbkey, adbkey.pub the key that phones know
 counter            number of the last report
 time.json          the last time the server told (`trusted_time`)
+*.lock             where this computer's processes wait for each other before they change the file of that name
 phones/ ledgers/   one file per phone
 unsettled/         what only the server remembers, until a person has decided (`unsettled`)
 watched/           up to where the record of a phone's own script is here

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent_scripts.errors import FileDamaged
-from agent_scripts.station_files.durable_file import write_durably
+from agent_scripts.station_files.durable_file import held_alone, write_durably
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _MARK_STEP = timedelta(minutes=1)
@@ -62,6 +62,8 @@ class TrustedClock:
     ) -> None:
         """Keep the anchor in `folder`; `readings` replaces this computer's clocks."""
         self._path = folder / "time.json"
+        # A file of its own: the other one is replaced, and a lock on it would be one on the old file.
+        self._lock = folder / "time.lock"
         self._story = story
         self._readings = readings or computer_readings
 
@@ -81,18 +83,27 @@ class TrustedClock:
         now = max(anchor.server_time + elapsed, anchor.mark)
         # In steps: written at each reading, the mark would cost a durable write a check.
         if now - anchor.mark >= _MARK_STEP:
-            self._write(_Anchor(anchor.server_time, anchor.boottime, anchor.boot_id, now))
+            self._raise_mark(now)
         why = _doubt(readings.wall, now, anchor.server_time + elapsed)
         return TrustedMoment(now, not why, why)
 
     def confirm(self, server_time: datetime) -> None:
         """Take over the time that the server has just told in an answer to this station."""
-        readings, anchor = self._shifted_readings(), self._anchor()
+        readings = self._shifted_readings()
         # In UTC from here on: two zones of one moment must not differ on disk.
         told = server_time.astimezone(UTC)
-        # A server may tell an earlier time than before; that is taken over as an answer, and doubted when read.
-        mark = max(told, anchor.mark) if anchor else told
-        self._write(_Anchor(told, readings.boottime, readings.boot_id, mark))
+        with held_alone(self._lock):
+            anchor = self._anchor()
+            # A server may tell an earlier time than before; that is taken over as an answer, and doubted when read.
+            mark = max(told, anchor.mark) if anchor else told
+            self._write(_Anchor(told, readings.boottime, readings.boot_id, mark))
+
+    def _raise_mark(self, mark: datetime) -> None:
+        with held_alone(self._lock):
+            # Read again: another process of this station may have an answer of the server that is newer than ours.
+            anchor = self._anchor()
+            if anchor is not None and anchor.mark < mark:
+                self._write(replace(anchor, mark=mark))
 
     def _shifted_readings(self) -> Readings:
         """Return the readings with the story's seconds added to both clocks, as if that time had passed."""

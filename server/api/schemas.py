@@ -206,7 +206,13 @@ class BlockSchema(Schema):
     holder = fields.String(required=True)
     block = fields.Boolean(required=True)
     cause = fields.String(required=True)
-    since = fields.String(required=True, metadata={"format": "date-time"})
+    since = fields.String(
+        required=True,
+        metadata={
+            "format": "date-time",
+            "description": "of a block: when its cause began to block under the measure, without a break since",
+        },
+    )
     phone_id = fields.String(required=True)
 
 

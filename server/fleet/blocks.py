@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy.orm import Session
 
 from policy.report import Consent
-from policy.stage import enforcement_starts_at, stage_of
-from policy.verdict import Stage, Verdict
+from policy.stage import enforcement_starts_at
+from policy.verdict import Verdict
 from server.fleet import phone_states, phones
 from server.fleet.phones import Phone
 from server.fleet.standing import CheckFacts
-from server.policies.bundles import situation
+from server.policies.bundles import situation_and_history
 from server.policies.situation import Situation
 
 
@@ -46,7 +46,7 @@ BLOCKING = frozenset(
 
 @dataclass(frozen=True)
 class Block:
-    """What is to be done about one holder. ``since`` is when the cause began (UTC)."""
+    """What is to be done about one holder. ``since`` is when the cause began to block (UTC); see `cause_of`."""
 
     holder: str
     phone_id: str
@@ -61,7 +61,7 @@ class Block:
 
 def blocks(session: Session, now: datetime, holder_key: str) -> Sequence[Block]:
     """Return one entry per holder, those to block first, the longest-standing first."""
-    here = situation(session, now)
+    here = situation_and_history(session, now)
     facts = phone_states.check_facts(session)
     holders = phones.holders(session, holder_key)
     worst: dict[str, Block] = {}
@@ -74,48 +74,56 @@ def blocks(session: Session, now: datetime, holder_key: str) -> Sequence[Block]:
 
 
 def cause_of(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[BlockCause, datetime]:
-    """Return why the holder of one phone is to be blocked, or is not, and since when. Pure."""
+    """Return why the holder of one phone is to be blocked, or is not, and since when. Pure.
+
+    A block counts from the moment when all that it takes was there: its cause, and a measure that bears on the phone
+    (docs/design.md 5). Otherwise it is since when the measure is over or the phone exempt, or is as it was seen last.
+    """
     known_since = facts.unchanged_since if facts else phone.registered_at
     if here.bundle is None:
         return BlockCause.NOT_YET_ENFORCED, known_since
-    policy = here.bundle.policy
-    stage = stage_of(policy, phone.phone_id, here.now)
-    if stage is Stage.LIFTED:
-        # A policy that lifts early does not say since when: it is now, until its end has come.
-        return BlockCause.LIFTED, min(here.now, policy.ends_at)
+    if here.lifted:
+        return BlockCause.LIFTED, here.lifted_since()
     if here.exempts(phone.phone_id):
-        return BlockCause.EXEMPT, known_since
-    starts_at = enforcement_starts_at(policy, phone.phone_id)
-    cause, since = _problem(phone, facts, here)
-    # What was so before does not count: until enforcement starts, nobody had to do anything.
-    effective_since = max(since, starts_at)
-    if here.now < starts_at:
-        return BlockCause.NOT_YET_ENFORCED, since
-    if cause in BLOCKING and stage is Stage.PAUSED and effective_since >= policy.review_at:
-        # A missed review starts nothing new, here as on the phones; what was blocked before stays blocked.
-        return BlockCause.NOT_YET_ENFORCED, since
-    return cause, effective_since if cause in BLOCKING else since
+        return BlockCause.EXEMPT, here.exempt_since(phone.phone_id)
+    if here.now < enforcement_starts_at(here.bundle.policy, phone.phone_id):
+        return BlockCause.NOT_YET_ENFORCED, known_since
+    problems = _problems(phone, facts, here)
+    for cause, began in problems:
+        since = here.enforced_since(phone.phone_id, began)
+        if since is not None:
+            return cause, since
+    # A missed review starts nothing new, here as on the phones; what was blocked before stays blocked.
+    return (BlockCause.NOT_YET_ENFORCED if problems else _no_problem(facts)), known_since
 
 
-def _problem(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[BlockCause, datetime]:
-    # First: nothing is asked of such a phone, so whatever is known of it is from before.
+def _problems(
+    phone: Phone, facts: CheckFacts | None, here: Situation
+) -> Sequence[tuple[BlockCause, datetime]]:
+    """Return the causes that ask for a block now, with when each began; the first is told."""
+    # Alone: nothing is asked of such a phone, so whatever is known of it is from before.
     if phone.consent is Consent.DECLINED:
-        return BlockCause.DECLINED, phone.consent_since
-    # A phone that was never checked is silent since it was registered.
-    last_seen = facts.effective_at if facts else phone.registered_at
+        return [(BlockCause.DECLINED, phone.consent_since)]
+    limit = here.overdue_limit or timedelta()
+    found = []
+    # A phone that was never checked is silent since it was registered, or since its owner agreed after all.
+    last_seen = max(facts.effective_at if facts else phone.registered_at, phone.consent_since)
     if here.overdue(last_seen):
-        return BlockCause.SILENT, last_seen
-    if facts is None:
-        return BlockCause.WITHIN_LIMIT, last_seen
-    if facts.verdict is Verdict.UNREADABLE:
+        found.append((BlockCause.SILENT, last_seen + limit))
+    if facts is not None and facts.verdict is Verdict.UNREADABLE and here.overdue(facts.unchanged_since):
         # Since the first of an unbroken run: a single cut cable blocks nobody.
-        overdue = here.overdue(facts.unchanged_since)
-        return BlockCause.UNREADABLE if overdue else BlockCause.WITHIN_LIMIT, facts.unchanged_since
-    if facts.verdict is Verdict.VIOLATING:
-        # Where the managed apps are off on the phone itself, the mail side has nothing to add.
-        cause = BlockCause.ENFORCED_ON_PHONE if facts.enforceable else BlockCause.NOT_ENFORCEABLE
-        return cause, facts.unchanged_since
-    return BlockCause.COMPLIANT, facts.unchanged_since
+        found.append((BlockCause.UNREADABLE, facts.unchanged_since + limit))
+    # Nor does a cut cable end a block: only a check that could look does (docs/design.md, rule 1).
+    if facts is not None and facts.not_enforceable_since is not None:
+        found.append((BlockCause.NOT_ENFORCEABLE, facts.not_enforceable_since))
+    return found
+
+
+def _no_problem(facts: CheckFacts | None) -> BlockCause:
+    if facts is None or facts.verdict is Verdict.UNREADABLE:
+        return BlockCause.WITHIN_LIMIT
+    # Where the managed apps are off on the phone itself, the mail side has nothing to add.
+    return BlockCause.ENFORCED_ON_PHONE if facts.verdict is Verdict.VIOLATING else BlockCause.COMPLIANT
 
 
 def _order(entry: Block) -> tuple[bool, datetime, str]:

@@ -17,6 +17,7 @@ from policy.verdict import Stage
 from server.evidence.alarms import Alarm, open_alarms, settled_alarms
 from server.fleet import phone_states, phones
 from server.fleet.blocks import BlockCause, cause_of
+from server.fleet.off_times import OffTime, off_times
 from server.fleet.phones import KeptProbe, Phone, PhoneNames
 from server.fleet.standing import (
     FleetCounts,
@@ -26,7 +27,7 @@ from server.fleet.standing import (
     reach_now,
     standing_of,
 )
-from server.policies.bundles import situation
+from server.policies.bundles import situation, situation_and_history
 from server.policies.situation import Situation
 from server.reports import kept_reports
 from server.reports.between_visits import WatchStory, watch_story
@@ -96,11 +97,15 @@ class PhonePage:
     holder: str
     report: Report | None
     ledger: Ledger | None
+    mail_since: datetime
+    """Since when the mail side is told what ``row.mail`` says."""
     history: tuple[ReportLine, ...]
     alarms: tuple[Alarm, ...]
     settled: tuple[Alarm, ...]
     probe: KeptProbe | None
     watch: WatchStory | None
+    off_times: tuple[OffTime, ...]
+    """From when to when apps were off by our doing, newest first."""
 
     @property
     def is_ahead(self) -> bool:
@@ -171,13 +176,17 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
     found = phones.find_phones(session, [phone_id])
     if not found:
         return None
-    [row] = _rows(session, found, situation(session, now))
+    here = situation_and_history(session, now)
+    [row] = _rows(session, found, here)
+    latest = kept_reports.stored_report(session, row.latest.report_id) if row.latest else None
+    acting = kept_reports.acting_reports(session, phone_id)
     names = stations.station_names(session)
     return PhonePage(
         row=row,
         holder=phones.holders(session, holder_key, [phone_id])[phone_id],
-        report=kept_reports.stored_report(session, row.latest.report_id) if row.latest else None,
+        report=latest,
         ledger=kept_reports.newest_ledger(session, phone_id),
+        mail_since=cause_of(found[0], row.latest, here)[1],
         history=tuple(
             ReportLine(check, names.get(check.station_id, ""))
             for check in kept_reports.history(session, phone_id)
@@ -186,6 +195,8 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         settled=tuple(settled_alarms(session, phone_id)),
         probe=phones.kept_probe(session, phone_id),
         watch=watch_story(kept_reports.watched_reports(session, phone_id)),
+        # The latest by itself: without acting it may show that an app runs again, or is gone.
+        off_times=off_times([*acting, latest] if latest else acting),
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from policy.report import Report
 from policy.verdict import Reason, ReasonCode, Stage, Verdict
 from server.fleet.standing import CheckFacts, LatestCheck
-from server.reports.kept_reports import KeptReport, run_start
+from server.reports.kept_reports import KeptReport, not_enforceable_since, run_start
 from server.storage.database import Base, UtcTime
 
 
@@ -30,6 +30,7 @@ class _StateTable(Base):
     verdict: Mapped[str] = mapped_column(String(12))
     enforceable: Mapped[bool]
     unchanged_since: Mapped[datetime] = mapped_column(UtcTime)
+    not_enforceable_since: Mapped[datetime | None] = mapped_column(UtcTime)
     stage: Mapped[str] = mapped_column(String(10))
     bundle_number: Mapped[int] = mapped_column(BigInteger)
     release: Mapped[str] = mapped_column(String(300))
@@ -75,17 +76,42 @@ def _after(session: Session, row: Row | None, kept: KeptReport) -> Row:
     """Return the state that stood in `row` as it is after this check."""
     report = kept.report
     if row is None:
-        return _columns(kept) | {"unchanged_since": kept.effective_at}
+        since = kept.effective_at if _is_not_enforceable(report) else None
+        return _columns(kept) | {"unchanged_since": kept.effective_at, "not_enforceable_since": since}
     if not _is_newer(kept, row):
-        # Of another kind it may have broken the run, of the same kind have begun it earlier: only all the reports tell.
+        # Of another kind it may have broken a run, of the same kind have begun it earlier: only all the reports tell.
         since = run_start(session, report.phone_id, Verdict(row["verdict"]), row["enforceable"])
-        return row | {"unchanged_since": since or row["effective_at"]}
-    unchanged = (row["verdict"], row["enforceable"]) == (report.verdict.value, report.enforceable)
-    columns = _columns(kept) | {"unchanged_since": row["unchanged_since"] if unchanged else kept.effective_at}
+        return row | {
+            "unchanged_since": since or row["effective_at"],
+            "not_enforceable_since": not_enforceable_since(session, report.phone_id),
+        }
+    columns = _columns(kept) | {
+        "unchanged_since": row["unchanged_since"] if _is_unchanged(row, report) else kept.effective_at,
+        "not_enforceable_since": _not_enforceable_since(row, kept),
+    }
     if not report.ledger.marker:
         # This check did not know the phone's ledger: what was open stays open.
         columns["open_entries"] = row["open_entries"]
     return columns
+
+
+def _is_unchanged(row: Row, report: Report) -> bool:
+    # Of a phone that could not be read, nothing is known that enforcing could have reached or not.
+    return row["verdict"] == report.verdict.value and (
+        report.verdict is Verdict.UNREADABLE or row["enforceable"] == report.enforceable
+    )
+
+
+def _not_enforceable_since(row: Row, kept: KeptReport) -> datetime | None:
+    before: datetime | None = row["not_enforceable_since"]
+    # A check that could not look neither begins this nor ends it (docs/design.md, rule 1).
+    if kept.report.verdict is Verdict.UNREADABLE:
+        return before
+    return (before or kept.effective_at) if _is_not_enforceable(kept.report) else None
+
+
+def _is_not_enforceable(report: Report) -> bool:
+    return report.verdict is Verdict.VIOLATING and not report.enforceable
 
 
 def latest_checks(session: Session, phone_ids: Collection[str]) -> Mapping[str, LatestCheck]:
@@ -103,11 +129,13 @@ def check_facts(session: Session) -> Mapping[str, CheckFacts]:
         _StateTable.enforceable,
         _StateTable.open_entries,
         _StateTable.unchanged_since,
+        _StateTable.not_enforceable_since,
     )
     # Looked up instead of made: this walks the whole fleet, and calling an enumeration takes ten times as long.
     verdicts = {verdict.value: verdict for verdict in Verdict}
     return {
-        row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5]) for row in session.execute(query)
+        row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5], not_enforceable_since=row[6])
+        for row in session.execute(query)
     }
 
 
@@ -153,6 +181,7 @@ def _as_latest(row: _StateTable) -> LatestCheck:
         verdict=Verdict(row.verdict),
         enforceable=row.enforceable,
         unchanged_since=row.unchanged_since,
+        not_enforceable_since=row.not_enforceable_since,
         stage=Stage(row.stage),
         bundle_number=row.bundle_number,
         release=row.release,

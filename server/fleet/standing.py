@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -48,7 +48,9 @@ class CheckFacts:
     open_entries: int
     """Packages that are disabled by us, or may be."""
     unchanged_since: datetime
-    """Since when every check has had this verdict and enforceability."""
+    """Since when every check has had this verdict and, unless it could not look, this enforceability."""
+    not_enforceable_since: datetime | None = field(default=None, kw_only=True)
+    """Since when every check that could look found it violating and not enforceable; None if the last one did not."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from policy.watched import ScriptState, SpanEnd, WatchedResult
 from server.evidence.alarms import AlarmKind
+from server.fleet.off_times import OffEnd
 from server.fleet.standing import Standing
 
 
@@ -289,6 +290,15 @@ WATCHED_RESULTS: Mapping[WatchedResult, Word] = {
     WatchedResult.NOT_DONE: Word("not done", "bad", "Reading back did not show the change."),
 }
 
+OFF_ENDS: Mapping[OffEnd, Word] = {
+    OffEnd.NOT_ENDED: Word("no end known", "bad", "It was off when it was last seen."),
+    OffEnd.PUT_BACK: Word("put back", "good"),
+    OffEnd.ENABLED_BY_OTHERS: Word(
+        "enabled by others", "unsure", "The owner, somebody else or an update switched it on; noticed then."
+    ),
+    OffEnd.USER_GONE: Word("gone with its user"),
+}
+
 _ALL: tuple[Mapping[Enum, Word], ...] = (
     VERDICTS,
     STAGES,
@@ -307,6 +317,7 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     SCRIPT_STATES,
     SPAN_ENDS,
     WATCHED_RESULTS,
+    OFF_ENDS,
 )  # type: ignore[assignment]
 
 

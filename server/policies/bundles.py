@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from policy.document import Bundle, Policy
 from policy.schemas import load_fleet, load_policy_document
 from server.errors import ConfigurationRefused
-from server.policies.situation import Situation
+from server.policies.situation import Published, Situation
 from server.storage.database import Base, Database, UtcTime
 
 
@@ -137,6 +137,30 @@ _read_once: WeakKeyDictionary[Engine, tuple[int, Bundle]] = WeakKeyDictionary()
 def situation(session: Session, now: datetime) -> Situation:
     """Return what holds for the whole fleet at `now`."""
     return Situation(now, newest_bundle(session))
+
+
+def situation_and_history(session: Session, now: datetime) -> Situation:
+    """Return what holds for the whole fleet at `now`, with every publication that led to it."""
+    database = session.get_bind().engine
+    known = _history_read_once.get(database, ())
+    # A publication is never updated, so each is read and parsed once.
+    newer = _EVERY_PUBLICATION.where(_PublicationTable.serial > (known[-1][0] if known else 0))
+    known += tuple(
+        (serial, Published(at, _bundle(policy_bytes, fleet_bytes)))
+        for serial, at, policy_bytes, fleet_bytes in session.execute(newer)
+    )
+    _history_read_once[database] = known
+    published = tuple(one for _, one in known)
+    return Situation(now, published[-1].bundle if published else None, published)
+
+
+_history_read_once: WeakKeyDictionary[Engine, tuple[tuple[int, Published], ...]] = WeakKeyDictionary()
+_EVERY_PUBLICATION = select(
+    _PublicationTable.serial,
+    _PublicationTable.published_at,
+    _PublicationTable.policy_bytes,
+    _PublicationTable.fleet_bytes,
+).order_by(_PublicationTable.serial)
 
 
 def store_publication(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from policy.document import Bundle
 from policy.names import PhoneId
+from policy.stage import enforcement_starts_at
+
+
+@dataclass(frozen=True)
+class Published:
+    """A bundle, with one fleet document, and when it was published."""
+
+    at: datetime
+    bundle: Bundle
 
 
 @dataclass(frozen=True)
@@ -15,6 +25,8 @@ class Situation:
 
     now: datetime
     bundle: Bundle | None = None
+    publications: tuple[Published, ...] = ()
+    """Every publication up to the newest, oldest first; without them the newest bundle counts as always in force."""
 
     @property
     def lifted(self) -> bool:
@@ -41,3 +53,58 @@ class Situation:
     def overdue(self, since: datetime) -> bool:
         """Whether `since` is longer ago than the overdue limit."""
         return self.overdue_limit is not None and self.now - since > self.overdue_limit
+
+    def enforced_since(self, phone_id: PhoneId, began: datetime) -> datetime | None:
+        """Return since when, without a break, the measure has borne on what began at `began`; None if it does not now.
+
+        It does from the phone's start of enforcement on, while it is neither lifted nor exempt. A missed review starts
+        nothing new, and keeps what it found.
+        """
+        since: datetime | None = None
+        for start, end, bundle in self._reigns():
+            policy = bundle.policy
+            exempt_until = [e.until for e in bundle.fleet.exemptions if e.phone_id == phone_id]
+            first = max(start, began, enforcement_starts_at(policy, phone_id), *exempt_until)
+            if first > start:
+                since = None
+            # Now belongs to the newest; any other reign ends where the next begins.
+            if since is None and (first < end or first == self.now) and first < policy.review_at:
+                since = first
+            if policy.lifted or policy.ends_at < end:
+                since = None
+        return since
+
+    def lifted_since(self) -> datetime:
+        """Return since when, without a break, the measure has been over; now if it is not."""
+        since: datetime | None = None
+        for start, end, bundle in self._reigns():
+            over = start if bundle.policy.lifted else max(start, bundle.policy.ends_at)
+            if over > start:
+                since = None
+            if since is None and over <= end:
+                since = over
+        return self.now if since is None else since
+
+    def exempt_since(self, phone_id: PhoneId) -> datetime:
+        """Return since when, without a break, an exemption has been in force for that phone; now if none is."""
+        since: datetime | None = None
+        for start, end, bundle in self._reigns():
+            if not bundle.fleet.exempts(phone_id, start):
+                since = None
+            elif since is None:
+                since = start
+            if not bundle.fleet.exempts(phone_id, end):
+                since = None
+        return self.now if since is None else since
+
+    def _reigns(self) -> Iterator[tuple[datetime, datetime, Bundle]]:
+        """Yield from when to when each published bundle was the newest, oldest first."""
+        if self.bundle is None:
+            return
+        published = self.publications or (Published(_EVER, self.bundle),)
+        # Never later than now: a clock that was set back since makes no bundle a thing of the future.
+        starts = [min(one.at, self.now) for one in published]
+        yield from zip(starts, [*starts[1:], self.now], [one.bundle for one in published], strict=True)
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     CompoundSelect,
     ForeignKey,
     Index,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    or_,
     select,
     union_all,
     update,
@@ -271,6 +273,21 @@ def _as_counted(report: Report, received_at: datetime) -> Report:
     return replace(report, checked_at=effective(report.checked_at, received_at), watched=watched)
 
 
+def acting_reports(session: Session, phone_id: PhoneId, limit: int = 60) -> Sequence[Report]:
+    """Return the newest reports in which something was done on a phone or its own script had its say, whole."""
+    query = (
+        select(_ReportTable.envelope)
+        .where(
+            _ReportTable.phone_id == phone_id,
+            or_(_ReportTable.actions > 0, _ReportTable.watched),
+            _ReportTable.envelope != b"",
+        )
+        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .limit(limit)
+    )
+    return [load_report(payload_of(envelope)) for envelope in session.scalars(query)]
+
+
 def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
     """Return the ledger of the newest check that knew the phone's ledger at all, or None.
 
@@ -286,15 +303,42 @@ def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
 
 
 def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable: bool) -> datetime | None:
-    """Return since when every check of the phone up to its newest has had this verdict and enforceability."""
-    same = and_(_ReportTable.verdict == verdict.value, _ReportTable.enforceable == enforceable)
-    last_other = session.scalar(
-        select(func.max(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id, ~same)
-    )
-    query = select(func.min(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id, same)
-    # Not >: where both were seen at one moment, the run may have begun in that very moment.
+    """Return since when every check of the phone up to its newest has had this verdict and enforceability.
+
+    Of checks that could not look only the verdict counts.
+    """
+    same: ColumnElement[bool] = _ReportTable.verdict == verdict.value
+    if verdict is not Verdict.UNREADABLE:
+        same = and_(same, _ReportTable.enforceable == enforceable)
+    return _since_last_other(session, _ReportTable.phone_id == phone_id, same)
+
+
+def not_enforceable_since(session: Session, phone_id: PhoneId) -> datetime | None:
+    """Return since when every check that could look found the phone violating and not enforceable.
+
+    None where the last of those that could look did not.
+    """
+    could_look = and_(_ReportTable.phone_id == phone_id, _ReportTable.verdict != Verdict.UNREADABLE.value)
+    same = and_(_ReportTable.verdict == Verdict.VIOLATING.value, ~_ReportTable.enforceable)
+    return _since_last_other(session, could_look, same)
+
+
+def _since_last_other(
+    session: Session, among: ColumnElement[bool], same: ColumnElement[bool]
+) -> datetime | None:
+    """Return the time of the first check that is the `same` after the last that is not; None if there is none."""
+    # The counter decides between checks of one moment only.
+    last_other = session.execute(
+        select(_ReportTable.effective_at, _ReportTable.counter)
+        .where(among, ~same)
+        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .limit(1)
+    ).one_or_none()
+    query = select(func.min(_ReportTable.effective_at)).where(among, same)
     if last_other is not None:
-        query = query.where(_ReportTable.effective_at >= last_other)
+        at, counter = last_other
+        of_that_moment = and_(_ReportTable.effective_at == at, _ReportTable.counter > counter)
+        query = query.where(or_(_ReportTable.effective_at > at, of_that_moment))
     return session.scalar(query)
 
 

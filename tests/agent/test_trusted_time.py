@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -235,3 +236,30 @@ def test_this_computers_own_clocks_can_be_read() -> None:
     assert first.boot_id == second.boot_id != ""
     assert first.boottime <= second.boottime
     assert first.wall.tzinfo is UTC
+
+
+def test_an_answer_that_another_process_takes_over_meanwhile_is_not_lost(
+    tmp_path: Path, computer: Computer, clock: TrustedClock
+) -> None:
+    clock.confirm(NOON)
+    computer.passes(HOUR)
+    other = Thread(target=TrustedClock(tmp_path, readings=computer).confirm, args=(NOON + DAY,))
+
+    def interrupted(step: Step, path: Path) -> None:
+        # Between reading and writing: the other one comes, and gets as far as it can.
+        if step is Step.BEFORE and path.name == "time.json" and other.ident is None:
+            other.start()
+            while other.is_alive() and not _waits_at(tmp_path / "time.lock"):
+                pass
+
+    witnesses.append(interrupted)
+    clock.read()
+    witnesses.remove(interrupted)
+    other.join()
+
+    assert clock.read().now == NOON + DAY
+
+
+def _waits_at(lock: Path) -> bool:
+    inode = f":{lock.stat().st_ino} " if lock.exists() else "no such file"
+    return any("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())

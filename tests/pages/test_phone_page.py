@@ -9,7 +9,12 @@ from datetime import timedelta
 import pytest
 
 from policy.document import Exemption, Fleet
+from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.names import UserNumber
+from policy.observation import EnabledState
 from policy.report import Consent
+from server.fleet.blocks import blocks
+from server.pages.times import utc
 from server.people.people import Right, Role, roles_with
 from tests.pages.office import COMPLIANT, OUTLOOK, TIKTOK, UNREADABLE, Office, now
 
@@ -47,6 +52,38 @@ def test_the_page_says_what_was_done_and_what_reading_back_showed(staffed: Offic
     assert "disable" in done
     assert OUTLOOK in done
     assert "Reading back showed the change." in done
+
+
+def test_the_page_says_what_the_mail_side_is_told_and_since_when(staffed: Office) -> None:
+    phone = staffed.phone()
+    staffed.report(phone, enforceable=False)
+
+    told = section(page_of(staffed, phone), "The phone")
+
+    with staffed.database.reading() as session:
+        [entry] = blocks(session, now(), staffed.config.holder_key)
+    assert entry.block
+    assert "block Because the phone violates and cannot be enforced on." in told
+    assert f"Since {utc(entry.since)}" in told
+
+
+def test_the_page_tells_of_each_time_an_app_was_off(staffed: Office) -> None:
+    phone = staffed.phone()
+    earlier = now() - timedelta(hours=30)
+    for hours, state in ((0, EntryState.DONE), (20, EntryState.RESTORED), (25, EntryState.DONE)):
+        at = earlier + timedelta(hours=hours)
+        entry = LedgerEntry(UserNumber(10), OUTLOOK, EnabledState.DEFAULT, state, 1, at)
+        staffed.report(phone, checked_at=at, ledger=Ledger("0" * 32, (entry,)))
+
+    times = section(page_of(staffed, phone), "When apps were off")
+
+    assert times.count(OUTLOOK) == 2
+    assert utc(earlier) in times
+    assert (
+        times.index("no end known")
+        < times.index(utc(earlier + timedelta(hours=20)))
+        < times.index("put back")
+    )
 
 
 def test_managed_apps_are_shown_before_and_after(staffed: Office) -> None:

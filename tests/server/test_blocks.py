@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,11 @@ from policy.verdict import Verdict
 from server.fleet.blocks import BLOCKING, BlockCause, blocks, cause_of
 from server.fleet.phones import Phone
 from server.fleet.standing import CheckFacts
+from server.policies.bundles import bundles
 from server.policies.situation import Situation
-from tests.server.authority import NOT_ENFORCEABLE, NOW, VIOLATING, Authority, banning_policy
+from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, banning_policy
 
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 PHONE_ID = PhoneId.random()
 
@@ -30,7 +33,10 @@ def facts(
     effective_at: datetime = NOW,
     unchanged_since: datetime = NOW,
 ) -> CheckFacts:
-    return CheckFacts(effective_at, verdict, enforceable, 0, unchanged_since)
+    closed_since = unchanged_since if verdict is Verdict.VIOLATING and not enforceable else None
+    return CheckFacts(
+        effective_at, verdict, enforceable, 0, unchanged_since, not_enforceable_since=closed_since
+    )
 
 
 def in_force(now: datetime = NOW, **changes: object) -> Situation:
@@ -131,3 +137,48 @@ def test_a_phone_that_complies_again_unblocks_its_holder(authority: Authority) -
     with authority.database.reading() as session:
         [entry] = blocks(session, NOW, authority.config.holder_key)
     assert (entry.block, entry.since) == (False, NOW)
+
+
+def test_a_check_that_could_not_look_ends_no_block(authority: Authority) -> None:
+    bench = authority.bench()
+    phone_id = authority.phone(bench)
+    first = NOW + DAY
+    for hours, kind in ((0, NOT_ENFORCEABLE), (1, UNREADABLE), (2, NOT_ENFORCEABLE), (3, UNREADABLE)):
+        at = first + hours * HOUR
+        authority.accept(bench.sign(bench.report(phone_id, checked_at=at, **kind)), now=at)
+
+    with authority.database.reading() as session:
+        [entry] = blocks(session, first + 4 * HOUR, authority.config.holder_key)
+
+    assert (entry.cause, entry.since) == (BlockCause.NOT_ENFORCEABLE, first)
+
+
+def test_a_phone_that_complied_in_between_is_blocked_since_the_second_time(authority: Authority) -> None:
+    bench = authority.bench()
+    phone_id = authority.phone(bench)
+    first = NOW + DAY
+    for hours, kind in ((0, NOT_ENFORCEABLE), (1, {}), (2, NOT_ENFORCEABLE), (3, NOT_ENFORCEABLE)):
+        at = first + hours * HOUR
+        authority.accept(bench.sign(bench.report(phone_id, checked_at=at, **kind)), now=at)
+
+    with authority.database.reading() as session:
+        [entry] = blocks(session, first + 4 * HOUR, authority.config.holder_key)
+
+    assert (entry.cause, entry.since) == (BlockCause.NOT_ENFORCEABLE, first + 2 * HOUR)
+
+
+def test_a_ban_put_in_force_again_blocks_from_then_on(small_authority: Authority, tmp_path: Path) -> None:
+    here = small_authority
+    here.trust = here.trust.copy(tmp_path / "trust")
+    for number, lifted in ((2, True), (3, False)):
+        here.trust.publish(number, banning_policy(lifted=lifted))
+        here.publish()
+    bench = here.bench()
+    phone_id = here.phone(bench)
+    here.accept(bench.sign(bench.report(phone_id, checked_at=NOW - 5 * HOUR, **NOT_ENFORCEABLE)))
+
+    with here.database.reading() as session:
+        [entry] = blocks(session, NOW + DAY, here.config.holder_key)
+        in_force_again = max(row.published_at for row in bundles(session))
+
+    assert (entry.cause, entry.since) == (BlockCause.NOT_ENFORCEABLE, in_force_again)
