@@ -77,7 +77,8 @@ class Report:
 
     ``ledger`` is the phone's ledger after the check, whole, so that any later station can restore from it.
     ``contradictions`` are lines for a person, with the exact commands to type. ``watched`` is what the phone's own
-    script told, None where the policy has none.
+    script told, None where the policy has none. ``marker`` is the phone's marker as it was read, told only where the
+    ledger beside it has none.
     """
 
     report_id: str
@@ -116,3 +117,9 @@ class Report:
     ledger: Ledger = Ledger()
     contradictions: tuple[str, ...] = ()
     watched: Watched | None = None
+    marker: str = ""
+
+    @property
+    def shown_marker(self) -> str:
+        """The marker by which this report proves that its station has met the phone; empty if it tells none."""
+        return self.ledger.marker or self.marker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -101,3 +101,15 @@ class Watched:
     dropped: int = 0
     damage: tuple[str, ...] = ()
     problem: str = ""
+
+    def up_to(self, moment: datetime) -> Watched:
+        """Return the same with no time after `moment`: what a clock ahead puts later counts as of then."""
+        return replace(
+            self,
+            spans=tuple(
+                replace(span, since=min(span.since, moment), until=min(span.until, moment))
+                for span in self.spans
+            ),
+            verdicts=tuple(replace(verdict, at=min(verdict.at, moment)) for verdict in self.verdicts),
+            actions=tuple(replace(action, at=min(action.at, moment)) for action in self.actions),
+        )

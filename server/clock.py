@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+ALLOWED_SKEW = timedelta(minutes=5)
+"""How far a station's clock may be off before its requests are refused and its checks are shown as ahead."""
+
 
 @dataclass(frozen=True)
 class Clock:

@@ -13,8 +13,9 @@ from policy.document import Policy
 from policy.ledger import Ledger
 from policy.names import PackageName, PhoneId
 
-AskServer = Callable[[PhoneId], Awaitable[Ledger | None]]
-"""Brings the ledger of the phone's last report, None where there is none; raises `AgentError`."""
+AskServer = Callable[[PhoneId, str], Awaitable[Ledger | None]]
+"""Brings the ledger of the last report on the phone that shows this marker, None where there is none; raises
+`AgentError`."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ async def recall(station: Station, ask_server: AskServer, phone_id: PhoneId, mem
     if memory.ledger is not None or not marker:
         return Recalled(marker, memory.ledger, on_station, None, pending=pending)
     try:
-        on_server = await ask_server(phone_id)
+        on_server = await ask_server(phone_id, marker)
     except AgentError:
         # Kept apart from a server that knows of no ledger: only that answer lets something new be disabled.
         return Recalled(marker, None, on_station, None, server_asked=False, pending=pending)

@@ -20,7 +20,7 @@ from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.envelope import sign_envelope
 from certs.errors import FetchFailed, FileMissing
 from policy.errors import PolicyError
-from policy.ledger import Ledger
+from policy.ledger import Ledger, marker_sha256
 from policy.names import PhoneId
 from policy.probe import Probe
 from policy.report import Consent
@@ -63,10 +63,11 @@ class ServerStatus:
 
 @dataclass(frozen=True)
 class Registered:
-    """A phone as the server knows it now, and whether another holder stood there before."""
+    """A phone as the server knows it now, and what of that another registration had told otherwise before."""
 
     phone_id: PhoneId
     holder_changed: bool
+    marker_changed: bool = False
 
 
 class ServerClient:
@@ -102,8 +103,12 @@ class ServerClient:
         api_level: int,
         virtual: bool,
         probe: Probe | None = None,
+        marker: str = "",
     ) -> Registered:
-        """Make a phone known; its id is the proposed one, or that of an earlier registration."""
+        """Make a phone known; its id is the proposed one, or that of an earlier registration.
+
+        Of its `marker` the server is told the hash alone: who shows it that marker has met the phone.
+        """
         described: dict[str, Any] = {
             "identity": identity,
             "phone_id": phone_id,
@@ -117,6 +122,8 @@ class ServerClient:
         }
         if probe is not None:
             described["probe"] = json.loads(dump_probe(probe))
+        if marker:
+            described["marker_sha256"] = marker_sha256(marker)
         told = _understood(self._ask_signed("POST", f"{_API}/phones", described))
         try:
             phone_id = PhoneId(_field(told, "phone_id", str))
@@ -124,12 +131,17 @@ class ServerClient:
             raise _protocol_error("a phone id") from error
         # Servers of before this word say nothing of it.
         changed = told.get("changed", [])
-        return Registered(phone_id, isinstance(changed, list) and "holder" in changed)
+        if not isinstance(changed, list):
+            changed = []
+        return Registered(phone_id, "holder" in changed, "marker" in changed)
 
-    def ledger(self, phone_id: PhoneId) -> Ledger | None:
-        """Return the ledger of a phone's latest report, or None if no report of it was ever stored."""
+    def ledger(self, phone_id: PhoneId, marker: str) -> Ledger | None:
+        """Return the ledger of a phone's latest report, or None if no report of it was ever stored.
+
+        `marker` is what the phone shows; it goes to the server only where that wants proof that we met the phone.
+        """
         try:
-            told = _understood(self._ask_signed("GET", f"{_API}/phones/{PhoneId(phone_id)}/ledger", None))
+            told = self._ledger(phone_id, marker)
         except ServerRefused as error:
             if error.code == "phone_unknown":
                 return None
@@ -141,6 +153,16 @@ class ServerClient:
             return load_ledger(json.dumps(ledger).encode())
         except PolicyError as error:
             raise _protocol_error("a ledger") from error
+
+    def _ledger(self, phone_id: PhoneId, marker: str) -> dict[str, Any]:
+        phone = f"{_API}/phones/{PhoneId(phone_id)}"
+        try:
+            return _understood(self._ask_signed("GET", f"{phone}/ledger", None))
+        except ServerRefused as error:
+            if error.code != "phone_not_met":
+                raise
+        _understood(self._ask_signed("POST", f"{phone}/meetings", {"marker": marker}))
+        return _understood(self._ask_signed("GET", f"{phone}/ledger", None))
 
     def send_reports(self, envelopes: Sequence[bytes]) -> ReportAnswer:
         """Send signed reports and return what became of each; sending one again does no harm."""

@@ -23,6 +23,7 @@ _ADVICE: Mapping[str, str] = {
     ),
     **dict.fromkeys(("storage_busy", "storage_full", "busy", "too_many_requests", "internal"), _LATER),
     "phone_unknown": "provision the phone again",
+    "phone_not_met": "connect the phone here and check it again; if that is refused too, provision it at this station",
     "phone_id_taken": "provision the phone again: a new id is made; if it repeats, two phones share one folder",
     "virtual_refused": "use virtual phones against a server with demo trust",
     "wrong_time": "set this computer's clock and try again",
@@ -37,6 +38,12 @@ def refused_sentence(status: int, code: str, message: str) -> str:
     the server says "this enrolment code was used already" (code_used); ask the server's admin for a new …
     """
     return f"the server says {said(message, code, status)}; {_ADVICE.get(code, _ONE_VERSION)}"
+
+
+def rejected_sentence(message: str, code: str) -> str:
+    """Return why the server did not take one report, in quotation marks, and what to do where we know that."""
+    told = said(message, code, "no code")
+    return f"{told}; {_ADVICE[code]}" if code in _ADVICE else told
 
 
 def said(message: str, code: str, status: int | str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
 from agent_scripts.server_link.client import ReportAnswer, ServerClient
-from agent_scripts.server_link.refused_request import said
+from agent_scripts.server_link.refused_request import rejected_sentence
 from agent_scripts.station_files.audit_witness import witness
 from agent_scripts.station_files.durable_file import held_alone
 from agent_scripts.station_files.spool import Spool, SpooledReport
@@ -139,7 +139,9 @@ class _Sending:
             self._spool.remove(report)
             self._stored += 1
         else:
-            self._put_aside(report, f"{result.status.value}: {said(result.message, result.code, 'no code')}")
+            self._put_aside(
+                report, f"{result.status.value}: {rejected_sentence(result.message, result.code)}"
+            )
 
     def _put_aside(self, report: SpooledReport, reason: str) -> None:
         self._spool.set_aside(report.path, reason)

@@ -38,8 +38,8 @@ async def provision_phone(
     registration: Registration,
     show: Callable[[Probe], None],
     twins: Twins,
-) -> tuple[KnownPhone, bool]:
-    """Make a phone known to server, station and itself; return it, and whether it had another holder before.
+) -> tuple[KnownPhone, Registered]:
+    """Make a phone known to server, station and itself; return it, and what the server knew otherwise before.
 
     The phone is asked for its make, serial, users, owners and our own folder, for no app at all. From that it is
     probed under the policy in force: the probe is shown first and goes to the server with the phone. Provisioning
@@ -56,20 +56,28 @@ async def provision_phone(
     registration = _with_known_label(run, registration, identity)
     # What the phone carries first: another station's phone keeps its id, though this one never met it.
     proposed = memory.phone_id or run.station.id_of_identity(identity) or PhoneId.random()
-    registered = await asyncio.to_thread(_register, client, identity, proposed, registration, facts, probed)
+    # A marker that the phone has already stays there, whatever it is told (on_phone/provision.sh).
+    marker = memory.marker or secrets.token_hex(16)
+
+    async def register(marker: str) -> Registered:
+        return await asyncio.to_thread(
+            _register, client, identity, proposed, registration, facts, probed, marker
+        )
+
+    registered = await register(marker)
     phone_id = registered.phone_id
-    # A marker under another id would make that phone's ledger valid here: then a new one is drawn.
-    same_phone = memory.phone_id == phone_id and memory.marker
-    marker = memory.marker if same_phone else secrets.token_hex(16)
     provisioned = await run.patience.until(
         lambda kept: not kept.cut, lambda: _leave_marker(run, connection, phone_id, marker)
     )
     if provisioned.problem:
         raise ProvisioningFailed(f"{address} did not keep our folder: {provisioned.problem}")
+    if provisioned.marker != marker:
+        # Another station was there in between, and its marker stayed: other stations prove by that one.
+        await register(provisioned.marker)
     # Last: a phone that did not keep our folder must not be listed as provisioned.
     phone = KnownPhone(phone_id, address, identity, Consent.AGREED, registration.label, facts.model)
     run.station.remember(phone)
-    return phone, registered.holder_changed
+    return phone, registered
 
 
 def _with_known_label(run: Run, registration: Registration, identity: str) -> Registration:
@@ -104,6 +112,7 @@ def _register(
     registration: Registration,
     facts: DeviceFacts,
     probed: Probe,
+    marker: str,
 ) -> Registered:
     return client.register_phone(
         identity=identity,
@@ -116,6 +125,7 @@ def _register(
         api_level=facts.api_level,
         virtual=facts.virtual,
         probe=probed,
+        marker=marker,
     )
 
 

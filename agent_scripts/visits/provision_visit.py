@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import AgentError, ProvisioningFailed
 from agent_scripts.exit_codes import ExitCode, most_urgent
-from agent_scripts.server_link.client import ServerClient
+from agent_scripts.server_link.client import Registered, ServerClient
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.visits.groups import counted, grouped, log_line
 from agent_scripts.visits.json_lines import print_line, provisioning_line
@@ -62,20 +62,30 @@ async def _provision_all(
                 raise ProvisioningFailed(_NO_SERVER)
             async with connect(address) as connection:
                 # Each phone by itself: a refused one must not cost the others of the batch theirs.
-                phone, holder_changed = await provision_phone(
+                phone, registered = await provision_phone(
                     run, client, connection, address, registrations[address], show, twins
                 )
         except AgentError as error:
             return _refused(visitor, address, registrations[address], found, str(error))
-        if holder_changed:
-            say(
-                f"{address}: this phone had another holder until now. If that is wrong, provision it with the old one."
-            )
+        for line in _told_of(registered):
+            say(f"{address}: {line}")
         return _provisioned(visitor, phone, found[0], alone=alone)
 
     rows = await visit_all(registrations, one)
     _tell_result(rows)
     return most_urgent(row.exit_code for row in rows)
+
+
+def _told_of(registered: Registered) -> Iterator[str]:
+    if registered.holder_changed:
+        yield "this phone had another holder until now. If that is wrong, provision it with the old one."
+    if registered.marker_changed:
+        # Two at one station are told apart before (`Twins`); at another one this is all there is to see.
+        yield (
+            "the phone of this make, model and serial was provisioned before, and this one does not carry its marker."
+            " If it was reset, lost our folder, or was cut off while it was provisioned, all is well. If not, there are"
+            " two phones with one serial, which cannot both be managed: tell your admin."
+        )
 
 
 def _refused(

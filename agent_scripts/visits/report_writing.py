@@ -160,6 +160,7 @@ def report_of(
 def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
     judgement = record.judgement
     users = record.reading.observation.users
+    ledger = _whole_ledger(record)
     return replace(
         report,
         reasons=judgement.reasons,
@@ -169,9 +170,11 @@ def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
         actions=tuple(_reported_action(outcome) for outcome in record.outcomes),
         commands=_commands(record),
         answers_sha256=_hash_of_answers(record),
-        ledger=_whole_ledger(record),
+        ledger=ledger,
         contradictions=record.contradictions,
         watched=record.watched,
+        # Proves that this station has met the phone; a ledger that is known proves it by its own.
+        marker="" if ledger.marker else record.reading.memory.marker,
     )
 
 

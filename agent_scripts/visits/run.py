@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent_scripts.errors import AgentError, ServerError
+from agent_scripts.ledgers.recalled import AskServer
 from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient, ServerStatus
 from agent_scripts.server_link.refused_bundle import tell_refusal
@@ -44,7 +45,7 @@ class Run:
     time: TrustedMoment
     accepted: AcceptedBundle | None
     language: str
-    server_ledger: Callable[[PhoneId], Awaitable[Ledger | None]]
+    server_ledger: AskServer
     lasted: Callable[[], timedelta] = field(default_factory=stopwatch)
     patience: Patience = field(default_factory=Patience)
     limits: Limits = field(default_factory=Limits)
@@ -144,12 +145,10 @@ def stored_bundle(trust: TrustClient) -> tuple[AcceptedBundle | None, BundleRefu
         return None, refused
 
 
-def _ledger_question(
-    client: ServerClient, warn: Callable[[str], None]
-) -> Callable[[PhoneId], Awaitable[Ledger | None]]:
-    async def server_ledger(phone_id: PhoneId) -> Ledger | None:
+def _ledger_question(client: ServerClient, warn: Callable[[str], None]) -> AskServer:
+    async def server_ledger(phone_id: PhoneId, marker: str) -> Ledger | None:
         try:
-            return await asyncio.to_thread(client.ledger, phone_id)
+            return await asyncio.to_thread(client.ledger, phone_id, marker)
         except AgentError as error:
             warn(f"The server's ledger of this phone could not be had: {error}")
             raise

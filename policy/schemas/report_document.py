@@ -1,7 +1,7 @@
 """The JSON form of a report: the fields of `policy.report.Report` under their own names.
 
-All of them are required but `watched`, which stands only in reports of phones that have a script of their own:
-reports from before there was one, and of policies without, are what they were.
+All of them are required but two, and reports without these are what they were: `watched` stands only in reports of
+phones that have a script of their own, `marker` only where the phone showed one and the ledger beside it has none.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from policy.schemas.values import (
     printable_text,
     sha256_hex_or_empty,
     token,
+    token_or_empty,
     utc_time,
     word,
     write_utc_time,
@@ -152,6 +153,7 @@ class ReportSchema(Record):
     ledger = part(LedgerSchema)
     contradictions = Many(_line(2000), _ELEMENTS_MAX)
     watched = optional_part(WatchedSchema)
+    marker = Value(token_or_empty, as_is, load_default="")
 
 
 _SCHEMA = ReportSchema()
@@ -173,7 +175,8 @@ def load_report(data: bytes) -> Report:
 def dump_report(report: Report) -> bytes:
     """Return `report` as canonical JSON."""
     document = {**_SCHEMA.dump(report), "kind": REPORT_KIND}
-    if report.watched is None:
-        # Left out and not null: null is refused at the door, and reports without a script stay the bytes they were.
-        del document["watched"]
+    # Left out and not null: null is refused at the door, and reports without a script stay the bytes they were.
+    for name in ("watched", "marker"):
+        if not document[name]:
+            del document[name]
     return canonical_json(document)

@@ -1,4 +1,4 @@
-"""``POST /phones`` and ``GET /phones/ID/ledger``: what stations tell and ask of single phones."""
+"""What stations tell and ask of single phones: registering one, proving to have met it, its ledger."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from policy.errors import InvalidName
 from policy.names import PhoneId
 from policy.schemas import dump_ledger
 from server.api.blueprint import STATION, described
-from server.api.schemas import LedgerAnswerSchema, RegisteredSchema, RegistrationSchema
+from server.api.schemas import (
+    LedgerAnswerSchema,
+    MeetingSchema,
+    MetSchema,
+    RegisteredSchema,
+    RegistrationSchema,
+)
 from server.api.station_access import requesting_station
 from server.context import context
 from server.errors import NotAllowed, NotThere
 from server.evidence import audit
 from server.fleet import phones
+from server.fleet.meetings import has_met, meet
 from server.fleet.phones import Registration
 from server.policies import bundles
 from server.reports import kept_reports
@@ -70,20 +77,48 @@ def register(registration: Registration) -> tuple[dict[str, Any], int]:
     "/phones/<phone_id>/ledger",
     LedgerAnswerSchema,
     proof=STATION,
-    refusals={401: _UNSIGNED, 403: "station_revoked", 404: "phone_unknown"},
+    refusals={401: _UNSIGNED, 403: "station_revoked, phone_not_met", 404: "phone_unknown"},
 )
 def ledger(phone_id: str) -> dict[str, Any]:
-    """Return a phone's newest known ledger, from which any station can restore"""
+    """Return a phone's newest known ledger, from which any station that has met it can restore"""
     here = context()
     now = here.clock.now()
     with here.database.writing() as session:  # the request's nonce is used up
-        requesting_station(session, now)
-        known = kept_reports.newest_ledger(session, _registered(session, phone_id))
+        station = requesting_station(session, now)
+        wanted = _registered(session, phone_id)
+        # It tells the marker, by which any station would have met the phone.
+        if not has_met(session, station.station_id, wanted):
+            raise _not_met()
+        known = kept_reports.newest_ledger(session, wanted)
     return {
         "phone_id": phone_id,
         "ledger": None if known is None else json.loads(dump_ledger(known)),
         "server_time": written(now),
     }
+
+
+@described(
+    "/phones/<phone_id>/meetings",
+    MetSchema,
+    method="POST",
+    body=MeetingSchema,
+    proof=STATION,
+    refusals={401: _UNSIGNED, 403: "station_revoked, phone_not_met", 404: "phone_unknown"},
+)
+def prove_meeting(shown: dict[str, str], phone_id: str) -> dict[str, Any]:
+    """Prove that the station has met a phone, by the marker that only the phone shows
+
+    Not needed where the station registered the phone, or has reported on it.
+    """
+    here = context()
+    now = here.clock.now()
+    with here.database.writing() as session:
+        station = requesting_station(session, now)
+        wanted = _registered(session, phone_id)
+        if not phones.is_marker_of(session, wanted, shown["marker"]):
+            raise _not_met()
+        meet(session, station.station_id, wanted, now)
+    return {"phone_id": wanted, "server_time": written(now)}
 
 
 def _registered(session: Session, phone_id: str) -> PhoneId:
@@ -98,3 +133,11 @@ def _registered(session: Session, phone_id: str) -> PhoneId:
 
 def _unknown() -> NotThere:
     return NotThere("phone_unknown", "this phone is not registered here", "Provision it again.")
+
+
+def _not_met() -> NotAllowed:
+    return NotAllowed(
+        "phone_not_met",
+        "this station has not met this phone, or its marker was lost",
+        "Connect it here and check it, or provision it at this station.",
+    )

@@ -107,6 +107,13 @@ class RegistrationSchema(_StrictSchema):
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
     virtual = _TrueOrFalse(required=True)
     probe = fields.Nested(ProbeSchema, load_default=None)
+    marker_sha256 = fields.String(
+        load_default=None,
+        validate=validate.Regexp(r"[0-9a-f]{64}\Z"),
+        metadata={
+            "description": "SHA-256 of the marker that the phone is to carry; by it other stations meet it"
+        },
+    )
 
     @post_load
     def registration(self, values: dict[str, Any], **_options: Any) -> Registration:
@@ -124,10 +131,23 @@ class RegisteredSchema(Schema):
 
     phone_id = fields.String(required=True)
     changed = fields.List(
-        fields.String(validate=validate.OneOf(["holder", "label", "consent"])),
+        fields.String(validate=validate.OneOf(["holder", "label", "consent", "marker"])),
         required=True,
         metadata={"description": "what was stored of a known phone and is replaced now"},
     )
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class MeetingSchema(_StrictSchema):
+    """What a phone shows to those who read it."""
+
+    marker = _text(100, 1)
+
+
+class MetSchema(Schema):
+    """The station may report on the phone, and ask for its ledger."""
+
+    phone_id = fields.String(required=True)
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 

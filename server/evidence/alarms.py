@@ -1,4 +1,4 @@
-"""What needs a person: reports that contradict stored ones, kept whole as evidence, until somebody settles them."""
+"""What needs a person: reports that cannot be right, kept whole as evidence, until somebody settles them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from server.storage.database import Base, UtcTime
 
 
 class AlarmKind(StrEnum):
-    """Why a report was kept apart."""
+    """Why a report was kept apart, as evidence, or refused."""
 
     CONFLICT = "conflict"
     """A report id came twice with different content."""
     CLONED_STATION = "cloned_station"
     """A station used one counter for two reports: its key is likely in use on two computers."""
+    UNMET_PHONE = "unmet_phone"
+    """A station reported on a phone that it has not met."""
 
 
 class _AlarmTable(Base):
@@ -62,7 +64,7 @@ class Settlement:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that needs a person: a report id or a counter was used twice with different content.
+    """Something that needs a person: a report that contradicts a stored one, or whose station never met its phone.
 
     ``number`` is 0 before it is stored, ``settled`` None while nobody has looked into it.
     """
@@ -123,6 +125,17 @@ def raise_alarm(session: Session, alarm: Alarm, payload_sha256: str, envelope: b
     )
     session.flush()
     return True
+
+
+def is_raised(session: Session, kind: AlarmKind, station_id: str, phone_id: str) -> bool:
+    """Whether an alarm of that kind is open that this station raised about this phone."""
+    query = select(_AlarmTable.id).where(
+        _OPEN,
+        _AlarmTable.kind == kind.value,
+        _AlarmTable.station_id == station_id,
+        _AlarmTable.phone_id == phone_id,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def settle_alarm(session: Session, number: int, settlement: Settlement) -> Alarm | None:

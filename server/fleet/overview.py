@@ -87,6 +87,14 @@ class PhonePage:
     probe: KeptProbe | None
     watch: WatchStory | None
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the latest check comes from a clock further ahead than is allowed."""
+        latest = self.row.latest
+        return bool(
+            self.report and latest and kept_reports.is_ahead(self.report.checked_at, latest.received_at)
+        )
+
 
 def look_at_fleet(
     session: Session,

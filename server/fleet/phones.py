@@ -11,11 +11,14 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import ForeignKey, LargeBinary, String, Text, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from policy.ledger import marker_sha256
 from policy.names import PhoneId
 from policy.probe import Probe, Reach
 from policy.report import Consent
 from policy.schemas import dump_probe, load_probe
 from server.errors import ConfigurationRefused, InConflict
+from server.fleet.meetings import meet
+from server.reports import kept_reports
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
 
 
@@ -38,6 +41,7 @@ class _PhoneTable(Base):
     probe: Mapped[str | None] = mapped_column(Text)
     reach: Mapped[str | None] = mapped_column(String(10))
     probed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    marker_sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Registration:
     """What a station tells when it provisions a phone.
 
     ``identity`` is the HMAC over manufacturer, device and serial under a key the server never has (docs/design.md 6).
-    ``probe`` is None where nothing was asked of the phone: what an earlier one found is kept then.
+    ``probe`` is None where nothing was asked of the phone: what an earlier one found is kept then. So it is with
+    ``marker_sha256``, the hash of the marker that the phone is to carry.
     """
 
     identity: str
@@ -58,6 +63,7 @@ class Registration:
     api_level: int
     virtual: bool
     probe: Probe | None = None
+    marker_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Phone:
 def register_phone(
     session: Session, registration: Registration, station_id: str, holder_key: str, now: datetime
 ) -> tuple[PhoneId, bool]:
-    """Return the phone's id, and whether it is new here.
+    """Return the phone's id, and whether it is new here; the station has met the phone from now on.
 
     A known identity keeps the id it has; what the station tells of it replaces what was stored. Raises `InConflict`
     when the proposed id belongs to another phone.
@@ -113,13 +119,28 @@ def register_phone(
     if registration.probe is not None:
         stored.probe = dump_probe(registration.probe).decode()
         stored.reach, stored.probed_at = registration.probe.reach.value, now
+    stored.marker_sha256 = registration.marker_sha256 or stored.marker_sha256
     with stored_by_nobody_else():
         session.flush()
-    return PhoneId(stored.phone_id), is_new
+    phone_id = PhoneId(stored.phone_id)
+    meet(session, station_id, phone_id, now)
+    return phone_id, is_new
+
+
+def is_marker_of(session: Session, phone_id: str, marker: str) -> bool:
+    """Whether a phone carries this marker, as far as stations that met it have told."""
+    if not marker:
+        return False
+    known = session.scalar(select(_PhoneTable.marker_sha256).where(_PhoneTable.phone_id == phone_id))
+    if known is None:
+        # Registered before stations told it: the newest report that knew the phone's ledger does.
+        ledger = kept_reports.newest_ledger(session, PhoneId(phone_id))
+        known = marker_sha256(ledger.marker) if ledger else None
+    return known == marker_sha256(marker)
 
 
 def changed_by(session: Session, registration: Registration, holder_key: str) -> tuple[str, ...]:
-    """Return which of ``holder``, ``label`` and ``consent`` a registration would replace, of a phone that is known."""
+    """Return which of ``holder``, ``label``, ``consent``, ``marker`` a registration would replace, of a known phone."""
     stored = session.scalar(select(_PhoneTable).where(_PhoneTable.identity == registration.identity))
     if stored is None:
         return ()
@@ -132,6 +153,9 @@ def changed_by(session: Session, registration: Registration, holder_key: str) ->
         "holder": registration.holder != holder,
         "label": registration.label not in ("", stored.label),
         "consent": registration.consent.value != stored.consent,
+        # It was reset, or is another phone with the same serial.
+        "marker": stored.marker_sha256 is not None
+        and registration.marker_sha256 not in (None, stored.marker_sha256),
     }
     return tuple(name for name, is_replaced in replaced.items() if is_replaced)
 

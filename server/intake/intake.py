@@ -7,9 +7,10 @@
 5. the station it names signed it     -> else rejected ``wrong_station``
 6. virtual only under a demo root     -> else rejected ``virtual_refused``
 7. phone known                        -> else rejected ``phone_unknown``
-8. report id new                      -> else ``duplicate``, or ``conflict`` when its content differs (kept, alarm)
-9. counter of the station unused      -> else ``quarantined`` (kept, alarm: cloned station)
-10. stored; ``late`` when the station's counter has been higher before
+8. the station has met the phone      -> else rejected ``phone_not_met`` (alarm)
+9. report id new                      -> else ``duplicate``, or ``conflict`` when its content differs (kept, alarm)
+10. counter of the station unused     -> else ``quarantined`` (kept, alarm: cloned station)
+11. stored; ``late`` when the station's counter has been higher before
 
 Requests that come together share the transaction (`server.storage.group_commit`).
 """
@@ -35,9 +36,9 @@ from policy.report_results import ReportResult, ReportStatus
 from policy.schemas import load_report
 from server.errors import StorageBusy
 from server.evidence import audit
-from server.evidence.alarms import Alarm, AlarmKind, raise_alarm
+from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
 from server.evidence.audit import AuditHead
-from server.fleet import phone_states, phones
+from server.fleet import meetings, phone_states, phones
 from server.policies import bundles
 from server.policies.bundles import Newest
 from server.reports import kept_reports
@@ -195,6 +196,8 @@ class _Group:
             # A counter above the highest is unused; asking for the others only spares most requests a query.
             {(r.station_id, r.counter) for r in reports if r.counter <= self._highest.get(r.station_id, -1)},
         )
+        self._met = meetings.meetings_among(session, station_ids, self._phones)
+        self._newly_met: dict[meetings.Pair, datetime] = {}
         self._kept: list[KeptReport] = []
 
     def decide(self, request: _Request) -> Sequence[ReportResult]:
@@ -209,12 +212,15 @@ class _Group:
         # Reports before states: a state refers to its report, and since when it has lasted is asked of those stored.
         kept_reports.keep(self._session, self._kept)
         phone_states.record_checks(self._session, self._kept)
+        meetings.note_meetings(self._session, self._newly_met)
 
     def _decide(self, found: _Verified, now: datetime) -> ReportResult:
         report = found.report
         refusal = self._refusal(report)
         if refusal:
             return refusal
+        if not self._has_met(report, now):
+            return self._not_met(found, now)
         # Before the counter: a report that is sent again is no clone, and its counter is used by itself.
         known_hash = self._hashes.get(report.report_id)
         if known_hash == found.payload_sha256:
@@ -245,6 +251,25 @@ class _Group:
                 report.report_id, "phone_unknown", "this phone is not registered here; provision it again"
             )
         return None
+
+    def _has_met(self, report: Report, now: datetime) -> bool:
+        pair = (report.station_id, report.phone_id)
+        if pair not in self._met and phones.is_marker_of(self._session, report.phone_id, report.shown_marker):
+            self._met.add(pair)
+            self._newly_met[pair] = now
+        return pair in self._met
+
+    def _not_met(self, found: _Verified, now: datetime) -> ReportResult:
+        report = found.report
+        # One a phone: a station that means it well may bring a spool of them.
+        if not is_raised(self._session, AlarmKind.UNMET_PHONE, report.station_id, report.phone_id):
+            self._alarm(found, AlarmKind.UNMET_PHONE, "it reported on a phone that it has not met", now)
+        return _rejected(
+            report.report_id,
+            "phone_not_met",
+            f"this station has not met the phone {report.phone_id}, or its marker was lost; connect it here and check"
+            " it again, or provision it at this station",
+        )
 
     def _note(self, found: _Verified, now: datetime) -> ReportResult:
         report = found.report

@@ -46,6 +46,7 @@ def phone(phone_id: str) -> str:
         phone=found.row,
         holder=found.holder if person().may(Right.SEE_HOLDERS) else None,
         report=found.report,
+        is_ahead=found.is_ahead,
         ledger=found.ledger,
         history=found.history,
         alarms=found.alarms,

@@ -156,6 +156,11 @@ ALARMS: Mapping[AlarmKind, Word] = {
         "bad",
         "One station used a counter twice: its key is likely on two computers; revoke it.",
     ),
+    AlarmKind.UNMET_PHONE: Word(
+        "unmet phone",
+        "bad",
+        "A station reported on phones that it has not met and was refused; ask its technician, and revoke it in doubt.",
+    ),
 }
 
 STANDINGS: Mapping[Standing, Word] = {

@@ -41,9 +41,10 @@ class WatchStory:
 
 
 def watch_story(reports: Sequence[Report]) -> WatchStory | None:
-    """Return the story that these reports of one phone tell, None if none of them has a part in it."""
+    """Return the story that these reports of one phone tell, newest first; None if none of them has a part in it."""
+    # Of two of one moment the one that stands first is the later.
     told = sorted(
-        ((report.checked_at, report.watched) for report in reports if report.watched is not None),
+        ((report.checked_at, report.watched) for report in reversed(reports) if report.watched is not None),
         key=lambda pair: pair[0],
     )
     if not told:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -35,6 +35,7 @@ from policy.names import PhoneId
 from policy.report import Report
 from policy.schemas import load_report
 from policy.verdict import Verdict
+from server.clock import ALLOWED_SKEW
 from server.storage.database import Base, UtcTime
 
 
@@ -69,6 +70,11 @@ class _ReportTable(Base):
 def effective(checked_at: datetime, received_at: datetime) -> datetime:
     """Return the time that counts for a check: the station's word, but never later than its arrival."""
     return min(checked_at, received_at)
+
+
+def is_ahead(checked_at: datetime, received_at: datetime) -> bool:
+    """Whether a check comes from a clock further ahead than is allowed; less of it is no more than worth knowing."""
+    return checked_at - received_at > ALLOWED_SKEW
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,11 @@ class PastCheck:
     def effective_at(self) -> datetime:
         """Where this check stands in time among the others of its phone."""
         return effective(self.checked_at, self.received_at)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the station's clock was further ahead than is allowed."""
+        return is_ahead(self.checked_at, self.received_at)
 
 
 @dataclass(frozen=True)
@@ -184,17 +195,25 @@ def activity_by_station(session: Session) -> Mapping[str, StationActivity]:
     return {row[0]: StationActivity(row[1], row[2], row[3]) for row in session.execute(query)}
 
 
-def newest_of_station(session: Session, station_id: str) -> tuple[datetime, int] | None:
-    """Return when and by which bundle this station judged last, None if it never reported."""
+class NewestOfStation(NamedTuple):
+    """When, by its own clock and as it counts, and by which bundle a station judged last."""
+
+    checked_at: datetime
+    effective_at: datetime
+    bundle_number: int
+
+
+def newest_of_station(session: Session, station_id: str) -> NewestOfStation | None:
+    """Return what the newest report of this station says of it, None if it never reported."""
     # By the station's own counter: one step down the unique index, and a late report does not pass for the newest.
     query = (
-        select(_ReportTable.checked_at, _ReportTable.bundle_number)
+        select(_ReportTable.checked_at, _ReportTable.effective_at, _ReportTable.bundle_number)
         .where(_ReportTable.station_id == station_id)
         .order_by(_ReportTable.counter.desc())
         .limit(1)
     )
     found = session.execute(query).one_or_none()
-    return (found[0], found[1]) if found else None
+    return NewestOfStation(*found) if found else None
 
 
 def history(session: Session, phone_id: PhoneId, limit: int = 50) -> Sequence[PastCheck]:
@@ -229,17 +248,27 @@ def stored_report(session: Session, report_id: str) -> Report | None:
 
 
 def watched_reports(session: Session, phone_id: PhoneId, limit: int = 30) -> Sequence[Report]:
-    """Return the newest reports in which a phone's own script had its say, newest first, whole.
+    """Return the newest reports in which a phone's own script had its say, newest first, whole, with times that count.
 
-    Those that were thinned out said nothing that an earlier one had not said.
+    No time in them is later than their arrival. Those that were thinned out said nothing that an earlier one had not
+    said.
     """
     query = (
-        select(_ReportTable.envelope)
+        select(_ReportTable.envelope, _ReportTable.received_at)
         .where(_ReportTable.phone_id == phone_id, _ReportTable.watched, _ReportTable.envelope != b"")
         .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
         .limit(limit)
     )
-    return [load_report(payload_of(envelope)) for envelope in session.scalars(query)]
+    return [
+        _as_counted(load_report(payload_of(envelope)), received_at)
+        for envelope, received_at in session.execute(query)
+    ]
+
+
+def _as_counted(report: Report, received_at: datetime) -> Report:
+    # The script goes by the time of the station that started it, which may be another one than reports here.
+    watched = report.watched.up_to(received_at) if report.watched else None
+    return replace(report, checked_at=effective(report.checked_at, received_at), watched=watched)
 
 
 def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:

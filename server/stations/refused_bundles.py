@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.reports import kept_reports
+from server.reports.kept_reports import NewestOfStation
 from server.stations.stations import find_stations
 from server.storage.database import Base, UtcTime
 
@@ -110,14 +111,15 @@ def refusals_by_station(session: Session) -> Mapping[str, OpenRefusal]:
     return {one.station_id: one for one in open_refusals(session)}
 
 
-def _is_settled(row: _RefusalTable, newest: tuple[datetime, int] | None) -> bool:
+def _is_settled(row: _RefusalTable, newest: NewestOfStation | None) -> bool:
     """Whether the station's newest report is of a later run than the refusal, and judged by that bundle or a newer."""
-    if newest is None:
+    # The reports of the refusing run carry the very same time of that station, and a station whose signatures ran out
+    # goes on judging by the bundle that it refuses.
+    if newest is None or newest.checked_at == row.refused_at:
         return False
-    checked_at, bundle_number = newest
-    # Both are times of that station, so its clock may be wrong. Not >=: the reports of the refusing run carry the very
-    # same time, and a station whose signatures ran out goes on judging by the bundle that it refuses.
-    return checked_at > row.refused_at and bundle_number >= row.bundle_number
+    # Neither counts later than it arrived: else a clock that was ahead would keep the refusal open until then.
+    later = newest.effective_at > kept_reports.effective(row.refused_at, row.last_seen_at)
+    return later and newest.bundle_number >= row.bundle_number
 
 
 def _as_open(row: _RefusalTable, station_name: str) -> OpenRefusal:

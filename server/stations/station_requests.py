@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import String, delete, insert, select
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from certs.envelope import UnverifiedEnvelope
 from certs.errors import EnvelopeRefused
+from server.clock import ALLOWED_SKEW
 from server.errors import NotAllowed, NotSignedIn
 from server.stations.stations import Station, find_stations
 from server.storage.database import Base, UtcTime
@@ -26,7 +27,7 @@ from server.texts import storable
 REQUEST_PAYLOAD_TYPE = "application/vnd.curfew.request+json"
 """The DSSE payload type: a signed request can never pass for a report."""
 
-TIME_WINDOW = timedelta(minutes=5)
+TIME_WINDOW = ALLOWED_SKEW
 """How far a station's clock may be off; an answer of 401 tells it the server's time."""
 
 _SCHEME = "Curfew "

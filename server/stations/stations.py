@@ -146,7 +146,7 @@ def count_judging_by(session: Session, bundle_number: int) -> int:
     """Return how many stations in service judged by this bundle, or a newer one, when they reported last."""
     in_service = session.scalars(select(_StationTable.station_id).where(_StationTable.revoked_at.is_(None)))
     newest = (kept_reports.newest_of_station(session, station_id) for station_id in in_service.all())
-    return sum(found is not None and found[1] >= bundle_number for found in newest)
+    return sum(found is not None and found.bundle_number >= bundle_number for found in newest)
 
 
 def revoke_station(session: Session, station_id: str, now: datetime) -> bool:
@@ -178,7 +178,7 @@ def _as_row(
     row: _StationTable,
     activity: kept_reports.StationActivity | None,
     alarm_count: int,
-    newest: tuple[datetime, int] | None,
+    newest: kept_reports.NewestOfStation | None,
 ) -> StationRow:
     return StationRow(
         station_id=row.station_id,
@@ -190,5 +190,5 @@ def _as_row(
         reports=activity.reports if activity else 0,
         highest_counter=activity.highest_counter if activity else 0,
         alarms=alarm_count,
-        bundle_number=newest[1] if newest else 0,
+        bundle_number=newest.bundle_number if newest else 0,
     )

@@ -18,7 +18,7 @@ from agent_scripts.station_files.station import Station
 from certs.enrolment_code import is_server_url
 from certs.envelope import public_key_pem
 from certs.errors import FetchFailed, FileMissing
-from policy.ledger import Ledger
+from policy.ledger import Ledger, marker_sha256
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.schemas import dump_ledger
@@ -42,7 +42,7 @@ def client_of(station: Station, pauses: list[float] | None = None) -> ServerClie
     return ServerClient(station, (pauses if pauses is not None else []).append)
 
 
-def register(client: ServerClient, holder: str = "H-1") -> PhoneId:
+def register(client: ServerClient, holder: str = "H-1", marker: str = "") -> PhoneId:
     return client.register_phone(
         identity="ab" * 32,
         phone_id=PHONE,
@@ -53,6 +53,7 @@ def register(client: ServerClient, holder: str = "H-1") -> PhoneId:
         consent=Consent.AGREED,
         api_level=33,
         virtual=False,
+        marker=marker,
     ).phone_id
 
 
@@ -334,18 +335,58 @@ def test_the_ledger_of_a_phone_is_read(make_station: MakeStation, serve: Serve) 
     ledger = Ledger("mark", ())
     server = serve(lambda _: told(phone_id=PHONE, ledger=json.loads(dump_ledger(ledger))))
 
-    assert client_of(make_station(server.url)).ledger(PHONE) == ledger
+    assert client_of(make_station(server.url)).ledger(PHONE, "mark") == ledger
     assert server.asked[0].path == f"/api/v1/phones/{PHONE}/ledger"
 
 
 @pytest.mark.parametrize("answer", [told(phone_id=PHONE, ledger=None), refusal(404, "phone_unknown")])
 def test_a_phone_without_reports_has_no_ledger(make_station: MakeStation, serve: Serve, answer: Told) -> None:
-    assert client_of(make_station(serve(lambda _: answer).url)).ledger(PHONE) is None
+    assert client_of(make_station(serve(lambda _: answer).url)).ledger(PHONE, "mark") is None
+
+
+def test_a_ledger_that_wants_proof_is_had_by_showing_the_marker_and_by_nothing_sooner(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    kept = told(phone_id=PHONE, ledger=json.loads(dump_ledger(Ledger("mark"))))
+    answers = iter([refusal(403, "phone_not_met"), told(phone_id=PHONE), kept])
+    server = serve(lambda _: next(answers))
+
+    assert client_of(make_station(server.url)).ledger(PHONE, "mark") == Ledger("mark")
+
+    phone = f"/api/v1/phones/{PHONE}"
+    asked = [(request.method, request.path) for request in server.asked]
+    assert asked == [("GET", f"{phone}/ledger"), ("POST", f"{phone}/meetings"), ("GET", f"{phone}/ledger")]
+    assert server.asked[1].json() == {"marker": "mark"}
+
+
+def test_a_marker_that_proves_nothing_is_told_with_what_to_do(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    server = serve(lambda _: refusal(403, "phone_not_met"))
+
+    with pytest.raises(ServerRefused, match="provision it at this station"):
+        client_of(make_station(server.url)).ledger(PHONE, "mark")
+    assert len(server.asked) == 2
+
+
+def test_of_a_marker_the_hash_alone_is_told_at_a_registration(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    server = serve(lambda _: told(201, phone_id=PHONE, changed=["marker"]))
+
+    client = client_of(make_station(server.url))
+    register(client, marker="5f0c")
+    register(client)
+
+    first, second = server.asked
+    assert first.json()["marker_sha256"] == marker_sha256("5f0c")
+    assert b"5f0c" not in first.body.replace(marker_sha256("5f0c").encode(), b"")
+    assert "marker_sha256" not in second.json()
 
 
 def test_a_damaged_ledger_is_refused(make_station: MakeStation, serve: Serve) -> None:
     with pytest.raises(ServerProtocolError, match="a ledger"):
-        client_of(make_station(serve(lambda _: told(ledger={"marker": 5})).url)).ledger(PHONE)
+        client_of(make_station(serve(lambda _: told(ledger={"marker": 5})).url)).ledger(PHONE, "mark")
 
 
 # --- trust files -----------------------------------------------------------------------------------------------------

@@ -44,12 +44,12 @@ def ids_in(asked: Asked) -> list[str]:
     return [json.loads(base64.b64decode(e["payload"]))["report_id"] for e in asked.json()["reports"]]
 
 
-def answering(status_of: Callable[[str], str], **fields: Any) -> Callable[[Asked], Told]:
-    """Return an answer that gives every report the status that `status_of` names for its id."""
+def answering(status_of: Callable[[str], str], code: str = "code", **fields: Any) -> Callable[[Asked], Told]:
+    """Return an answer that gives every report the status that `status_of` names for its id, all with one `code`."""
 
     def answer(asked: Asked) -> Told:
         results = [
-            {"report_id": name, "status": status_of(name), "code": "code", "message": f"about {name}"}
+            {"report_id": name, "status": status_of(name), "code": code, "message": f"about {name}"}
             for name in ids_in(asked)
         ]
         return told(results=results, bundle_number=3, next_contact_s=900, audit_head=None, **fields)
@@ -211,6 +211,20 @@ def test_what_a_person_must_look_at_is_set_aside_whole_with_the_reason(
         f'report 2 was set aside in {station.folder / "aside"}: {status}: "about r2" (code)',
     )
     assert aside(station) == {"r2": f'{status}: "about r2" (code)\n'}
+
+
+def test_what_to_do_about_a_rejected_report_is_said_in_our_own_words(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    station = make_station(serve(answering(lambda _: "rejected", code="phone_not_met")).url)
+    fill(station, 1)
+
+    [line] = send(station).set_aside
+
+    assert line.endswith(
+        'rejected: "about r1" (phone_not_met); connect the phone here and check it again;'
+        " if that is refused too, provision it at this station"
+    )
 
 
 def test_batches_hold_a_hundred_reports_oldest_first(make_station: MakeStation, serve: Serve) -> None:

@@ -81,7 +81,7 @@ def make_run(station: Station, policy: Policy | None = None) -> Run:
     return Run(station, "desk-1", TrustedMoment(NOW, True), accepted, "en", _no_server)
 
 
-async def _no_server(_: PhoneId) -> Ledger | None:
+async def _no_server(_: PhoneId, __: str) -> Ledger | None:
     return None
 
 

@@ -46,7 +46,7 @@ def ledgers(bench: Bench, address: str) -> list[Ledger | None]:
         return question.parse(answer)
 
     phones = asyncio.run(read_phone()).memory.ledger
-    return [phones, station.ledger(known.phone_id), ServerClient(station).ledger(known.phone_id)]
+    return [phones, station.ledger(known.phone_id), ServerClient(station).ledger(known.phone_id, "")]
 
 
 def enabled(phone: VirtualPhone) -> dict[str, int]:

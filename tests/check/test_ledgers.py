@@ -156,7 +156,7 @@ def test_a_factory_reset_makes_a_phone_unknown_and_voids_what_was_remembered_of_
         assert (code, row["done"]) == (ExitCode.COMPLIANT, [])
         assert _states(phone) == [3, 1]
         assert _ledger(bench, address).entries == ()
-        assert ServerClient(bench.station()).ledger(after.phone_id) == _ledger(bench, address)
+        assert ServerClient(bench.station()).ledger(after.phone_id, "") == _ledger(bench, address)
 
 
 def _contradict(bench: Bench, address: str) -> None:

@@ -35,7 +35,7 @@ def entry(user: int, package: str, prior: EnabledState = EnabledState.ENABLED) -
 def telling(ledger: Ledger) -> Callable[[Run], Run]:
     """Return how a run is changed in which the server answers with `ledger`."""
 
-    async def server_ledger(_: PhoneId) -> Ledger | None:
+    async def server_ledger(_: PhoneId, __: str) -> Ledger | None:
         return ledger
 
     return lambda run: replace(run, server_ledger=server_ledger)
@@ -65,7 +65,7 @@ def states(phone: VirtualPhone) -> dict[tuple[int, str], int]:
 
 
 def servers_entries(bench: Bench, known: KnownPhone) -> set[tuple[int, str]]:
-    ledger = ServerClient(bench.station()).ledger(known.phone_id)
+    ledger = ServerClient(bench.station()).ledger(known.phone_id, "")
     assert ledger is not None
     return {(e.user, e.package) for e in ledger.open_entries}
 

@@ -132,6 +132,17 @@ def test_a_check_from_a_station_whose_clock_is_ahead_is_shown_and_counted_from_i
     assert ahead not in page.partition("Latest check")[0]
 
 
+def test_a_clock_ahead_within_what_is_allowed_is_nothing_to_look_into(staffed: Office) -> None:
+    phone = staffed.phone()
+    ahead = now() + timedelta(minutes=4)
+    staffed.report(phone, checked_at=ahead)
+
+    page = page_of(staffed, phone)
+
+    assert "clock ahead" not in page
+    assert f"{ahead:%H:%M}" not in section(page, "Reports"), "its arrival counts all the same"
+
+
 @pytest.mark.parametrize("changes", [COMPLIANT, UNREADABLE, {}])
 def test_silence_is_said_to_be_unknown(staffed: Office, changes: dict[str, object]) -> None:
     phone = staffed.phone()

@@ -77,6 +77,22 @@ def test_the_page_tells_what_the_script_saw_and_did(staffed: Office) -> None:
     assert "Reading back on the phone showed the change." in between
 
 
+def test_what_a_clock_ahead_puts_into_the_future_counts_as_of_its_arrival_and_pins_nothing(
+    staffed: Office,
+) -> None:
+    phone = staffed.phone()
+    ahead = -24 * 300
+    seen = WatchedVerdict(hours_ago(ahead), Verdict.VIOLATING, True, Stage.ENFORCE)
+    watched = Watched(ScriptState.STARTED, spans=(span(5, ahead),), verdicts=(seen,))
+    told(staffed, phone, ahead, watched)
+    told(staffed, phone, 0, Watched(ScriptState.NOT_RUNNING, problem="not started: no plan"))
+
+    between = section(page_of(staffed, phone), "Between visits")
+
+    assert f"{hours_ago(ahead):%Y-%m}" not in between
+    assert "not started: no plan" in between, "the later visit's word stands"
+
+
 def test_damage_and_loss_are_shown_as_unknown(staffed: Office) -> None:
     phone = staffed.phone()
     damaged = Watched(

@@ -10,6 +10,7 @@ import pytest
 
 from policy.document import Exemption, Fleet
 from policy.errors import InvalidDocument, UnknownRule
+from policy.ledger import Ledger
 from policy.observation import EnabledState
 from policy.report import CommandExit, Consent, Report, ReportedApp
 from policy.schemas import dump_fleet, dump_ledger, dump_report, load_fleet, load_ledger, load_report
@@ -137,6 +138,15 @@ class TestLedger:
 class TestReport:
     data = dump_report(REPORT)
 
+    def test_a_marker_beside_the_ledger_is_told_where_there_is_one_and_left_out_where_there_is_none(
+        self,
+    ) -> None:
+        unknown = replace(REPORT, ledger=Ledger(), marker="5f0c")
+
+        assert "marker" not in json.loads(self.data)
+        assert load_report(dump_report(unknown)) == unknown
+        assert (unknown.shown_marker, REPORT.shown_marker) == ("5f0c", REPORT.ledger.marker)
+
     @pytest.mark.parametrize("field", sorted(json.loads(data)))
     def test_every_field_is_required(self, field: str) -> None:
         document = json.loads(self.data)
@@ -174,6 +184,8 @@ class TestReport:
             (("reasons", 0, "code"), "because"),
             (("managed", 0, "before"), 7),
             (("commands", 0, "exit_code"), "0"),
+            (("marker",), None),
+            (("marker",), "5f 0c"),
             (("ledger",), None),
             (("ledger", "marker"), 5),
             (("contradictions",), ["a\nb"]),

@@ -37,6 +37,7 @@ FULL: Report = replace(
     actions=(ReportedAction(ActionKind.DISABLE, U10, OUTLOOK, ActionResult.DONE),),
     contradictions=("a line for a person",),
     watched=WATCHED,
+    marker="5f0c",
 )
 """A report in which every kind of part stands at least once."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -57,6 +57,17 @@ def test_what_was_watched_survives_the_way_into_a_report_and_back() -> None:
     report: Report = replace(REPORT, watched=WATCHED)
 
     assert load_report(dump_report(report)) == report
+
+
+def test_up_to_a_moment_no_time_lies_after_it_and_all_else_is_as_it_was() -> None:
+    between = SINCE + timedelta(hours=1)
+
+    cut = WATCHED.up_to(between)
+
+    times = [(span.since, span.until) for span in cut.spans]
+    assert (times, cut.verdicts[0].at, cut.actions[0].at) == ([(SINCE, between)], between, between)
+    assert WATCHED.up_to(UNTIL) == WATCHED
+    assert (cut.last_line, cut.dropped, cut.actions[0].result) == (17, 4, WatchedResult.DONE)
 
 
 def test_a_report_without_a_script_has_the_same_bytes_as_before_there_were_scripts() -> None:

@@ -21,7 +21,7 @@ from certs.envelope import public_key_pem, sign_envelope
 from certs.keys import create_key, load_signer
 from certs.repository import create_repository, publish, sign_fleet, sign_policy
 from policy.document import Exemption, Fleet, Policy
-from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.ledger import EntryState, Ledger, LedgerEntry, marker_sha256
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState
 from policy.ready_made import ready_made_policy
@@ -228,6 +228,7 @@ def make_registration(**changes: Any) -> Registration:
         "consent": Consent.AGREED,
         "api_level": 34,
         "virtual": False,
+        "marker_sha256": marker_sha256("marker"),
     }
     return Registration(**(facts | {name: value for name, value in changes.items() if name != "now"}))
 

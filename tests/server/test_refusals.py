@@ -131,6 +131,23 @@ def test_a_revoked_station_tells_nothing_and_its_refusals_are_over(
     assert standing(small_authority) == []
 
 
+def test_a_refusal_told_by_a_clock_that_was_ahead_is_over_with_the_first_good_run(
+    authority: Authority,
+) -> None:
+    bench = authority.bench()
+    ahead = NOW + timedelta(days=300)
+    refusal = RefusedBundle(**(TOLD | {"refused_at": ahead}))
+    with authority.database.writing() as session:
+        keep_refusal(session, bench.station_id, refusal, NOW)
+    report = bench.report(authority.phone(bench), bundle_number=2, checked_at=ahead)
+    authority.accept(bench.sign(report), now=NOW + MINUTE)
+    assert len(standing(authority)) == 1, "a report of the refusing run settles nothing"
+
+    judge(authority, bench, 2, NOW + 2 * MINUTE)
+
+    assert standing(authority) == []
+
+
 def test_telling_again_moves_only_the_time_it_was_last_seen(authority: Authority) -> None:
     bench = authority.bench()
     refuse(authority, bench)

@@ -27,6 +27,7 @@ from server.context import context
 from server.errors import ConfigurationRefused, StorageBusy, StorageFull
 from server.evidence import audit
 from server.fleet.phones import register_phone
+from server.people.people import Role
 from server.policies.bundles import newest
 from server.storage.database import Base, Database
 from server.storage.migrating import alembic_config, migrate, schema_is_newest
@@ -71,6 +72,17 @@ def test_every_migration_can_be_undone(database_url: str) -> None:
 
     migrate(database)
     database.close()
+
+
+def test_every_migration_can_be_undone_with_what_others_refer_to_stored(authority: Authority) -> None:
+    bench = authority.bench()
+    authority.person_token(Role.TECHNICIAN)
+    authority.accept(bench.sign(bench.report(authority.phone(bench))))
+
+    with authority.database.writing() as session:
+        command.downgrade(alembic_config(session), "base")
+
+    migrate(authority.database)
 
 
 def test_a_schema_of_the_future_is_refused(database_url: str) -> None:

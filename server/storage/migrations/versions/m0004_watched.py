@@ -18,5 +18,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("report") as table:
-        table.drop_column("watched")
+    # Not as a batch, which on SQLite makes the table anew: other tables refer to its rows.
+    op.drop_column("report", "watched")

@@ -49,8 +49,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("people") as table:
-        table.drop_column("off_since")
+    # Not as a batch, which on SQLite makes the table anew: other tables refer to its rows.
+    op.drop_column("people", "off_since")
     # Before the column that it looks at.
     op.drop_index("ix_alarm_open", "alarm")
     # An occurrence after a settled one has no place in the older table: the oldest of each stays.
