@@ -46,4 +46,9 @@ _PRECEDENCE = (
 
 def most_urgent(codes: Iterable[ExitCode]) -> ExitCode:
     """Return the code that a person must hear of first; COMPLIANT for none at all."""
-    return min(codes, key=_PRECEDENCE.index, default=ExitCode.COMPLIANT)
+    return min(codes, key=urgency, default=ExitCode.COMPLIANT)
+
+
+def urgency(code: ExitCode) -> int:
+    """Return where `code` stands in the order of precedence; 0 is the most urgent."""
+    return _PRECEDENCE.index(code)

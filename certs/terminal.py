@@ -18,12 +18,12 @@ import click
 from policy.plain_text import printable_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
     from rich.text import Text
 
 _WIDTH_OF_A_FILE = 160
-"""A pipe has no width of its own, and 80 columns fold a table beyond recognition; COLUMNS says otherwise."""
+"""Where neither a terminal nor COLUMNS tells how wide it is read."""
+_STANDARD_STREAMS = (0, 1, 2)
 _A_WIDTH = re.compile("0*[1-9][0-9]{0,3}")
 _ENCODING_CHOSEN_BY = frozenset({"PYTHONIOENCODING", "PYTHONUTF8"})
 
@@ -41,8 +41,8 @@ def cell(text: str, style: str = "") -> Text:
     return Text(printable_lines(text), style=style)
 
 
-def show_table(table: Table, *, err: bool = False) -> None:
-    """Print a table as wide as the terminal, or as COLUMNS says, or as a file where neither is told."""
+def show_table(table: RenderableType, *, err: bool = False) -> None:
+    """Print a table as wide as COLUMNS says, or as the terminal, or as a file where neither is told."""
     console(err=err).print(table)
 
 
@@ -51,7 +51,8 @@ def console(*, err: bool = False) -> Console:
     from rich.console import Console
 
     stream = _fitted(sys.stderr if err else sys.stdout)
-    told = stream.isatty() or _A_WIDTH.fullmatch(os.environ.get("COLUMNS", ""))
+    # Any of the three: what goes through a pipe into a pager is read in the terminal that the command was typed in.
+    told = any(map(os.isatty, _STANDARD_STREAMS)) or _A_WIDTH.fullmatch(os.environ.get("COLUMNS", ""))
     return Console(file=stream, width=None if told else _WIDTH_OF_A_FILE)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.terminal import Terminal
 from tests.test_command_lines import clean_environment, typed
 
 UTF_8 = {"LC_ALL": "C.UTF-8"}
@@ -41,6 +43,15 @@ def test_a_piped_table_is_as_wide_as_columns_says_and_no_word_is_lost(trust: Pat
     assert "prüferin" in wide
     assert "snapshot" in narrow
     assert "timestamp" in narrow
+
+
+def test_what_goes_through_a_pipe_is_as_wide_as_the_terminal_it_was_typed_in(trust: Path) -> None:
+    terminal = Terminal(columns=72, rows=24)
+    show = shlex.join([sys.executable, "-m", "certs.cli", "show", str(trust)])
+
+    assert terminal.run(["/bin/sh", "-c", f"{show} | cat"], {**clean_environment(), **UTF_8}) == 0
+
+    assert 60 < width(terminal.text) <= 72
 
 
 @pytest.mark.parametrize("columns", ["0", "", "wide", "-5"])

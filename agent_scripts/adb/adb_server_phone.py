@@ -123,9 +123,7 @@ async def open_adb_server_phone(
     # Before anything is opened: each state in the list has a next step of its own, a failed exchange has none.
     found = states.get(str(address))
     if found is None:
-        raise PhoneUnreachable(
-            f"adb sees no phone {address.serial}; `curfew-agent devices` lists what it sees"
-        )
+        raise PhoneUnreachable(f"adb does not see {address}; `curfew-agent devices` lists what it sees")
     if found.state == "unauthorized":
         raise PhoneUnauthorised(
             f"{address} does not know this station; {found.next_step}, then run this again"

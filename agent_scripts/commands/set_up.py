@@ -8,7 +8,7 @@ from shlex import quote
 
 import click
 
-from agent_scripts.commands.settings import Settings, named_phones
+from agent_scripts.commands.settings import Settings, address_of, named_phones
 from agent_scripts.errors import WrongUse
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
@@ -77,9 +77,11 @@ def provision(
     consent: str,
     as_json: bool,
 ) -> int:
-    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL or usb:SERIAL."""
+    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL, usb:SERIAL or a known phone's label."""
     station = settings.station()
     visitor, client = settings.visitor(station, as_json, "en"), ServerClient(station)
+    # A phone that is known may be provisioned anew, or declined, by its label.
+    addresses = tuple(address_of(station, name) for name in addresses)
     if consent == "declined":
         return record_declined(visitor, client, addresses, _of_one(holders, labels))
     if not addresses:
@@ -107,6 +109,11 @@ def registrations(
         raise WrongUse(
             f"Expected no --label or one for each of {len(addresses)} phones, found {len(labels)}."
         )
+    twice = next((address for address in addresses if addresses.count(address) > 1), None)
+    if twice is not None:
+        raise WrongUse(
+            f"Expected each phone once, found {quote(twice)} twice (a label counts as its address)."
+        )
     tags = labels or [""] * len(addresses)
     return {
         address: Registration(label, holder)
@@ -128,7 +135,7 @@ def _of_one(holders: Sequence[str], labels: Sequence[str]) -> Registration:
 def unprovision(settings: Settings, addresses: tuple[str, ...], as_json: bool, yes: bool) -> int:
     """Put everything back, end the phone's own script, and remove every trace of Curfew from phones."""
     station = settings.station()
-    phones = named_phones(station, addresses, every=False)
+    phones = named_phones(station, addresses, every=None)
     for address in phones:
         say(f"{address}: will restore every app, end the phone's own script and remove Curfew's folder.")
     if not yes and not click.confirm("Remove Curfew from these phones?", err=True):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
-from agent_scripts.adb.phone_address import PhoneAddress
+from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.errors import WrongUse
 from agent_scripts.station_files.station import Station
 from agent_scripts.visits.visiting import Visitor
@@ -39,18 +40,53 @@ class Settings:
         return Visitor(station, self.operator, self.plain_tcp, as_json, language)
 
 
-def named_phones(station: Station, addresses: Sequence[str], every: bool) -> list[str]:
-    """Return the addresses in the order named, each once; raises `WrongUse` if there is none."""
+def named_phones(station: Station, names: Sequence[str], every: bool | None) -> list[str]:
+    """Return the addresses of the phones in the order named, each once; raises `WrongUse` if there is none.
+
+    `every` is whether --all was given, None for a command that has no --all.
+    """
     # For --all only: a phone that is named is taken whatever its owner said, for restoring needs no consent.
     # `check` and `probe` refuse such a phone themselves.
     agreed = (phone for phone in station.phones() if phone.consent is Consent.AGREED)
     # Without an address it was unprovisioned, or another phone was met there since.
     known = [phone.address for phone in agreed if phone.address]
-    chosen = [*addresses, *(known if every else ())]
+    chosen = [*(address_of(station, name) for name in names), *(known if every else ())]
     if not chosen and every:
+        found = "no phone whose owner agreed and whose address it has" if station.phones() else "no phone yet"
         raise WrongUse(
-            "This station knows no phone yet: run `curfew-agent devices`, then `curfew-agent provision ADDRESS`."
+            f"This station knows {found}: run `curfew-agent devices`, then `curfew-agent provision ADDRESS`."
         )
     if not chosen:
-        raise WrongUse("No phone named: name one such as adb:SERIAL, or use --all for every known phone.")
-    return list(dict.fromkeys(str(PhoneAddress.parse(address)) for address in chosen))
+        otherwise = "" if every is None else ", or use --all for every known phone"
+        raise WrongUse(
+            f"No phone named: name one by its address, such as adb:SERIAL, or by its label{otherwise}."
+        )
+    return list(dict.fromkeys(chosen))
+
+
+def address_of(station: Station, name: str) -> str:
+    """Return where the phone is that `name` means: an address, or the label of a phone known here.
+
+    Raises `InvalidAddress` for an address that is none, and `WrongUse` for a label that leads to no phone, or to two.
+    """
+    # What looks like an address is one: a label must not lead a command to another phone than it seems to name.
+    if name.partition(":")[0] in {way.value for way in Way}:
+        return str(PhoneAddress.parse(name))
+    labelled = [phone for phone in station.phones() if name and phone.label == name]
+    places = [phone.address for phone in labelled if phone.address]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise WrongUse(
+            f"{len(places)} phones here have the label {said_by_others(name)}: name the one that is meant by its"
+            f" address, {' or '.join(map(quote, places))}."
+        )
+    if labelled:
+        raise WrongUse(
+            f"The phone labelled {said_by_others(name)} is at no address that this station knows; plug it in, run"
+            " `curfew-agent devices`, and name its address."
+        )
+    raise WrongUse(
+        f"Expected tcp:HOST:PORT, adb:SERIAL, usb:SERIAL or the label of a phone known here, found"
+        f" {said_by_others(name)}; `curfew-agent devices` lists addresses and labels."
+    )

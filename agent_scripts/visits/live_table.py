@@ -1,21 +1,25 @@
-"""All phones of one command at one glance: a row each that redraws in place, or a line per event in a log."""
+"""All phones of one command at one glance: problems first and what is still to come, or a line per event in a log."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from shlex import quote
 
+from rich.columns import Columns
+from rich.console import Group as Stacked
 from rich.live import Live
 from rich.table import Table
 
 from agent_scripts.exit_codes import ExitCode
+from agent_scripts.visits.groups import Group, counted, grouped, log_line
 from agent_scripts.visits.json_lines import print_line, visit_line
 from agent_scripts.visits.row import Row
 from certs.terminal import cell, console, show_table, tell
 
-# The codes that a visit can give one phone; the others are the whole command's.
+# The codes that one phone can be told with; the others are the whole command's.
 _STYLES = {
     ExitCode.COMPLIANT: "green",
     ExitCode.VIOLATING: "red",
@@ -25,17 +29,8 @@ _STYLES = {
 }
 
 _UNSENT = "Reports wait on this station; `curfew-agent send` sends them."
-
-
-def _event(row: Row) -> str:
-    """Return what a log keeps of a finished phone: one line, whatever the phone or a person wrote in it."""
-    parts = (
-        f"{row.address}: {' '.join(row.verdict_text.splitlines())}",
-        row.found_text,
-        row.done_text,
-        row.next_step,
-    )
-    return ". ".join("; ".join(part.splitlines()) for part in parts if part)
+_FEW = 3
+"""As many phones as are still named while they are waited for: at the end one wants to know which."""
 
 
 @dataclass
@@ -49,24 +44,43 @@ class LiveTable:
     stage: str
     as_json: bool = False
     rows: dict[str, Row | None] = field(default_factory=dict)
+    _running: bool = False
     _live: Live | None = None
     _unsent: list[Row] = field(default_factory=list)
 
     @contextmanager
     def shown(self, addresses: list[str]) -> Iterator[LiveTable]:
-        """Show the table while the block runs; in a terminal it redraws in place."""
-        # In the order they were named, each without a row yet: a phone that never answers is still in the table.
+        """Show the table when the block has run; in a terminal, what is known so far while it runs, too."""
+        # In the order they were named, each without a row yet: a phone that never answers is still counted.
         self.rows = dict.fromkeys(addresses)
-        # A log gets a line per event and the table once; redrawn in place it would be hundreds of copies.
-        if self.as_json or not sys.stdout.isatty():
+        if self.as_json:
             yield self
-            if not self.as_json:
-                show_table(self.table())
             return
+        try:
+            if sys.stdout.isatty():
+                with self._redrawn():
+                    yield self
+            else:
+                # A log gets a line per event and the table once; redrawn in place it would be hundreds of copies.
+                yield self
+                self._tell_unreached()
+        finally:
+            # After Ctrl-C, too: what was done until then is what a technician must know.
+            show_table(self.table())
+
+    @contextmanager
+    def _redrawn(self) -> Iterator[None]:
+        """Show what is known so far, as much as the screen holds, until the block has run."""
+        self._running = True
         # Eight times a second is enough for eyes, and little beside forty phones' exchanges.
-        with Live(self.table(), console=console(), refresh_per_second=8) as self._live:
-            yield self
-            self._live.update(self.table())
+        with Live(self.table(), console=console(), refresh_per_second=8, transient=True) as self._live:
+            try:
+                yield
+            finally:
+                # Emptied before it ends: the library's last picture is as high as the table, and what of it has left
+                # the screen could not be taken back.
+                self._live.update(cell(""))
+                self._live, self._running = None, False
 
     def add(self, row: Row) -> None:
         """Take in a finished phone."""
@@ -78,8 +92,8 @@ class LiveTable:
             print_line(visit_line(row))
         elif self._live is not None:
             self._live.update(self.table())
-        else:
-            tell(_event(row), err=True)
+        elif row.exit_code is not ExitCode.NOT_REACHED:
+            tell(log_line(*grouped([row])), err=True)
 
     def sent(self, code: ExitCode) -> None:
         """Tell what waited to be told until the reports were sent, with `code` saying whether they were."""
@@ -87,18 +101,52 @@ class LiveTable:
             print_line(visit_line(replace(row, exit_code=code, next_step=_UNSENT) if code else row))
         self._unsent.clear()
 
-    def table(self) -> Table:
-        """Return the table as it stands, phones in the order they were named."""
-        table = Table(title=cell(self.stage), title_justify="left", show_lines=True, expand=False)
-        for heading in ("Phone", "Verdict", "Found", "Done", "Next step"):
-            table.add_column(heading, overflow="fold")
-        for address, row in self.rows.items():
-            if row is None:
-                # Through the gate for texts as well: brackets in an address are markup for the library.
-                table.add_row(cell(address), "...", "", "", "")
-                continue
-            name = "\n".join(filter(None, (row.label, row.model, row.address)))
-            # Text, not markup: a phone's model name must not be able to paint the table.
-            verdict = cell(row.verdict_text, style=_STYLES[row.exit_code])
-            table.add_row(cell(name), verdict, cell(row.found_text), cell(row.done_text), cell(row.next_step))
-        return table
+    def tell_count(self) -> None:
+        """Tell in one line how many phones there are of each verdict; of one phone its row tells it."""
+        if not self.as_json and len(self.rows) > 1:
+            tell(f"{len(self.rows)} phones: {self._counted()}.")
+
+    def table(self) -> Stacked:
+        """Return the table as it stands under its title: phones with one cause together, the most urgent first."""
+        waiting = [address for address, row in self.rows.items() if row is None]
+        title = f"{self.stage}\n{self._progress(waiting)}" if self._running else self.stage
+        table = table_of(grouped(self._told()))
+        if waiting and not self._running:
+            table.add_row("not finished", _listed(map(quote, waiting)))
+        # Beside it, not as the table's own title, which would be folded to the width of a narrow table.
+        return Stacked(cell(title), *([table] if table.row_count else ()))
+
+    def _told(self) -> list[Row]:
+        return [row for row in self.rows.values() if row is not None]
+
+    def _counted(self) -> str:
+        told = self._told()
+        waiting = len(self.rows) - len(told)
+        return ", ".join(filter(None, (counted(told), f"{waiting} not finished" if waiting else "")))
+
+    def _progress(self, waiting: list[str]) -> str:
+        told = self._told()
+        so_far = f"{len(told)} of {len(self.rows)} done{': ' if told else ''}{counted(told)}"
+        names = f", still asking {', '.join(map(quote, waiting))}" if 0 < len(waiting) <= _FEW else ""
+        return f"{so_far}{names}"
+
+    def _tell_unreached(self) -> None:
+        """Tell a log which phones were not reached: each cause once, though they came one by one."""
+        for group in grouped(row for row in self._told() if row.exit_code is ExitCode.NOT_REACHED):
+            tell(log_line(group), err=True)
+
+
+def table_of(groups: Iterable[Group]) -> Table:
+    """Return a table that is right at 80 columns: what phones are beside what is to be told and which they are."""
+    table = Table(show_header=False, show_lines=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for group in groups:
+        # Text, not markup: a phone's model name must not be able to paint the table.
+        heading = cell("\n".join(group.heading), style=_STYLES.get(group.exit_code, ""))
+        table.add_row(heading, Stacked(*map(cell, group.told), _listed(group.names)))
+    return table
+
+
+def _listed(names: Iterable[str]) -> Columns:
+    return Columns([cell(name) for name in names], padding=(0, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 from rich.table import Table
 
@@ -11,11 +12,14 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import OwnerDeclined, PhoneError
 from agent_scripts.exchange import Reading
 from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.station_files.station import Station
 from agent_scripts.visits.asking import ask
 from agent_scripts.visits.json_lines import print_line, probe_line
+from agent_scripts.visits.live_table import LiveTable
 from agent_scripts.visits.probe import probe
+from agent_scripts.visits.row import Row
 from agent_scripts.visits.run import Run, begin_run
-from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
+from agent_scripts.visits.visiting import Visitor, connected, say, title_of, visit_all
 from certs.terminal import cell, show_table
 from policy.names import PhoneId
 from policy.probe import Limit, Owner, Probe, Reach
@@ -27,6 +31,12 @@ _REACH = {
     Reach.NONE: "no place of the policy: nothing to enforce",
     Reach.UNKNOWN: "what can be promised is not known",
 }
+_WORDS = {
+    Reach.OPEN: "open",
+    Reach.CLOSED: "closed",
+    Reach.NONE: "no place",
+    Reach.UNKNOWN: "not known",
+}
 _OWNERS = {Owner.NONE: "none", Owner.POLICY: "one of the policy's", Owner.OTHER: "another"}
 
 
@@ -37,24 +47,49 @@ def probe_phones(visitor: Visitor, addresses: list[str]) -> ExitCode:
 
 async def _probe_all(visitor: Visitor, addresses: list[str]) -> ExitCode:
     run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
+    # Of one phone all is told; of many what sets them apart, or nobody would see the closed ones among forty.
+    alone = len(addresses) == 1
+    table = LiveTable(title_of(run))
 
-    async def one(address: str) -> ExitCode:
+    async def one(address: str) -> Row:
+        probed, problem = None, ""
         try:
             async with connected(visitor.station, address, visitor.plain_tcp, run.patience) as connection:
                 probed = await _probe_one(run, connection, address)
         except PhoneError as error:
-            say(f"{address}: {error}")
-            if visitor.as_json:
-                print_line(probe_line(address, None, ExitCode.NOT_REACHED, str(error)))
-            return ExitCode.NOT_REACHED
-        code = ExitCode.UNREADABLE if probed.reach is Reach.UNKNOWN else ExitCode.COMPLIANT
+            problem = str(error)
+        row = _row(visitor.station, address, probed, problem)
         if visitor.as_json:
-            print_line(probe_line(address, probed, code))
-        else:
+            print_line(probe_line(address, probed, row.exit_code, problem))
+        elif not alone:
+            table.add(row)
+        elif probed is not None:
             show_probe(address, probed)
-        return code
+        if problem and (alone or visitor.as_json):
+            say(f"{address}: {problem}")
+        return row
 
-    return most_urgent(await visit_all(addresses, one))
+    with nullcontext() if alone or visitor.as_json else table.shown(addresses):
+        rows = await visit_all(addresses, one)
+    if table.rows:
+        table.tell_count()
+        say("`curfew-agent probe ADDRESS` tells all of one phone.")
+    return most_urgent(row.exit_code for row in rows)
+
+
+def _row(station: Station, address: str, probed: Probe | None, problem: str) -> Row:
+    """Return what sets a phone apart from others on a bench: its reach, and what cannot be promised."""
+    known = station.phone_at(address)
+    label = known.label if known else ""
+    if probed is None:
+        return Row(address, label, "", "not reached", (), (), problem, ExitCode.NOT_REACHED)
+    code = ExitCode.UNREADABLE if probed.reach is Reach.UNKNOWN else ExitCode.COMPLIANT
+    hindering = [_sentences(limit) for limit in probed.limits if limit.hinders]
+    # A phone on which all can be promised needs no sentence.
+    told = [] if probed.reach is Reach.OPEN else [f"{_REACH[probed.reach].capitalize()}."]
+    return Row(
+        address, label, probed.model, _WORDS[probed.reach], (), (), "\n".join((*told, *hindering)), code
+    )
 
 
 async def _probe_one(run: Run, connection: PhoneConnection, address: str) -> Probe:
@@ -138,5 +173,8 @@ def _promised(what: str, promised: bool) -> str:
 
 
 def _limit(limit: Limit) -> str:
-    change = f" What would change it: {limit.change}." if limit.change else ""
-    return f"{limit.sentence}{change} [{limit.source}]"
+    return f"{_sentences(limit)} [{limit.source}]"
+
+
+def _sentences(limit: Limit) -> str:
+    return f"{limit.sentence}{f' What would change it: {limit.change}.' if limit.change else ''}"

@@ -41,11 +41,6 @@ class Row:
     """Why nothing follows from what was found, where that is so."""
 
     @property
-    def verdict_text(self) -> str:
-        """The verdict, and why nothing follows from it where that is so."""
-        return f"{self.verdict}\n({self.meaning})" if self.meaning else self.verdict
-
-    @property
     def found_text(self) -> str:
         """A line for each banned app in each user."""
         return "\n".join(f"{finding.package} in user {finding.user}" for finding in self.found)

@@ -37,6 +37,7 @@ class Run:
     ``server_ledger`` asks the server for a phone's last reported ledger and returns None when there is none; it
     raises `AgentError` when the server cannot be asked. ``lasted`` tells how long ago `time` was read. ``patience``
     is for phones that cannot be read or acted on for the moment, ``limits`` for those that stay silent.
+    ``server_away`` says that the server did not answer at the beginning, after several tries.
     """
 
     station: Station
@@ -48,6 +49,7 @@ class Run:
     lasted: Callable[[], timedelta] = field(default_factory=stopwatch)
     patience: Patience = field(default_factory=Patience)
     limits: Limits = field(default_factory=Limits)
+    server_away: bool = False
 
     def now_for_phone(self) -> datetime:
         """Return the time to set a phone's script by: the run's, and what has passed since it was read.
@@ -129,7 +131,9 @@ async def begin_run(
     if refused is not None and status is not None:
         await asyncio.to_thread(tell_refusal, client, refused, status.bundle_number, accepted, time.now, warn)
     return Run(
-        station, operator, time, accepted, language, _ledger_question(client, warn), limits=limits or Limits()
+        *(station, operator, time, accepted, language, _ledger_question(client, warn)),
+        limits=limits or Limits(),
+        server_away=status is None,
     )
 
 

@@ -56,7 +56,7 @@ def visit_phones(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCo
 async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) -> ExitCode:
     # One time and one bundle for all phones of the command: two of them must not be judged by different ones.
     run = await begin_run(visitor.station, visitor.operator, visitor.language, say, visitor.limits)
-    table = LiveTable(_title(run), visitor.as_json)
+    table = LiveTable(title_of(run), visitor.as_json)
 
     async def one(address: str) -> ExitCode:
         try:
@@ -80,6 +80,8 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
     finally:
         # Whatever ended the sending: rows that wait for it are told as not sent, and none is swallowed.
         table.sent(sent)
+        # Last of all, where eyes are when a command ends.
+        table.tell_count()
     return most_urgent([*codes, sent])
 
 
@@ -133,7 +135,8 @@ async def _send(station: Station) -> ExitCode:
     return ExitCode.NOT_SENT if result.left or result.set_aside else ExitCode.COMPLIANT
 
 
-def _title(run: Run) -> str:
+def title_of(run: Run) -> str:
+    """Return by which bundle and at what time the phones of a command are judged."""
     if run.bundle is None:
         return "No accepted bundle: nothing is judged, restoring works"
     trust = "" if run.time.trusted else f"; clock not trusted ({run.time.why}), nothing new is disabled"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -94,3 +98,53 @@ def test_the_reports_of_a_revoked_station_are_set_aside_loudly(enforcing: Office
         assert "revoked" in bench.said
         aside = sorted(path.suffix for path in (bench.folder / "aside").iterdir())
         assert aside == [".json", ".txt"]
+
+
+@contextmanager
+def hanging_up(said: list[str]) -> Iterator[int]:
+    """Hold a port at which each caller is noted in `said` and hung up on; yields its number."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    caller, _ = listening.accept()
+                except OSError:  # the listening socket was shut down: the test is over
+                    return
+                said.append("called")
+                caller.close()
+
+        hearing = threading.Thread(target=hang_up)
+        hearing.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            hearing.join()
+
+
+def test_without_a_server_provisioning_says_that_the_phone_is_not_provisioned_and_asks_neither_twice(
+    enforcing: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_scripts.server_link.https._PAUSES_S", (0.0,))
+    bench = enforcing.new_bench()
+    described = json.loads((bench.folder / "station.json").read_text())
+    calls: list[str] = []
+    with enforcing.phone("clean") as new, enforcing.phone("clean") as known, hanging_up(calls) as port:
+        there = bench.provision(known)
+        (bench.folder / "station.json").write_text(
+            json.dumps({**described, "server_url": f"https://127.0.0.1:{port}"})
+        )
+        known.commands.clear()
+        each = ("--holder", "h-1", "--consent", "agreed")
+
+        code, _ = bench.agent("provision", f"tcp:127.0.0.1:{new.port}", *each)
+
+        assert code == ExitCode.NOT_REACHED
+        assert (
+            f"tcp:127.0.0.1:{new.port}: not provisioned. The server registers each phone first" in bench.said
+        )
+        assert len(calls) == 2, "the first try and the one after its pause"
+        assert bench.agent("provision", there, *each)[0] == ExitCode.NOT_REACHED
+        assert f"{there}: not provisioned anew." in bench.said
+        assert not [*new.commands, *known.commands]
