@@ -27,6 +27,7 @@ from agent_scripts.cli import curfew_agent
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from certs.cli import commands as curfew_certs
 from server.cli import cli as curfew_server
+from tests.server.running import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -149,9 +150,7 @@ class Walk:
     def _free_port(self, written: str) -> str:
         # The README names fixed ports; tests share their machine with others.
         if written not in self._ports:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self._ports[written] = str(probe.getsockname()[1])
+            self._ports[written] = str(free_port())
         return self._ports[written]
 
     def ends(self) -> None:

@@ -12,6 +12,7 @@ import errno
 import itertools
 import logging
 import os
+import select
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -47,6 +48,14 @@ class Counter:
         """Serve no more calls."""
         asyncio.get_running_loop().remove_reader(self._asks)
         os.close(self._asks)
+        for task in self._tasks:
+            task.cancel()
+
+    def forget_all(self) -> None:
+        """Drop what was asked and is not answered yet: the callers died with the Android that they asked."""
+        while select.select([self._asks], [], [], 0)[0]:
+            os.read(self._asks, 65536)
+        self._pending = b""
         for task in self._tasks:
             task.cancel()
 

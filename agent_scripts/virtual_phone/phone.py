@@ -88,6 +88,7 @@ class VirtualPhone:
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._counter: Counter | None = None
         self._thread: threading.Thread | None = None
         self.model.save_to(self._save)
 
@@ -141,7 +142,7 @@ class VirtualPhone:
     async def _serve(self, port: int, started: threading.Event) -> None:
         server = await asyncio.start_server(self._connected, "127.0.0.1", port)
         # Before anybody is let in: the first command may ask Android at once.
-        counter = Counter(self.userland.calls, self._answer)
+        self._counter = counter = Counter(self.userland.calls, self._answer)
         self.port = server.sockets[0].getsockname()[1]
         self._loop = asyncio.get_running_loop()
         self._show_boot()
@@ -156,6 +157,7 @@ class VirtualPhone:
             await asyncio.gather(*self._connections.values(), return_exceptions=True)
             # Before the counter closes: a program that is waiting for its answer would wait for its whole limit.
             await self.processes.wait_for_all()
+            self._counter = None
             counter.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -237,6 +239,9 @@ class VirtualPhone:
 
     def _restart(self) -> None:
         self.die()
+        # Else a command from before could change the Android that comes up now.
+        if self._counter is not None:
+            self._counter.forget_all()
         self.model.reboot()
         self._booted = time.monotonic()
         self._show_boot()

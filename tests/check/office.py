@@ -8,7 +8,6 @@ import io
 import itertools
 import json
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.visiting import Visit, Visitor, visit_phones
 from certs.tls import create_authority
 from policy.ready_made import ready_made_document
+from tests.server.running import free_port
 
 OUTLOOK = "com.microsoft.office.outlook"
 LYNC = "com.microsoft.office.lync15"
@@ -157,9 +157,7 @@ class Office:
         self.story_clock = folder / "story-clock"
         self.begun = datetime.now(UTC).replace(microsecond=0)
         self.number = 0
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.config = folder / "server" / "server.env"
         self._stations = itertools.count(1)

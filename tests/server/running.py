@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -17,13 +19,19 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 _STARTS_WITHIN_S = 60
+_NEVER_CHOSEN = range(20_000, 32_000)
+"""Below Linux' range for connections (/proc/sys/net/ipv4/ip_local_port_range)."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and that the system gives to nobody until it is asked for by number.
+
+    One that the system chooses itself can be some other test's next connection before the server has taken it.
+    """
+    for port in random.sample(_NEVER_CHOSEN, 50):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("none of 50 ports is free")
 
 
 class RunningServer:

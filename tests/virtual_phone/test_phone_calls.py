@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 from adb_shell.adb_device import AdbDeviceTcp
 
 from agent_scripts.virtual_phone import AndroidModel, VirtualPhone
+from agent_scripts.virtual_phone.calls import Counter as PhoneCalls
+from agent_scripts.virtual_phone.framework_answers import FrameworkAnswer
 
 OUTLOOK = "com.microsoft.office.outlook"
 
@@ -76,3 +81,24 @@ def test_a_mistake_of_the_model_is_told_at_once_and_the_next_call_is_served(devi
     assert "virtual phone: ValueError" in said
     assert "\n255\n" in said
     assert "UserInfo{0:" in said
+
+
+def test_what_was_asked_before_a_reboot_is_not_done_after_it(tmp_path: Path) -> None:
+    served: list[Sequence[str]] = []
+
+    async def answering(_program: str, args: Sequence[str]) -> FrameworkAnswer:
+        served.append(args)
+        return FrameworkAnswer()
+
+    async def reboot_while_two_ask() -> None:
+        calls = PhoneCalls(tmp_path, answering)
+        for caller in ("101", "102"):
+            (tmp_path / f"{caller}.ask").write_text("cmd\0package\0disable-user")
+            (tmp_path / "asks").write_text(f"{caller}\n")
+        calls.forget_all()
+        await asyncio.sleep(0.01)
+        calls.close()
+
+    asyncio.run(reboot_while_two_ask())
+
+    assert served == []
