@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from certs.errors import EnvelopeRefused
 from certs.terminal import tell
+from policy.counted import counted
 from server.commands.settings import given_config, opened, takes_config
 from server.evidence.audit import HeadSigner, verify_chain, verify_witness
 
@@ -40,7 +41,7 @@ def verify(files: tuple[Path, ...]) -> int:
         if not check.whole:
             tell(f"The chain is broken after row {check.rows}: {check.fault}. {_REWRITTEN}", err=True)
             return 1
-        tell(f"The chain is whole: {check.rows} rows.")
+        tell(f"The chain is whole: {counted(check.rows, 'row')}.")
         key = HeadSigner(config.audit_key).public_key_pem
         return max((_compared(session, file, key) for file in files), default=0)
 
@@ -59,5 +60,5 @@ def _compared(session: Session, file: Path, audit_key_pem: bytes) -> int:
             tell(f"{file}, line {number}: this station saw a head that is not in the chain any more. The chain was"
                  f" rewritten. {_REWRITTEN}", err=True)  # fmt: skip
             return 1
-    tell(f"{file}: all {len(heads)} heads that this station saw stand in the chain.")
+    tell(f"{file}: all {counted(len(heads), 'head')} that this station saw stand in the chain.")
     return 0
