@@ -19,6 +19,7 @@ from certs.publication import (
     target_content,
 )
 from certs.roles import FLEET, FLEET_TARGET, POLICY_TARGET, TARGETS
+from policy.counted import counted
 from policy.document import Fleet
 from policy.schemas import load_fleet, load_policy_document
 
@@ -78,7 +79,8 @@ def require_threshold(files: Files) -> None:
     signed_by, needed = signer_names(root, TARGETS, targets), root.roles[TARGETS].threshold
     if len(signed_by) < needed:
         raise ThresholdNotReached(
-            f"{len(signed_by)} of {needed} approvers have signed ({', '.join(signed_by) or 'nobody'});"
+            f"expected {counted(needed, 'signature')} of approvers, found {len(signed_by)} of {needed}"
+            f" ({', '.join(signed_by) or 'nobody'});"
             " another approver has to run: curfew-certs sign"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from policy.counted import counted
 from policy.families import REVIEW_HOLDS_FOR, FamilyReview, KnownName
 from policy.plain_text import printable
 
@@ -50,7 +51,7 @@ def _lines_of(review: FamilyReview, policy: str) -> list[str]:
     if review.is_old:
         lines.append(
             f"OLD LIST: nobody has reviewed this version's names of family {family} since {day}, more than"
-            f" {REVIEW_HOLDS_FOR.days} days: newer names may be missing; install a newer Curfew"
+            f" {counted(REVIEW_HOLDS_FOR.days, 'day')}: newer names may be missing; install a newer Curfew"
         )
     return lines
 

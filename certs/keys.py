@@ -40,6 +40,7 @@ from tuf.api.metadata import Metadata, Timestamp
 
 from certs.durable import create_private_file
 from certs.errors import KeyReadableByOthers, KeyUnusable, PassphraseNeeded
+from policy.counted import counted
 
 __all__ = [
     "Signer",
@@ -162,4 +163,6 @@ def _outside_signer(uri: str, passphrase: bytes | None, public_keys: Sequence[Ke
             found = str(error)
         except (ValueError, OSError, ImportError, SecureSystemsError) as error:
             found = str(error)
-    raise KeyUnusable(f"the key {uri} is none of the {len(public_keys)} keys that count here; found: {found}")
+    raise KeyUnusable(
+        f"the key {uri} is none of the {counted(len(public_keys), 'key')} that count here; found: {found}"
+    )

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from policy.counted import counted
 from policy.document import Fleet, Policy
 from policy.plain_text import mixed_words, printable
 
@@ -77,7 +78,7 @@ def fleet_rows(fleet: Fleet) -> list[Row]:
     rows = [
         (
             "fleet document",
-            f"number {fleet.number}, {len(exemptions)} exemption{'s' * (len(exemptions) != 1)}",
+            f"number {fleet.number}, {counted(len(exemptions), 'exemption')}",
         ),
         *exemptions,
     ]

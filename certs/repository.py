@@ -60,6 +60,7 @@ from certs.roles import (
 )
 from certs.tls import create_authority, issue_server_certificate
 from certs.trust_folder import TrustFolder
+from policy.counted import counted
 from policy.document import Fleet, Policy
 from policy.schemas import dump_fleet, load_fleet, load_policy_document
 
@@ -111,7 +112,8 @@ def create_repository(
         )
     if not 1 <= needed <= count:
         raise RepositoryProblem(
-            f"{needed} of {count} approvers cannot sign; name at least {needed} approvers"
+            f"expected at least {counted(needed, 'approver')} for a threshold of {needed}, found {count}; name more, or"
+            " choose another --threshold"
         )
     if approver_keys and len({key.keyid for key in approver_keys.values()}) != count:
         raise RepositoryProblem("the same approver key is named twice; two signatures need two keys")

@@ -24,6 +24,7 @@ from certs.publication import file_name, newest_root
 from certs.repository import sign_metadata
 from certs.roles import FLEET, LIFETIMES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, is_demo, name_of, named
 from certs.trust_folder import TrustFolder
+from policy.counted import counted
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ def _set_threshold(root: Root, role: str, threshold: int | None) -> None:
         )
     if not 1 <= entry.threshold <= len(entry.keyids):
         raise RepositoryProblem(
-            f"{entry.threshold} of {len(entry.keyids)} {role} keys cannot sign; change one of both"
+            f"{entry.threshold} of {counted(len(entry.keyids), f'{role} key')} cannot sign;"
+            " change one of both"
         )
 
 

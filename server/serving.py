@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from certs.terminal import tell
 from server.app import create_app
 from server.config import Config
 from server.context import context
@@ -39,18 +41,22 @@ CONNECTIONS_MAX = 8192
 
 
 def serve(config: Config, host: str, port: int, workers: int) -> None:
-    """Serve until the process is told to stop (SIGTERM or SIGINT).
+    """Serve until the process is told to stop (SIGTERM or SIGINT); say so on stderr once connections are taken.
 
     Raises `ConfigurationRefused` before anything listens when the application or its certificate cannot be used.
     """
     for name in ("server.pem", "server.key"):
         if not (config.tls_folder / name).is_file():
-            raise ConfigurationRefused(f"{config.tls_folder / name} is missing; curfew-certs init makes it")
+            raise ConfigurationRefused(
+                f"{config.tls_folder / name} is missing: CURFEW_TLS_FOLDER must name the folder `tls` in the trust"
+                " folder, which `curfew-certs init FOLDER` makes"
+            )
     # Made once here so that a refusal is one sentence in this process, not the death of a worker.
     with create_app(config).app_context():
         context().database.close()  # workers are forks, and a connection must not be shared with one
     with TemporaryDirectory(prefix="curfew-counts-") as counts:
-        serve_buffered(partial(_load, config, Path(counts)), host, port, workers, config.tls_folder)
+        load = partial(_load, config, Path(counts), f"https://{_in_url(host)}:{port}")
+        serve_buffered(load, host, port, workers, config.tls_folder)
 
 
 def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, tls_folder: Path) -> None:
@@ -100,11 +106,25 @@ def _allow_many_connections() -> None:
     )
 
 
-def _load(config: Config, counts: Path) -> BufferedRequests:
+def _load(config: Config, counts: Path, address: str) -> BufferedRequests:
     # Ctrl-C reaches the whole group of a terminal: a worker that hears it beside its parent's SIGTERM may hang.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # Until granian sets the worker's own, it has its parent's: told to stop while it loads, it would never hear it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     configure_logs()
     count_together(counts)
     app = create_app(config)
     with app.app_context():
-        return BufferedRequests(app, THREADS, context().clock.now)
+        listening = partial(_say_once, counts / "listening", f"Serving on {address}; stop with Ctrl-C.")
+        return BufferedRequests(app, THREADS, context().clock.now, listening=listening)
+
+
+def _say_once(said: Path, sentence: str) -> None:
+    # Of all workers the first: whoever waits for the sentence may connect from then on.
+    with suppress(FileExistsError):
+        said.touch(exist_ok=False)
+        tell(sentence, err=True)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

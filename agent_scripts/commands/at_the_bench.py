@@ -17,6 +17,7 @@ from agent_scripts.visits.probe_visit import probe_phones
 from agent_scripts.visits.restore import restore_phone
 from agent_scripts.visits.run import stored_bundle, trust_client
 from agent_scripts.visits.visiting import say, send_waiting, visit_phones
+from policy.counted import counted
 
 
 @click.command("probe")
@@ -93,7 +94,7 @@ def watch(
             # The last round's alone: what an earlier one found may be mended since.
             return code
         pause_s = _pause_s(station)
-        say(f"Next round in {pause_s / 60:.0f} minutes; Ctrl-C ends.")
+        say(f"Next round in {counted(round(pause_s / 60), 'minute')}; Ctrl-C ends.")
         time.sleep(pause_s)
 
 

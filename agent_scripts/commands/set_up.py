@@ -18,6 +18,7 @@ from agent_scripts.visits.provision import Registration
 from agent_scripts.visits.provision_visit import provision_phones
 from agent_scripts.visits.unprovision import unprovision_phone
 from agent_scripts.visits.visiting import say, visit_phones
+from policy.counted import counted
 
 
 @click.command()
@@ -102,12 +103,12 @@ def registrations(
             for address in addresses
         )
         raise WrongUse(
-            f"Expected one --holder for each of {len(addresses)} phone(s), found {len(holders)}: the mail side must"
-            f" know whose phone each is. Name each phone's:\n{commands}"
+            f"Expected one --holder for each of {counted(len(addresses), 'phone')}, found {len(holders)}: the mail side"
+            f" must know whose phone each is. Name each phone's:\n{commands}"
         )
     if labels and len(labels) != len(addresses):
         raise WrongUse(
-            f"Expected no --label or one for each of {len(addresses)} phones, found {len(labels)}."
+            f"Expected no --label or one for each of {counted(len(addresses), 'phone')}, found {len(labels)}."
         )
     twice = next((address for address in addresses if addresses.count(address) > 1), None)
     if twice is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from agent_scripts.dialect.cut_answer import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
+from policy.counted import counted
 from policy.errors import InvalidName
 from policy.names import PackageName
 
@@ -120,7 +121,7 @@ def _owners(headings: list[_Heading], listed: frozenset[PackageName]) -> Owners:
             raise Unreadable(f"{_COMMAND} names the profile owner of user {heading.user} twice")
         profiles[heading.user] = _name(heading, listed)
     if len(devices) > 1:
-        raise Unreadable(f"{_COMMAND} names {len(devices)} device owners")
+        raise Unreadable(f"{_COMMAND} names {counted(len(devices), 'device owner')}")
     if not devices:
         return Owners(profiles=profiles)
     device = devices[0]

@@ -17,6 +17,7 @@ from agent_scripts.dialect.cut_answer import CutAnswer, sound_lines
 from agent_scripts.dialect.errors import Unreadable
 from agent_scripts.dialect.kinds import UserFacts, kind_of, main_user_of
 from agent_scripts.dialect.owners import Owners
+from policy.counted import counted
 from policy.names import UserNumber
 from policy.observation import User, UserKind
 
@@ -105,7 +106,7 @@ def _regions(
     """Return the lines that belong to each user; with `like`, only a reading whose flags agree with it."""
     rising = sorted(numbers)
     if len(rising) > _MOST_USERS:
-        raise Unreadable(f"the packages name {len(rising)} users; no phone has that many")
+        raise Unreadable(f"the packages name {counted(len(rising), 'user')}; no phone has that many")
     beginnings = _beginnings(lines, rising)
     missing = [number for number in rising if not beginnings[number]]
     if missing:
@@ -204,7 +205,7 @@ def _is_unfinished(header: str) -> bool:
 def _type(number: UserNumber, details: Sequence[str], api_level: int) -> str:
     types = [line.removeprefix("type ") for line in details if line.startswith("type ")]
     if len(types) > 1 or (not types and api_level >= _FIRST_WITH_TYPES):
-        raise Unreadable(f"{_DUMP} gives user {number} {len(types)} types instead of one")
+        raise Unreadable(f"{_DUMP} gives user {number} {counted(len(types), 'type')} instead of one")
     return types[0] if types else ""
 
 

@@ -19,6 +19,7 @@ from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.envelope import sign_envelope
 from certs.errors import FetchFailed, FileMissing
+from policy.counted import counted
 from policy.errors import PolicyError
 from policy.ledger import Ledger, marker_sha256
 from policy.names import PhoneId
@@ -173,7 +174,7 @@ class ServerClient:
         told = _understood(answer, also=(409,))
         results = _field(told, "results", list)
         if len(results) != len(envelopes):
-            raise _protocol_error(f"{len(envelopes)} results")
+            raise _protocol_error(counted(len(envelopes), "result"))
         return ReportAnswer(
             results=tuple(_result(result) for result in results),
             server_time=_time(told),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent_scripts.errors import FileDamaged
 from agent_scripts.station_files.durable_file import held_alone, write_durably
+from policy.counted import counted
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _MARK_STEP = timedelta(minutes=1)
@@ -171,7 +172,7 @@ def _doubt(wall: datetime, now: datetime, since_server: datetime) -> str:
     if now - since_server > CLOCK_TOLERANCE:
         return "the server tells a time before one it told earlier; ask its admin to look at its clock"
     if abs(wall - now) > CLOCK_TOLERANCE:
-        return f"this computer's clock is {abs(wall - now) // timedelta(minutes=1)} minutes off; set it"
+        return f"this computer's clock is {counted(abs(wall - now) // timedelta(minutes=1), 'minute')} off; set it"
     return ""
 
 

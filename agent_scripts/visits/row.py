@@ -10,6 +10,7 @@ from agent_scripts.exit_codes import ExitCode
 from agent_scripts.visits.deeds import Deed, deeds_of
 from agent_scripts.visits.outcomes import is_fine, may_pass
 from agent_scripts.visits.report_writing import CheckRecord
+from policy.counted import counted
 from policy.verdict import ActionKind, Finding, Judgement, ReasonCode, Stage, Verdict
 from policy.watched import Watched
 
@@ -87,7 +88,9 @@ def row_of_error(address: str, label: str, error: Exception) -> Row:
 def _about_script(watched: Watched | None) -> str:
     if watched is None:
         return ""
-    dropped = f"the phone had to forget {watched.dropped} line(s) of its record" if watched.dropped else ""
+    dropped = (
+        f"the phone had to forget {counted(watched.dropped, 'line')} of its record" if watched.dropped else ""
+    )
     problem = watched.problem and (
         f"The phone's own script is not as the policy wants it: {watched.problem}. Check this phone again."
     )

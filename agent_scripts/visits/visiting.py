@@ -23,6 +23,7 @@ from agent_scripts.visits.report_writing import CheckRecord
 from agent_scripts.visits.row import row_of, row_of_error
 from agent_scripts.visits.run import Run, begin_run
 from certs.terminal import tell
+from policy.counted import counted
 
 T = TypeVar("T")
 Visit = Callable[[Run, PhoneConnection, str], Awaitable[CheckRecord]]
@@ -124,11 +125,15 @@ async def _send(station: Station) -> ExitCode:
     try:
         result = await send_reports(station)
     except ServerError as error:
-        say(f"{waiting} report(s) stay on this station: {error}. `curfew-agent send` sends them later.")
+        say(
+            f"{counted(waiting, 'report stays', 'reports stay')} on this station: {error}."
+            " `curfew-agent send` sends them later."
+        )
         return ExitCode.NOT_SENT
     if result.left:
         say(
-            f"{result.left} report(s) stay on this station: {result.problem}. `curfew-agent send` sends them later."
+            f"{counted(result.left, 'report stays', 'reports stay')} on this station: {result.problem}."
+            " `curfew-agent send` sends them later."
         )
     for line in (*result.set_aside, *result.alarms):
         say(line)

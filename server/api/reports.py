@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, current_app, jsonify, request
 
+from policy.counted import counted
 from policy.errors import InvalidDocument
 from policy.report_results import BATCH_REPORTS, ReportResult, ReportStatus
 from policy.schemas.strict_json import parse_object
@@ -57,7 +58,7 @@ def _envelopes(body: bytes) -> list[bytes]:
     if len(envelopes) > BATCH_REPORTS:
         raise Malformed(
             "too_many_reports",
-            f"found {len(envelopes)} reports, at most {BATCH_REPORTS} are taken",
+            f"found {counted(len(envelopes), 'report')}, at most {BATCH_REPORTS} are taken",
             "Send several batches.",
         )
     # In the form that stations write them in. What they signed is the payload inside, which stays as it is.

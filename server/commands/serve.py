@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from certs.terminal import tell
 from server.commands.settings import given_config, opened, takes_config
 from server.serving import serve as serve_until_stopped
 
@@ -20,5 +19,4 @@ def serve(host: str, port: int, workers: int) -> None:
     # Workers expect a database that is migrated (`server.app.create_app`).
     with opened(config):
         pass
-    tell(f"Serving on https://{host}:{port}; stop with Ctrl-C.", err=True)
     serve_until_stopped(config, host, port, workers)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 
 from certs.terminal import tell
+from policy.counted import counted
 from policy.plain_text import printable
 from server.commands.settings import given_config, now_of, opened, operator, takes_config
 from server.evidence import audit
@@ -30,7 +31,7 @@ def enrolment_code(made_for: str, hours: int) -> None:
             code = enrolment.new_code(session, config, made_for, now + timedelta(hours=hours), now)
             audit.record(session, operator(), "enrolment code made", made_for, {"hours": hours}, now)
     # stdout has the code alone, so that it can be handed on by a pipe.
-    tell(f"Good for one station within {hours} hours; give it to nobody else.", err=True)
+    tell(f"Good for one station within {counted(hours, 'hour')}; give it to nobody else.", err=True)
     tell(code.line())
 
 

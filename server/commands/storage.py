@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 
 from certs.terminal import tell
+from policy.counted import counted
 from server.commands.settings import given_config, looked_at, now_of, opened, operator, takes_config
 from server.retention import thinning
 
@@ -28,8 +29,8 @@ def thin(days: int, yes: bool) -> None:
         now = now_of(config, database)
         plan = thinning.plan(database, now - timedelta(days=days))
         told = (
-            f"{len(plan.report_ids)} of {plan.older} reports older than {days} days tell nothing new;"
-            f" their envelopes take {plan.envelope_bytes / 1_000_000:.1f} MB."
+            f"{len(plan.report_ids)} of {counted(plan.older, 'report')} older than {counted(days, 'day')} tell nothing"
+            f" new; their envelopes take {plan.envelope_bytes / 1_000_000:.1f} MB."
         )
         if not yes:
             tell(f"{told} Nothing was changed; --yes drops them.")

@@ -131,8 +131,8 @@ def _ask_to_sign_in() -> PlainResponse:
     # flask_login's own key. That it is there means that this browser's sign-in is not known to the server any more.
     if session.pop("_user_id", None):
         flash("Your sign-in has ended. Sign in again to go on.", "")
-    # Only what was asked for by GET can be asked for again after signing in.
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    # Only what was asked for without a form can be asked for again after signing in.
+    wanted = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else "/"
     return redirect(url_for("pages.sign_in", next=None if wanted == "/" else wanted))
 
 

@@ -8,6 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from policy.counted import counted
 from server.context import context
 from server.errors import Malformed, NotThere
 from server.evidence import audit
@@ -83,7 +84,10 @@ def settle_all(kind: str, station_id: str, newest: int) -> Response:
         settled = settle_cause(session, AlarmKind(kind), station_id, newest, settlement)
         _record(session, settled, settlement)
     if settled:
-        flash(f"{len(settled)} alarms are settled. Should it happen again, a new one is raised.", "good")
+        flash(
+            f"{counted(len(settled), 'alarm is', 'alarms are')} settled. Should it happen again, a new one is raised.",
+            "good",
+        )
     else:
         flash("Somebody settled these alarms before. Nothing was changed.", "")
     return redirect(url_for("pages.alarms"))

@@ -27,7 +27,8 @@ def sign_in() -> Response:
     """Ask for name and password; after success, show what was asked for before."""
     if is_signed_in():
         return redirect(_wanted())
-    if request.method == "GET":
+    # HEAD, too, only asks: counted as an attempt, it could lock an account.
+    if request.method != "POST":
         return _form("")
     name, password = request.form.get("name", ""), request.form.get("password", "")
     here = context()

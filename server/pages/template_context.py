@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 
+from policy.counted import noun
 from server.context import context
 from server.pages.access import is_signed_in, person
 from server.pages.audit_words import detail_words
@@ -34,6 +35,7 @@ def give_templates_their_words(app: Flask) -> None:
     app.jinja_env.filters.update(
         thousands=_thousands, percent=_percent, refusal=refusal_word, detail_words=detail_words
     )
+    app.jinja_env.filters.update(counted=_counted, noun=noun)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_frame)
 
@@ -45,6 +47,10 @@ def _relative(time: datetime) -> str:
 def _thousands(number: int) -> str:
     # A thin space reads the same in every language; a comma would be a decimal sign in half of Europe.
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{_thousands(number)} {noun(number, one, many)}"
 
 
 def _percent(number: float) -> str:

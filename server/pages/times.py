@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from policy.counted import counted
+
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 # Up to two of a unit say more in the next smaller one: "26 hours", not "1 day".
 _ENOUGH = 2
@@ -34,7 +36,7 @@ def length(span: timedelta) -> str:
         count = seconds // size
         # One of a unit is enough where less than a twentieth of it is left out.
         if count >= _ENOUGH or (count == 1 and (unit == "minute" or seconds % size < size // 20)):
-            return f"{count} {unit}{'' if count == 1 else 's'}"
+            return counted(count, unit)
     return "less than a minute"
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import ForeignKey, Select, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from policy.counted import counted
 from server.errors import ComeLater, InConflict, Malformed, NotSignedIn, StorageBusy
 from server.evidence import audit
 from server.people.people import (
@@ -324,7 +325,7 @@ def _too_many(until: datetime, now: datetime) -> NotSignedIn:
     return NotSignedIn(
         "too_many_failures",
         f"Too many wrong passwords for this account. It can be tried again at {until:%H:%M} UTC,"
-        f" in {max(1, round((until - now).total_seconds() / 60))} minutes.",
+        f" in {counted(max(1, round((until - now).total_seconds() / 60)), 'minute')}.",
         "Wait until then, or use a browser in which you signed in before; trying earlier changes nothing.",
     )
 

@@ -73,7 +73,7 @@ class Exchange(Protocol):
 class BufferedRequests:
     """A WSGI application behind granian's asynchronous interface: whole requests only, each in a thread of its own.
 
-    ``now`` is the server's clock, for the time that refusals tell.
+    ``now`` is the server's clock, for the time that refusals tell; ``listening`` is called once connections are taken.
     """
 
     def __init__(
@@ -82,14 +82,22 @@ class BufferedRequests:
         threads: int,
         now: Callable[[], datetime],
         limits: BufferLimits = BufferLimits(),
+        listening: Callable[[], None] | None = None,
     ) -> None:
         self._app = app
+        self._listening = listening
         self._threads = ThreadPoolExecutor(threads, "request")
         self._now = now
         self._limits = limits
         self._unfinished: Counter[str] = Counter()
         self._unfinished_bytes = 0
         self._waiting = 0
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Prepare for the first request, as granian asks for before it listens."""
+        if self._listening is not None:
+            # granian listens, then lets the loop run: what waits in it comes after the port is this server's.
+            loop.call_soon(self._listening)
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request."""

@@ -102,7 +102,7 @@ def test_damage_and_loss_are_shown_as_unknown(staffed: Office) -> None:
 
     between = section(page_of(staffed, phone), "Between visits")
 
-    assert "7 line(s)" in between
+    assert "7 lines of its record were" in between
     assert "line 4 is missing" in between
     assert "not started: no plan" in between
     assert "What is missing from the record is unknown." in between

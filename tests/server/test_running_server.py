@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import pytest
 from policy.report import Report
 from server.config import read_config
 from tests.server.authority import Authority, Bench, TrustFolder
-from tests.server.running import ROOT, RunningServer, StartedProgram
+from tests.server.running import ROOT, RunningServer, StartedProgram, free_port
 
 
 @pytest.fixture
@@ -262,8 +263,40 @@ def test_a_port_in_use_is_one_sentence(office: Authority) -> None:
         )
 
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "cannot listen" in done.stderr
+    # One line, and not "Serving on" before it.
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith(
+        f"curfew-server: cannot listen on 127.0.0.1 port {server.port}: Address already in"
+    )
+    assert sentence.endswith("stop what listens there, or give another --port")
+
+
+def test_the_server_says_that_it_serves_once_it_takes_connections_and_only_once(office: Authority) -> None:
+    port = free_port()
+    with subprocess.Popen(
+        [
+            *(
+                sys.executable,
+                "-m",
+                "server.cli",
+                "--config",
+                str(office.config.audit_key.parent / "server.env"),
+            ),
+            *("serve", "--port", str(port), "--workers", "2"),
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stderr
+        said = started.stderr.readline()
+        # No second try: whoever has read the line may connect.
+        socket.create_connection(("127.0.0.1", port), timeout=10).close()
+        started.terminate()
+        rest = started.communicate(timeout=30)[1]
+
+    assert said == f"Serving on https://127.0.0.1:{port}; stop with Ctrl-C.\n"
+    assert "Serving" not in rest
 
 
 def _on_postgresql(

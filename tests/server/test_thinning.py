@@ -309,7 +309,7 @@ def test_the_command_tells_first_and_acts_only_when_told(
     env = small_authority.write_settings()
 
     assert main(["--config", str(env), "thin", "--older-than", "1"]) == 0
-    assert "3 of 4 reports older than 1 days" in capsys.readouterr().out
+    assert "3 of 4 reports older than 1 day tell" in capsys.readouterr().out
     assert thinned(small_authority, reports) == []
 
     assert main(["--config", str(env), "thin", "--older-than", "1", "--yes"]) == 0
