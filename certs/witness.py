@@ -9,6 +9,7 @@ from pathlib import Path
 from certs.audit_chain import AuditHead, ChainCheck, open_head
 from certs.envelope import UnverifiedEnvelope
 from certs.errors import EnvelopeRefused, WitnessRefused
+from policy.counted import counted
 
 KEEP = "Keep the database and this file as they are, and compare with the newest backup from before."
 
@@ -45,7 +46,7 @@ def told(check: ChainCheck, witnesses: Sequence[Witness]) -> Iterator[tuple[str,
         if not check.head_is_missing:
             return
     else:
-        yield f"The chain is whole: {check.rows} rows.", True
+        yield f"The chain is whole: {counted(check.rows, 'row')}.", True
     for witness in witnesses:
         yield _compared(check, witness)
 
@@ -58,7 +59,10 @@ def _compared(check: ChainCheck, witness: Witness) -> tuple[str, bool]:
         if head.number > check.rows:
             return f"{begun} the chain ends at row {check.rows}: its newest rows were cut off. {KEEP}", False
         return f"{begun} another row stands there: the chain was rewritten, there or before. {KEEP}", False
-    return f"{witness.file}: all {len(witness.heads)} heads that it holds stand in the chain.", True
+    return (
+        f"{witness.file}: all {counted(len(witness.heads), 'head')} that it holds stand in the chain.",
+        True,
+    )
 
 
 def _head(file: Path, number: int, line: bytes, audit_key_pem: bytes) -> AuditHead:

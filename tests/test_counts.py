@@ -20,7 +20,7 @@ PLURAL = re.compile(
     r"\{([^{}]*)\} (?:[a-z]+ )?(?!is\b|has\b|was\b|does\b|names\b|comes\b|goes\b|holds\b)[a-z]+s\b"
 )
 IS_COUNT = re.compile(
-    r"\blen\(|\| length|\| thousands|\b(?:count|rows|left|waiting|dropped|hours|minutes|days|total|number_of)\b"
+    r"\blen\(|\| length\b|\| thousands|\b(?:count|rows|left|waiting|dropped|hours|minutes|days|total|number_of)\b"
 )
 BY_HAND = re.compile(r"""\w\([se]s?\)(?![\w(])|['"]s['"] (?:if|\*)|['"] if [\w. |]+ == 1 else ['"]""")
 

@@ -10,6 +10,7 @@ from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.errors import WrongUse
 from agent_scripts.station_files.station import Station
 from agent_scripts.visits.visiting import Visitor
+from policy.counted import counted
 from policy.plain_text import said_by_others
 from policy.report import Consent
 
@@ -78,7 +79,7 @@ def address_of(station: Station, name: str) -> str:
         return places[0]
     if places:
         raise WrongUse(
-            f"{len(places)} phones here have the label {said_by_others(name)}: name the one that is meant by its"
+            f"{counted(len(places), 'phone')} here have the label {said_by_others(name)}: name the one that is meant by its"
             f" address, {' or '.join(map(quote, places))}."
         )
     if labelled:

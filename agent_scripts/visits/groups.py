@@ -12,6 +12,7 @@ from shlex import quote
 
 from agent_scripts.exit_codes import ExitCode, urgency
 from agent_scripts.visits.row import Row
+from policy.counted import noun
 
 _IN_COMMAND, _IN_SENTENCE = "ADDRESS", "the phone"
 """What stands for a phone's own address, in a command only where it is for several."""
@@ -34,7 +35,12 @@ class Group:
         """What these phones are, and how many."""
         left = (_NOT_DONE,) if self.exit_code is ExitCode.NOT_DONE else ()
         meaning = (f"({self.meaning})",) if self.meaning else ()
-        return (self.verdict, *meaning, *left, *((f"{len(self.rows)} phones",) if len(self.rows) > 1 else ()))
+        return (
+            self.verdict,
+            *meaning,
+            *left,
+            *((f"{len(self.rows)} {noun(len(self.rows), 'phone')}",) if len(self.rows) > 1 else ()),
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,10 +76,10 @@ def log_line(group: Group) -> str:
     if len(group.rows) == 1:
         return ". ".join(filter(None, (f"{quote(group.rows[0].address)}: {verdict}", about)))
     places = ", ".join(quote(row.address) for row in group.rows)
-    return f"{len(group.rows)} phones {verdict}: {about}: {places}"
+    return f"{len(group.rows)} {noun(len(group.rows), 'phone')} {verdict}: {about}: {places}"
 
 
-def counted(rows: Iterable[Row]) -> str:
+def counted_by_verdict(rows: Iterable[Row]) -> str:
     """Return how many phones there are of each verdict, the most urgent first: ``2 not reached, 40 compliant``."""
     kinds: Counter[str] = Counter()
     for group in grouped(rows):

@@ -14,10 +14,11 @@ from rich.live import Live
 from rich.table import Table
 
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.visits.groups import Group, counted, grouped, log_line
+from agent_scripts.visits.groups import Group, counted_by_verdict, grouped, log_line
 from agent_scripts.visits.json_lines import print_line, visit_line
 from agent_scripts.visits.row import Row
 from certs.terminal import cell, console, show_table, tell
+from policy.counted import noun
 
 # The codes that one phone can be told with; the others are the whole command's.
 _STYLES = {
@@ -104,7 +105,7 @@ class LiveTable:
     def tell_count(self) -> None:
         """Tell in one line how many phones there are of each verdict; of one phone its row tells it."""
         if not self.as_json and len(self.rows) > 1:
-            tell(f"{len(self.rows)} phones: {self._counted()}.")
+            tell(f"{len(self.rows)} {noun(len(self.rows), 'phone')}: {self._counted()}.")
 
     def table(self) -> Stacked:
         """Return the table as it stands under its title: phones with one cause together, the most urgent first."""
@@ -122,11 +123,13 @@ class LiveTable:
     def _counted(self) -> str:
         told = self._told()
         waiting = len(self.rows) - len(told)
-        return ", ".join(filter(None, (counted(told), f"{waiting} not finished" if waiting else "")))
+        return ", ".join(
+            filter(None, (counted_by_verdict(told), f"{waiting} not finished" if waiting else ""))
+        )
 
     def _progress(self, waiting: list[str]) -> str:
         told = self._told()
-        so_far = f"{len(told)} of {len(self.rows)} done{': ' if told else ''}{counted(told)}"
+        so_far = f"{len(told)} of {len(self.rows)} done{': ' if told else ''}{counted_by_verdict(told)}"
         names = f", still asking {', '.join(map(quote, waiting))}" if 0 < len(waiting) <= _FEW else ""
         return f"{so_far}{names}"
 

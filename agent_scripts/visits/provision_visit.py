@@ -11,7 +11,7 @@ from agent_scripts.errors import AgentError, ProvisioningFailed
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.server_link.client import Registered, ServerClient
 from agent_scripts.station_files.station import KnownPhone
-from agent_scripts.visits.groups import counted, grouped, log_line
+from agent_scripts.visits.groups import counted_by_verdict, grouped, log_line
 from agent_scripts.visits.json_lines import print_line, provisioning_line
 from agent_scripts.visits.live_table import table_of
 from agent_scripts.visits.probe_visit import in_a_line, show_probe
@@ -21,6 +21,7 @@ from agent_scripts.visits.run import begin_run
 from agent_scripts.visits.twins import Twins
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
 from certs.terminal import show_table
+from policy.counted import noun
 from policy.probe import Probe
 from policy.report import Consent
 
@@ -119,4 +120,4 @@ def _tell_result(rows: Sequence[Row]) -> None:
         return
     if problems:
         show_table(table_of(problems), err=True)
-    say(f"{len(rows)} phones: {counted(rows)}.")
+    say(f"{len(rows)} {noun(len(rows), 'phone')}: {counted_by_verdict(rows)}.")

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from certs.audit_chain import ChainCheck
+from policy.counted import counted
 from server.evidence.alarms import AlarmKind, raise_chain_alarm
 
 
@@ -20,7 +21,7 @@ def raise_trouble(
     raised = 0
     if not check.whole:
         kind = AlarmKind.AUDIT_HEAD_MISSING if check.head_is_missing else AlarmKind.AUDIT_CHAIN_BROKEN
-        raised += raise_chain_alarm(session, kind, f"{check.fault}; {check.rows} rows hold", now)
+        raised += raise_chain_alarm(session, kind, f"{check.fault}; {counted(check.rows, 'row')} hold", now)
     if check.misfits:
         head = check.misfits[0]
         # The same words whatever has been written since: that the same head is found again is no news.

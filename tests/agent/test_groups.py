@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent_scripts.exit_codes import ExitCode
-from agent_scripts.visits.groups import counted, grouped, log_line
+from agent_scripts.visits.groups import counted_by_verdict, grouped, log_line
 from agent_scripts.visits.row import Row
 from policy.names import PackageName, UserNumber
 from policy.verdict import Finding
@@ -91,7 +91,10 @@ def test_the_most_urgent_comes_first_and_what_needs_nothing_last(order: int) -> 
     assert [group.rows for group in groups] == [
         (row,) for row in (AWAY, unread, not_done, VIOLATING, noted, WELL)
     ]
-    assert counted(rows) == "1 not reached, 1 unreadable, 1 violating (not done), 1 violating, 2 compliant"
+    assert (
+        counted_by_verdict(rows)
+        == "1 not reached, 1 unreadable, 1 violating (not done), 1 violating, 2 compliant"
+    )
 
 
 def test_a_phone_that_needs_nothing_is_named_shortly_and_one_that_does_so_that_it_is_found() -> None:
