@@ -79,8 +79,8 @@ def address_of(station: Station, name: str) -> str:
         return places[0]
     if places:
         raise WrongUse(
-            f"{counted(len(places), 'phone')} here have the label {said_by_others(name)}: name the one that is meant by its"
-            f" address, {' or '.join(map(quote, places))}."
+            f"{counted(len(places), 'phone')} here have the label {said_by_others(name)}: name the one that is meant"
+            f" by its address, {' or '.join(map(quote, places))}."
         )
     if labelled:
         raise WrongUse(

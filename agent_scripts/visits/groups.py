@@ -12,7 +12,7 @@ from shlex import quote
 
 from agent_scripts.exit_codes import ExitCode, urgency
 from agent_scripts.visits.row import Row
-from policy.counted import noun
+from policy.counted import counted
 
 _IN_COMMAND, _IN_SENTENCE = "ADDRESS", "the phone"
 """What stands for a phone's own address, in a command only where it is for several."""
@@ -39,7 +39,7 @@ class Group:
             self.verdict,
             *meaning,
             *left,
-            *((f"{len(self.rows)} {noun(len(self.rows), 'phone')}",) if len(self.rows) > 1 else ()),
+            *((f"{counted(len(self.rows), 'phone')}",) if len(self.rows) > 1 else ()),
         )
 
     @property
@@ -76,7 +76,7 @@ def log_line(group: Group) -> str:
     if len(group.rows) == 1:
         return ". ".join(filter(None, (f"{quote(group.rows[0].address)}: {verdict}", about)))
     places = ", ".join(quote(row.address) for row in group.rows)
-    return f"{len(group.rows)} {noun(len(group.rows), 'phone')} {verdict}: {about}: {places}"
+    return f"{counted(len(group.rows), 'phone')} {verdict}: {about}: {places}"
 
 
 def counted_by_verdict(rows: Iterable[Row]) -> str:

@@ -18,7 +18,7 @@ from agent_scripts.visits.groups import Group, counted_by_verdict, grouped, log_
 from agent_scripts.visits.json_lines import print_line, visit_line
 from agent_scripts.visits.row import Row
 from certs.terminal import cell, console, show_table, tell
-from policy.counted import noun
+from policy.counted import counted
 
 # The codes that one phone can be told with; the others are the whole command's.
 _STYLES = {
@@ -105,7 +105,7 @@ class LiveTable:
     def tell_count(self) -> None:
         """Tell in one line how many phones there are of each verdict; of one phone its row tells it."""
         if not self.as_json and len(self.rows) > 1:
-            tell(f"{len(self.rows)} {noun(len(self.rows), 'phone')}: {self._counted()}.")
+            tell(f"{counted(len(self.rows), 'phone')}: {self._counted()}.")
 
     def table(self) -> Stacked:
         """Return the table as it stands under its title: phones with one cause together, the most urgent first."""

@@ -21,7 +21,7 @@ from agent_scripts.visits.run import begin_run
 from agent_scripts.visits.twins import Twins
 from agent_scripts.visits.visiting import Visitor, connected, say, visit_all
 from certs.terminal import show_table
-from policy.counted import noun
+from policy.counted import counted
 from policy.probe import Probe
 from policy.report import Consent
 
@@ -120,4 +120,4 @@ def _tell_result(rows: Sequence[Row]) -> None:
         return
     if problems:
         show_table(table_of(problems), err=True)
-    say(f"{len(rows)} {noun(len(rows), 'phone')}: {counted_by_verdict(rows)}.")
+    say(f"{counted(len(rows), 'phone')}: {counted_by_verdict(rows)}.")
