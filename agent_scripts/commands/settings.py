@@ -49,7 +49,8 @@ def named_phones(station: Station, addresses: Sequence[str], every: bool) -> lis
     chosen = [*addresses, *(known if every else ())]
     if not chosen and every:
         raise WrongUse(
-            "This station knows no phone yet: run `curfew-agent devices`, then `curfew-agent provision ADDRESS`."
+            "This station knows no phone yet: run `curfew-agent devices`, then"
+            " `curfew-agent provision ADDRESS --holder REFERENCE`."
         )
     if not chosen:
         raise WrongUse("No phone named: name one such as adb:SERIAL, or use --all for every known phone.")

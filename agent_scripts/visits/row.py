@@ -98,13 +98,16 @@ def _next_step(record: CheckRecord) -> str:
             " Let it finish, then give the same command again."
         )
     if record.contradictions:
-        return "A person must decide:\n" + "\n".join(record.contradictions)
+        return "A person must decide:\n" + _for_this_phone("\n".join(record.contradictions), record.address)
     if record.memory_problem:
         return f"Nothing was changed: {record.memory_problem}."
     if record.acting and record.acting.refusal:
         return record.acting.refusal.sentence
     if record.leaving == "":
-        return "This phone is not checked any more; `curfew-agent provision` takes it in again."
+        return (
+            f"This phone is not checked any more; `curfew-agent provision {quote(record.address)} --holder REFERENCE`"
+            " takes it in again."
+        )
     if judgement.verdict is Verdict.UNREADABLE and not record.was_only_restored:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
     if judgement.verdict is Verdict.VIOLATING and judgement.stage is not Stage.LIFTED:
@@ -128,6 +131,12 @@ def _next_step(record: CheckRecord) -> str:
             return "Restored by order; the next check disables again while the app is on the phone."
         return "The owner removes the app; the next check puts everything back."
     return brief
+
+
+def _for_this_phone(text: str, address: str) -> str:
+    # With several phones plugged in, adb wants to know which; one reached by tcp: has to be connected to first.
+    way, _, serial = address.partition(":")
+    return text.replace("`adb shell ", f"`adb -s {quote(serial)} shell ") if way == "adb" else text
 
 
 def _for_the_moment(record: CheckRecord) -> str:

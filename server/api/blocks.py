@@ -36,7 +36,8 @@ def list_blocks() -> dict[str, Any]:
             raise NotSignedIn(
                 "token_missing",
                 "this address needs a person's API token",
-                "Make one: curfew-server token NAME; send it as `Authorization: Bearer TOKEN`.",
+                "Make one with `curfew-server --config SERVER.env token NAME`; send it as"
+                " `Authorization: Bearer TOKEN`.",
             )
         if not person.may(Right.SEE_HOLDERS):
             roles = " or ".join(role.value for role in roles_with(Right.SEE_HOLDERS))

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from certs.typed_options import remember_options
 from server.clock import Clock
 from server.config import Config, read_config
 from server.policies.bundles import require_demo_root
@@ -23,6 +24,7 @@ ACTOR = "command line"
 def _remember_config(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
         context.find_root().obj = value
+        remember_options("curfew-server", "--config", str(value))
 
 
 def takes_config(command: Any) -> Any:

@@ -218,7 +218,7 @@ def _lock_head(session: Session) -> AuditHead:
         return AuditHead(*locked)
     # The migration makes this row. Begun anew rather than refused: a station's report must not wait for an auditor, and
     # the stations' heads tell what is gone.
-    _log.error("audit_head_missing", next="curfew-server audit verify --witness FILE")
+    _log.error("audit_head_missing", next="curfew-server --config SERVER.env audit verify --witness FILE")
     session.add(_HeadTable(id=1, number=0, hash=_GENESIS))
     session.flush()
     return AuditHead()

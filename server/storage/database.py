@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
@@ -140,7 +141,7 @@ def _close_to_others(database: str) -> None:
     # The mode above is that of a new file; one that was there keeps its own.
     if path.stat().st_mode & 0o077:
         raise ConfigurationRefused(
-            f"{path} can be read by others; stop the server and run: chmod 600 {path}*"
+            f"{path} can be read by others; stop the server and run: chmod 600 {quote(str(path))}*"
         )
 
 
