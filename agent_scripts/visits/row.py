@@ -58,7 +58,7 @@ def row_of(record: CheckRecord, report_id: str) -> Row:
         verdict="declined" if record.was_only_restored else record.judgement.verdict.value,
         found=record.judgement.findings,
         done=deeds_of(record),
-        next_step="\n".join(filter(None, (_next_step(record), _about_script(record.watched)))),
+        next_step=_for_this_phone(record.address, _next_step(record), _about_script(record.watched)),
         exit_code=record.exit_code,
         report_id=report_id,
     )
@@ -98,7 +98,7 @@ def _next_step(record: CheckRecord) -> str:
             " Let it finish, then give the same command again."
         )
     if record.contradictions:
-        return "A person must decide:\n" + _for_this_phone("\n".join(record.contradictions), record.address)
+        return "A person must decide:\n" + "\n".join(record.contradictions)
     if record.memory_problem:
         return f"Nothing was changed: {record.memory_problem}."
     if record.acting and record.acting.refusal:
@@ -133,10 +133,11 @@ def _next_step(record: CheckRecord) -> str:
     return brief
 
 
-def _for_this_phone(text: str, address: str) -> str:
-    # With several phones plugged in, adb wants to know which; one reached by tcp: has to be connected to first.
+def _for_this_phone(address: str, *sentences: str) -> str:
+    text = "\n".join(filter(None, sentences))
+    # With several phones plugged in, adb wants to know which; one reached by tcp: has to be connected to it first.
     way, _, serial = address.partition(":")
-    return text.replace("`adb shell ", f"`adb -s {quote(serial)} shell ") if way == "adb" else text
+    return text.replace("adb shell ", f"adb -s {quote(serial)} shell ") if way == "adb" else text
 
 
 def _for_the_moment(record: CheckRecord) -> str:

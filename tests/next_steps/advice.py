@@ -25,9 +25,11 @@ COMMANDS = {
     "curfew-server": frozenset(curfew_server.list_commands(None)),  # type: ignore[arg-type]
 }
 _OURS = re.compile(
-    r"curfew-(?:agent|certs|server) (?:--plain-tcp |--[a-z-]+ (?:'[^'\n]*'|\S+) )*([a-z][a-z-]*)\b[^`;\n<)]*"
+    r"curfew-(?:agent|certs|server) (?:--plain-tcp |--[a-z-]+ (?:'[^'\n]*'|\S+) )*([a-z][a-z-]*)\b[^`;\n<)\"]*"
 )
-_OTHERS = re.compile(r"(?:run: |with: |`|\()((?:chmod|pip|adb) [^`;\n<)]*)")
+_OTHERS = re.compile(
+    r"(?:^|run: |with: |`|\()((?:chmod|pip install|adb (?:-s \S+ )?(?:pair \S|shell \S|start-server))[^`;\n<)\"]*)"
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,13 @@ def commands_in(text: str) -> list[str]:
         if found[1] in COMMANDS[found.group().split(maxsplit=1)[0]]
     ]
     others = [found[1] for found in _OTHERS.finditer(text)]
-    return [re.sub(r"(?:,.*|\.)$", "", command.strip()) for command in (*ours, *others)]
+    return [_trimmed(command) for command in (*ours, *others)]
+
+
+def _trimmed(command: str) -> str:
+    command = re.sub(r"(?:, .*|[.,])$", "", command.strip())
+    # What a log puts its values in.
+    return command.removesuffix("'") if command.count("'") % 2 else command
 
 
 def advised_steps() -> list[Advice]:

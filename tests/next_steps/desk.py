@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -61,7 +62,15 @@ class Desk:
         return text
 
     def types_the_next_step(
-        self, printed: str, of: str, keys: str = "", code: int = 0, then: str = "", **filled: object
+        self,
+        printed: str,
+        of: str,
+        *,
+        keys: str = "",
+        code: int = 0,
+        then: str = "",
+        filled: Mapping[str, object] = MappingProxyType({}),
+        **also_filled: object,
     ) -> str:
         """Find the step that looks like `of` in `printed`, fill in its words in capitals, and type it.
 
@@ -73,7 +82,7 @@ class Desk:
         assert steps, f"nothing like `{of}` is told by:\n{printed}"
         self.told.append(of)
         step = steps[0]
-        for word, value in filled.items():
+        for word, value in {**filled, **also_filled}.items():
             step, count = re.subn(rf"\b{word.replace('_', '.')}\b", lambda _, value=value: str(value), step)
             assert count, f"{step} has no {word}"
         left = re.findall(r"(?<![\w./-])[A-Z][A-Z_]+(?:\.\w+)?(?![\w./-])", step)
@@ -85,6 +94,7 @@ class Desk:
 
 
 def _without_options(step: str) -> str:
+    step = re.sub(r"^adb -s \S+", "adb", step)
     # What the one who typed before gave is given again (`certs.typed_options`); the sources have it as SERVER.env.
     return re.sub(rf"^(curfew-agent)(?: --plain-tcp| --station (?!NEW_FOLDER){_WORD})+ ", r"\1 ", step)
 

@@ -40,7 +40,9 @@ def test_from_nothing_to_a_server_that_publishes_by_next_steps_alone(desk: Desk)
         PORT="8443",
     )
     desk.types_the_next_step(
-        made, "curfew-server --config {…} publish {…}", then="Bundle 1 (App ban) is published"
+        made,
+        "curfew-server --config {…} publish {…}",
+        then="Bundle 1 (TikTok off phones with work apps) is published",
     )
     desk.types_the_next_step(
         said, "curfew-server --config SERVER.env publish {…}", SERVER_env="'my server/server.env'"
@@ -55,7 +57,7 @@ def test_the_second_approver_signs_what_the_first_one_signed(desk: Desk) -> None
     refused = desk.runs("curfew-certs publish trust", code=1)
     desk.types_the_next_step(said, SIGN, keys="y\n", KEY=key(trust, "approver-2"), then="2 of 2")
     filled = {"FOLDER": trust, "POLICY_json": policy, "KEY": key(trust, "approver-2")}
-    desk.types_the_next_step(refused, SIGN_A_POLICY, keys="y\n", **filled)
+    desk.types_the_next_step(refused, SIGN_A_POLICY, keys="y\n", filled=filled)
 
 
 @types(("certs/repository.py", "curfew-certs sign {…} POLICY.json --key KEY"))
@@ -75,7 +77,7 @@ def test_another_draft_that_is_open_can_be_thrown_away(desk: Desk, trust: Path) 
     desk.runs(f"curfew-certs sign 'my trust' {first} --yes --key {key(trust)}")
     said = desk.runs(f"curfew-certs sign 'my trust' {other} --yes --key {key(trust)}", code=1)
     filled = {"FOLDER": "'my trust'", "POLICY_json": other, "KEY": key(trust)}
-    desk.types_the_next_step(said, f"{SIGN_A_POLICY} --replace", keys="y\n", then="signed by", **filled)
+    desk.types_the_next_step(said, f"{SIGN_A_POLICY} --replace", keys="y\n", then="signed by", filled=filled)
 
 
 @types(
@@ -88,7 +90,7 @@ def test_after_a_key_was_exchanged(desk: Desk, published: Path) -> None:
     said = desk.runs("curfew-certs rotate 'my trust' targets")
     (coming,) = re.findall(r"targets: (\S+) comes", said)
     filled = {"POLICY_json": "policy.json", "KEY": key(published, coming)}
-    desk.types_the_next_step(said, "curfew-certs sign {…} POLICY.json --key KEY", keys="y\n", **filled)
+    desk.types_the_next_step(said, "curfew-certs sign {…} POLICY.json --key KEY", keys="y\n", filled=filled)
     assert "is published" in desk.runs("curfew-certs publish 'my trust'")
 
 

@@ -26,7 +26,7 @@ def test_accounts_are_made_and_switched_on(desk: Desk, server: Path) -> None:
     person, switch_on = "curfew-server --config SERVER.env person NAME --role ROLE", "person {…} --on"
     said = desk.runs(f"{SERVER} token desk-1", code=1)
     filled = {"NAME": "desk-1", "ROLE": "technician"}
-    desk.types_the_next_step(said, person, keys=PASSWORD, then="desk-1 can sign in", **filled)
+    desk.types_the_next_step(said, person, keys=PASSWORD, then="desk-1 can sign in", filled=filled)
     said = desk.runs(f"{SERVER} person desk-1 --off")
     desk.types_the_next_step(
         said, person, keys=PASSWORD, then="can sign in", NAME="desk-2", ROLE="technician"
