@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from agent_scripts.errors import AgentError
 from agent_scripts.exit_codes import ExitCode
@@ -15,6 +16,7 @@ from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
 from certs.logs import verbose_option
 from certs.terminal import tell
+from certs.typed_options import remember_options
 from policy.errors import PolicyError
 
 _COMMANDS = {
@@ -140,6 +142,10 @@ def curfew_agent(
     from agent_scripts.commands.settings import Settings
 
     context.obj = Settings(folder, operator, plain_tcp, story_clock)
+    # From the environment it comes again by itself.
+    named = context.get_parameter_source("folder") is ParameterSource.COMMANDLINE
+    given = (*(("--station", str(folder)) if named else ()), *(("--plain-tcp",) if plain_tcp else ()))
+    remember_options("curfew-agent", *given)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

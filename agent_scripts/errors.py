@@ -105,7 +105,9 @@ class PhoneNotProvisioned(PhoneError):
 
     def __init__(self, address: str) -> None:
         """Say which command makes the phone known."""
-        super().__init__(f"{address} is not provisioned; run `curfew-agent provision {quote(address)}`")
+        super().__init__(
+            f"{address} is not provisioned; run `curfew-agent provision {quote(address)} --holder REFERENCE`"
+        )
 
 
 class OwnerDeclined(PhoneError):
@@ -115,7 +117,7 @@ class OwnerDeclined(PhoneError):
         """Say what happens instead, and the way back."""
         super().__init__(
             f"the owner of {address} declined, so nothing is asked of that phone; if they agree now, run"
-            f" `curfew-agent provision {quote(address)}`"
+            f" `curfew-agent provision {quote(address)} --holder REFERENCE`"
         )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -51,9 +52,9 @@ def draft(folder: Path, document: Path, lift: bool, update_families: bool) -> No
     except KeyExists as error:
         raise RepositoryProblem(str(error)) from error
     tell(f"written to {document}" if lift else f"written to {document}: edit it")
-    advice = f"to add them, draft anew: curfew-certs draft {folder} OTHER.json --update-families"
+    advice = f"to add them, draft anew: curfew-certs draft {quote(str(folder))} OTHER.json --update-families"
     _say([*added_lines(added), *review_lines(_reviews(policy), "the policy in force", advice)])
-    tell(f"next: curfew-certs sign {folder} {document} --key KEY")
+    tell(f"next: {_signing(folder, document)}")
 
 
 @click.command()
@@ -83,8 +84,8 @@ def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -
     signed = repository.sign_policy(folder, data, signer, datetime.now(UTC))
     tell(f"signed by {', '.join(signed.signed_by)}: {len(signed.signed_by)} of {signed.threshold}")
     tell(f"holds until {signed.expires:%Y-%m-%d %H:%M} UTC")
-    step = f"curfew-certs publish {folder}" if signed.ready else "another approver signs the same file"
-    tell(f"next: {step}")
+    publish = f"curfew-certs publish {quote(str(folder))}"
+    tell(f"next: {publish if signed.ready else f'another approver runs: {_signing(folder, document)}'}")
 
 
 @click.command()
@@ -122,6 +123,11 @@ def exempt(
     _sign_fleet(folder, with_exemptions(folder, exemptions), key_uri, yes)
 
 
+def _signing(folder: Path, document: Path) -> str:
+    # KEY is the approver's own: nobody else knows where it is.
+    return f"curfew-certs sign {quote(str(folder))} {quote(str(document))} --key KEY"
+
+
 def _reviews(policy: Policy) -> tuple[FamilyReview, ...]:
     return review_families(policy, datetime.now(UTC).date())
 
@@ -137,7 +143,7 @@ def _sign_fleet(folder: Path, data: bytes, key_uri: str, yes: bool) -> None:
     confirm(yes, f"Sign this as fleet document number {fleet.number}?")
     signer = open_key(key_uri, repository.approver_keys(folder, FLEET))
     repository.sign_fleet(folder, data, signer, datetime.now(UTC))
-    tell(f"next: curfew-certs publish {folder}")
+    tell(f"next: curfew-certs publish {quote(str(folder))}")
 
 
 def _kind(data: bytes) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 import click
 from securesystemslib.signer import Key, Signer
@@ -25,6 +26,7 @@ from certs.rotation import rotate as rotate_role
 from certs.terminal import tell
 from certs.tls import fingerprint, issue_server_certificate
 from certs.trust_folder import TrustFolder
+from certs.typed_options import UNKNOWN_CONFIG
 from policy.families import review_families
 
 
@@ -69,8 +71,7 @@ def init(
     )
     tell(f"trust made in {folder}")
     tell(f"TLS authority {fingerprint((folder / 'tls' / 'authority.pem').read_bytes())}")
-    approver = "KEY" if approver_files else folder / "keys" / "approver-1.pem"
-    tell(f"next: curfew-certs sign {folder} POLICY.json --key {approver}")
+    tell(f"next: curfew-certs draft {quote(str(folder))} POLICY.json")
 
 
 @click.command()
@@ -96,7 +97,11 @@ def publish(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -
     """Publish what enough approvers have signed."""
     signers = _online_signers(folder, snapshot_key, timestamp_key)
     _say_published(repository.publish(folder, datetime.now(UTC), signers))
-    tell(f"next: curfew-server publish {folder}")
+    trust = quote(str(folder))
+    tell(
+        f"without a server yet, make one first: curfew-server init SERVER --trust {trust} --url https://HOST:PORT"
+    )
+    tell(f"next: curfew-server {UNKNOWN_CONFIG} publish {trust}")
 
 
 @click.command()
@@ -174,7 +179,7 @@ def show(folder: Path, as_json: bool) -> None:
         tell(json.dumps({**plain(found), "families": plain_reviews(reviews)}, sort_keys=True))
         return
     print_overview(found, now)
-    advice = f"next: curfew-certs draft {folder} NEXT.json --update-families"
+    advice = f"next: curfew-certs draft {quote(str(folder))} NEXT.json --update-families"
     for line in review_lines(reviews, "the policy in force", advice):
         tell(line)
 

@@ -63,7 +63,7 @@ def open_draft(drafted: Files, fresh: Targets, now: datetime) -> Metadata[Target
     if not same or not now < draft.signed.expires <= fresh.expires:
         raise NotNewestBase(
             "another draft is open (another policy, base, fleet key or expiry); publish it, or throw it away"
-            " and start anew with: curfew-certs sign --replace"
+            " and start anew with: curfew-certs sign FOLDER POLICY.json --key KEY --replace"
         )
     return draft
 
@@ -73,7 +73,7 @@ def require_threshold(files: Files) -> None:
     root, targets = newest_root(files).signed, newest_targets(files)
     if targets is None:
         raise ThresholdNotReached(
-            "no policy was signed yet; sign one first: curfew-certs sign FOLDER POLICY.json"
+            "no policy was signed yet; sign one first: curfew-certs sign FOLDER POLICY.json --key KEY"
         )
     # Only signatures that hold, of keys that count under the newest root: one that was rotated out is none.
     signed_by, needed = signer_names(root, TARGETS, targets), root.roles[TARGETS].threshold
@@ -81,7 +81,7 @@ def require_threshold(files: Files) -> None:
         raise ThresholdNotReached(
             f"expected {counted(needed, 'signature')} of approvers, found {len(signed_by)} of {needed}"
             f" ({', '.join(signed_by) or 'nobody'});"
-            " another approver has to run: curfew-certs sign"
+            " another approver has to run: curfew-certs sign FOLDER POLICY.json --key KEY"
         )
 
 

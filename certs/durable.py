@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from shlex import quote
 
 from certs.errors import KeyExists, NotWritten
 from certs.logs import Log
@@ -66,7 +67,7 @@ def make_private_folder(path: Path) -> Path:
         if path.stat().st_mode & 0o077:
             if any(path.iterdir()):
                 raise NotWritten(
-                    f"{path} can be entered by others and is to hold keys; run: chmod 700 {path}, or choose another"
+                    f"{path} can be entered by others and is to hold keys; run: chmod 700 {quote(str(path))}"
                 )
             path.chmod(0o700)
     except OSError as error:

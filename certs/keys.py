@@ -11,6 +11,7 @@ import stat
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from urllib.parse import unquote
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -113,7 +114,7 @@ def refuse_open_permissions(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise KeyReadableByOthers(
-            f"the key file {path} is open to others (mode {mode:04o}); close it with: chmod 600 {path}"
+            f"the key file {path} is open to others (mode {mode:04o}); close it with: chmod 600 {quote(str(path))}"
         )
 
 

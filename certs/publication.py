@@ -61,7 +61,7 @@ def newest_root(files: Files) -> Metadata[Root]:
     """Return the newest root among `files`, unverified; raises `NotARepository` if there is none."""
     version = newest_version(files, ROOT)
     if not version:
-        raise NotARepository("no root was found there; make trust with: curfew-certs init FOLDER")
+        raise NotARepository("expected a trust folder, found no root in it; check the folder's name")
     return parsed(files[file_name(ROOT, version)], Root)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 from securesystemslib.signer import Key, Signer
 from tuf.api.exceptions import UnsignedMetadataError
@@ -213,7 +214,8 @@ def publish(folder: Path, now: datetime, signers: OnlineSigners | None = None) -
     published = place.published()
     if not place.drafted():
         raise RepositoryProblem(
-            f"nothing waits to be published; sign first: curfew-certs sign {folder} POLICY.json"
+            f"nothing waits to be published; sign first: curfew-certs sign"
+            f" {quote(str(folder))} POLICY.json --key KEY"
         )
     # Before the draft is read: it may add a fleet document.
     _prolong_fleet(place, now)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 from securesystemslib.signer import Key, Signer
 from tuf.api.exceptions import UnsignedMetadataError
@@ -177,5 +178,8 @@ def _require_root_signatures(old: Root, metadata: Metadata[Root]) -> None:
 
 def _next_step(folder: Path, role: str) -> str:
     if role in (TARGETS, FLEET):
-        return f"the approvers sign the newest policy again (curfew-certs sign {folder} POLICY.json), then publish"
-    return f"publish it: curfew-certs publish {folder}"
+        return (
+            "the approvers sign the newest policy again, each with"
+            f" `curfew-certs sign {quote(str(folder))} POLICY.json --key KEY`, then publish it"
+        )
+    return f"publish it: curfew-certs publish {quote(str(folder))}"

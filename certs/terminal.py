@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from certs.typed_options import as_typed_here
 from policy.plain_text import printable_lines
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ _ENCODING_CHOSEN_BY = frozenset({"PYTHONIOENCODING", "PYTHONUTF8"})
 def tell(text: str, *, err: bool = False) -> None:
     """Print `text`, on stderr if `err`; its own line feeds stay, every other control shows as its escape."""
     # The stream is named, for click takes ASCII for a mistake and writes UTF-8 all the same.
-    click.echo(printable_lines(text), file=_fitted(sys.stderr if err else sys.stdout))
+    click.echo(printable_lines(as_typed_here(text)), file=_fitted(sys.stderr if err else sys.stdout))
 
 
 def cell(text: str, style: str = "") -> Text:
     """Return `text` as a table's cell: no markup, no controls."""
     from rich.text import Text  # loaded by the command that shows a table, not by --help
 
-    return Text(printable_lines(text), style=style)
+    return Text(printable_lines(as_typed_here(text)), style=style)
 
 
 def show_table(table: RenderableType, *, err: bool = False) -> None:

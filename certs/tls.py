@@ -112,7 +112,10 @@ def _load_authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePri
         key = load_pem_private_key(key_file.read_bytes(), None)
         certificate = x509.load_pem_x509_certificate((folder / "authority.pem").read_bytes())
     except (OSError, ValueError, TypeError) as error:
-        raise KeyUnusable(f"no usable TLS authority in {folder}; make one with: curfew-certs init") from error
+        raise KeyUnusable(
+            f"no usable TLS authority in {folder}; bring authority.key and authority.pem back from a backup. If there"
+            " is none, stations have to trust another: `curfew-certs init FOLDER` makes it with new trust"
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
         raise KeyUnusable(
             f"{key_file} does not belong to authority.pem beside it; restore both from one copy"

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from securesystemslib.signer import Key, Signer
 from tuf.api.metadata import Root
@@ -46,7 +47,9 @@ class TrustFolder:
         """Return the files that are published, by served name; raises `NotARepository` without a root."""
         files = reachable({**_read(self.path / "metadata", ""), **_read(self.path / "targets", "targets/")})
         if not files:
-            raise NotARepository(f"{self.path} holds no trust; make it with: curfew-certs init {self.path}")
+            raise NotARepository(
+                f"{self.path} holds no trust; make it with: curfew-certs init {quote(str(self.path))}"
+            )
         return files
 
     def drafted(self) -> dict[str, bytes]:

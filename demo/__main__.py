@@ -16,8 +16,7 @@ from agent_scripts.virtual_phone.errors import PhoneCannotStart
 from demo.errors import StoryBroken
 from demo.organisation import Organisation, fresh
 from demo.phones import Phones, started
-from demo.story import CAST, Chapter
-from policy.counted import counted
+from demo.story import Chapter
 
 _VIOLATING_AND_NOT_DONE = (10, 11)
 """Exit codes of a check while some phones violate and one is closed to the shell (README, exit codes)."""
@@ -81,7 +80,7 @@ def tell(folder: Path, *, once: bool) -> None:
             demo.check(Chapter.REMOVED, hours=4)
             demo.lift()
             demo.check(Chapter.LIFTED, hours=5)
-            print(f"\nEvery one of {counted(len(CAST), 'phone')} ended as the story says.")
+            print("\nEvery phone ended as the story says.")
             if not once:
                 print(f"\nThe pages: {demo.url}/   name: demo   password: {demo.password}")
                 print("(The certificate is the demo's own, so the browser warns.) Ctrl-C ends.", flush=True)

@@ -12,6 +12,7 @@ from certs.errors import CertsError
 from certs.lazy_commands import CommandAt, LazyGroup
 from certs.logs import verbose_option
 from certs.terminal import tell
+from certs.typed_options import remember_options
 from server.errors import RequestRefused, ServiceError
 
 _COMMANDS = {
@@ -89,6 +90,7 @@ _COMMANDS = {
 def cli(context: click.Context, config: Path | None) -> None:
     """Run the authority of Curfew."""
     context.obj = config
+    remember_options("curfew-server", *(() if config is None else ("--config", str(config))))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -64,13 +65,14 @@ class Config:
         """Refuse what would fail later and less clearly."""
         if len(self.secret_key) < 32:
             raise ConfigurationRefused(
-                "CURFEW_SECRET_KEY is shorter than 32 characters; `curfew-server init` makes one"
+                "CURFEW_SECRET_KEY is shorter than 32 characters; `curfew-server init FOLDER` writes a server.env"
+                " with a good one"
             )
         try:
             Fernet(self.holder_key)
         except ValueError as error:
             raise ConfigurationRefused(
-                "CURFEW_HOLDER_KEY is no Fernet key; `curfew-server init` makes one"
+                "CURFEW_HOLDER_KEY is no Fernet key; `curfew-server init FOLDER` writes a server.env with one"
             ) from error
         if urlsplit(self.public_url).scheme != "https" or not urlsplit(self.public_url).hostname:
             raise ConfigurationRefused(
@@ -109,7 +111,9 @@ def _required(values: Mapping[str, str], key: str) -> str:
 def _read_env_file(path: Path) -> dict[str, str]:
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigurationRefused(f"{path} holds secrets and others can read it; run: chmod 600 {path}")
+            raise ConfigurationRefused(
+                f"{path} holds secrets and others can read it; run: chmod 600 {quote(str(path))}"
+            )
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ConfigurationRefused(

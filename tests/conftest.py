@@ -57,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: left out by `make test-fast` (tests/slow.py)")
     config.addinivalue_line("markers", "sample: reads what is written here from docs/android/commands.md")
     config.addinivalue_line("markers", "public_case(name): reads one odd answer that was told in public")
+    config.addinivalue_line("markers", "advices(*advice): types these next steps (tests/next_steps)")
     config.addinivalue_line("markers", "capture: reads the output of one real phone")
 
 

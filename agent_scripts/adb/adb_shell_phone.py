@@ -122,7 +122,7 @@ def _claim_usb(serial: str, timeout_s: float | None) -> Any:
         from adb_shell.transport.usb_transport import UsbTransport
     except (ImportError, OSError) as error:
         raise PhoneUnreachable(
-            f"usb:{serial} needs libusb; run: pip install curfew[usb], or use adb:{serial}"
+            f"usb:{serial} needs libusb; run: pip install 'curfew[usb]', or use adb:{serial}"
         ) from error
     try:
         usb = UsbTransport.find_adb(serial=serial, default_transport_timeout_s=timeout_s)
@@ -349,7 +349,7 @@ def _translated(address: PhoneAddress) -> Iterator[None]:
     except exceptions.InvalidCommandError as error:
         if _WANTS_TLS in str(error):
             raise PhoneUnreachable(
-                f"{address} speaks wireless debugging; pair it with `adb pair`, then name it adb:SERIAL"
+                f"{address} speaks wireless debugging; pair it with `adb pair HOST:PORT`, then name it adb:SERIAL"
             ) from error
         raise PhoneProtocolError(f"{address} does not speak the ADB protocol; check the address") from error
     except exceptions.PushFailedError as error:

@@ -23,7 +23,7 @@ from policy.schemas.values import write_utc_time
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print lines of JSON instead of a table.")
 _NOTHING_LISTED = (
     "No phone: adb sees none, and none is provisioned here. Plug one in with USB debugging on and run"
-    " `curfew-agent devices` again, or train on one of software: `curfew-agent virtual-phone`."
+    " `curfew-agent devices` again, or train on one of software: `curfew-agent virtual-phone --port 0`."
 )
 
 
@@ -148,6 +148,6 @@ def _bundle(found: _Status) -> str:
     if found.bundle_problem:
         return f"refused: {found.bundle_problem}"
     if found.bundle is None or found.bundle_confirmed_at is None:
-        return "none accepted yet; run `curfew-agent check`"
+        return "none accepted yet; the next phone that is checked or provisioned brings it: run `curfew-agent devices`"
     confirmed = f"confirmed {found.bundle_confirmed_at:%Y-%m-%d %H:%M} UTC"
     return f"{found.bundle}, {confirmed}{', demo trust' if found.demo else ''}"

@@ -55,7 +55,8 @@ def named_phones(station: Station, names: Sequence[str], every: bool | None) -> 
     if not chosen and every:
         found = "no phone whose owner agreed and whose address it has" if station.phones() else "no phone yet"
         raise WrongUse(
-            f"This station knows {found}: run `curfew-agent devices`, then `curfew-agent provision ADDRESS`."
+            f"This station knows {found}: run `curfew-agent devices`, then"
+            " `curfew-agent provision ADDRESS --holder REFERENCE`."
         )
     if not chosen:
         otherwise = "" if every is None else ", or use --all for every known phone"

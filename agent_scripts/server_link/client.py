@@ -236,7 +236,10 @@ def fetch_trust_file(link: ServerLink, path: str, max_length: int) -> bytes:
     """Return the file at `path`; raises `FileMissing` or `FetchFailed` for a refusal, else `ServerError`."""
     answer = link.ask("GET", path, max_bytes=min(max_length, ANSWER_MAX_BYTES))
     if answer.status == 404:
-        raise FileMissing(f"{link.url} has no {path}; its admin publishes it with `curfew-server publish`")
+        raise FileMissing(
+            f"{link.url} has no {path}; its admin publishes it with"
+            " `curfew-server --config SERVER.env publish FOLDER`"
+        )
     if answer.status != 200:
         raise FetchFailed(f"{link.url}{path} answered {answer.status}; try again later")
     return answer.body

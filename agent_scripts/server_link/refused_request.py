@@ -13,14 +13,20 @@ from policy.plain_text import said_by_others
 
 # A code is shown outside the quotation marks, so only one of this form is: no room for a server's advice.
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
-_NEW_CODE = "ask the server's admin for a new enrolment code and run: curfew-agent enrol CODE"
+_NEW_CODE = (
+    "ask the server's admin for a new enrolment code and run:"
+    " curfew-agent enrol CODE --name NAME --organisation-key FILE"
+)
+# The folder stays a station's: its ledgers and reports are not to be mixed with another's.
+_NEW_STATION = (
+    "ask the server's admin for a new enrolment code and run:"
+    " curfew-agent --station NEW_FOLDER enrol CODE --name NAME --organisation-key FILE"
+)
 _ONE_VERSION = "check that server and station have one version, and tell the server's admin"
 _LATER = "try again later; what waits on this station is kept"
 _ADVICE: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("code_unknown", "code_used", "code_expired", "key_known", "station_revoked", "station_unknown"),
-        _NEW_CODE,
-    ),
+    **dict.fromkeys(("code_unknown", "code_used", "code_expired", "key_known"), _NEW_CODE),
+    **dict.fromkeys(("station_revoked", "station_unknown"), _NEW_STATION),
     **dict.fromkeys(("storage_busy", "storage_full", "busy", "too_many_requests", "internal"), _LATER),
     "phone_unknown": "provision the phone again",
     "phone_not_met": "connect the phone here and check it again; if that is refused too, provision it at this station",
@@ -28,7 +34,7 @@ _ADVICE: Mapping[str, str] = {
     "virtual_refused": "use virtual phones against a server with demo trust",
     "wrong_time": "set this computer's clock and try again",
     "nonce_used": "try again",
-    "bundle_unknown": "run: curfew-agent check",
+    "bundle_unknown": "run: curfew-agent check --all",
 }
 
 

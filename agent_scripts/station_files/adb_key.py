@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from pathlib import Path
+from shlex import quote
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -39,7 +40,7 @@ def station_adb_key(folder: Path) -> AdbKeys:
             write_durably(keys.private_path, pem)
         elif keys.private_path.stat().st_mode & 0o077:
             raise FileDamaged(
-                f"{keys.private_path} can be read by others; run: chmod 600 {keys.private_path}"
+                f"{keys.private_path} can be read by others; run: chmod 600 {quote(str(keys.private_path))}"
             )
         # After the private key: killed in between, the public one is made from it at the next call.
         if not keys.public_path.exists():

@@ -304,7 +304,10 @@ def _is_placeholder(serial: str) -> bool:
 
 def _described(path: Path) -> dict[str, Any]:
     if not path.exists():
-        raise NotEnrolled(f"{path.parent} is not an enrolled station; run: curfew-agent enrol CODE")
+        raise NotEnrolled(
+            f"{path.parent} is not an enrolled station; run:"
+            " curfew-agent enrol CODE --name NAME --organisation-key FILE"
+        )
     described = _load_json(path)
     texts = ("station_id", "name", "server_url")
     if described.get("kind") != _KIND or not isinstance(described.get("demo"), bool):

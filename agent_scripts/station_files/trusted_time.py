@@ -73,7 +73,7 @@ class TrustedClock:
         readings, anchor = self._shifted_readings(), self._anchor()
         if anchor is None:
             return TrustedMoment(
-                readings.wall, False, "the server never told the time; run: curfew-agent check"
+                readings.wall, False, "the server never told the time; run: curfew-agent check --all"
             )
         elapsed = readings.boottime - anchor.boottime
         # After a restart the time that passed is unknown: a computer may have been off for a minute or a month.

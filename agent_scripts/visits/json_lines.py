@@ -14,6 +14,7 @@ from agent_scripts.exit_codes import ExitCode
 from agent_scripts.visits.deeds import Deed
 from agent_scripts.visits.row import Row
 from certs.terminal import tell
+from certs.typed_options import as_typed_here
 from policy.probe import Probe
 from policy.report import Consent
 from policy.schemas import dump_probe
@@ -22,7 +23,9 @@ from policy.schemas.values import write_utc_time
 
 def print_line(values: Mapping[str, Any]) -> None:
     """Print `values` as one line of JSON on stdout."""
-    tell(json.dumps(values, sort_keys=True))
+    # Before it is JSON: a path with a quotation mark would end a string of it.
+    told = {name: as_typed_here(value) if isinstance(value, str) else value for name, value in values.items()}
+    tell(json.dumps(told, sort_keys=True))
 
 
 def visit_line(row: Row) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _limits(
             LimitCode.NO_POLICY,
             "This station has accepted no bundle yet, so it does not know what a place is.",
             "docs/design.md 5",
-            "connect to the server, run `curfew-agent check`, and probe again",
+            "connect this station to the server and probe again",
             hinders=True,
         )
     else:

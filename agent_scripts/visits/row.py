@@ -62,7 +62,7 @@ def row_of(record: CheckRecord, report_id: str) -> Row:
         verdict="declined" if record.was_only_restored else record.judgement.verdict.value,
         found=record.judgement.findings,
         done=deeds_of(record),
-        next_step="\n".join(filter(None, (_next_step(record), _about_script(record.watched)))),
+        next_step=_for_this_phone(record.address, _next_step(record), _about_script(record.watched)),
         exit_code=record.exit_code,
         report_id=report_id,
         meaning="" if record.was_only_restored else _meaning(record.judgement),
@@ -120,7 +120,10 @@ def _next_step(record: CheckRecord) -> str:
     if record.acting and record.acting.refusal:
         return record.acting.refusal.sentence
     if record.leaving == "":
-        return "This phone is not checked any more; `curfew-agent provision` takes it in again."
+        return (
+            f"This phone is not checked any more; `curfew-agent provision {quote(record.address)} --holder REFERENCE`"
+            " takes it in again."
+        )
     if judgement.verdict is Verdict.UNREADABLE and not record.was_only_restored:
         return "; ".join(reason.detail or reason.code.value for reason in judgement.reasons)
     if _was_not_put_back(record):
@@ -179,6 +182,13 @@ def _details(judgement: Judgement, codes: Collection[ReasonCode]) -> list[str]:
 
 def _was_not_put_back(record: CheckRecord) -> bool:
     return any(o.action.kind is ActionKind.RESTORE and not is_fine(o) for o in record.outcomes)
+
+
+def _for_this_phone(address: str, *sentences: str) -> str:
+    text = "\n".join(filter(None, sentences))
+    # With several phones plugged in, adb wants to know which; one reached by tcp: has to be connected to it first.
+    way, _, serial = address.partition(":")
+    return text.replace("adb shell ", f"adb -s {quote(serial)} shell ") if way == "adb" else text
 
 
 def _for_the_moment(record: CheckRecord) -> str:

@@ -36,7 +36,10 @@ def person(name: str, roles: tuple[str, ...], off: bool | None) -> None:
         with database.writing() as session:
             made = people.put_person(session, name, password, map(people.Role, roles), operator(), now)
     if made.off_since is not None:
-        tell(f"{made.name} is changed and stays off; switch it on: curfew-server person {made.name} --on")
+        tell(
+            f"{made.name} is changed and stays off; switch it on:"
+            f" curfew-server --config SERVER.env person {made.name} --on"
+        )
         return
     tell(f"{made.name} can sign in as {', '.join(sorted(role.value for role in made.roles))}.")
 
@@ -48,7 +51,10 @@ def _switch(config: Config, name: str, on: bool) -> None:
             switched = sign_ins.switch_person(session, name, on, operator(), now)
             missing = people.rights_without_anybody(session)
     if on:
-        tell(f"{switched.name} is on and can sign in; new tokens: curfew-server token {switched.name}")
+        tell(
+            f"{switched.name} is on and can sign in; new tokens:"
+            f" curfew-server --config SERVER.env token {switched.name}"
+        )
         return
     tell(f"{switched.name} is off: no sign-in, and every session and token has ended.")
     # It is not refused: an account that is misused has to stop now, and this command line can always make another.
@@ -56,8 +62,8 @@ def _switch(config: Config, name: str, on: bool) -> None:
     if lost:
         roles = sorted({role.value for right in lost for role in people.roles_with(right)})
         tell(
-            f"Nobody who is on may now {', '.join(right.value for right in lost)}. Make or change an account:"
-            f" curfew-server person NAME --role ROLE, with ROLE among {', '.join(roles)}.",
+            f"Nobody who is on may now {', '.join(right.value for right in lost)}. Make or change an account with"
+            f" `curfew-server --config SERVER.env person NAME --role ROLE`, ROLE among {', '.join(roles)}.",
             err=True,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from shlex import quote
 
 import click
 from cryptography.fernet import Fernet
@@ -49,7 +50,8 @@ def init(folder: Path, url: str, trust: Path) -> None:
     create_private_file(folder / "server.env", ("\n".join(lines) + "\n").encode())
     create_key(folder / "audit.key")
     tell(
-        f"Made {folder / 'server.env'}. Next: curfew-server --config {folder / 'server.env'} publish {trust}"
+        f"Made {folder / 'server.env'}. Next: curfew-server --config {quote(str(folder / 'server.env'))} publish"
+        f" {quote(str(trust))}"
     )
 
 

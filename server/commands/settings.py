@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from certs.typed_options import remember_options
 from policy.plain_text import printable
 from server.clock import Clock
 from server.config import Config, read_config
@@ -38,6 +39,7 @@ def operator() -> str:
 def _remember_config(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
         context.find_root().obj = value
+        remember_options("curfew-server", "--config", str(value))
 
 
 def takes_config(command: Any) -> Any:

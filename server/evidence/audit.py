@@ -205,7 +205,11 @@ def _lock_head(session: Session, now: datetime) -> AuditHead:
         select(_AuditTable.number, _AuditTable.hash).order_by(_AuditTable.number.desc()).limit(1)
     ).one_or_none()
     last = AuditHead(*newest) if newest else AuditHead()
-    _log.error("audit_head_missing", rows=last.number, next="curfew-server audit verify --witness FILE")
+    _log.error(
+        "audit_head_missing",
+        rows=last.number,
+        next="curfew-server --config SERVER.env audit verify --witness FILE",
+    )
     with stored_by_nobody_else():
         session.add(_HeadTable(id=1, number=last.number, hash=last.hash))
         session.flush()

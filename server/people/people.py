@@ -144,7 +144,7 @@ def nobody_called(name: str) -> NotThere:
     return NotThere(
         "person_unknown",
         f"nobody is called {name[:80]!r}",
-        "make the account: curfew-server person NAME --role ROLE",
+        "make the account: curfew-server --config SERVER.env person NAME --role ROLE",
     )
 
 

@@ -203,7 +203,7 @@ def issue_token(session: Session, name: str, actor: str, now: datetime) -> str:
         raise InConflict(
             "account_off",
             f"the account {person.name} is switched off",
-            f"switch it on first: curfew-server person {person.name} --on",
+            f"switch it on first: curfew-server --config SERVER.env person {person.name} --on",
         )
     token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
     session.add(_TokenTable(token_hash=_hashed(token), person_id=person.person_id, made_at=now))

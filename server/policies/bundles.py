@@ -213,7 +213,7 @@ def require_demo_root(database: Database) -> None:
         if not newest(session).demo:
             raise ConfigurationRefused(
                 "CURFEW_STORY_CLOCK moves the time and is allowed under a demo root only; remove it, or publish"
-                " demo trust first: curfew-server publish FOLDER"
+                " demo trust first: curfew-server --config SERVER.env publish FOLDER"
             )
 
 

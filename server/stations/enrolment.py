@@ -19,7 +19,7 @@ from server.storage.database import Base, UtcTime
 # Not the newest: stations walk from the first root to it, and a code that was handed out outlives a rotation.
 _FIRST_ROOT = "1.root.json"
 _TOKEN_BYTES = 16
-_ASK_FOR_A_NEW_ONE = "Ask for a new code: curfew-server enrolment-code"
+_ASK_FOR_A_NEW_ONE = "Ask for a new code: curfew-server --config SERVER.env enrolment-code"
 
 
 class _CodeTable(Base):
@@ -46,7 +46,7 @@ def new_code(
         raise InConflict(
             "nothing_published",
             "no trust is published yet, so a code could not name its root",
-            "Publish first: curfew-server publish FOLDER",
+            "Publish first: curfew-server --config SERVER.env publish FOLDER",
         )
     return EnrolmentCode(
         url=config.public_url,

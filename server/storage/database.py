@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote as percent_encoded
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Connection, make_url
@@ -143,7 +144,7 @@ def _engine_to_look(url: str) -> Engine:
             f"expected a database at {path}, found none; check CURFEW_DATABASE_URL, or make one: curfew-server migrate"
         )
     # As a URI, the one form in which SQLite takes a mode; its own marks in the path are escaped.
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+    uri = f"file:{percent_encoded(str(path.resolve()))}?mode=ro"
     timeout = float(str(parsed.query.get("timeout", _PATIENCE_S)))
     engine = create_engine("sqlite://", creator=lambda: _connected_to_look(uri, timeout), poolclass=NullPool)
     event.listen(engine, "begin", _begin_sqlite)
@@ -169,7 +170,7 @@ def _close_to_others(database: str) -> None:
     # The mode above is that of a new file; one that was there keeps its own.
     if path.stat().st_mode & 0o077:
         raise ConfigurationRefused(
-            f"{path} can be read by others; stop the server and run: chmod 600 {path}*"
+            f"{path} can be read by others; stop the server and run: chmod 600 {quote(str(path))}*"
         )
 
 

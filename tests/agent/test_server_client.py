@@ -261,7 +261,9 @@ def test_what_to_type_next_is_ours_whatever_the_server_advises(
         client_of(make_station(server.url)).status()
 
     assert "curl" not in str(caught.value)
-    assert str(caught.value).endswith("run: curfew-agent enrol CODE")
+    assert str(caught.value).endswith(
+        "run: curfew-agent --station NEW_FOLDER enrol CODE --name NAME --organisation-key FILE"
+    )
 
 
 # --- signed requests -------------------------------------------------------------------------------------------------
@@ -314,7 +316,7 @@ def test_a_second_refusal_is_final(make_station: MakeStation, serve: Serve) -> N
         lambda _: refusal(401, "station_unknown", "this station is not enrolled here", "Enrol it.")
     )
 
-    with pytest.raises(ServerRefused, match=r"not enrolled here.*curfew-agent enrol CODE") as caught:
+    with pytest.raises(ServerRefused, match=r"not enrolled here.*--station NEW_FOLDER enrol CODE") as caught:
         register(client_of(make_station(server.url)))
     assert (caught.value.status, caught.value.code) == (401, "station_unknown")
     assert len(server.asked) == 2

@@ -62,8 +62,15 @@ class Bench:
     def agent(self, *arguments: str) -> tuple[int, str]:
         """Run curfew-agent here; returns its exit code and what it printed on stdout."""
         output, said = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(said):
-            code = agent_scripts.cli.main(self.command_line(*arguments))
+        with (
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(said),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            # By the environment, as somebody with one station has it: next steps are told without it.
+            patch.setenv("CURFEW_STATION", str(self.folder))
+            clock = str(self.clock or self.office.story_clock)
+            code = agent_scripts.cli.main(["--story-clock", clock, *arguments])
         self.said = said.getvalue()
         print(self.said, end="", file=sys.stderr)
         return code, output.getvalue()
