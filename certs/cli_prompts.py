@@ -46,7 +46,8 @@ def api_token() -> str:
     token = found.strip()
     if not token.isascii() or not token.isprintable() or not token:
         raise AnswerRefused(
-            "expected an API token in CURFEW_TOKEN or on stdin; make one: curfew-server token NAME"
+            "expected an API token in CURFEW_TOKEN or on stdin; make one on the server:"
+            " curfew-server --config SERVER.env token NAME"
         )
     return token
 

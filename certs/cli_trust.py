@@ -26,7 +26,6 @@ from certs.rotation import rotate as rotate_role
 from certs.terminal import tell
 from certs.tls import fingerprint, issue_server_certificate
 from certs.trust_folder import TrustFolder
-from certs.typed_options import UNKNOWN_CONFIG
 from policy.families import review_families
 
 
@@ -101,7 +100,7 @@ def publish(folder: Path, snapshot_key: str | None, timestamp_key: str | None) -
     tell(
         f"without a server yet, make one first: curfew-server init SERVER --trust {trust} --url https://HOST:PORT"
     )
-    tell(f"next: curfew-server {UNKNOWN_CONFIG} publish {trust}")
+    tell(f"next: curfew-server --config SERVER.env publish {trust}")
 
 
 @click.command()

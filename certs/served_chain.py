@@ -23,8 +23,9 @@ _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 _TEXTS = ("at", "actor", "action", "subject", "detail", "previous", "hash")
 # By status, in our words: what to do next never comes from the server.
 _ADVICE = {
-    401: "expected an auditor's token; make one on the server: curfew-server token NAME",
-    403: "expected the token of an account that may read the audit chain: curfew-server person NAME --role auditor",
+    401: "expected an auditor's token; make one on the server: curfew-server --config SERVER.env token NAME",
+    403: "expected the token of an account that may read the audit chain:"
+    " curfew-server --config SERVER.env person NAME --role auditor",
     404: "expected a Curfew server of this version or a newer one at this address",
 }
 

@@ -21,7 +21,7 @@ def requesting_person(session: Session, right: Right) -> Person:
         raise NotSignedIn(
             "token_missing",
             "this address needs a person's API token",
-            "Make one: curfew-server token NAME; send it as `Authorization: Bearer TOKEN`.",
+            "Make one: curfew-server --config SERVER.env token NAME; send it as `Authorization: Bearer TOKEN`.",
         )
     if not person.may(right):
         roles = " or ".join(role.value for role in roles_with(right))

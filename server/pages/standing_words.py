@@ -89,7 +89,8 @@ def _declined(row: PhoneRow) -> str:
     )
     if not _open(row):
         return said
-    return f"{said} Apps were still to be put back: with the phone at a station, `curfew-agent unprovision` does so."
+    put_back = "with the phone at a station, `curfew-agent unprovision ADDRESS` does so"
+    return f"{said} Apps were still to be put back: {put_back}."
 
 
 def _why_over(row: PhoneRow) -> str:

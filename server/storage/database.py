@@ -141,7 +141,8 @@ def _engine_to_look(url: str) -> Engine:
     path = Path(parsed.database or "")
     if not path.is_file():
         raise ConfigurationRefused(
-            f"expected a database at {path}, found none; check CURFEW_DATABASE_URL, or make one: curfew-server migrate"
+            f"expected a database at {path}, found none; check CURFEW_DATABASE_URL, or make one:"
+            " curfew-server --config SERVER.env migrate"
         )
     # As a URI, the one form in which SQLite takes a mode; its own marks in the path are escaped.
     uri = f"file:{percent_encoded(str(path.resolve()))}?mode=ro"

@@ -53,7 +53,9 @@ def require_newest_schema(session: Session) -> None:
         return
     here = f"the database has schema {found or 'of no version'}, this Curfew works with {newest}; nothing was changed"
     if found is None or found in known:
-        raise ConfigurationRefused(f"{here}. Make a copy of it, then run: curfew-server migrate")
+        raise ConfigurationRefused(
+            f"{here}. Make a copy of it, then run: curfew-server --config SERVER.env migrate"
+        )
     raise ConfigurationRefused(f"{here}. A newer Curfew has migrated it: install that version here")
 
 

@@ -25,7 +25,7 @@ COMMANDS = {
     "curfew-server": frozenset(curfew_server.list_commands(None)),  # type: ignore[arg-type]
 }
 _OURS = re.compile(
-    r"curfew-(?:agent|certs|server) (?:--plain-tcp |--[a-z-]+ (?:'[^'\n]*'|\S+) )*([a-z][a-z-]*)\b[^`;\n<)\"]*"
+    r"curfew-(?:agent|certs|server) (?:--plain-tcp |--[a-z-]+ (?:'[^'\n]*'|\S+) )*([a-z][a-z-]*)\b[^`;\n<)\"│]*"
 )
 _OTHERS = re.compile(
     r"(?:^|run: |with: |`|\()((?:chmod|pip install|adb (?:-s \S+ )?(?:pair \S|shell \S|start-server))[^`;\n<)\"]*)"

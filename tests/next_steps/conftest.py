@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,7 +112,9 @@ def platform_adb(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[adbuti
     """The adb server that the desk's programs start: on a port and with a home of its own."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         own = {"ANDROID_ADB_SERVER_PORT": str(free.getsockname()[1]), "ADB_MDNS": "0"}
-    desk.variables |= own
+    # The program itself comes with the library, and lies on nobody's PATH.
+    programs = Path(adbutils.adb_path()).parent
+    desk.variables |= {**own, "PATH": f"{Path(sys.executable).parent}:{programs}:{os.environ['PATH']}"}
     for name, value in {**own, "HOME": str(desk.folder)}.items():
         monkeypatch.setenv(name, value)
     client = adbutils.AdbClient()

@@ -83,7 +83,8 @@ class Desk:
         self.told.append(of)
         step = steps[0]
         for word, value in {**filled, **also_filled}.items():
-            step, count = re.subn(rf"\b{word.replace('_', '.')}\b", lambda _, value=value: str(value), step)
+            escaped = str(value).replace("\\", "\\\\")
+            step, count = re.subn(rf"\b{word.replace('_', '.')}\b", escaped, step)
             assert count, f"{step} has no {word}"
         left = re.findall(r"(?<![\w./-])[A-Z][A-Z_]+(?:\.\w+)?(?![\w./-])", step)
         assert not left, f"nobody knows what {left} are: {step}"
@@ -104,6 +105,7 @@ def types(*advices: tuple[str, str]) -> Callable[[Callable[..., None]], Callable
 
     def mark(test: Callable[..., None]) -> Callable[..., None]:
         TYPED.update(Advice(*advice) for advice in advices)
-        return pytest.mark.advices(*advices)(test)
+        marked: Callable[..., None] = pytest.mark.advices(*advices)(test)
+        return marked
 
     return mark

@@ -66,7 +66,7 @@ def test_publishing_nothing_names_what_is_to_be_signed(desk: Desk, published: Pa
     policy = policy_file(desk.folder / "next.json", number=2, on_phone=True)
     filled = {"POLICY_json": policy, "KEY": key(published)}
     desk.types_the_next_step(
-        said, "curfew-certs sign {…} POLICY.json --key KEY", keys="y\n", then="1 of 1", **filled
+        said, "curfew-certs sign {…} POLICY.json --key KEY", keys="y\n", then="1 of 1", filled=filled
     )
 
 

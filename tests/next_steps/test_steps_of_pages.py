@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 
 from policy.ready_made import ready_made_policy
+from policy.report import Consent
 from server.app import create_app
 from server.config import read_config
+from server.evidence.alarms import AlarmKind, raise_chain_alarm
 from server.people.people import Role
-from tests.check.office import Office
+from tests.check.office import LYNC, OUTLOOK, Bench, Office
 from tests.next_steps.conftest import policy_file
 from tests.next_steps.desk import Desk, types
 from tests.next_steps.test_steps_of_the_agent import AGREED, CHECK, ENROL, at, code_and_key
-from tests.next_steps.test_steps_of_the_server import PASSWORD
+from tests.next_steps.test_steps_of_the_server import PASSWORD, VERIFY, kept_head
 from tests.pages.office import Office as Pages
-from tests.pages.office import make_office, migrate_once, policy_in_force
+from tests.pages.office import make_office, migrate_once, now, policy_in_force
 
 PERSON = "curfew-server --config SERVER.env person NAME --role ROLE"
 PUBLISH = "curfew-server --config SERVER.env publish FOLDER"
@@ -103,6 +105,33 @@ def test_the_pages_of_an_empty_server_lead_to_a_checked_phone(
         page = client.get(f"/phones/{empty.phone()}", base_url="https://localhost").text
         desk.types_the_next_step(page, "curfew-agent probe --all", then="every place is open")
         desk.types_the_next_step(page, CHECK, then="compliant")
+
+
+@types(("server/templates/alarms.html", VERIFY))
+def test_an_alarm_about_the_audit_chain_is_looked_into_on_the_server(
+    desk: Desk, empty: Pages, server: Path
+) -> None:
+    with empty.database.writing() as session:
+        raise_chain_alarm(session, AlarmKind.AUDIT_CHAIN_BROKEN, "row 2 is missing", now())
+    (page,) = shown(empty, "/alarms")
+    filled = {"SERVER_env": "'my server/server.env'", "FILE": kept_head(desk, server)}
+    desk.types_the_next_step(page, VERIFY, then="The chain is whole", filled=filled)
+
+
+@types(("server/pages/standing_words.py", "curfew-agent unprovision ADDRESS"))
+def test_the_page_of_a_phone_whose_owner_declined_leads_to_putting_back(
+    desk: Desk, empty: Pages, bench: Bench, tmp_path: Path
+) -> None:
+    empty.station("bench 1", tmp_path / "station.pem")
+    phone_id = empty.phone(consent=Consent.DECLINED)
+    empty.report(phone_id, consent=Consent.DECLINED)
+    (page,) = shown(empty, f"/phones/{phone_id}")
+    with bench.office.phone("tiktok-personal") as phone:
+        bench.provision(phone)
+        bench.check()
+        unprovision = "curfew-agent unprovision ADDRESS"
+        desk.types_the_next_step(page, unprovision, keys="y\n", ADDRESS=at(phone))
+        assert [phone.model.state(10, app).enabled for app in (OUTLOOK, LYNC)] == [0, 1]
 
 
 @types(

@@ -237,3 +237,11 @@ def test_a_check_brings_time_and_bundle(desk: Desk, bench: Bench, clean: Virtual
     keys[0].chmod(0o644)
     desk.types_the_next_step(desk.runs("curfew-agent check --all", code=None), "chmod 600 {…}")
     desk.runs("curfew-agent check --all")
+
+
+@types(("agent_scripts/visits/probe_visit.py", "curfew-agent probe ADDRESS"))
+def test_a_probe_of_several_phones_leads_to_one_of_each(
+    desk: Desk, bench: Bench, violating: VirtualPhone, clean: VirtualPhone
+) -> None:
+    said = desk.runs(f"curfew-agent probe {at(violating)} {at(clean)}")
+    desk.types_the_next_step(said, "curfew-agent probe ADDRESS", then="Users", ADDRESS=at(clean))

@@ -7,12 +7,32 @@ import sqlite3
 from pathlib import Path
 
 import urllib3
+from alembic import command
 
+from server.config import read_config
+from server.evidence import audit
+from server.evidence.audit import HeadSigner
+from server.storage.database import Database
+from server.storage.migrating import alembic_config
 from tests.check.office import Office
 from tests.next_steps.desk import Desk, types
 
 SERVER = "curfew-server --config 'my server/server.env'"
 PASSWORD = "four unrelated words here\n"
+TOKEN = "curfew-server --config SERVER.env token NAME"
+AUDITOR = "curfew-server --config SERVER.env person NAME --role auditor"
+VERIFY = "curfew-server --config SERVER.env audit verify --witness FILE"
+
+
+def kept_head(desk: Desk, server: Path) -> str:
+    """Keep the newest head of that server as a station does, and return the file's name in the desk's folder."""
+    config = read_config(server, environ={})
+    database = Database(config.database_url)
+    with database.reading() as session:
+        head = HeadSigner(config.audit_key).signed_head(audit.head(session))
+    database.close()
+    (desk.folder / "audit_heads.jsonl").write_bytes(head + b"\n")
+    return "audit_heads.jsonl"
 
 
 @types(
@@ -79,25 +99,59 @@ def test_settings_that_are_missing_or_open_are_mended(desk: Desk, server: Path) 
     assert (desk.folder / "new trust" / "tls" / "server.key").is_file()
 
 
-@types(("server/evidence/audit.py", "curfew-server --config SERVER.env audit verify --witness FILE"))
+@types(("server/evidence/audit.py", VERIFY))
 def test_a_lost_head_of_the_audit_chain_is_compared_with_a_stations(desk: Desk, server: Path) -> None:
     desk.runs(f"{SERVER} person desk-1 --role author", keys=PASSWORD)
+    kept = kept_head(desk, server)
     with sqlite3.connect(server.parent / "curfew.sqlite") as database:
-        for table in ("audit", "audit_head"):
-            database.execute(f"DELETE FROM {table}")
+        database.execute("DELETE FROM audit_head")
     logged = desk.runs(f"{SERVER} person desk-2 --role author", keys=PASSWORD)
-    (desk.folder / "audit_heads.jsonl").touch()
-    desk.types_the_next_step(
-        logged,
-        "curfew-server --config SERVER.env audit verify --witness FILE",
-        then="The chain is whole: 1 row",
-        SERVER_env="'my server/server.env'",
-        FILE="audit_heads.jsonl",
-    )
+    filled = {"SERVER_env": "'my server/server.env'", "FILE": kept}
+    desk.types_the_next_step(logged, VERIFY, then="The chain is whole", filled=filled)
 
 
 @types(
-    ("server/api/blocks.py", "curfew-server --config SERVER.env token NAME"),
+    ("server/storage/database.py", "curfew-server --config SERVER.env migrate"),
+    ("server/storage/migrating.py", "curfew-server --config SERVER.env migrate"),
+)
+def test_a_database_that_is_old_or_not_there_is_migrated_by_who_means_to(desk: Desk, server: Path) -> None:
+    migrate = "curfew-server --config SERVER.env migrate"
+    database = Database(f"sqlite:///{server.parent / 'curfew.sqlite'}")
+    with database.writing() as session:
+        command.downgrade(alembic_config(session), "-1")
+    database.close()
+    said = desk.runs(f"{SERVER} audit verify", code=1)
+    desk.types_the_next_step(said, migrate, then="newest schema", SERVER_env="'my server/server.env'")
+    desk.runs(f"{SERVER} audit verify")
+    for file in server.parent.glob("curfew.sqlite*"):
+        file.unlink()
+    said = desk.runs(f"{SERVER} audit verify", code=1)
+    desk.types_the_next_step(said, migrate, then="newest schema", SERVER_env="'my server/server.env'")
+
+
+@types(
+    ("certs/cli_prompts.py", TOKEN),
+    ("certs/served_chain.py", TOKEN),
+    ("certs/served_chain.py", AUDITOR),
+)
+def test_who_may_not_read_the_audit_chain_gets_a_token_that_may(desk: Desk, office: Office) -> None:
+    desk.variables["CURFEW_STORY_CLOCK"] = str(office.story_clock)
+    office.server("person", "sam-1", "--role", "technician", configured=True, typed=PASSWORD)
+    authority = office.trust / "tls" / "authority.pem"
+    verify = f"curfew-certs verify-witness seen.jsonl --keep --server {office.url} --authority {authority}"
+    named = {"SERVER_env": office.config, "NAME": "sam-1"}
+    for token in ("two words", "curfew_wrong"):
+        desk.variables["CURFEW_TOKEN"] = token
+        said = desk.runs(verify, code=1)
+        desk.variables["CURFEW_TOKEN"] = desk.types_the_next_step(said, TOKEN, filled=named).strip()
+    said = desk.runs(verify, code=1)
+    desk.types_the_next_step(said, AUDITOR, keys=PASSWORD, filled=named)
+    desk.variables["CURFEW_TOKEN"] = desk.runs(f"curfew-server --config {office.config} token sam-1").strip()
+    assert "The chain is whole" in desk.runs(verify)
+
+
+@types(
+    ("server/api/person_access.py", TOKEN),
     ("server/stations/enrolment.py", "curfew-server --config SERVER.env enrolment-code"),
 )
 def test_what_the_api_names_is_typed_on_the_server(desk: Desk, office: Office) -> None:
