@@ -207,7 +207,7 @@ def _lock_head(session: Session, now: datetime) -> AuditHead:
     last = AuditHead(*newest) if newest else AuditHead()
     _log.error(
         "audit_head_missing",
-        rows=last.number,
+        last=last.number,
         next="curfew-server --config SERVER.env audit verify --witness FILE",
     )
     with stored_by_nobody_else():

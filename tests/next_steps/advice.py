@@ -28,7 +28,7 @@ _OURS = re.compile(
     r"curfew-(?:agent|certs|server) (?:--plain-tcp |--[a-z-]+ (?:'[^'\n]*'|\S+) )*([a-z][a-z-]*)\b[^`;\n<)\"│]*"
 )
 _OTHERS = re.compile(
-    r"(?:^|run: |with: |`|\()((?:chmod|pip install|adb (?:-s \S+ )?(?:pair \S|shell \S|start-server))[^`;\n<)\"]*)"
+    r"(?:^|run: |with: |`|\()((?:chmod|pip install|adb (?:-s \S+ )?(?:pair \S|shell \S|start-server))[^`;\n<)\"│]*)"
 )
 
 

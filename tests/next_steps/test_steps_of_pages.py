@@ -71,7 +71,7 @@ def test_the_bundles_page_leads_to_the_first_bundle_and_to_the_next(
     client = empty.app.test_client()
     empty.sign_in(client, "-".join(role.value for role in Role))
     page = html.unescape(client.get("/bundles", base_url="https://localhost").text)
-    desk.types_the_next_step(page, "curfew-certs show FOLDER", then="bundle in force: 1", FOLDER="'my trust'")
+    desk.types_the_next_step(page, "curfew-certs show FOLDER", then="newest bundle: 1", FOLDER="'my trust'")
     desk.types_the_next_step(page, UPDATE, FOLDER="'my trust'", NEXT_json="next.json")
 
 
@@ -130,7 +130,7 @@ def test_the_page_of_a_phone_whose_owner_declined_leads_to_putting_back(
         bench.provision(phone)
         bench.check()
         unprovision = "curfew-agent unprovision ADDRESS"
-        desk.types_the_next_step(page, unprovision, keys="y\n", ADDRESS=at(phone))
+        desk.types_the_next_step(page, unprovision, keys="y\n", code=10, ADDRESS=at(phone))
         assert [phone.model.state(10, app).enabled for app in (OUTLOOK, LYNC)] == [0, 1]
 
 

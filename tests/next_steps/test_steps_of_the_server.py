@@ -121,12 +121,12 @@ def test_a_database_that_is_old_or_not_there_is_migrated_by_who_means_to(desk: D
         command.downgrade(alembic_config(session), "-1")
     database.close()
     said = desk.runs(f"{SERVER} audit verify", code=1)
-    desk.types_the_next_step(said, migrate, then="newest schema", SERVER_env="'my server/server.env'")
+    desk.types_the_next_step(said, migrate, then="newest schema")
     desk.runs(f"{SERVER} audit verify")
     for file in server.parent.glob("curfew.sqlite*"):
         file.unlink()
     said = desk.runs(f"{SERVER} audit verify", code=1)
-    desk.types_the_next_step(said, migrate, then="newest schema", SERVER_env="'my server/server.env'")
+    desk.types_the_next_step(said, migrate, then="newest schema")
 
 
 @types(
