@@ -246,7 +246,7 @@ def test_restoring_ends_the_script_or_it_would_disable_again(watching: Office, a
         assert states(phone) == before
         assert watched(at_desk)["script"] == "removed"
         names = {path.name for path in folder_of(phone).iterdir()}
-        assert names == {"phone_id", "marker", "ledger", "lock"}
+        assert names == {"phone_id", "marker", "ledger", "lock", "notice"}
 
 
 def test_unprovisioning_restores_and_leaves_no_trace(
