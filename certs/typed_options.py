@@ -19,13 +19,19 @@ def remember_options(program: str, *words: str) -> None:
     _options[program] = "".join(f"{quote(word)} " for word in words)
 
 
+def forget_options() -> None:
+    """Let commands be told as in a process where none has begun yet."""
+    _options.clear()
+
+
 def as_typed_here(text: str) -> str:
     """Return `text` with the remembered options in each command that it tells.
 
-    After ``curfew-agent --station two …``, "run: curfew-agent check --all" becomes "run: curfew-agent --station two …".
+    After ``--station two`` was typed, "run: curfew-agent check --all" is "run: curfew-agent --station two check --all".
+    What makes the file that ``--config`` names is told without it.
     """
     for program, options in _options.items():
-        told = rf"\b{program} (?:{re.escape(UNKNOWN_CONFIG)} )?(?=[a-z])"
+        told = rf"\b{program} (?:{re.escape(UNKNOWN_CONFIG)} )?(?!init\b)(?=[a-z])"
         # Escaped: in a replacement's text, a path's backslash would be a reference.
         text = re.sub(told, f"{program} {options}".replace("\\", "\\\\"), text)
     return text

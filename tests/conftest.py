@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 import agent_scripts.patience
 from agent_scripts.virtual_phone import VirtualPhone
+from certs.typed_options import forget_options
 from tests.slow import HEAVY_FIXTURES, is_slow
 
 
@@ -40,6 +42,13 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait for a phone as long as a technician would: as often, but without pauses."""
     monkeypatch.setattr(agent_scripts.patience, "PAUSES_S", (0.0, 0.0, 0.0))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_typed_before() -> Iterator[None]:
+    """Forget which options the command of an earlier test had: each is a process of its own elsewhere."""
+    yield
+    forget_options()
 
 
 @pytest.fixture(autouse=True)

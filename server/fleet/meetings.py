@@ -1,4 +1,4 @@
-"""Which stations have met which phones: only on these may a station report (docs/decisions/0017).
+"""Which stations have met which phones: only on these may a station report (docs/decisions/0016).
 
 A station meets a phone by registering it, or by telling the marker that only the phone shows.
 """

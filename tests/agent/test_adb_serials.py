@@ -93,7 +93,7 @@ def test_what_is_listed_works_when_it_is_typed(
 def test_a_next_step_names_the_phone_so_that_it_works_when_typed() -> None:
     step = str(PhoneNotProvisioned(f"adb:{TWICE}")).split("`")[1]
 
-    assert shlex.split(step) == ["curfew-agent", "provision", f"adb:{TWICE}"]
+    assert shlex.split(step) == ["curfew-agent", "provision", f"adb:{TWICE}", "--holder", "REFERENCE"]
 
 
 def test_an_unauthorised_phone_is_told_to_come_back_to_its_owner_first(serve: Serve) -> None:

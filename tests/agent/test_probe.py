@@ -144,7 +144,7 @@ class TestUnknown:
         found = probed(PERSONAL, WORK, under=None)
 
         assert (found.reach, len(found.users)) == (Reach.UNKNOWN, 2)
-        assert "curfew-agent check" in limit(found, LimitCode.NO_POLICY).change
+        assert "connect this station to the server" in limit(found, LimitCode.NO_POLICY).change
 
 
 class TestApps:

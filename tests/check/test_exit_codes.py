@@ -138,7 +138,7 @@ def test_a_folder_that_is_no_station_names_the_command_that_enrols(
     code = agent_scripts.cli.main(["--station", str(office.folder / "nowhere"), "check", "--all"])
 
     assert code == ExitCode.WRONG_USE
-    assert "curfew-agent enrol" in capsys.readouterr().err
+    assert "nowhere enrol CODE" in capsys.readouterr().err
 
 
 def test_the_story_clock_is_refused_where_the_root_is_no_demo(

@@ -142,7 +142,7 @@ def test_a_factory_reset_makes_a_phone_unknown_and_voids_what_was_remembered_of_
         phone.factory_reset()
         code, row = bench.row(address)
         assert code == ExitCode.NOT_REACHED
-        assert row["next_step"].endswith(f"`curfew-agent provision {address}`")
+        assert row["next_step"].endswith(f"`curfew-agent provision {address} --holder REFERENCE`")
 
         bench.provision(phone)
         phone.model.uninstall(0, TIKTOK)

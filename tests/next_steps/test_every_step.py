@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.typed_options import as_typed_here, remember_options
+from certs.typed_options import as_typed_here, forget_options, remember_options
 from tests.next_steps.advice import Advice, advised_steps, commands_in
 from tests.next_steps.desk import TYPED
 
@@ -50,7 +50,7 @@ def test_what_stood_before_the_command_is_told_again() -> None:
     try:
         told = as_typed_here("run `curfew-agent check --all`, or curfew-agent --station NEW enrol CODE")
     finally:
-        remember_options("curfew-agent")
+        forget_options()
     assert told.startswith("run `curfew-agent --station 'a\\b '\"'\"'c'\"'\"'' check --all`")
     assert told.endswith("or curfew-agent --station NEW enrol CODE")
     assert as_typed_here("curfew-agent check") == "curfew-agent check"

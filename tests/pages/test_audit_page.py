@@ -86,7 +86,7 @@ def test_a_broken_chain_raises_one_alarm_however_often_the_page_is_asked(either:
     shown = client.get("/alarms", base_url=HERE).text
     assert shown.count('<span class="tag bad">audit chain broken</span>') == 1
     assert "row 1 was altered after it was written" in shown
-    assert "curfew-server audit verify --witness FILE" in shown
+    assert "curfew-server --config SERVER.env audit verify --witness FILE" in shown
     assert "audit chain broken" in client.get("/", base_url=HERE).text
 
 

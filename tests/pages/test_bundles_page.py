@@ -40,7 +40,7 @@ def test_without_a_bundle_the_page_says_how_to_publish_one(office: Office) -> No
     page = bundles(office)
 
     assert "Nothing is published yet" in page
-    assert "curfew-server publish FOLDER" in page
+    assert "curfew-server --config SERVER.env publish FOLDER" in page
 
 
 def test_the_current_bundle_shows_stage_signers_and_expiry(office: Office) -> None:

@@ -172,4 +172,4 @@ def test_no_code_can_be_made_before_trust_is_published(office: Office) -> None:
     page = make_code(office)
 
     assert "no trust is published yet" in page
-    assert "curfew-server publish FOLDER" in page
+    assert "curfew-server --config SERVER.env publish FOLDER" in page

@@ -229,7 +229,7 @@ def test_looking_leaves_an_older_database_as_it_is_and_names_the_command_that_me
         assert main(["--config", settings, *looking]) == 1
         said = capsys.readouterr().err
         assert "the database has schema 0003, this Curfew works with " in said
-        assert "then run: curfew-server migrate" in said
+        assert "then run: curfew-server --config" in said
 
     with authority.database.reading() as session:
         assert MigrationContext.configure(session.connection()).get_current_revision() == "0003"

@@ -129,7 +129,7 @@ def test_an_enrolment_code_is_the_only_line_on_stdout(
 def test_there_is_no_code_before_publishing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("enrolment-code") == 1
 
-    assert "curfew-server publish" in capsys.readouterr().err
+    assert "server.env publish FOLDER" in capsys.readouterr().err
 
 
 def test_a_person_is_made_with_a_password_from_stdin(
@@ -171,7 +171,7 @@ def test_switching_the_last_auditor_off_says_what_nobody_may_do_now_and_how_to_m
     assert "Nobody" not in first.err
     assert "Nobody who is on may now" in last.err
     assert "read the audit chain" in last.err
-    assert "curfew-server person NAME --role ROLE" in last.err
+    assert "server.env person NAME --role ROLE" in last.err
     with database.reading() as session:
         person = find_person(session, "desk-2")
     assert person is not None
@@ -218,7 +218,7 @@ def test_a_token_is_good_for_its_person(
 def test_a_token_for_nobody_is_one_sentence(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("token", "nobody") == 1
 
-    assert "curfew-server person" in capsys.readouterr().err
+    assert "server.env person NAME --role ROLE" in capsys.readouterr().err
 
 
 def test_a_lost_station_is_revoked(

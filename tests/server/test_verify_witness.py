@@ -266,5 +266,5 @@ def test_what_can_be_no_token_is_sent_to_nobody(
     code, said = verify(kept)
 
     assert code == 1
-    assert "make one: curfew-server token NAME" in said
+    assert "make one on the server: curfew-server --config SERVER.env token NAME" in said
     assert server.asked == []
