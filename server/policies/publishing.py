@@ -43,7 +43,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishResult:
     """What is served now. ``is_new`` is False where the very same was served before: then there is no new version.
 
     ``renewed`` says that timestamp or snapshot were replaced all the same, by newer ones out of the folder.
@@ -60,7 +60,7 @@ RecordExemptions = Callable[[Session, Fleet, Publication, str, datetime], None]
 
 def publish(
     database: Database, config: Config, folder: Path, actor: str, record_exemptions: RecordExemptions
-) -> Published:
+) -> PublishResult:
     """Verify the publication in `folder` as a station would, and serve it from now on.
 
     Raises `PublicationRefused` for anything a station would refuse; then nothing has changed.
@@ -73,7 +73,7 @@ def publish(
         publication, served, now = _verified(files, current, config)
         # Whatever the online keys sign is renewed by itself, and is no act of anybody.
         if all(is_online(name) or current.get(name) == data for name, data in served.items()):
-            return Published(publication, is_new=False, renewed=_renew(session, config, served, current))
+            return PublishResult(publication, is_new=False, renewed=_renew(session, config, served, current))
         bundle = VerifiedBundle(
             number=publication.number,
             demo=publication.demo,
@@ -91,7 +91,7 @@ def publish(
         }
         audit.record(session, actor, "bundle published", f"bundle {publication.number}", detail, now)
         record_exemptions(session, before.fleet if before else Fleet(), publication, actor, now)
-    return Published(publication, is_new=True)
+    return PublishResult(publication, is_new=True)
 
 
 def current_timestamp(database: Database, config: Config, now: datetime) -> bytes | None:

@@ -35,7 +35,7 @@ from server.fleet.exemptions import record_exemptions
 from server.fleet.phones import Registration
 from server.intake.intake import Intake
 from server.people import people, sign_ins
-from server.policies.publishing import Published
+from server.policies.publishing import PublishResult
 from server.policies.publishing import publish as publish_in_service
 from server.stations import enrolment
 from server.stations.stations import add_station
@@ -172,7 +172,7 @@ class Authority:
         self.database = Database(config.database_url)
         self.intake = Intake(self.database)
 
-    def publish(self) -> Published:
+    def publish(self) -> PublishResult:
         """Take over what the trust folder publishes."""
         return publish_in_service(self.database, self.config, self.trust.path, "test", record_exemptions)
 
