@@ -140,7 +140,7 @@ def _table(address: str, probed: Probe) -> Table:
     table.add_row("Owner of the phone", cell(_device_owner(probed)))
     table.add_row("Places", cell("\n".join(_places(probed)) or "none"))
     for limit in probed.limits:
-        table.add_row("Not promised" if limit.hinders else "To know", cell(_limit(limit)))
+        table.add_row("Not promised" if limit.hinders else "To know", cell(_sentences(limit)))
     return table
 
 
@@ -170,10 +170,6 @@ def _places(probed: Probe) -> list[str]:
 def _promised(what: str, promised: bool) -> str:
     # No more than was seen: whether a phone refuses shows only when it is tried.
     return f"nothing seen against {what}" if promised else f"{what} cannot be promised"
-
-
-def _limit(limit: Limit) -> str:
-    return f"{_sentences(limit)} [{limit.source}]"
 
 
 def _sentences(limit: Limit) -> str:
