@@ -11,6 +11,7 @@ path keeps it, so scripts must be told their directory by the command that start
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -200,16 +201,26 @@ class Userland:
 
     def kill_processes(self) -> None:
         """End everything started through this phone's adbd, however well detached (docs/android/commands.md 14.1)."""
+        killed: set[int] = set()
+        # Again until there is nobody new: a shell may have forked behind us just before its end, and that child would
+        # hold the script's lock, waiting for an Android that is gone. Whoever was told to die forks no more (fork(2)).
+        while living := self._processes() - killed:
+            for number in living:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+            killed |= living
+
+    def _processes(self) -> set[int]:
+        """Return the numbers of what was started through this phone's adbd and lives."""
         wanted = f"CURFEW_VIRTUAL_PHONE={self.tag}".encode()
+        found = set()
         for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                # By environment and not by group or session: a script that stays has left both on purpose.
-                if wanted in (entry / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(entry.name), signal.SIGKILL)
-            except OSError:
-                continue  # not ours to look at, or gone meanwhile
+            # By environment and not by group or session: a script that stays has left both on purpose. An OSError means
+            # that it is not ours to look at, or gone meanwhile.
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    found.add(int(entry.name))
+        return found
 
     # Programs ------------------------------------------------------------------------------------------------
 
