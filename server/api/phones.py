@@ -124,7 +124,7 @@ def _registered(session: Session, phone_id: str) -> PhoneId:
         wanted = PhoneId(phone_id)
     except InvalidName as error:
         raise _unknown() from error
-    if wanted not in phones.known_phone_ids(session, [wanted]):
+    if wanted not in phones.agreed_with(session, [wanted]):
         raise _unknown()
     return wanted
 

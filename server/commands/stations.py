@@ -47,7 +47,7 @@ def revoke(station_id: str, reason: str) -> None:
         with database.writing() as session:
             revoked = stations.revoke_station(session, station_id, now)
             if revoked:
-                name = stations.station_names(session)[station_id]
+                name = stations.station_names(session, [station_id])[station_id]
                 detail = {"name": name, "reason": printable(reason)[:_TEXT_MAX_LENGTH] or "not said"}
                 audit.record(session, operator(), "station revoked", station_id, detail, now)
     tell("Revoked." if revoked else "It was revoked before.")

@@ -6,7 +6,7 @@ An alarm is open until somebody settles it. Reports raise one each; trouble of t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -262,9 +262,10 @@ def alarmed_envelopes(session: Session) -> Sequence[bytes]:
     return session.scalars(select(_AlarmTable.envelope).where(_AlarmTable.kind.in_(of_reports))).all()
 
 
-def counts_by_station(session: Session) -> Mapping[str, int]:
-    """Return how many open alarms each station caused."""
-    query = select(_AlarmTable.station_id, func.count()).where(_OPEN).group_by(_AlarmTable.station_id)
+def counts_by_station(session: Session, station_ids: Collection[str]) -> Mapping[str, int]:
+    """Return how many open alarms each of these stations caused, if any."""
+    caused = _AlarmTable.station_id.in_(station_ids)
+    query = select(_AlarmTable.station_id, func.count()).where(_OPEN, caused).group_by(_AlarmTable.station_id)
     return dict(session.execute(query).all())
 
 

@@ -51,13 +51,14 @@ _REPLACE = update(_STATES).where(_STATES.c.phone_id == bindparam("of_phone"))
 Row = dict[str, Any]
 
 
-def record_checks(session: Session, checks: Sequence[KeptReport]) -> None:
+def record_checks(session: Session, checks: Sequence[KeptReport]) -> Mapping[str, CheckFacts]:
     """Let each report that was just stored become its phone's state if it is the newest by its trusted time.
 
-    An older one that arrives late changes nothing but, possibly, since when the state has been as it is.
+    An older one that arrives late changes nothing but, possibly, since when the state has been as it is. Returns what
+    holds for the phones of all these reports now.
     """
     if not checks:
-        return
+        return {}
     phone_ids = {kept.report.phone_id for kept in checks}
     found = session.execute(_OF_PHONES, {"phone_ids": list(phone_ids)}).mappings()
     rows: dict[str, Row] = {row["phone_id"]: dict(row) for row in found}
@@ -70,6 +71,7 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> None:
         session.execute(insert(_STATES), [rows[phone_id] for phone_id in new])
     if replaced := [{"of_phone": phone_id, **rows[phone_id]} for phone_id in rows.keys() - new]:
         session.connection().execute(_REPLACE, replaced)
+    return {phone_id: _as_facts(row) for phone_id, row in rows.items()}
 
 
 def _after(session: Session, row: Row | None, kept: KeptReport) -> Row:
@@ -120,23 +122,37 @@ def latest_checks(session: Session, phone_ids: Collection[str]) -> Mapping[str, 
     return {row.phone_id: _as_latest(row) for row in session.scalars(query)}
 
 
-def check_facts(session: Session) -> Mapping[str, CheckFacts]:
-    """Return for every phone that was ever checked the little that its standing follows from."""
-    query = select(
-        _StateTable.phone_id,
-        _StateTable.effective_at,
-        _StateTable.verdict,
-        _StateTable.enforceable,
-        _StateTable.open_entries,
-        _StateTable.unchanged_since,
-        _StateTable.not_enforceable_since,
-    )
+_FACTS = select(
+    _STATES.c.phone_id,
+    _STATES.c.effective_at,
+    _STATES.c.verdict,
+    _STATES.c.enforceable,
+    _STATES.c.open_entries,
+    _STATES.c.unchanged_since,
+    _STATES.c.not_enforceable_since,
+)
+
+
+def check_facts(session: Session, phone_ids: Collection[str] | None = None) -> Mapping[str, CheckFacts]:
+    """Return for every phone that was ever checked, or of these, the little that its standing follows from."""
+    query = _FACTS if phone_ids is None else _FACTS.where(_STATES.c.phone_id.in_(phone_ids))
     # Looked up instead of made: this walks the whole fleet, and calling an enumeration takes ten times as long.
     verdicts = {verdict.value: verdict for verdict in Verdict}
     return {
         row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5], not_enforceable_since=row[6])
         for row in session.execute(query)
     }
+
+
+def _as_facts(row: Row) -> CheckFacts:
+    return CheckFacts(
+        row["effective_at"],
+        Verdict(row["verdict"]),
+        row["enforceable"],
+        row["open_entries"],
+        row["unchanged_since"],
+        not_enforceable_since=row["not_enforceable_since"],
+    )
 
 
 def _is_newer(kept: KeptReport, row: Row) -> bool:

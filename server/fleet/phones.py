@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, cast
@@ -17,7 +17,10 @@ from policy.probe import Probe, Reach
 from policy.report import Consent
 from policy.schemas import dump_probe, load_probe
 from server.errors import ConfigurationRefused, InConflict
+from server.fleet import phone_states
+from server.fleet.entries import entry_of, note_entries
 from server.fleet.meetings import meet
+from server.fleet.search import note_names
 from server.reports import kept_reports
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
 
@@ -124,6 +127,10 @@ def register_phone(
         session.flush()
     phone_id = PhoneId(stored.phone_id)
     meet(session, station_id, phone_id, now)
+    note_names(session, phone_id, (stored.label, stored.model, stored.manufacturer))
+    facts = phone_states.check_facts(session, [phone_id]).get(phone_id)
+    entry = entry_of(registration.consent, _reach(stored.reach), stored.registered_at, facts)
+    note_entries(session, {phone_id: entry})
     return phone_id, is_new
 
 
@@ -160,54 +167,36 @@ def changed_by(session: Session, registration: Registration, holder_key: str) ->
     return tuple(name for name, is_replaced in replaced.items() if is_replaced)
 
 
-_KNOWN_IDS = (
-    select(_PhoneTable.phone_id)
+class Agreed(NamedTuple):
+    """What was agreed with a phone's owner, and what was found possible then."""
+
+    consent: Consent
+    reach: Reach
+
+
+_AGREED = (
+    select(_PhoneTable.phone_id, _PhoneTable.consent, _PhoneTable.reach)
     .where(_PhoneTable.phone_id.in_(bindparam("phone_ids", expanding=True)))
     .order_by(_PhoneTable.phone_id)
 )
 # FOR NO KEY UPDATE: who only refers to these phones by a foreign key is not held up.
-_KNOWN_IDS_LOCKED = _KNOWN_IDS.with_for_update(key_share=True)
+_AGREED_LOCKED = _AGREED.with_for_update(key_share=True)
 
 
-def known_phone_ids(session: Session, phone_ids: Collection[str], lock: bool = False) -> set[str]:
+def agreed_with(session: Session, phone_ids: Collection[str], lock: bool = False) -> dict[str, Agreed]:
     """Return those of `phone_ids` that are registered; with `lock`, their states wait for this transaction."""
-    query = _KNOWN_IDS_LOCKED if lock else _KNOWN_IDS
-    return set(session.scalars(query, {"phone_ids": list(phone_ids)}))
+    found = session.execute(_AGREED_LOCKED if lock else _AGREED, {"phone_ids": list(phone_ids)})
+    return {row[0]: Agreed(Consent(row[1]), _reach(row[2])) for row in found}
 
 
-class PhoneNames(NamedTuple):
-    """What the fleet is counted and searched by; for a walk over tens of thousands."""
-
-    phone_id: PhoneId
-    consent: Consent
-    label: str
-    model: str
-    manufacturer: str
-    reach: Reach
+def _reach(stored: str | None) -> Reach:
+    return Reach(stored) if stored else Reach.UNKNOWN
 
 
-def phone_names(session: Session) -> Iterator[PhoneNames]:
-    """Yield every phone in the short form that a page of the fleet walks."""
-    query = select(
-        _PhoneTable.phone_id,
-        _PhoneTable.consent,
-        _PhoneTable.label,
-        _PhoneTable.model,
-        _PhoneTable.manufacturer,
-        _PhoneTable.reach,
-    )
-    consents = {consent.value: consent for consent in Consent}
-    reaches: dict[str | None, Reach] = {reach.value: reach for reach in Reach}
-    for phone_id, consent, label, model, manufacturer, reach in session.execute(query):
-        # Checked when it was registered; checking 32,000 ids again would cost a quarter of the page.
-        yield PhoneNames(
-            cast(PhoneId, phone_id),
-            consents[consent],
-            label,
-            model,
-            manufacturer,
-            reaches.get(reach, Reach.UNKNOWN),
-        )
+def phone_ids(session: Session) -> Sequence[PhoneId]:
+    """Return the id of every phone."""
+    # Checked when they were registered.
+    return cast("Sequence[PhoneId]", session.scalars(select(_PhoneTable.phone_id)).all())
 
 
 def find_phones(session: Session, phone_ids: Collection[str] | None = None) -> Sequence[Phone]:

@@ -72,30 +72,52 @@ class LatestCheck(CheckFacts):
     reasons: tuple[Reason, ...]
 
 
-def standing_of(
-    phone_id: PhoneId, consent: Consent, latest: CheckFacts | None, situation: Situation
-) -> Standing:
-    """Return the standing of one phone; every phone has exactly one."""
-    over = situation.lifted or situation.exempts(phone_id)
-    # First: whatever it was found to be, nothing follows from that any more, and nobody has to bring it to a station.
-    if over and not (latest and latest.open_entries):
-        return Standing.NOTHING_DUE
+def fresh_standing(consent: Consent, latest: CheckFacts | None) -> Standing:
+    """Return what a phone stands as while the measure bears on it and its latest check is not overdue."""
     # Whatever was reported before: nothing is asked of it any more.
     if consent is Consent.DECLINED:
         return Standing.DECLINED
     if latest is None:
         return Standing.UNSEEN
-    # Before silence: however old the check, what we switched off is still off.
-    if over:
-        return Standing.WAITING_FOR_LIFT
-    # Before any verdict: one that is too old says nothing of today.
-    if situation.overdue(latest.effective_at):
-        return Standing.SILENT
     if latest.verdict is Verdict.UNREADABLE:
         return Standing.UNREADABLE
     if latest.verdict is Verdict.VIOLATING:
         return Standing.VIOLATING if latest.enforceable else Standing.NOT_ENFORCEABLE
     return Standing.COMPLIANT
+
+
+def standing_of(
+    phone_id: PhoneId, consent: Consent, latest: CheckFacts | None, situation: Situation
+) -> Standing:
+    """Return the standing of one phone; every phone has exactly one."""
+    fresh, has_open = fresh_standing(consent, latest), bool(latest and latest.open_entries)
+    is_over = situation.lifted or situation.exempts(phone_id)
+    return standing_now(fresh, has_open, latest.effective_at if latest else None, is_over, situation)
+
+
+def standing_now(
+    fresh: Standing, has_open: bool, checked_at: datetime | None, is_over: bool, situation: Situation
+) -> Standing:
+    """Return what becomes of a fresh standing by the clock, and where the measure `is_over` for the phone."""
+    if is_over:
+        return standing_when_over(fresh, has_open)
+    if checked_at and may_fall_silent(fresh) and situation.overdue(checked_at):
+        return Standing.SILENT
+    return fresh
+
+
+def standing_when_over(fresh: Standing, has_open: bool) -> Standing:
+    """Return what a phone stands as once the measure is over for it: lifted, or exempt."""
+    # First: whatever it was found to be, nothing follows from that any more, and nobody has to bring it to a station.
+    if not has_open:
+        return Standing.NOTHING_DUE
+    # However old the check, what we switched off is still off.
+    return Standing.DECLINED if fresh is Standing.DECLINED else Standing.WAITING_FOR_LIFT
+
+
+def may_fall_silent(fresh: Standing) -> bool:
+    """Whether a phone of this fresh standing becomes silent: a verdict that is too old says nothing of today."""
+    return fresh not in (Standing.DECLINED, Standing.UNSEEN)
 
 
 def reach_now(probed: Reach, latest: CheckFacts | None) -> Reach:
@@ -124,4 +146,4 @@ class FleetCounts:
     by_reach: Mapping[Reach, int]
     """How many of the phones whose owners agreed can be enforced on: as probed, or as their latest check showed."""
     oldest_check_at: datetime | None
-    """When the phone was checked whose latest check is the oldest; None before the first report."""
+    """When the phone was checked whose latest check is the oldest, of those whose owners agreed; None without any."""

@@ -38,11 +38,12 @@ from policy.schemas import load_report
 from server.errors import StorageBusy
 from server.evidence import audit
 from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
-from server.fleet import meetings, phone_states, phones
+from server.fleet import entries, meetings, phone_states, phones
 from server.policies import bundles
 from server.policies.bundles import Newest
 from server.reports import kept_reports
 from server.reports.kept_reports import KeptReport
+from server.reports.station_activity import activity_of, note_reports
 from server.stations.stations import find_stations
 from server.storage.database import Database
 from server.storage.group_commit import GroupCommit
@@ -187,10 +188,11 @@ class _Group:
         # Locked in one order, stations before phones, or two groups could wait for each other for ever.
         self._stations = find_stations(session, station_ids, lock=True)
         self.newest = bundles.newest(session)
-        self._phones = phones.known_phone_ids(session, {report.phone_id for report in reports}, lock=True)
+        self._phones = phones.agreed_with(session, {report.phone_id for report in reports}, lock=True)
         # Under the locks, or a report that another node has just stored would not be found.
         self._hashes = kept_reports.payload_hashes(session, {report.report_id for report in reports})
-        self._highest = kept_reports.highest_counters(session, station_ids)
+        self._activity = activity_of(session, station_ids)
+        self._highest = {known: activity.highest_counter for known, activity in self._activity.items()}
         self._used = kept_reports.used_counters(
             session,
             # A counter above the highest is unused; asking for the others only spares most requests a query.
@@ -211,7 +213,15 @@ class _Group:
         """Store what was decided to be stored."""
         # Reports before states: a state refers to its report, and since when it has lasted is asked of those stored.
         kept_reports.keep(self._session, self._kept)
-        phone_states.record_checks(self._session, self._kept)
+        facts = phone_states.record_checks(self._session, self._kept)
+        entries.note_entries(
+            self._session,
+            {
+                phone_id: entries.checked_entry(*self._phones[phone_id], known)
+                for phone_id, known in facts.items()
+            },
+        )
+        note_reports(self._session, self._kept, self._activity)
         meetings.note_meetings(self._session, self._newly_met)
 
     def _decide(self, found: _Verified, now: datetime) -> ReportResult:

@@ -41,7 +41,7 @@ def alarms() -> str:
     with context().database.reading() as session:
         # One more than is shown tells whether there are more.
         waiting, settled = open_alarms(session, limit=_SHOWN + 1), settled_alarms(session, limit=_SHOWN)
-        names = station_names(session)
+        names = station_names(session, {alarm.station_id for alarm in [*waiting, *settled]})
     return render_template(
         "alarms.html",
         tab="pages.alarms",
@@ -94,7 +94,7 @@ def settle_all(kind: str, station_id: str, newest: int) -> Response:
 
 
 def _record(session: Session, settled: Sequence[Alarm], settlement: Settlement) -> None:
-    names = station_names(session)
+    names = station_names(session, {alarm.station_id for alarm in settled})
     for alarm in settled:
         about = {
             "station": names.get(alarm.station_id, ""),

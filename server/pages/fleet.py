@@ -9,8 +9,9 @@ from flask import render_template, request, url_for
 from policy.verdict import Stage
 from server.context import context
 from server.evidence.alarms import by_cause, open_alarms
-from server.fleet.overview import look_at_fleet
-from server.fleet.standing import Standing
+from server.fleet.counts import fleet_counts
+from server.fleet.listing import Cursor, Piece, Wanted, list_phones, read_cursor
+from server.fleet.standing import FleetCounts, Standing
 from server.pages.access import needs
 from server.pages.blueprint import pages
 from server.pages.bundles import enforcement_begins_at, later_rings_wait, stage_of_first_ring
@@ -18,13 +19,13 @@ from server.pages.moment import now
 from server.pages.standing_words import managed_apps_gone
 from server.pages.words import REACHES, STANDINGS
 from server.people.people import Right
-from server.policies.bundles import newest, newest_bundle
+from server.policies.bundles import newest, situation
 from server.stations.refused_bundles import open_refusals
 from server.stations.stations import station_names
 
 ROWS_PER_PAGE = 100
 _SEARCH_MAX_LENGTH = 100
-_PAGE_MAX = 1_000_000
+_SHOWN_MAX = 1_000_000_000
 _WAITING_WORDS = {
     "day": "checked within the last day",
     "week": "within the last week",
@@ -40,51 +41,59 @@ _ALARMS_READ = 100
 class Selection:
     """What the reader asked to see; made from the address, so that every view of the table can be linked."""
 
-    search: str
-    standing: Standing | None
-    page: int
+    wanted: Wanted
+    after: Cursor | None
+    """Behind which phone this piece of the table begins; None: at its top."""
+    shown_before: int
+    """How many rows the reader has come past; told by the address, for the caption only."""
 
-    def address(self, page: int) -> str:
-        """Return the address of another page of the same selection."""
-        standing = self.standing.value if self.standing else None
+    @property
+    def search(self) -> str:
+        """The piece of text to look for."""
+        return self.wanted.named
+
+    @property
+    def standing(self) -> Standing | None:
+        """The standing asked for; None: all."""
+        return self.wanted.standing
+
+    def address(self, after: Cursor | None = None, shown_before: int = 0) -> str:
+        """Return the address of another piece of the same selection."""
         return url_for(
-            "pages.fleet", search=self.search or None, standing=standing, page=page if page > 1 else None
+            "pages.fleet",
+            search=self.search or None,
+            standing=self.standing.value if self.standing else None,
+            after=after.written() if after else None,
+            shown=shown_before or None,
         )
 
 
 @pages.get("/")
 @needs(Right.LOOK)
 def fleet() -> str:
-    """Show the counts and one page of the table."""
+    """Show the counts and one piece of the table."""
     selection = _selection()
     with context().database.reading() as session:
-        view = look_at_fleet(
-            session,
-            now(),
-            selection.search,
-            selection.standing,
-            limit=ROWS_PER_PAGE,
-            offset=(selection.page - 1) * ROWS_PER_PAGE,
-        )
+        here = situation(session, now())
+        counts = fleet_counts(session, here)
+        piece = list_phones(session, here, selection.wanted, selection.after, ROWS_PER_PAGE)
         raised = open_alarms(session, limit=_ALARMS_READ)
-        names = station_names(session) if raised else {}
+        names = station_names(session, {alarm.station_id for alarm in raised})
         refusing = len(open_refusals(session))
-        published, bundle = newest(session), newest_bundle(session)
+        published, bundle = newest(session), here.bundle
     causes = by_cause(raised)
-    first = (selection.page - 1) * ROWS_PER_PAGE + 1
     return render_template(
         "fleet.html",
         tab="pages.fleet",
-        counts=view.counts,
+        counts=counts,
         standings=STANDINGS,
         reaches=REACHES,
-        waiting=[(words, view.counts.waiting_by_age[age]) for age, words in _WAITING_WORDS.items()],
+        waiting=[(words, counts.waiting_by_age[age]) for age, words in _WAITING_WORDS.items()],
         selection=selection,
-        rows=view.rows,
-        matching=view.matching,
-        first=first,
-        last=first + len(view.rows) - 1,
-        last_page=-(-view.matching // ROWS_PER_PAGE),
+        piece=piece,
+        matching=_matching(piece, counts, selection),
+        first=selection.shown_before + 1,
+        last=selection.shown_before + len(piece.rows),
         causes=causes[:_CAUSES_SHOWN],
         station_names=names,
         more_alarms=len(causes) > _CAUSES_SHOWN or len(raised) == _ALARMS_READ,
@@ -99,11 +108,23 @@ def fleet() -> str:
     )
 
 
+def _matching(piece: Piece, counts: FleetCounts, selection: Selection) -> int | None:
+    """Return how many phones the whole selection has, or None where a search finds too many to count."""
+    if selection.search:
+        return piece.named
+    return counts.by_standing[selection.standing] if selection.standing else counts.total
+
+
 def _selection() -> Selection:
     try:
         standing = Standing(request.args.get("standing", ""))
     except ValueError:
         standing = None
-    page = request.args.get("page", default=1, type=int)
+    try:
+        after = read_cursor(request.args.get("after", ""))
+    except ValueError:
+        # Whatever the address says: the top of the table is a place, too.
+        after = None
+    shown = request.args.get("shown", default=0, type=int) if after else 0
     search = request.args.get("search", "").strip()[:_SEARCH_MAX_LENGTH]
-    return Selection(search, standing, min(max(page, 1), _PAGE_MAX))
+    return Selection(Wanted(standing, search), after, min(max(shown, 0), _SHOWN_MAX))

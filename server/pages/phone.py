@@ -16,7 +16,7 @@ from policy.verdict import ReasonCode, Verdict
 from server.context import context
 from server.errors import NotThere
 from server.fleet.blocks import BLOCKING
-from server.fleet.overview import ReportLine, phone_page
+from server.fleet.phone_page import ReportLine, phone_page
 from server.fleet.standing import Standing, reach_now
 from server.pages.access import needs, person
 from server.pages.blueprint import pages

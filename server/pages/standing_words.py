@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from policy.verdict import ReasonCode, Stage
 from server.fleet.blocks import BLOCKING, BlockCause
-from server.fleet.overview import PhoneRow
+from server.fleet.phone_rows import PhoneRow
 from server.fleet.standing import LatestCheck, Standing
 from server.pages.words import STANDINGS
 

@@ -19,10 +19,12 @@ from server.people.people import Right
 from server.policies import bundles
 from server.stations.enrolment import new_code
 from server.stations.refused_bundles import refusals_by_station
-from server.stations.stations import StationRow, revoke_station
+from server.stations.stations import StationRow, count_stations, revoke_station, station_row
 from server.stations.stations import stations as all_stations
 from server.texts import storable
 
+STATIONS_PER_PAGE = 100
+_PAGE_MAX = 1_000_000
 CODE_HOURS = (1, 8, 24, 72)
 _NAME_MAX_LENGTH = 100
 REASON_MAX_LENGTH = 300
@@ -31,9 +33,11 @@ REASON_MAX_LENGTH = 300
 @pages.get("/stations")
 @needs(Right.LOOK)
 def stations() -> str:
-    """Show all stations, and the form for an enrolment code to those who may make one."""
+    """Show a page of the stations, and the form for an enrolment code to those who may make one."""
+    page = min(max(request.args.get("page", default=1, type=int), 1), _PAGE_MAX)
     with context().database.reading() as session:
-        rows = all_stations(session)
+        rows = all_stations(session, STATIONS_PER_PAGE, (page - 1) * STATIONS_PER_PAGE)
+        total = count_stations(session)
         refusals = refusals_by_station(session)
         newest = bundles.newest(session).number
     may = person().may
@@ -41,6 +45,10 @@ def stations() -> str:
         "stations.html",
         tab="pages.stations",
         stations=rows,
+        total=total,
+        page=page,
+        first=(page - 1) * STATIONS_PER_PAGE + 1,
+        last_page=-(-total // STATIONS_PER_PAGE),
         refusals=refusals,
         newest=newest,
         may_revoke=may(Right.REVOKE_STATIONS),
@@ -86,7 +94,7 @@ def revoke(station_id: str) -> Response:
 
 def _station(station_id: str) -> StationRow:
     with context().database.reading() as session:
-        found = next((row for row in all_stations(session) if row.station_id == station_id), None)
+        found = station_row(session, station_id)
     if found is None:
         raise NotThere(
             "station_unknown", f"No station has the id {station_id[:60]}.", "Choose one from the list."

@@ -7,13 +7,11 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CompoundSelect,
     ForeignKey,
     Index,
     LargeBinary,
@@ -27,7 +25,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    union_all,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -124,15 +121,6 @@ class PastCheck:
         return is_ahead(self.checked_at, self.received_at)
 
 
-@dataclass(frozen=True)
-class StationActivity:
-    """What one station has sent so far."""
-
-    reports: int
-    highest_counter: int
-    last_report_at: datetime
-
-
 def keep(session: Session, reports: Sequence[KeptReport]) -> None:
     """Store new reports; the caller has made sure that ids and counters are unused."""
     if reports:
@@ -165,57 +153,6 @@ def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> se
         for station_id, numbers in by_station.items()
         for used in session.scalars(_COUNTERS, {"station_id": station_id, "counters": numbers})
     }
-
-
-def highest_counters(session: Session, station_ids: Collection[str]) -> dict[str, int]:
-    """Return the highest counter that each of these stations has used."""
-    if not station_ids:
-        return {}
-    named = {f"station_{number}": station_id for number, station_id in enumerate(station_ids)}
-    found = session.execute(_highest_of(len(named)), named)
-    # A station without reports has a row, too: its highest counter is NULL.
-    return {row[0]: row[1] for row in found if row[1] is not None}
-
-
-@lru_cache(maxsize=64)
-def _highest_of(stations: int) -> CompoundSelect[Any]:
-    # One step down the index for each station; grouped by station, every report it ever sent would be walked.
-    names = [bindparam(f"station_{number}", type_=String) for number in range(stations)]
-    return union_all(
-        *(select(name, func.max(_REPORTS.c.counter)).where(_REPORTS.c.station_id == name) for name in names)
-    )
-
-
-def activity_by_station(session: Session) -> Mapping[str, StationActivity]:
-    """Return what each station that ever reported has sent."""
-    query = select(
-        _ReportTable.station_id,
-        func.count(),
-        func.max(_ReportTable.counter),
-        func.max(_ReportTable.received_at),
-    ).group_by(_ReportTable.station_id)
-    return {row[0]: StationActivity(row[1], row[2], row[3]) for row in session.execute(query)}
-
-
-class NewestOfStation(NamedTuple):
-    """When, by its own clock and as it counts, and by which bundle a station judged last."""
-
-    checked_at: datetime
-    effective_at: datetime
-    bundle_number: int
-
-
-def newest_of_station(session: Session, station_id: str) -> NewestOfStation | None:
-    """Return what the newest report of this station says of it, None if it never reported."""
-    # By the station's own counter: one step down the unique index, and a late report does not pass for the newest.
-    query = (
-        select(_ReportTable.checked_at, _ReportTable.effective_at, _ReportTable.bundle_number)
-        .where(_ReportTable.station_id == station_id)
-        .order_by(_ReportTable.counter.desc())
-        .limit(1)
-    )
-    found = session.execute(query).one_or_none()
-    return NewestOfStation(*found) if found else None
 
 
 def history(session: Session, phone_id: PhoneId, limit: int = 50) -> Sequence[PastCheck]:

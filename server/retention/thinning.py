@@ -57,7 +57,7 @@ class ThinningPlan:
 def plan(database: Database, before: datetime) -> ThinningPlan:
     """Return what can be thinned out of the checks up to that moment; changes nothing."""
     with database.reading() as session:
-        phone_ids = [phone.phone_id for phone in phones.phone_names(session)]
+        phone_ids = phones.phone_ids(session)
         named = _named(session)
     report_ids: list[str] = []
     older = size = 0

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.reports import kept_reports
-from server.reports.kept_reports import NewestOfStation
+from server.reports.station_activity import StationActivity, activity_of
 from server.stations.stations import find_stations
 from server.storage.database import Base, UtcTime
 
@@ -78,7 +78,7 @@ def keep_refusal(session: Session, station_id: str, refusal: RefusedBundle, now:
             first_seen_at=now,
         )
         session.add(stored)
-    elif _is_settled(stored, kept_reports.newest_of_station(session, station_id)):
+    elif _is_settled(stored, activity_of(session, [station_id]).get(station_id)):
         # It was over in between: since when it stands counts anew.
         stored.first_seen_at = now
     stored.sentence = refusal.sentence
@@ -96,12 +96,11 @@ def open_refusals(session: Session) -> Sequence[OpenRefusal]:
     # In order of time, so that the latest of each station is what stays.
     for row in session.scalars(select(_RefusalTable).order_by(_RefusalTable.last_seen_at)):
         newest[row.station_id] = row
-    known = find_stations(session, list(newest))
+    known, activity = find_stations(session, newest), activity_of(session, newest)
     found = [
         _as_open(row, known[row.station_id].name)
         for row in newest.values()
-        if not known[row.station_id].revoked
-        and not _is_settled(row, kept_reports.newest_of_station(session, row.station_id))
+        if not known[row.station_id].revoked and not _is_settled(row, activity.get(row.station_id))
     ]
     return sorted(found, key=lambda one: (-one.refusal.bundle_number, one.refusal.code, one.station_name))
 
@@ -111,7 +110,7 @@ def refusals_by_station(session: Session) -> Mapping[str, OpenRefusal]:
     return {one.station_id: one for one in open_refusals(session)}
 
 
-def _is_settled(row: _RefusalTable, newest: NewestOfStation | None) -> bool:
+def _is_settled(row: _RefusalTable, newest: StationActivity | None) -> bool:
     """Whether the station's newest report is of a later run than the refusal, and judged by that bundle or a newer."""
     # The reports of the refusing run carry the very same time of that station, and a station whose signatures ran out
     # goes on judging by the bundle that it refuses.

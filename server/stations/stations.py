@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -14,7 +14,7 @@ from certs.errors import KeyUnusable
 from certs.keys import key_pem, load_public_key
 from server.errors import InConflict, Malformed, NotThere
 from server.evidence import alarms
-from server.reports import kept_reports
+from server.reports.station_activity import StationActivity, activity_of, judging_by
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
 
 # Verified 1.65 times cheaper than Ed25519, and without holding the interpreter's lock (docs/performance.md 1).
@@ -113,27 +113,37 @@ def find_stations(
     return {row[0]: Station(row[0], row[1], row[2], row[3] is not None) for row in found}
 
 
-def station_names(session: Session) -> Mapping[str, str]:
-    """Return the name of every station by its id."""
-    return dict(session.execute(select(_StationTable.station_id, _StationTable.name)).all())
+def station_names(session: Session, station_ids: Collection[str]) -> Mapping[str, str]:
+    """Return the names of these stations by their ids."""
+    return {station_id: station.name for station_id, station in find_stations(session, station_ids).items()}
 
 
-def stations(session: Session) -> Sequence[StationRow]:
-    """Return all stations, those in service first, then by name."""
-    activity = kept_reports.activity_by_station(session)
-    alarm_counts = alarms.counts_by_station(session)
-    rows = session.scalars(
-        select(_StationTable).order_by(_StationTable.revoked_at.is_not(None), _StationTable.name)
+def stations(session: Session, limit: int, offset: int = 0) -> Sequence[StationRow]:
+    """Return a piece of the list of all stations: those in service first, then by name."""
+    in_order = (_StationTable.revoked_at.is_not(None), _StationTable.name, _StationTable.station_id)
+    return _as_rows(
+        session, session.scalars(select(_StationTable).order_by(*in_order).limit(limit).offset(offset))
     )
-    return [
-        _as_row(
-            row,
-            activity.get(row.station_id),
-            alarm_counts.get(row.station_id, 0),
-            kept_reports.newest_of_station(session, row.station_id),
-        )
-        for row in rows
-    ]
+
+
+def station_row(session: Session, station_id: str) -> StationRow | None:
+    """Return one station as pages show it, or None if there is none of this id."""
+    rows = _as_rows(
+        session, session.scalars(select(_StationTable).where(_StationTable.station_id == station_id))
+    )
+    return rows[0] if rows else None
+
+
+def _as_rows(session: Session, found: Iterable[_StationTable]) -> Sequence[StationRow]:
+    stored = list(found)
+    shown = [row.station_id for row in stored]
+    activity, alarm_counts = activity_of(session, shown), alarms.counts_by_station(session, shown)
+    return [_as_row(row, activity.get(row.station_id), alarm_counts.get(row.station_id, 0)) for row in stored]
+
+
+def count_stations(session: Session) -> int:
+    """Return how many stations were ever enrolled."""
+    return session.scalars(select(func.count()).select_from(_StationTable)).one()
 
 
 def count_in_service(session: Session) -> int:
@@ -145,8 +155,7 @@ def count_in_service(session: Session) -> int:
 def count_judging_by(session: Session, bundle_number: int) -> int:
     """Return how many stations in service judged by this bundle, or a newer one, when they reported last."""
     in_service = session.scalars(select(_StationTable.station_id).where(_StationTable.revoked_at.is_(None)))
-    newest = (kept_reports.newest_of_station(session, station_id) for station_id in in_service.all())
-    return sum(found is not None and found.bundle_number >= bundle_number for found in newest)
+    return len(judging_by(session, bundle_number).intersection(in_service))
 
 
 def revoke_station(session: Session, station_id: str, now: datetime) -> bool:
@@ -176,9 +185,8 @@ def _as_station(row: _StationTable) -> Station:
 
 def _as_row(
     row: _StationTable,
-    activity: kept_reports.StationActivity | None,
+    activity: StationActivity | None,
     alarm_count: int,
-    newest: kept_reports.NewestOfStation | None,
 ) -> StationRow:
     return StationRow(
         station_id=row.station_id,
@@ -190,5 +198,5 @@ def _as_row(
         reports=activity.reports if activity else 0,
         highest_counter=activity.highest_counter if activity else 0,
         alarms=alarm_count,
-        bundle_number=newest.bundle_number if newest else 0,
+        bundle_number=activity.bundle_number if activity else 0,
     )

@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from certs.tls import fingerprint
 from server.evidence import audit
+from server.pages.stations import STATIONS_PER_PAGE
 from server.people.people import Role
 from server.stations.enrolment import use_token
 from tests.pages.office import Office, now
@@ -48,6 +50,23 @@ def test_a_station_shows_its_name_and_state(staffed: Office) -> None:
 
     assert "Bench 2" in page
     assert "in service" in page
+
+
+def test_many_stations_are_shown_in_pages(staffed: Office, tmp_path: Path) -> None:
+    for number in range(STATIONS_PER_PAGE):
+        staffed.station(f"bench {number:03}", tmp_path / f"{number}.key")
+    client = staffed.client(Role.AUTHOR)
+
+    first = client.get("/stations", base_url=HERE).text
+    second = client.get("/stations?page=2", base_url=HERE).text
+
+    assert "Stations 1 to 100 of 101" in first
+    assert 'rel="next" href="/stations?page=2"' in first
+    # By name; capitals come first.
+    assert "bench 099" in second
+    assert "bench 098" not in second
+    assert 'rel="prev" href="/stations"' in second
+    assert "Show the first page" in client.get("/stations?page=3", base_url=HERE).text
 
 
 def test_revoking_asks_first_and_names_the_station(staffed: Office) -> None:

@@ -14,8 +14,10 @@ from policy.names import PhoneId, UserNumber
 from policy.observation import UserKind
 from policy.probe import Limit, LimitCode, Owner, Probe, ProbedPlace, ProbedUser, Reach
 from policy.report import Consent
-from server.fleet import overview, phones
+from server.fleet import phones
+from server.fleet.counts import fleet_counts
 from server.fleet.phones import KeptProbe
+from server.policies.bundles import situation
 from tests.server.authority import NOW, Authority, Bench, make_registration, registration_body
 
 PROBE = Probe(
@@ -38,7 +40,7 @@ def kept(authority: Authority, phone_id: PhoneId) -> KeptProbe | None:
 
 def counted(authority: Authority) -> dict[Reach, int]:
     with authority.database.reading() as session:
-        counts = overview.fleet_counts(session, NOW).by_reach
+        counts = fleet_counts(session, situation(session, NOW)).by_reach
     return {reach: count for reach, count in counts.items() if count}
 
 
@@ -96,7 +98,7 @@ def test_a_probe_that_is_none_is_refused_and_nothing_is_registered(
 
     assert status == 422
     with small_authority.database.reading() as session:
-        assert phones.known_phone_ids(session, [phone_id]) == set()
+        assert phones.agreed_with(session, [phone_id]) == {}
 
 
 def test_a_newer_probe_takes_the_place_of_the_older_and_a_refusal_keeps_it(authority: Authority) -> None:

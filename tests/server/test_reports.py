@@ -19,6 +19,7 @@ from policy.schemas import dump_report
 from server.errors import StorageBusy
 from server.evidence.alarms import AlarmKind, open_alarms
 from server.reports import kept_reports
+from server.reports.station_activity import activity_of
 from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench
 
@@ -345,7 +346,7 @@ def test_a_hundred_reports_are_stored_in_one_batch(authority: Authority) -> None
 
 def _stored(authority: Authority, bench: Bench) -> int:
     with authority.database.reading() as session:
-        activity = kept_reports.activity_by_station(session).get(bench.station_id)
+        activity = activity_of(session, [bench.station_id]).get(bench.station_id)
     return activity.reports if activity else 0
 
 

@@ -11,8 +11,10 @@ from policy.document import Bundle, Exemption, Fleet
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.verdict import Verdict
-from server.fleet.overview import fleet, fleet_counts, phone_page
+from server.fleet.counts import fleet_counts
+from server.fleet.phone_page import phone_page
 from server.fleet.standing import CheckFacts, Standing, standing_of
+from server.policies.bundles import situation
 from server.policies.situation import Situation
 from tests.server.authority import (
     NOT_ENFORCEABLE,
@@ -117,7 +119,7 @@ def test_counts_hold_every_standing_and_every_phone_once(authority: Authority) -
     authority.phone(bench)
 
     with authority.database.reading() as session:
-        counts = fleet_counts(session, NOW)
+        counts = fleet_counts(session, situation(session, NOW))
 
     assert counts.total == 6
     assert counts.by_standing == dict.fromkeys(Standing, 1) | {
@@ -132,7 +134,7 @@ def test_time_alone_turns_a_compliant_phone_silent(authority: Authority) -> None
     authority.accept(bench.sign(bench.report(authority.phone(bench))))
 
     with authority.database.reading() as session:
-        counts = fleet_counts(session, NOW + timedelta(hours=49))
+        counts = fleet_counts(session, situation(session, NOW + timedelta(hours=49)))
 
     assert counts.by_standing[Standing.SILENT] == 1
 
@@ -146,38 +148,10 @@ def test_phones_that_wait_for_the_lift_are_counted_by_age(authority: Authority) 
         authority.accept(bench.sign(report))
 
     with authority.database.reading() as session:
-        counts = fleet_counts(session, NOW + timedelta(days=60))
+        counts = fleet_counts(session, situation(session, NOW + timedelta(days=60)))
 
     assert counts.by_standing[Standing.WAITING_FOR_LIFT] == 3
     assert counts.waiting_by_age == {"day": 0, "week": 0, "month": 0, "longer": 3}
-
-
-def test_the_fleet_lists_what_needs_a_person_first(authority: Authority) -> None:
-    bench = authority.bench()
-    for kind in ({}, VIOLATING, NOT_ENFORCEABLE):
-        authority.accept(bench.sign(bench.report(authority.phone(bench), **kind)))
-
-    with authority.database.reading() as session:
-        rows = fleet(session, NOW)
-
-    assert [row.standing for row in rows] == [
-        Standing.NOT_ENFORCEABLE,
-        Standing.VIOLATING,
-        Standing.COMPLIANT,
-    ]
-
-
-def test_the_fleet_is_searched_and_filtered(authority: Authority) -> None:
-    bench = authority.bench()
-    wanted = authority.phone(bench, label="Desk 12", model="Galaxy S23")
-    authority.phone(bench, label="Desk 13")
-
-    with authority.database.reading() as session:
-        assert [row.phone_id for row in fleet(session, NOW, search="desk 12")] == [wanted]
-        assert [row.phone_id for row in fleet(session, NOW, search="galaxy")] == [wanted]
-        assert len(fleet(session, NOW, standing_filter=Standing.UNSEEN)) == 2
-        assert fleet(session, NOW, standing_filter=Standing.VIOLATING) == []
-        assert len(fleet(session, NOW, limit=1, offset=1)) == 1
 
 
 def test_the_page_of_a_phone_tells_all_of_it(authority: Authority) -> None:

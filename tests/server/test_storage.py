@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Event, Thread
@@ -21,6 +22,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.engine import make_url
 
+from policy.probe import Reach
+from policy.report import Consent
 from server.app import create_app
 from server.config import BODY_LIMIT_BYTES
 from server.context import context
@@ -32,15 +35,20 @@ from server.policies.bundles import newest
 from server.storage.database import Base, Database
 from server.storage.migrating import alembic_config, migrate, schema_is_newest
 from tests.server.authority import (
+    NOT_ENFORCEABLE,
     NOW,
+    UNREADABLE,
+    VIOLATING,
     Authority,
     Bench,
     TrustFolder,
+    disabled_ledger,
     make_config,
     make_registration,
     post_reports,
 )
 from tests.server.postgresql import Postgresql
+from tests.server.test_probes import PROBE
 
 
 def test_migrations_make_exactly_the_tables_that_the_modules_declare(database_url: str) -> None:
@@ -83,6 +91,29 @@ def test_every_migration_can_be_undone_with_what_others_refer_to_stored(authorit
         command.downgrade(alembic_config(session), "base")
 
     migrate(authority.database)
+
+
+def test_what_a_migration_counts_is_what_would_have_been_kept_up(authority: Authority) -> None:
+    bench = authority.bench()
+    for changes in (VIOLATING, NOT_ENFORCEABLE, UNREADABLE, {"ledger": disabled_ledger()}):
+        authority.accept(bench.sign(bench.report(authority.phone(bench, label="Straße 1"), **changes)))
+    authority.phone(bench, consent=Consent.DECLINED)
+    authority.phone(bench, probe=replace(PROBE, reach=Reach.OPEN))
+    before = _rows_of(authority.database, *KEPT_COUNTS)
+
+    with authority.database.writing() as session:
+        command.downgrade(alembic_config(session), "0007")
+    migrate(authority.database)
+
+    assert _rows_of(authority.database, *KEPT_COUNTS) == before
+
+
+KEPT_COUNTS = ("fleet_entry", "fleet_tally", "phone_names", "station_activity")
+
+
+def _rows_of(database: Database, *names: str) -> list[set[tuple[object, ...]]]:
+    with database.reading() as session:
+        return [set(map(tuple, session.execute(select(Base.metadata.tables[name])))) for name in names]
 
 
 def test_a_schema_of_the_future_is_refused(database_url: str) -> None:

@@ -1,0 +1,160 @@
+"""A fleet of any size written straight into a database: to look at, and to measure what reading it costs.
+
+Phones and their latest checks only: no report is signed, and none can be opened (their envelopes are thinned out).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from cryptography.fernet import Fernet
+
+from policy.probe import Reach
+from policy.report import Consent
+from policy.verdict import Stage, Verdict
+from server.fleet.recounting import make_anew
+from server.fleet.search import folded
+from server.storage.database import Base, Database
+
+_AT_ONCE = 10_000
+_PHONES_A_STATION = 64
+_MODELS = {
+    "Google": ("Pixel 6a", "Pixel 7", "Pixel 8", "Pixel 8 Pro"),
+    "samsung": ("SM-A546B", "SM-G991B", "SM-S911B", "SM-X200"),
+    "Xiaomi": ("2201117TY", "M2101K6G", "Redmi Note 12"),
+    "Fairphone": ("FP4", "FP5"),
+}
+_KINDS = {
+    "compliant": 880,
+    "violating": 20,
+    "not enforceable": 10,
+    "unreadable": 20,
+    "silent": 50,
+    "declined": 10,
+    "unseen": 10,
+}
+"""How many of a thousand phones are to end so."""
+
+
+def seed_fleet(database: Database, holder_key: str, phones: int, now: datetime, seed: int = 1) -> None:
+    """Write so many phones, and a station for each 64 of them, into a database that has none; the same for one seed."""
+    drawn = random.Random(seed)
+    stations = [_station(number, now) for number in range(-(-phones // _PHONES_A_STATION))]
+    with database.writing() as session:
+        session.execute(_insert("station"), stations)
+    box = Fernet(holder_key)
+    for start in range(0, phones, _AT_ONCE):
+        part = range(start, min(start + _AT_ONCE, phones))
+        rows = [_phone(number, stations, box, now, drawn) for number in part]
+        with database.writing() as session:
+            for name in ("phone", "report", "phone_state", "phone_names"):
+                session.execute(_insert(name), [row[name] for row in rows if name in row])
+    with database.writing() as session:
+        session.execute(_insert("station_activity"), list(_activities(phones, stations, now)))
+        make_anew(session)
+
+
+def _insert(table: str) -> Any:
+    return Base.metadata.tables[table].insert()
+
+
+def _station(number: int, now: datetime) -> dict[str, Any]:
+    return {
+        "station_id": str(UUID(int=(1 << 80) + number, version=4)),
+        "name": f"bench {number:05}",
+        # Nobody can sign for it: whatever such a station sends is refused.
+        "public_key_pem": b"",
+        "key_fingerprint": f"{number:064x}",
+        "enrolled_at": now - timedelta(days=200),
+    }
+
+
+def _phone(
+    number: int, stations: list[dict[str, Any]], box: Fernet, now: datetime, drawn: random.Random
+) -> dict[str, dict[str, Any]]:
+    phone_id = str(UUID(int=drawn.getrandbits(128), version=4))
+    [kind] = drawn.choices(list(_KINDS), list(_KINDS.values()))
+    maker = drawn.choice(list(_MODELS))
+    model, label = drawn.choice(_MODELS[maker]), f"CW-{number:07}"
+    station_id = stations[number // _PHONES_A_STATION]["station_id"]
+    phone = {
+        "phone_id": phone_id,
+        "identity": f"{number:064x}",
+        "manufacturer": maker,
+        "model": model,
+        "label": label,
+        "sealed_holder": box.encrypt(f"mailbox-{number}".encode()),
+        "consent": (Consent.DECLINED if kind == "declined" else Consent.AGREED).value,
+        "consent_since": now - timedelta(days=100),
+        "api_level": 34,
+        "virtual": True,
+        "registered_at": now - timedelta(days=100),
+        "station_id": station_id,
+        "reach": drawn.choice(list(Reach)).value,
+    }
+    names = {"phone_id": phone_id, "names": folded("\n".join((phone_id, label, model, maker)))}
+    if kind in ("declined", "unseen"):
+        return {"phone": phone, "phone_names": names}
+    at = now - timedelta(
+        seconds=drawn.uniform(0, 3600) + (86_400 * drawn.uniform(8, 90) if kind == "silent" else 0)
+    )
+    report = _report(phone_id, number, station_id, kind, at)
+    return {"phone": phone, "phone_names": names, "report": report, "phone_state": _state(report, kind)}
+
+
+def _report(phone_id: str, number: int, station_id: str, kind: str, at: datetime) -> dict[str, Any]:
+    verdicts = {"compliant": Verdict.COMPLIANT, "silent": Verdict.COMPLIANT, "unreadable": Verdict.UNREADABLE}
+    return {
+        "report_id": f"seeded-{number}",
+        "payload_sha256": f"{number:064x}",
+        "station_id": station_id,
+        "counter": number % _PHONES_A_STATION + 1,
+        "phone_id": phone_id,
+        "checked_at": at,
+        "effective_at": at,
+        "received_at": at,
+        "late": False,
+        "verdict": verdicts.get(kind, Verdict.VIOLATING).value,
+        "enforceable": kind != "not enforceable",
+        "bundle_number": 1,
+        "actions": 0,
+        "has_ledger": False,
+        "watched": False,
+        "envelope": b"",
+    }
+
+
+def _state(report: dict[str, Any], kind: str) -> dict[str, Any]:
+    shared = ("phone_id", "report_id", "station_id", "counter", "effective_at", "received_at", "verdict")
+    found = kind in ("violating", "not enforceable")
+    return {name: report[name] for name in (*shared, "enforceable", "bundle_number")} | {
+        "time_trusted": True,
+        "unchanged_since": report["effective_at"] - timedelta(days=30),
+        "not_enforceable_since": report["effective_at"] if kind == "not enforceable" else None,
+        "stage": Stage.ENFORCE.value,
+        "release": "14",
+        "api_level": 34,
+        "patch_level": "2026-11-05",
+        "boot_state": "green",
+        "open_entries": 2 if kind == "violating" else 0,
+        "families": '["tiktok"]' if found else "[]",
+        "reasons": '[["phone_unreadable", ""]]' if kind == "unreadable" else "[]",
+    }
+
+
+def _activities(phones: int, stations: list[dict[str, Any]], now: datetime) -> Iterator[dict[str, Any]]:
+    for number, station in enumerate(stations):
+        sent = min(_PHONES_A_STATION, phones - number * _PHONES_A_STATION)
+        yield {
+            "station_id": station["station_id"],
+            "reports": sent,
+            "last_report_at": now,
+            "highest_counter": sent,
+            "checked_at": now,
+            "effective_at": now,
+            "bundle_number": 1,
+        }

@@ -1,0 +1,108 @@
+"""How many phones stand how, from kept counts and the clock: what it costs does not grow with the fleet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from policy.probe import Reach
+from server.fleet import entries
+from server.fleet.entries import Entry
+from server.fleet.spans import Span, spans
+from server.fleet.standing import FleetCounts, Standing, may_fall_silent, no_counts, standing_now
+from server.policies.situation import Situation
+
+_AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))
+_LONGER = "longer"
+_CHECKED = tuple(standing for standing in Standing if may_fall_silent(standing))
+
+
+def fleet_counts(session: Session, here: Situation) -> FleetCounts:
+    """Return how many phones stand how in that situation."""
+    exempt = exempt_entries(session, here)
+    kinds = entries.count_by_kind(session)
+    reaches = dict.fromkeys(Reach, 0)
+    for kind, count in kinds.items():
+        # Only where the owner agreed: nothing is done on the other phones, whatever could be.
+        if kind.fresh is not Standing.DECLINED:
+            reaches[kind.reach] += count
+    return FleetCounts(
+        total=sum(kinds.values()),
+        by_standing=_by_standing(session, here, exempt),
+        waiting_by_age=_waiting_by_age(session, here, exempt),
+        by_reach=reaches,
+        oldest_check_at=entries.longest_unseen(session, _CHECKED),
+    )
+
+
+def exempt_entries(session: Session, here: Situation) -> Mapping[str, Entry]:
+    """Return the entries of the phones for which an exemption is in force and makes a difference."""
+    if here.bundle is None or here.lifted:
+        return {}
+    named = {exemption.phone_id for exemption in here.bundle.fleet.exemptions}
+    return entries.entries_of(session, {phone_id for phone_id in named if here.exempts(phone_id)})
+
+
+def _by_standing(session: Session, here: Situation, exempt: Mapping[str, Entry]) -> Mapping[Standing, int]:
+    counts = no_counts()
+    seen_before = _SeenBefore(session)
+    for span, standing in spans(here):
+        counts[standing] += seen_before.within(span)
+    for entry in exempt.values():
+        # Counted above as what it would be without its exemption.
+        counts[_standing(entry, here, is_exempt=False)] -= 1
+        counts[_standing(entry, here, is_exempt=True)] += 1
+    return counts
+
+
+def _waiting_by_age(session: Session, here: Situation, exempt: Mapping[str, Entry]) -> Mapping[str, int]:
+    waiting = dict.fromkeys([*(name for name, _ in _AGES), _LONGER], 0)
+    seen_before = _SeenBefore(session)
+    for span, standing in spans(here):
+        if standing is Standing.WAITING_FOR_LIFT:
+            for name, part in _by_age(span, here.now):
+                waiting[name] += seen_before.within(part)
+    for entry in exempt.values():
+        if _standing(entry, here, is_exempt=True) is Standing.WAITING_FOR_LIFT:
+            age = here.now - entry.last_at
+            waiting[next((name for name, limit in _AGES if age <= limit), _LONGER)] += 1
+    return waiting
+
+
+def _by_age(span: Span, now: datetime) -> Iterator[tuple[str, Span]]:
+    until: datetime | None = None
+    for name, limit in _AGES:
+        yield name, Span(span.fresh, span.has_open, now - limit, until)
+        until = now - limit
+    yield _LONGER, Span(span.fresh, span.has_open, None, until)
+
+
+def _standing(entry: Entry, here: Situation, *, is_exempt: bool) -> Standing:
+    return standing_now(entry.fresh, entry.has_open, entry.last_at, is_exempt or here.lifted, here)
+
+
+class _SeenBefore:
+    """How many phones lie within a stretch; each bound is asked for once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[datetime | None, Mapping[tuple[Standing, bool], int]] = {}
+
+    def within(self, span: Span) -> int:
+        """Return how many phones are of the span's kind and were seen within it."""
+        before = self._before(span.since)[span.fresh, span.has_open] if span.since else 0
+        return self._before(span.until)[span.fresh, span.has_open] - before
+
+    def _before(self, at: datetime | None) -> Mapping[tuple[Standing, bool], int]:
+        if at not in self._known:
+            if at is None:
+                found: Counter[tuple[Standing, bool]] = Counter()
+                for kind, count in entries.count_by_kind(self._session).items():
+                    found[kind.fresh, kind.has_open] += count
+            else:
+                found = Counter(entries.count_seen_before(self._session, at))
+            self._known[at] = found
+        return self._known[at]

@@ -1,0 +1,269 @@
+"""The fleet's index: of each phone the little that lists and counts go by, and how many phones of each kind there are.
+
+Nothing in it changes with the clock. It is kept up in the transaction that registers a phone or stores its check, and
+can be made anew from phones and checks at any time (`entry_of`); `curfew-server check` compares the two.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from policy.names import PhoneId
+from policy.probe import Reach
+from policy.report import Consent
+from server.fleet.spans import Span
+from server.fleet.standing import CheckFacts, Standing, fresh_standing, reach_now
+from server.storage.database import Base, UtcTime
+
+
+class _EntryTable(Base):
+    __tablename__ = "fleet_entry"
+    # Of every kind those that were not seen for longest come first, without sorting.
+    __table_args__ = (Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id"),)
+
+    phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"), primary_key=True)
+    fresh: Mapped[str] = mapped_column(String(20))
+    has_open: Mapped[bool]
+    reach: Mapped[str] = mapped_column(String(10))
+    last_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class _TallyTable(Base):
+    __tablename__ = "fleet_tally"
+
+    hour: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    fresh: Mapped[str] = mapped_column(String(20), primary_key=True)
+    has_open: Mapped[bool] = mapped_column(primary_key=True)
+    reach: Mapped[str] = mapped_column(String(10), primary_key=True)
+    phones: Mapped[int] = mapped_column(BigInteger)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is kept of one phone. ``last_at`` is when it was seen last: at its latest check, else registered (UTC)."""
+
+    fresh: Standing
+    has_open: bool
+    reach: Reach
+    last_at: datetime
+
+
+class Kind(NamedTuple):
+    """What phones are counted by, within one hour of their last sight."""
+
+    fresh: Standing
+    has_open: bool
+    reach: Reach
+
+
+class Place(NamedTuple):
+    """Where a phone stands within its kind: those not seen for longest first."""
+
+    last_at: datetime
+    phone_id: PhoneId
+
+
+def entry_of(consent: Consent, probed: Reach, registered_at: datetime, facts: CheckFacts | None) -> Entry:
+    """Return what is to be kept of a phone; `facts` are those of its latest check, `probed` what provisioning found."""
+    if facts is not None:
+        return checked_entry(consent, probed, facts)
+    return Entry(fresh_standing(consent, None), False, reach_now(probed, None), registered_at)
+
+
+def checked_entry(consent: Consent, probed: Reach, facts: CheckFacts) -> Entry:
+    """Return what is to be kept of a phone that was checked."""
+    fresh = fresh_standing(consent, facts)
+    return Entry(fresh, bool(facts.open_entries), reach_now(probed, facts), facts.effective_at)
+
+
+# Keeping it up --------------------------------------------------------------------------------------------------
+
+_ENTRIES = cast(Table, _EntryTable.__table__)
+_TALLIES = cast(Table, _TallyTable.__table__)
+_OF_PHONES = select(_ENTRIES).where(_ENTRIES.c.phone_id.in_(bindparam("phone_ids", expanding=True)))
+# Not called `phone_id`: SQLAlchemy keeps the names of columns for the values that are set.
+_REPLACE = update(_ENTRIES).where(_ENTRIES.c.phone_id == bindparam("of_phone"))
+_KEY = (_TALLIES.c.hour, _TALLIES.c.fresh, _TALLIES.c.has_open, _TALLIES.c.reach)
+_EMPTIED = delete(_TALLIES).where(_TALLIES.c.phones == 0, *(c == bindparam(f"of_{c.name}") for c in _KEY))
+
+Bin = tuple[int, Kind]
+"""An hour since 1970 and a kind: what one row counts."""
+
+
+def note_entries(session: Session, entries: Mapping[str, Entry]) -> None:
+    """Let these be the phones' entries; the caller's transaction holds what they were made of."""
+    if not entries:
+        return
+    before = entries_of(session, entries)
+    changed = {phone_id: entry for phone_id, entry in entries.items() if before.get(phone_id) != entry}
+    new = [
+        {"phone_id": phone_id, **_columns(changed[phone_id])} for phone_id in changed.keys() - before.keys()
+    ]
+    if new:
+        session.execute(insert(_ENTRIES), new)
+    moved = [
+        {"of_phone": phone_id, **_columns(changed[phone_id])} for phone_id in changed.keys() & before.keys()
+    ]
+    if moved:
+        session.connection().execute(_REPLACE, moved)
+    steps: Counter[Bin] = Counter(bin_of(entry) for entry in changed.values())
+    steps.subtract(bin_of(before[phone_id]) for phone_id in changed.keys() & before.keys())
+    _count(session, steps)
+
+
+def _count(session: Session, steps: Mapping[Bin, int]) -> None:
+    rows = _rows(steps)
+    if not rows:
+        return
+    connection = session.connection()
+    connection.execute(_UPSERTS[connection.dialect.name], rows)
+    # A row that is counted down to nothing goes, or the hours of years would be added up for each page.
+    lowered = [{f"of_{c.name}": row[c.name] for c in _KEY} for row in rows if row["phones"] < 0]
+    if lowered:
+        connection.execute(_EMPTIED, lowered)
+
+
+def replace_tallies(session: Session, counted: Mapping[Bin, int]) -> None:
+    """Let these be the kept counts."""
+    session.execute(delete(_TALLIES))
+    if rows := _rows(counted):
+        session.execute(insert(_TALLIES), rows)
+
+
+def _rows(counted: Mapping[Bin, int]) -> list[dict[str, Any]]:
+    # In one order: two transactions that count the same kinds must not wait for each other.
+    return [
+        {"hour": hour, "fresh": fresh, "has_open": has_open, "reach": reach, "phones": count}
+        for (hour, fresh, has_open, reach), count in sorted(
+            ((hour, kind.fresh.value, kind.has_open, kind.reach.value), count)
+            for (hour, kind), count in counted.items()
+        )
+        if count
+    ]
+
+
+def _upsert(dialect: Any) -> Any:
+    statement = dialect.insert(_TALLIES)
+    added = {"phones": _TALLIES.c.phones + statement.excluded.phones}
+    return statement.on_conflict_do_update(index_elements=_KEY, set_=added)
+
+
+_UPSERTS = {"sqlite": _upsert(sqlite), "postgresql": _upsert(postgresql)}
+
+
+def bin_of(entry: Entry) -> Bin:
+    """Return what a phone is counted among."""
+    return _hour(entry.last_at), Kind(entry.fresh, entry.has_open, entry.reach)
+
+
+def _hour(at: datetime) -> int:
+    return int(at.timestamp()) // 3600
+
+
+def _columns(entry: Entry) -> dict[str, object]:
+    return {
+        "fresh": entry.fresh.value,
+        "has_open": entry.has_open,
+        "reach": entry.reach.value,
+        "last_at": entry.last_at,
+    }
+
+
+# Asking it ------------------------------------------------------------------------------------------------------
+
+
+def entries_of(session: Session, phone_ids: Collection[str]) -> dict[str, Entry]:
+    """Return the entries of those of `phone_ids` that are registered."""
+    found = session.execute(_OF_PHONES, {"phone_ids": list(phone_ids)})
+    return {row[0]: Entry(Standing(row[1]), row[2], Reach(row[3]), row[4]) for row in found}
+
+
+def count_by_kind(session: Session) -> Mapping[Kind, int]:
+    """Return how many phones of each kind there are."""
+    by = (_TALLIES.c.fresh, _TALLIES.c.has_open, _TALLIES.c.reach)
+    found = session.execute(select(*by, func.sum(_TALLIES.c.phones)).group_by(*by))
+    return {Kind(Standing(row[0]), row[1], Reach(row[2])): int(row[3]) for row in found}
+
+
+def tallies(session: Session) -> Mapping[Bin, int]:
+    """Return all kept counts."""
+    found = session.execute(select(*_KEY, _TALLIES.c.phones))
+    return {(row[0], Kind(Standing(row[1]), row[2], Reach(row[3]))): row[4] for row in found}
+
+
+def count_seen_before(session: Session, at: datetime) -> Mapping[tuple[Standing, bool], int]:
+    """Return how many phones, by fresh standing and whether something is open, were seen last before `at`."""
+    by = (_TallyTable.fresh, _TallyTable.has_open)
+    whole_hours = select(*by, func.sum(_TallyTable.phones)).where(_TallyTable.hour < _hour(at)).group_by(*by)
+    counts = {(Standing(row[0]), row[1]): int(row[2]) for row in session.execute(whole_hours)}
+    # Of the hour that `at` is in, the phones are counted one by one, along the index.
+    begun = at.replace(minute=0, second=0, microsecond=0)
+    in_hour = select(*by).where(_TallyTable.hour == _hour(at)).distinct()
+    for fresh, has_open in session.execute(in_hour).all():
+        span = Span(Standing(fresh), has_open, begun, at)
+        found = session.scalars(select(func.count()).select_from(_ENTRIES).where(_within(span))).one()
+        counts[span.fresh, span.has_open] = counts.get((span.fresh, span.has_open), 0) + found
+    return counts
+
+
+def walk(session: Session, span: Span, after: Place | None, step: int) -> Iterator[Place]:
+    """Yield the phones of a stretch behind a place, those not seen for longest first; `step` are read at a time."""
+    while True:
+        found = session.execute(_next(span, after, step)).all()
+        for last_at, phone_id in found:
+            after = Place(last_at, cast(PhoneId, phone_id))
+            yield after
+        if len(found) < step:
+            return
+
+
+def _next(span: Span, after: Place | None, limit: int) -> Select[datetime, str]:
+    query = select(_EntryTable.last_at, _EntryTable.phone_id).where(_within(span))
+    if after is not None:
+        here = tuple_(literal(after.last_at, UtcTime), literal(after.phone_id))
+        query = query.where(tuple_(_ENTRIES.c.last_at, _ENTRIES.c.phone_id) > here)
+    return query.order_by(_ENTRIES.c.last_at, _ENTRIES.c.phone_id).limit(limit)
+
+
+def _within(span: Span) -> ColumnElement[bool]:
+    bounds = [_ENTRIES.c.fresh == span.fresh.value, _ENTRIES.c.has_open == span.has_open]
+    if span.since is not None:
+        bounds.append(_ENTRIES.c.last_at >= span.since)
+    if span.until is not None:
+        bounds.append(_ENTRIES.c.last_at < span.until)
+    return and_(*bounds)
+
+
+def longest_unseen(session: Session, kinds: Sequence[Standing]) -> datetime | None:
+    """Return when the phone of these fresh standings was seen last that was not seen for longest; None without any."""
+    firsts = (
+        next(walk(session, Span(fresh, has_open), None, 1), None)
+        for fresh in kinds
+        for has_open in (False, True)
+    )
+    return min((place.last_at for place in firsts if place), default=None)

@@ -1,0 +1,185 @@
+"""The fleet as a list: what needs a person first, a piece at a time, each piece from where the last one ended.
+
+No piece costs more for being far down, or because the fleet is large: each standing is a few stretches of an index.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from sqlalchemy.orm import Session
+
+from policy.errors import InvalidName
+from policy.names import PhoneId
+from server.fleet import entries, phones, search
+from server.fleet.counts import exempt_entries
+from server.fleet.entries import Entry, Place
+from server.fleet.phone_rows import PhoneRow, phone_rows
+from server.fleet.spans import spans
+from server.fleet.standing import Standing, standing_now
+from server.policies.situation import Situation
+
+BY_URGENCY = (
+    Standing.NOT_ENFORCEABLE,
+    Standing.VIOLATING,
+    Standing.WAITING_FOR_LIFT,
+    Standing.UNREADABLE,
+    Standing.SILENT,
+    Standing.DECLINED,
+    Standing.UNSEEN,
+    Standing.COMPLIANT,
+    Standing.NOTHING_DUE,
+)
+"""What needs a person comes first."""
+
+FEW = 1_000
+"""Up to so many phones that a search finds are sorted and counted; of more, the list is walked."""
+
+_WALKED = 20_000
+"""So many phones are looked at for one piece of a list in which a search finds some here and there."""
+
+_URGENCY = {standing: rank for rank, standing in enumerate(BY_URGENCY)}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Behind which phone a piece of the list begins."""
+
+    standing: Standing
+    place: Place
+
+    def written(self) -> str:
+        """Return it as a word for an address, such as ``silent~1677062400000000~<phone id>``."""
+        microseconds = (self.place.last_at - _EPOCH) // timedelta(microseconds=1)
+        return f"{self.standing.value}~{microseconds}~{self.place.phone_id}"
+
+
+def read_cursor(text: str) -> Cursor:
+    """Return the cursor that was written so; raises `ValueError` for anything else."""
+    standing, microseconds, phone_id = text.split("~")
+    try:
+        at = _EPOCH + timedelta(microseconds=int(microseconds))
+        return Cursor(Standing(standing), Place(at, PhoneId(phone_id)))
+    except (OverflowError, InvalidName) as error:
+        raise ValueError(f"no place in the list: {text[:100]!r}") from error
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which phones are asked for: of one standing or of all (None), with a piece of text in a name or any ("")."""
+
+    standing: Standing | None = None
+    named: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of the list: ``rows``, and behind which phone the next begins; None where there is none.
+
+    With a ``next``, a search that finds phones here and there may show fewer than were asked for, or none.
+    """
+
+    rows: Sequence[PhoneRow]
+    next: Cursor | None
+    named: int | None
+    """How many phones a search found in all; None without a search, and where they are more than `FEW`."""
+
+
+def list_phones(
+    session: Session, here: Situation, wanted: Wanted, after: Cursor | None = None, limit: int = 100
+) -> Piece:
+    """Return the phones that come after a place, by urgency, and of one standing those not seen for longest first."""
+    exempt = exempt_entries(session, here)
+    few = _named(session, here, exempt, wanted) if wanted.named else None
+    if few is not None:
+        shown, behind = _take(
+            (cursor for cursor in few if _is_after(cursor, after)), limit, lambda part: part
+        )
+    else:
+        walked = _walk(session, here, exempt, wanted.standing, after, limit + 1)
+        shown, behind = _take(walked, limit, lambda part: _with_name(session, part, wanted.named))
+    found = {
+        phone.phone_id: phone for phone in phones.find_phones(session, [c.place.phone_id for c in shown])
+    }
+    # The database gives them in no order.
+    rows = phone_rows(session, [found[cursor.place.phone_id] for cursor in shown], here)
+    return Piece(rows, behind, None if few is None else len(few))
+
+
+def _take(
+    cursors: Iterator[Cursor], limit: int, keep: Callable[[Sequence[Cursor]], Iterable[Cursor]]
+) -> tuple[Sequence[Cursor], Cursor | None]:
+    """Return the first of those that `keep` lets through, and behind which to go on; None at the end."""
+    shown: list[Cursor] = []
+    walked = 0
+    while part := list(islice(cursors, limit + 1)):
+        for cursor in keep(part):
+            if len(shown) == limit:
+                return shown, shown[-1]
+            shown.append(cursor)
+        walked += len(part)
+        if walked >= _WALKED:
+            return shown, part[-1]
+    return shown, None
+
+
+def _walk(
+    session: Session,
+    here: Situation,
+    exempt: Mapping[str, Entry],
+    standing: Standing | None,
+    after: Cursor | None,
+    step: int,
+) -> Iterator[Cursor]:
+    """Yield every phone of one standing, or of all, in the order of the list."""
+    order = [standing] if standing else BY_URGENCY
+    for one in order:
+        if after and _URGENCY[one] < _URGENCY[after.standing]:
+            continue
+        place = after.place if after and after.standing is one else None
+        stretches = [
+            entries.walk(session, span, place, step) for span, stands in spans(here) if stands is one
+        ]
+        by_index = (place for place in heapq.merge(*stretches) if place.phone_id not in exempt)
+        others = [cursor.place for cursor in _standing(here, exempt, exempt) if cursor.standing is one]
+        by_hand = (other for other in sorted(others) if place is None or other > place)
+        for found in heapq.merge(by_index, by_hand):
+            yield Cursor(one, found)
+
+
+def _named(
+    session: Session, here: Situation, exempt: Mapping[str, Entry], wanted: Wanted
+) -> Sequence[Cursor] | None:
+    """Return the phones that a search finds, in the order of the list, or None where they are many."""
+    phone_ids = search.phones_named(session, wanted.named, FEW + 1)
+    if len(phone_ids) > FEW:
+        return None
+    cursors = _standing(here, exempt, entries.entries_of(session, phone_ids))
+    return sorted((c for c in cursors if wanted.standing in (None, c.standing)), key=_order)
+
+
+def _with_name(session: Session, part: Sequence[Cursor], named: str) -> Iterable[Cursor]:
+    if not named:
+        return part
+    having = search.named_among(session, named, [cursor.place.phone_id for cursor in part])
+    return (cursor for cursor in part if cursor.place.phone_id in having)
+
+
+def _standing(here: Situation, exempt: Container[str], found: Mapping[str, Entry]) -> Iterator[Cursor]:
+    for phone_id, entry in found.items():
+        is_over = here.lifted or phone_id in exempt
+        standing = standing_now(entry.fresh, entry.has_open, entry.last_at, is_over, here)
+        yield Cursor(standing, Place(entry.last_at, PhoneId(phone_id)))
+
+
+def _is_after(cursor: Cursor, after: Cursor | None) -> bool:
+    return after is None or _order(cursor) > _order(after)
+
+
+def _order(cursor: Cursor) -> tuple[int, Place]:
+    return _URGENCY[cursor.standing], cursor.place

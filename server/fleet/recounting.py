@@ -1,0 +1,49 @@
+"""The fleet's index compared with phones and checks, which it was made of; and made anew where it differs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy.orm import Session
+
+from server.fleet import entries, phone_states, phones
+from server.fleet.entries import Bin, Entry, entry_of
+
+_AT_ONCE = 10_000
+
+
+def differences(session: Session) -> Iterator[str]:
+    """Yield a sentence for each way in which the kept index is not what phones and checks say; none if it is right."""
+    wrong: list[str] = []
+    counted: Counter[Bin] = Counter()
+    for right in _made_anew(session):
+        kept = entries.entries_of(session, right)
+        wrong += [phone_id for phone_id, entry in right.items() if kept.get(phone_id) != entry]
+        counted.update(entries.bin_of(entry) for entry in kept.values())
+    if wrong:
+        yield f"{len(wrong)} phones are listed other than their latest check says, such as {min(wrong)}"
+    tallies = entries.tallies(session)
+    miscounted = [one for one in counted.keys() | tallies.keys() if counted[one] != tallies.get(one, 0)]
+    if miscounted:
+        yield f"{len(miscounted)} of {len(tallies)} kept counts are not how many phones are listed"
+
+
+def make_anew(session: Session) -> None:
+    """Put what phones and checks say in the place of the kept index."""
+    counted: Counter[Bin] = Counter()
+    for right in _made_anew(session):
+        entries.note_entries(session, right)
+        counted.update(entries.bin_of(entry) for entry in right.values())
+    entries.replace_tallies(session, counted)
+
+
+def _made_anew(session: Session) -> Iterator[Mapping[str, Entry]]:
+    phone_ids = phones.phone_ids(session)
+    for start in range(0, len(phone_ids), _AT_ONCE):
+        part = phone_ids[start : start + _AT_ONCE]
+        facts, agreed = phone_states.check_facts(session, part), phones.agreed_with(session, part)
+        yield {
+            phone.phone_id: entry_of(*agreed[phone.phone_id], phone.registered_at, facts.get(phone.phone_id))
+            for phone in phones.find_phones(session, part)
+        }

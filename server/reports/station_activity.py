@@ -1,0 +1,98 @@
+"""What each station has sent so far: kept up as its reports are stored, so that nobody has to walk them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import BigInteger, ForeignKey, Table, bindparam, insert, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from server.reports.kept_reports import KeptReport
+from server.storage.database import Base, UtcTime
+
+
+class _ActivityTable(Base):
+    __tablename__ = "station_activity"
+
+    station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"), primary_key=True)
+    reports: Mapped[int] = mapped_column(BigInteger)
+    last_report_at: Mapped[datetime] = mapped_column(UtcTime)
+    highest_counter: Mapped[int] = mapped_column(BigInteger)
+    checked_at: Mapped[datetime] = mapped_column(UtcTime)
+    effective_at: Mapped[datetime] = mapped_column(UtcTime)
+    bundle_number: Mapped[int] = mapped_column(BigInteger)
+
+
+@dataclass(frozen=True)
+class StationActivity:
+    """What one station has sent so far: how many reports, when the last one came, and what its newest one says.
+
+    The newest is the one with the highest counter, so that a late one does not pass for it. Times are in UTC.
+    """
+
+    reports: int
+    last_report_at: datetime
+    highest_counter: int
+    checked_at: datetime
+    """When the newest check was made by the station's own clock,"""
+    effective_at: datetime
+    """and as it counts."""
+    bundle_number: int
+    """By which it judged then; 0 while it had none."""
+
+
+_ACTIVITIES = cast(Table, _ActivityTable.__table__)
+_OF_STATIONS = select(_ACTIVITIES).where(
+    _ACTIVITIES.c.station_id.in_(bindparam("station_ids", expanding=True))
+)
+_REPLACE = update(_ACTIVITIES).where(_ACTIVITIES.c.station_id == bindparam("of_station"))
+
+
+def activity_of(session: Session, station_ids: Collection[str]) -> dict[str, StationActivity]:
+    """Return what those of these stations have sent that ever reported, by their ids."""
+    found = session.execute(_OF_STATIONS, {"station_ids": list(station_ids)})
+    return {row[0]: StationActivity(*row[1:]) for row in found}
+
+
+def judging_by(session: Session, bundle_number: int) -> set[str]:
+    """Return which stations judged by this bundle, or a newer one, when they reported last."""
+    query = select(_ACTIVITIES.c.station_id).where(_ACTIVITIES.c.bundle_number >= bundle_number)
+    return set(session.scalars(query))
+
+
+def note_reports(session: Session, kept: Sequence[KeptReport], before: Mapping[str, StationActivity]) -> None:
+    """Add reports that were just stored to what their stations have sent; the caller holds the stations' locks."""
+    after = dict(before)
+    for one in kept:
+        after[one.report.station_id] = _with(after.get(one.report.station_id), one)
+    changed = {
+        station_id: activity for station_id, activity in after.items() if activity != before.get(station_id)
+    }
+    new = [
+        {"station_id": station_id, **asdict(changed[station_id])}
+        for station_id in changed.keys() - before.keys()
+    ]
+    if new:
+        session.execute(insert(_ACTIVITIES), new)
+    if known := [{"of_station": key, **asdict(changed[key])} for key in changed.keys() & before.keys()]:
+        session.connection().execute(_REPLACE, known)
+
+
+def _with(before: StationActivity | None, kept: KeptReport) -> StationActivity:
+    report = kept.report
+    if before is not None and report.counter < before.highest_counter:
+        last_at = max(before.last_report_at, kept.received_at)
+        return StationActivity(
+            **(asdict(before) | {"reports": before.reports + 1, "last_report_at": last_at})
+        )
+    return StationActivity(
+        reports=before.reports + 1 if before else 1,
+        last_report_at=max(before.last_report_at, kept.received_at) if before else kept.received_at,
+        highest_counter=report.counter,
+        checked_at=report.checked_at,
+        effective_at=kept.effective_at,
+        bundle_number=report.bundle_number,
+    )

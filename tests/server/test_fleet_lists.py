@@ -1,0 +1,278 @@
+"""Counts and lists of the fleet come from kept counts and an index, and say what a walk over every phone says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from policy.document import Bundle, Exemption, Fleet
+from policy.names import PhoneId
+from policy.probe import Probe, Reach
+from policy.report import Consent
+from server.fleet import listing, phone_states, phones
+from server.fleet.counts import fleet_counts
+from server.fleet.entries import Place
+from server.fleet.listing import BY_URGENCY, Cursor, Wanted, list_phones, read_cursor
+from server.fleet.recounting import differences, make_anew
+from server.fleet.standing import FleetCounts, Standing, no_counts, reach_now, standing_of
+from server.policies.bundles import situation
+from server.policies.situation import Situation
+from server.storage.database import Base
+from tests.server.authority import (
+    NOT_ENFORCEABLE,
+    NOW,
+    UNREADABLE,
+    VIOLATING,
+    Authority,
+    banning_policy,
+    disabled_ledger,
+)
+from tests.server.test_probes import PROBE
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+PHONES = 12
+KINDS: tuple[Mapping[str, Any], ...] = ({}, VIOLATING, NOT_ENFORCEABLE, UNREADABLE, {"enforceable": False})
+LIMITS = (("day", 1), ("week", 7), ("month", 30))
+
+
+class Office:
+    """One fleet that every example adds checks and changed minds to; each looks at it in a situation of its own."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+        self.bench = authority.bench()
+        self.identities = [uuid4().hex * 2 for _ in range(PHONES)]
+        self.phones = [
+            authority.phone(self.bench, identity=identity, now=NOW - number * HOUR)
+            for number, identity in enumerate(self.identities)
+        ]
+
+    def check(self, number: int, kind: int, age: timedelta, is_open: bool) -> None:
+        """Take in a report on one phone."""
+        changes = dict(KINDS[kind]) | ({"ledger": disabled_ledger()} if is_open else {})
+        report = self.bench.report(self.phones[number], checked_at=NOW - age, **changes)
+        assert self.authority.accept(self.bench.sign(report), now=NOW)[0].status.is_kept
+
+    def ask_again(self, number: int, consent: Consent, probe: Probe | None) -> None:
+        """Provision a phone again, with what its owner says now."""
+        self.authority.phone(self.bench, identity=self.identities[number], consent=consent, probe=probe)
+
+    def situation(self, is_published: bool, is_lifted: bool, exempt: set[int], later: int) -> Situation:
+        """Return the situation so many hours from now."""
+        exemptions = tuple(Exemption(self.phones[n], NOW + 9 * DAY, "travel") for n in sorted(exempt))
+        bundle = Bundle(1, banning_policy(lifted=is_lifted), Fleet(1, exemptions))
+        return Situation(NOW + later * HOUR, bundle if is_published else None)
+
+
+@pytest.fixture
+def office(authority: Authority) -> Office:
+    """Return a fleet that nobody has looked at yet."""
+    return Office(authority)
+
+
+# Around the limits by which phones are sorted: 48 hours of silence; a day, a week, a month of waiting.
+AGES = st.sampled_from([0, 1, 24, 25, 47, 48, 49, 167, 169, 719, 721]).flatmap(
+    lambda hours: st.integers(-2, 2).map(
+        lambda seconds: max(hours * HOUR + timedelta(seconds=seconds), 0 * HOUR)
+    )
+)
+NUMBERS = st.integers(0, PHONES - 1)
+CHECKS = st.lists(st.tuples(NUMBERS, st.integers(0, len(KINDS) - 1), AGES, st.booleans()), max_size=6)
+PROBES = st.none() | st.sampled_from(Reach).map(lambda reach: replace(PROBE, reach=reach))
+MINDS = st.lists(st.tuples(NUMBERS, st.sampled_from(Consent), PROBES), max_size=2)
+SITUATIONS = st.tuples(
+    st.booleans(), st.booleans(), st.sets(NUMBERS, max_size=4), st.sampled_from([0, 1, 48, 24 * 29])
+)
+
+
+# The fixture is made once for all examples on purpose: what earlier ones did is the past of the later ones.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(CHECKS, MINDS, SITUATIONS, st.sampled_from(Standing), st.integers(1, 5))
+def test_counts_and_lists_say_what_a_walk_over_every_phone_says(
+    office: Office,
+    checks: list[tuple[int, int, timedelta, bool]],
+    minds: list[tuple[int, Consent, Probe | None]],
+    drawn: tuple[bool, bool, set[int], int],
+    wanted: Standing,
+    step: int,
+) -> None:
+    for check in checks:
+        office.check(*check)
+    for mind in minds:
+        office.ask_again(*mind)
+    here = office.situation(*drawn)
+
+    with office.authority.database.reading() as session:
+        assert fleet_counts(session, here) == walked_counts(session, here)
+        assert list(differences(session)) == []
+        for standing in (None, wanted):
+            assert in_pieces(session, here, Wanted(standing), step) == walked(session, here, standing)
+
+
+def in_pieces(session: Session, here: Situation, wanted: Wanted, step: int) -> list[tuple[Standing, PhoneId]]:
+    """Read a list to its end, so many rows at a time."""
+    found: list[tuple[Standing, PhoneId]] = []
+    piece = list_phones(session, here, wanted, limit=step)
+    found += [(row.standing, row.phone_id) for row in piece.rows]
+    while piece.next:
+        piece = list_phones(session, here, wanted, read_cursor(piece.next.written()), step)
+        found += [(row.standing, row.phone_id) for row in piece.rows]
+    return found
+
+
+def walked(session: Session, here: Situation, wanted: Standing | None) -> list[tuple[Standing, PhoneId]]:
+    facts = phone_states.check_facts(session)
+    found = []
+    for phone in phones.find_phones(session):
+        fact = facts.get(phone.phone_id)
+        standing = standing_of(phone.phone_id, phone.consent, fact, here)
+        if wanted in (None, standing):
+            last_at = fact.effective_at if fact else phone.registered_at
+            found.append((BY_URGENCY.index(standing), last_at, phone.phone_id))
+    return [(BY_URGENCY[rank], phone_id) for rank, _, phone_id in sorted(found)]
+
+
+def walked_counts(session: Session, here: Situation) -> FleetCounts:
+    facts = phone_states.check_facts(session)
+    found = walked(session, here, None)
+    agreed = phones.agreed_with(session, [phone_id for _, phone_id in found])
+    ages = [
+        here.now - facts[p].effective_at for standing, p in found if standing is Standing.WAITING_FOR_LIFT
+    ]
+    by_age = Counter(next((n for n, d in LIMITS if age <= timedelta(days=d)), "longer") for age in ages)
+    reaches = Counter(
+        reach_now(a.reach, facts.get(p)) for p, a in agreed.items() if a.consent is Consent.AGREED
+    )
+    seen = [facts[p].effective_at for p, a in agreed.items() if a.consent is Consent.AGREED and p in facts]
+    return FleetCounts(
+        len(found),
+        no_counts() | Counter(standing for standing, _ in found),
+        dict.fromkeys([name for name, _ in LIMITS] + ["longer"], 0) | by_age,
+        dict.fromkeys(Reach, 0) | reaches,
+        min(seen, default=None),
+    )
+
+
+def test_what_needs_a_person_comes_first_and_of_one_standing_what_was_not_seen_for_longest(
+    office: Office,
+) -> None:
+    office.check(0, 0, HOUR, is_open=False)
+    office.check(1, 1, HOUR, is_open=False)
+    office.check(2, 1, 2 * HOUR, is_open=False)
+
+    with office.authority.database.reading() as session:
+        rows = list_phones(session, situation(session, NOW), Wanted(), limit=3).rows
+        last = list_phones(session, situation(session, NOW), Wanted(Standing.COMPLIANT)).rows
+
+    assert [row.phone_id for row in rows] == [office.phones[2], office.phones[1], office.phones[PHONES - 1]]
+    assert [row.phone_id for row in last] == [office.phones[0]]
+
+
+@pytest.mark.parametrize("piece", ["DESK 12", "galaxy", "sams", "ß"])
+def test_a_phone_is_found_by_a_piece_of_what_it_is_called(authority: Authority, piece: str) -> None:
+    bench = authority.bench()
+    wanted = authority.phone(bench, label="Desk 12 Straße", model="Galaxy S23", manufacturer="Samsung")
+    authority.phone(bench, label="Desk 13")
+
+    with authority.database.reading() as session:
+        found = list_phones(session, situation(session, NOW), Wanted(named=piece))
+        elsewhere = list_phones(session, situation(session, NOW), Wanted(Standing.VIOLATING, piece))
+
+    assert [row.phone_id for row in found.rows] == [wanted]
+    assert found.named == 1
+    assert not elsewhere.rows
+
+
+@pytest.mark.parametrize("sign", ["%", "_", "\\", "'", "\n"])
+def test_a_search_takes_every_sign_for_itself(authority: Authority, sign: str) -> None:
+    bench = authority.bench()
+    authority.phone(bench, label="desk")
+    wanted = authority.phone(bench, label=f"100{sign}0")
+
+    with authority.database.reading() as session:
+        found = list_phones(session, situation(session, NOW), Wanted(named=f"0{sign}0"))
+
+    assert [row.phone_id for row in found.rows] == [wanted]
+
+
+def test_a_renamed_phone_is_found_by_its_new_label_only(authority: Authority) -> None:
+    bench = authority.bench()
+    identity = uuid4().hex * 2
+    authority.phone(bench, identity=identity, label="drawer")
+    authority.phone(bench, identity=identity, label="front desk")
+
+    with authority.database.reading() as session:
+        assert len(list_phones(session, situation(session, NOW), Wanted(named="front")).rows) == 1
+        assert not list_phones(session, situation(session, NOW), Wanted(named="drawer")).rows
+
+
+def test_a_search_that_finds_many_is_walked_and_says_so(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FEW", 3)
+    named = Wanted(named="pixel")
+
+    with office.authority.database.reading() as session:
+        here = situation(session, NOW)
+        assert list_phones(session, here, named, limit=5).named is None
+        assert in_pieces(session, here, named, 5) == walked(session, here, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "silent~1", "silent~1~no-id", "nobody~1~{}", "silent~x~{}", "silent~9" + "9" * 40 + "~{}"],
+)
+def test_what_is_no_place_in_the_list_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any: whoever asks takes it as "from the top"
+        read_cursor(text.format(PhoneId.random()))
+
+
+def test_a_place_survives_being_written() -> None:
+    place = Cursor(Standing.SILENT, Place(NOW + timedelta(microseconds=1), PhoneId.random()))
+
+    assert read_cursor(place.written()) == place
+
+
+def test_no_row_of_the_kept_counts_stands_at_nothing(office: Office) -> None:
+    for number in range(PHONES):
+        office.check(number, 0, HOUR, is_open=False)
+        office.check(number, 1, 0 * HOUR, is_open=False)
+
+    with office.authority.database.reading() as session:
+        counts = session.execute(select(Base.metadata.tables["fleet_tally"].c.phones)).scalars().all()
+
+    assert counts == [PHONES]
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("UPDATE fleet_entry SET fresh = 'compliant'", "12 phones are listed other than"),
+        ("DELETE FROM fleet_entry", "12 phones are listed other than"),
+        ("UPDATE fleet_tally SET phones = phones + 1", "12 of 12 kept counts"),
+        ("DELETE FROM fleet_tally", "12 of 0 kept counts"),
+    ],
+)
+def test_an_index_that_went_wrong_is_told_and_can_be_made_anew(
+    office: Office, damage: str, told: str
+) -> None:
+    with office.authority.database.writing() as session:
+        session.execute(text(damage))
+    with office.authority.database.reading() as session:
+        assert told in " ".join(differences(session))
+
+    with office.authority.database.writing() as session:
+        make_anew(session)
+
+    with office.authority.database.reading() as session:
+        assert list(differences(session)) == []
