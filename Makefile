@@ -6,6 +6,8 @@ CURFEW_FOLDER ?= .curfew
 ONCE ?=
 # The port that `make dev` serves on; empty: any free one.
 PORT ?=
+# How many phones `make dev-fleet` makes.
+PHONES ?= 32000
 # An unpacked Android system, for test-system-root (docs/android.md).
 SYSTEM_ROOT ?=
 
@@ -17,11 +19,12 @@ IN_MEMORY = TMPDIR="$$(tools/folder-for-tests)"
 
 export PYTHON
 
-.PHONY: help setup demo dev test-fast demo-sabotage test test-system-root lint format dist bench fuzz clean
+.PHONY: help setup demo dev dev-fleet test-fast demo-sabotage test test-system-root lint format dist bench fuzz clean
 
 help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
 	@echo 'make dev      a server that starts anew at each change, and phones in every standing'
+	@echo 'make dev-fleet   a server with many phones to look at: PHONES=32000'
 	@echo 'make test     all tests'
 	@echo 'make test-fast   those that need neither browser nor PostgreSQL and kill nothing: under a minute'
 	@echo 'make test-system-root SYSTEM_ROOT=FOLDER   phone tests in the shell of an unpacked Android system (root)'
@@ -44,6 +47,11 @@ demo:
 dev:
 	@tools/set-up demo
 	@CURFEW_FOLDER='$(CURFEW_FOLDER)-dev' ONCE='$(ONCE)' PORT='$(PORT)' $(BIN)/python -m demo.dev
+
+# For looking at a large fleet: PHONES=1000000.
+dev-fleet:
+	@tools/set-up demo
+	@CURFEW_FOLDER='$(CURFEW_FOLDER)-dev-fleet' ONCE='$(ONCE)' PORT='$(PORT)' PHONES='$(PHONES)' $(BIN)/python -m demo.dev_fleet
 
 # The demo with one part broken on purpose must fail: proof that it would notice.
 demo-sabotage:

@@ -10,20 +10,21 @@ from sqlalchemy.orm import Session
 
 from policy.probe import Reach
 from server.fleet import entries
-from server.fleet.entries import Entry
-from server.fleet.spans import Span, spans
+from server.fleet.entries import Entry, Kind
+from server.fleet.spans import FRESH_STANDINGS, Span, spans
 from server.fleet.standing import FleetCounts, Standing, may_fall_silent, no_counts, standing_now
 from server.policies.situation import Situation
 
 _AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))
 _LONGER = "longer"
-_CHECKED = tuple(standing for standing in Standing if may_fall_silent(standing))
+_CHECKED = tuple(fresh for fresh in FRESH_STANDINGS if may_fall_silent(fresh))
 
 
 def fleet_counts(session: Session, here: Situation) -> FleetCounts:
     """Return how many phones stand how in that situation."""
     exempt = exempt_entries(session, here)
     kinds = entries.count_by_kind(session)
+    seen_before = _SeenBefore(session, kinds)
     reaches = dict.fromkeys(Reach, 0)
     for kind, count in kinds.items():
         # Only where the owner agreed: nothing is done on the other phones, whatever could be.
@@ -31,11 +32,15 @@ def fleet_counts(session: Session, here: Situation) -> FleetCounts:
             reaches[kind.reach] += count
     return FleetCounts(
         total=sum(kinds.values()),
-        by_standing=_by_standing(session, here, exempt),
-        waiting_by_age=_waiting_by_age(session, here, exempt),
+        by_standing=_by_standing(seen_before, here, exempt),
+        waiting_by_age=_waiting_by_age(seen_before, here, exempt),
         by_reach=reaches,
-        oldest_check_at=entries.longest_unseen(session, _CHECKED),
     )
+
+
+def oldest_check_at(session: Session) -> datetime | None:
+    """Return when the oldest latest check was made, of phones whose owners agree; None before the first."""
+    return entries.longest_unseen(session, _CHECKED)
 
 
 def exempt_entries(session: Session, here: Situation) -> Mapping[str, Entry]:
@@ -46,9 +51,10 @@ def exempt_entries(session: Session, here: Situation) -> Mapping[str, Entry]:
     return entries.entries_of(session, {phone_id for phone_id in named if here.exempts(phone_id)})
 
 
-def _by_standing(session: Session, here: Situation, exempt: Mapping[str, Entry]) -> Mapping[Standing, int]:
+def _by_standing(
+    seen_before: _SeenBefore, here: Situation, exempt: Mapping[str, Entry]
+) -> Mapping[Standing, int]:
     counts = no_counts()
-    seen_before = _SeenBefore(session)
     for span, standing in spans(here):
         counts[standing] += seen_before.within(span)
     for entry in exempt.values():
@@ -58,9 +64,10 @@ def _by_standing(session: Session, here: Situation, exempt: Mapping[str, Entry])
     return counts
 
 
-def _waiting_by_age(session: Session, here: Situation, exempt: Mapping[str, Entry]) -> Mapping[str, int]:
+def _waiting_by_age(
+    seen_before: _SeenBefore, here: Situation, exempt: Mapping[str, Entry]
+) -> Mapping[str, int]:
     waiting = dict.fromkeys([*(name for name, _ in _AGES), _LONGER], 0)
-    seen_before = _SeenBefore(session)
     for span, standing in spans(here):
         if standing is Standing.WAITING_FOR_LIFT:
             for name, part in _by_age(span, here.now):
@@ -87,22 +94,19 @@ def _standing(entry: Entry, here: Situation, *, is_exempt: bool) -> Standing:
 class _SeenBefore:
     """How many phones lie within a stretch; each bound is asked for once."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, kinds: Mapping[Kind, int]) -> None:
         self._session = session
-        self._known: dict[datetime | None, Mapping[tuple[Standing, bool], int]] = {}
+        everybody: Counter[tuple[Standing, bool]] = Counter()
+        for kind, count in kinds.items():
+            everybody[kind.fresh, kind.has_open] += count
+        self._known: dict[datetime | None, Counter[tuple[Standing, bool]]] = {None: everybody}
 
     def within(self, span: Span) -> int:
         """Return how many phones are of the span's kind and were seen within it."""
         before = self._before(span.since)[span.fresh, span.has_open] if span.since else 0
         return self._before(span.until)[span.fresh, span.has_open] - before
 
-    def _before(self, at: datetime | None) -> Mapping[tuple[Standing, bool], int]:
-        if at not in self._known:
-            if at is None:
-                found: Counter[tuple[Standing, bool]] = Counter()
-                for kind, count in entries.count_by_kind(self._session).items():
-                    found[kind.fresh, kind.has_open] += count
-            else:
-                found = Counter(entries.count_seen_before(self._session, at))
-            self._known[at] = found
+    def _before(self, at: datetime | None) -> Counter[tuple[Standing, bool]]:
+        if at is not None and at not in self._known:
+            self._known[at] = Counter(entries.count_seen_before(self._session, at))
         return self._known[at]

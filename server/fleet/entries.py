@@ -1,7 +1,7 @@
 """The fleet's index: of each phone the little that lists and counts go by, and how many phones of each kind there are.
 
 Nothing in it changes with the clock. It is kept up in the transaction that registers a phone or stores its check, and
-can be made anew from phones and checks at any time (`entry_of`); `curfew-server check` compares the two.
+can be made anew from phones and checks at any time (`server.fleet.recounting`).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy.orm import Session
 
+from policy.counted import counted
 from server.fleet import entries, phone_states, phones
 from server.fleet.entries import Bin, Entry, entry_of
 
@@ -16,26 +17,27 @@ _AT_ONCE = 10_000
 def differences(session: Session) -> Iterator[str]:
     """Yield a sentence for each way in which the kept index is not what phones and checks say; none if it is right."""
     wrong: list[str] = []
-    counted: Counter[Bin] = Counter()
+    tallied: Counter[Bin] = Counter()
     for right in _made_anew(session):
         kept = entries.entries_of(session, right)
         wrong += [phone_id for phone_id, entry in right.items() if kept.get(phone_id) != entry]
-        counted.update(entries.bin_of(entry) for entry in kept.values())
+        tallied.update(entries.bin_of(entry) for entry in kept.values())
     if wrong:
-        yield f"{len(wrong)} phones are listed other than their latest check says, such as {min(wrong)}"
+        told = counted(len(wrong), "phone is", "phones are")
+        yield f"{told} listed other than the latest check says, such as {min(wrong)}"
     tallies = entries.tallies(session)
-    miscounted = [one for one in counted.keys() | tallies.keys() if counted[one] != tallies.get(one, 0)]
+    miscounted = [one for one in tallied.keys() | tallies.keys() if tallied[one] != tallies.get(one, 0)]
     if miscounted:
-        yield f"{len(miscounted)} of {len(tallies)} kept counts are not how many phones are listed"
+        yield f"{counted(len(miscounted), 'kept count')} of {len(tallies)} differ from the list"
 
 
 def make_anew(session: Session) -> None:
     """Put what phones and checks say in the place of the kept index."""
-    counted: Counter[Bin] = Counter()
+    tallied: Counter[Bin] = Counter()
     for right in _made_anew(session):
         entries.note_entries(session, right)
-        counted.update(entries.bin_of(entry) for entry in right.values())
-    entries.replace_tallies(session, counted)
+        tallied.update(entries.bin_of(entry) for entry in right.values())
+    entries.replace_tallies(session, tallied)
 
 
 def _made_anew(session: Session) -> Iterator[Mapping[str, Entry]]:

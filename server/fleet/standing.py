@@ -145,5 +145,3 @@ class FleetCounts:
     """How many wait for the lift, by the age of their latest check: ``day``, ``week``, ``month``, ``longer``."""
     by_reach: Mapping[Reach, int]
     """How many of the phones whose owners agreed can be enforced on: as probed, or as their latest check showed."""
-    oldest_check_at: datetime | None
-    """When the phone was checked whose latest check is the oldest, of those whose owners agreed; None without any."""

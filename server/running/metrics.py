@@ -30,7 +30,7 @@ from certs.errors import BundleFault
 from server.context import context
 from server.errors import StorageUnavailable
 from server.evidence import alarms
-from server.fleet.counts import fleet_counts
+from server.fleet.counts import fleet_counts, oldest_check_at
 from server.policies import bundles
 from server.stations import stations
 from server.stations.refused_bundles import open_refusals
@@ -125,11 +125,12 @@ def _fleet(session: Session) -> Iterable[Metric]:
         phones.add_metric([standing.value], count)
     yield phones
     # Left out before the first check: 0 would be one of 1970.
-    if counts.oldest_check_at is not None:
+    oldest = oldest_check_at(session)
+    if oldest is not None:
         yield GaugeMetricFamily(
             "curfew_oldest_check_timestamp_seconds",
             "When the phone was checked whose latest check is the oldest",
-            counts.oldest_check_at.timestamp(),
+            oldest.timestamp(),
         )
 
 

@@ -1,7 +1,7 @@
 """All measures, one after the other, as the rows of one table; or those that are named.
 
 python -m tests.benchmarks [exchanges | checks_per_core | reports_per_core | parsing | sizes | demo_seconds |
-standstill | programs | under_attack]...
+standstill | programs | under_attack | reading]...
 
 By hand only, since it takes an hour: script_costs.
 """
@@ -23,6 +23,7 @@ _MEASURES = (
     "standstill",
     "programs",
     "under_attack",
+    "reading",
 )
 _BY_HAND = ("script_costs",)
 

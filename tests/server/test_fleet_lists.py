@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from policy.names import PhoneId
 from policy.probe import Probe, Reach
 from policy.report import Consent
 from server.fleet import listing, phone_states, phones
-from server.fleet.counts import fleet_counts
+from server.fleet.counts import fleet_counts, oldest_check_at
 from server.fleet.entries import Place
 from server.fleet.listing import BY_URGENCY, Cursor, Wanted, list_phones, read_cursor
 from server.fleet.recounting import differences, make_anew
@@ -114,6 +114,7 @@ def test_counts_and_lists_say_what_a_walk_over_every_phone_says(
 
     with office.authority.database.reading() as session:
         assert fleet_counts(session, here) == walked_counts(session, here)
+        assert oldest_check_at(session) == walked_oldest(session)
         assert list(differences(session)) == []
         for standing in (None, wanted):
             assert in_pieces(session, here, Wanted(standing), step) == walked(session, here, standing)
@@ -153,14 +154,18 @@ def walked_counts(session: Session, here: Situation) -> FleetCounts:
     reaches = Counter(
         reach_now(a.reach, facts.get(p)) for p, a in agreed.items() if a.consent is Consent.AGREED
     )
-    seen = [facts[p].effective_at for p, a in agreed.items() if a.consent is Consent.AGREED and p in facts]
     return FleetCounts(
         len(found),
         no_counts() | Counter(standing for standing, _ in found),
         dict.fromkeys([name for name, _ in LIMITS] + ["longer"], 0) | by_age,
         dict.fromkeys(Reach, 0) | reaches,
-        min(seen, default=None),
     )
+
+
+def walked_oldest(session: Session) -> datetime | None:
+    agreed = {phone.phone_id for phone in phones.find_phones(session) if phone.consent is Consent.AGREED}
+    facts = phone_states.check_facts(session)
+    return min((fact.effective_at for phone_id, fact in facts.items() if phone_id in agreed), default=None)
 
 
 def test_what_needs_a_person_comes_first_and_of_one_standing_what_was_not_seen_for_longest(
@@ -259,8 +264,8 @@ def test_no_row_of_the_kept_counts_stands_at_nothing(office: Office) -> None:
     [
         ("UPDATE fleet_entry SET fresh = 'compliant'", "12 phones are listed other than"),
         ("DELETE FROM fleet_entry", "12 phones are listed other than"),
-        ("UPDATE fleet_tally SET phones = phones + 1", "12 of 12 kept counts"),
-        ("DELETE FROM fleet_tally", "12 of 0 kept counts"),
+        ("UPDATE fleet_tally SET phones = phones + 1", "12 kept counts of 12 differ"),
+        ("DELETE FROM fleet_tally", "12 kept counts of 0 differ"),
     ],
 )
 def test_an_index_that_went_wrong_is_told_and_can_be_made_anew(
