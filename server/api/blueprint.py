@@ -29,6 +29,9 @@ STATION = "station"
 PERSON = "person"
 """Sent with a person's API token."""
 
+taken: dict[tuple[str, str], frozenset[str]] = {}
+"""By path and method, the names that an address takes behind its question mark."""
+
 hot = PlainBlueprint("hot", __name__, url_prefix="/api/v1")
 """For the hot route: flask-smorest costs twice as much a request as plain Flask (docs/performance.md 2)."""
 
@@ -78,6 +81,7 @@ def described(
     method: str = "GET",
     status: int = 200,
     body: type[Schema] | None = None,
+    query: type[Schema] | None = None,
     proof: str | None = None,
     refusals: Mapping[int, str] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -92,6 +96,10 @@ def described(
             wrapped = _api.doc(security=[{proof: []}])(wrapped)
         if body:
             wrapped = _api.arguments(body)(wrapped)
+        if query:
+            # Who asks by a name that is not among these is refused before (`server.api.parameters`).
+            wrapped = _api.arguments(query, location="query")(wrapped)
+            taken[f"{_api.url_prefix}{path}", method] = frozenset(query().fields)
         return cast("Callable[P, R]", _api.route(path, methods=[method])(wrapped))
 
     return add

@@ -7,7 +7,7 @@ repeat without harm. A holder with several phones is blocked while one of them a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -59,18 +59,34 @@ class Block:
         return self.cause in BLOCKING
 
 
-def blocks(session: Session, now: datetime, holder_key: str) -> Sequence[Block]:
-    """Return one entry per holder, those to block first, the longest-standing first."""
+@dataclass(frozen=True)
+class BlockPage:
+    """A piece of the list, and behind which holder's tag the next begins; None behind the last."""
+
+    blocks: Sequence[Block]
+    next: str | None
+
+
+def blocks(session: Session, now: datetime, holder_key: str, after: str = "", limit: int = 1000) -> BlockPage:
+    """Return one entry for each of the next holders, in an order that stays; holders are opened for this piece only."""
     here = situation_and_history(session, now)
-    facts = phone_states.check_facts(session)
-    holders = phones.holders(session, holder_key)
-    worst: dict[str, Block] = {}
-    for phone in phones.find_phones(session):
-        cause, since = cause_of(phone, facts.get(phone.phone_id), here)
-        entry = Block(holders[phone.phone_id], phone.phone_id, cause, since)
-        if entry.holder not in worst or _order(entry) < _order(worst[entry.holder]):
-            worst[entry.holder] = entry
-    return sorted(worst.values(), key=_order)
+    tags = phones.holder_tags(session, after, limit + 1)
+    by_holder = phones.phones_by_holder(session, tags[:limit])
+    phone_ids = [phone_id for of_one in by_holder.values() for phone_id in of_one]
+    facts = phone_states.check_facts(session, phone_ids)
+    known = {phone.phone_id: phone for phone in phones.find_phones(session, phone_ids)}
+    worst = {
+        tag: min((_caused(known[phone_id], facts.get(phone_id), here) for phone_id in of_one), key=_order)
+        for tag, of_one in by_holder.items()
+    }
+    names = phones.holders(session, holder_key, [one.phone_id for one in worst.values()])
+    found = [replace(worst[tag], holder=names[worst[tag].phone_id]) for tag in tags[:limit]]
+    return BlockPage(found, tags[limit - 1] if len(tags) > limit else None)
+
+
+def _caused(phone: Phone, facts: CheckFacts | None, here: Situation) -> Block:
+    cause, since = cause_of(phone, facts, here)
+    return Block("", phone.phone_id, cause, since)
 
 
 def cause_of(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[BlockCause, datetime]:
@@ -127,5 +143,5 @@ def _no_problem(facts: CheckFacts | None) -> BlockCause:
 
 
 def _order(entry: Block) -> tuple[bool, datetime, str]:
-    # False sorts first: those to block. The holder makes the order the same for whoever compares two lists.
-    return not entry.block, entry.since, entry.holder
+    # False sorts first: of a holder's phones the one that asks for a block, and for longest.
+    return not entry.block, entry.since, entry.phone_id

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import hmac
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import ForeignKey, LargeBinary, String, Text, bindparam, select
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import ForeignKey, LargeBinary, String, Table, Text, bindparam, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.ledger import marker_sha256
@@ -45,6 +49,8 @@ class _PhoneTable(Base):
     reach: Mapped[str | None] = mapped_column(String(10))
     probed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     marker_sha256: Mapped[str | None] = mapped_column(String(64))
+    # What can be compared of a sealed holder. NULL: sealed before there were tags (`tag_holders`).
+    holder_tag: Mapped[str | None] = mapped_column(String(64), index=True)
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ def register_phone(
     stored.label, stored.api_level = registration.label or stored.label, registration.api_level
     stored.virtual, stored.station_id = registration.virtual, station_id
     stored.sealed_holder = Fernet(holder_key).encrypt(registration.holder.encode())
+    stored.holder_tag = holder_tag(holder_key, registration.holder)
     if registration.probe is not None:
         stored.probe = dump_probe(registration.probe).decode()
         stored.reach, stored.probed_at = registration.probe.reach.value, now
@@ -235,6 +242,52 @@ def kept_probe(session: Session, phone_id: PhoneId) -> KeptProbe | None:
         if text is not None and probed_at is not None:
             return KeptProbe(load_probe(text.encode()), probed_at)
     return None
+
+
+def holder_tag(holder_key: str, holder: str) -> str:
+    """Return what is the same for every phone of one holder, and tells nothing of it without the key."""
+    return hmac.new(_tag_key(holder_key), holder.encode(), "sha256").hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _tag_key(holder_key: str) -> bytes:
+    # Not the key itself: what seals must not also be what compares (RFC 5869, section 3.2).
+    return HKDF(SHA256(), 32, salt=None, info=b"curfew holder tag").derive(holder_key.encode())
+
+
+def has_untagged_holders(session: Session) -> bool:
+    """Whether phones are left whose holders were sealed before there were tags."""
+    query = select(_PhoneTable.phone_id).where(_PhoneTable.holder_tag.is_(None)).limit(1)
+    return session.scalar(query) is not None
+
+
+def tag_holders(session: Session, holder_key: str) -> None:
+    """Give a tag to every holder that has none."""
+    query = select(_PhoneTable.phone_id).where(_PhoneTable.holder_tag.is_(None))
+    opened = holders(session, holder_key, session.scalars(query).all())
+    rows = [
+        {"of_phone": phone_id, "holder_tag": holder_tag(holder_key, name)}
+        for phone_id, name in opened.items()
+    ]
+    if rows:
+        table = cast(Table, _PhoneTable.__table__)
+        session.connection().execute(update(table).where(table.c.phone_id == bindparam("of_phone")), rows)
+
+
+def holder_tags(session: Session, after: str, limit: int) -> Sequence[str]:
+    """Return the tags of the next holders behind one, in order."""
+    tag = _PhoneTable.holder_tag
+    query = select(tag).where(tag > after).group_by(tag).order_by(tag).limit(limit)
+    return cast("Sequence[str]", session.scalars(query).all())
+
+
+def phones_by_holder(session: Session, tags: Collection[str]) -> Mapping[str, Sequence[PhoneId]]:
+    """Return the ids of the phones of each of these holders, by their tags."""
+    found: dict[str, list[PhoneId]] = {}
+    query = select(_PhoneTable.holder_tag, _PhoneTable.phone_id).where(_PhoneTable.holder_tag.in_(tags))
+    for tag, phone_id in session.execute(query):
+        found.setdefault(cast(str, tag), []).append(cast(PhoneId, phone_id))
+    return found
 
 
 def holders(session: Session, holder_key: str, phone_ids: Collection[str] | None = None) -> dict[str, str]:

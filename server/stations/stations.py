@@ -126,6 +126,12 @@ def stations(session: Session, limit: int, offset: int = 0) -> Sequence[StationR
     )
 
 
+def stations_after(session: Session, station_id: str, limit: int) -> Sequence[StationRow]:
+    """Return the stations behind one, by their ids."""
+    query = select(_StationTable).where(_StationTable.station_id > station_id)
+    return _as_rows(session, session.scalars(query.order_by(_StationTable.station_id).limit(limit)))
+
+
 def station_row(session: Session, station_id: str) -> StationRow | None:
     """Return one station as pages show it, or None if there is none of this id."""
     rows = _as_rows(

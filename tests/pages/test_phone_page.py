@@ -61,7 +61,7 @@ def test_the_page_says_what_the_mail_side_is_told_and_since_when(staffed: Office
     told = section(page_of(staffed, phone), "The phone")
 
     with staffed.database.reading() as session:
-        [entry] = blocks(session, now(), staffed.config.holder_key)
+        [entry] = blocks(session, now(), staffed.config.holder_key).blocks
     assert entry.block
     assert "block Because the phone violates and cannot be enforced on." in told
     assert f"Since {utc(entry.since)}" in told

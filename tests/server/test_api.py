@@ -173,7 +173,7 @@ def test_wrong_addresses_and_methods_have_the_one_shape(
     ("method", "path"),
     [
         ("GET", "/api/v1/status?verbose=1"),
-        ("GET", "/api/v1/blocks?limit=3"),
+        ("GET", "/api/v1/blocks?page=3"),
         ("GET", "/api/v1/phones/x/ledger?limit=3"),
         ("GET", "/api/v1/openapi.json?limit=3"),
         ("POST", "/api/v1/reports?dry_run=yes"),

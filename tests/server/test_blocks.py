@@ -6,14 +6,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from policy.document import Bundle, Exemption, Fleet, Ring
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.verdict import Verdict
+from server.app import create_app
+from server.fleet import phones
 from server.fleet.blocks import BLOCKING, BlockCause, blocks, cause_of
 from server.fleet.phones import Phone
 from server.fleet.standing import CheckFacts
+from server.people.people import Role
 from server.policies.bundles import bundles
 from server.policies.situation import Situation
 from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, banning_policy
@@ -119,12 +123,50 @@ def test_every_holder_stands_on_the_list_once_and_the_worst_phone_decides(author
     )
 
     with authority.database.reading() as session:
-        found = blocks(session, NOW, authority.config.holder_key)
+        found = blocks(session, NOW, authority.config.holder_key).blocks
 
-    assert [(entry.holder, entry.block, entry.cause) for entry in found] == [
+    assert sorted((entry.holder, entry.block, entry.cause) for entry in found) == [
         ("mailbox-1", True, BlockCause.NOT_ENFORCEABLE),
         ("mailbox-2", False, BlockCause.ENFORCED_ON_PHONE),
     ]
+
+
+def test_the_list_comes_in_pieces_that_hold_every_holder_once(authority: Authority) -> None:
+    bench = authority.bench()
+    for number in range(7):
+        authority.phone(bench, holder=f"mailbox-{number % 5}")
+
+    found: list[str] = []
+    after: str | None = ""
+    with authority.database.reading() as session:
+        while after is not None:
+            piece = blocks(session, NOW, authority.config.holder_key, after, limit=2)
+            found += [entry.holder for entry in piece.blocks]
+            after = piece.next
+
+    assert sorted(found) == [f"mailbox-{number}" for number in range(5)]
+
+
+def test_holders_of_before_there_were_tags_are_tagged_when_the_list_is_asked_for(
+    authority: Authority,
+) -> None:
+    bench = authority.bench()
+    for _ in range(2):
+        authority.phone(bench, holder="mailbox-1")
+    with authority.database.writing() as session:
+        session.execute(text("UPDATE phone SET holder_tag = NULL"))
+    token = authority.person_token(Role.AUDITOR)
+
+    client = create_app(authority.config).test_client()
+    told = client.get("/api/v1/blocks", headers={"Authorization": f"Bearer {token}"}).get_json()
+
+    assert [entry["holder"] for entry in told["blocks"]] == ["mailbox-1"]
+
+
+def test_the_tag_of_a_holder_is_another_under_another_key() -> None:
+    assert phones.holder_tag("key 1", "mailbox") == phones.holder_tag("key 1", "mailbox")
+    assert phones.holder_tag("key 1", "mailbox") != phones.holder_tag("key 2", "mailbox")
+    assert phones.holder_tag("key 1", "mailbox") != phones.holder_tag("key 1", "mailbox 2")
 
 
 def test_a_phone_that_complies_again_unblocks_its_holder(authority: Authority) -> None:
@@ -135,7 +177,7 @@ def test_a_phone_that_complies_again_unblocks_its_holder(authority: Authority) -
     authority.accept(bench.sign(bench.report(phone_id)))
 
     with authority.database.reading() as session:
-        [entry] = blocks(session, NOW, authority.config.holder_key)
+        [entry] = blocks(session, NOW, authority.config.holder_key).blocks
     assert (entry.block, entry.since) == (False, NOW)
 
 
@@ -148,7 +190,7 @@ def test_a_check_that_could_not_look_ends_no_block(authority: Authority) -> None
         authority.accept(bench.sign(bench.report(phone_id, checked_at=at, **kind)), now=at)
 
     with authority.database.reading() as session:
-        [entry] = blocks(session, first + 4 * HOUR, authority.config.holder_key)
+        [entry] = blocks(session, first + 4 * HOUR, authority.config.holder_key).blocks
 
     assert (entry.cause, entry.since) == (BlockCause.NOT_ENFORCEABLE, first)
 
@@ -162,7 +204,7 @@ def test_a_phone_that_complied_in_between_is_blocked_since_the_second_time(autho
         authority.accept(bench.sign(bench.report(phone_id, checked_at=at, **kind)), now=at)
 
     with authority.database.reading() as session:
-        [entry] = blocks(session, first + 4 * HOUR, authority.config.holder_key)
+        [entry] = blocks(session, first + 4 * HOUR, authority.config.holder_key).blocks
 
     assert (entry.cause, entry.since) == (BlockCause.NOT_ENFORCEABLE, first + 2 * HOUR)
 
@@ -178,7 +220,7 @@ def test_a_ban_put_in_force_again_blocks_from_then_on(small_authority: Authority
     here.accept(bench.sign(bench.report(phone_id, checked_at=NOW - 5 * HOUR, **NOT_ENFORCEABLE)))
 
     with here.database.reading() as session:
-        [entry] = blocks(session, NOW + DAY, here.config.holder_key)
+        [entry] = blocks(session, NOW + DAY, here.config.holder_key).blocks
         in_force_again = max(row.published_at for row in bundles(session))
 
     assert (entry.cause, entry.since) == (BlockCause.NOT_ENFORCEABLE, in_force_again)

@@ -90,6 +90,9 @@ def upgrade() -> None:
             ["station_id"], ["station.station_id"], name="fk_station_activity_station_id_station"
         ),
     )
+    # NULL: sealed before there were tags, which only the server's key can make.
+    op.add_column("phone", sa.Column("holder_tag", sa.String(64), nullable=True))
+    op.create_index("ix_phone_holder_tag", "phone", ["holder_tag"])
     dialect = op.get_bind().dialect.name
     op.execute(_ENTRIES.format(false="0" if dialect == "sqlite" else "FALSE"))
     op.execute(_TALLIES.format(hour=_HOURS[dialect]))
@@ -108,6 +111,9 @@ def _name_phones() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_phone_holder_tag", "phone")
+    # Not as a batch, which on SQLite makes the table anew: other tables refer to its rows.
+    op.drop_column("phone", "holder_tag")
     op.drop_table("station_activity")
     op.drop_table("phone_names")
     op.drop_table("fleet_tally")

@@ -1,0 +1,86 @@
+"""Lists that leave the house: in pieces behind a cursor, as JSON, CSV or lines of JSON; 304 where nothing changed.
+
+``GET /api/v1/phones?limit=2`` with ``Accept: application/json`` (or none):
+
+    {"phones": [{...}, {...}], "next": "silent~1677062400000000~<phone id>", "server_time": "..."}
+
+The same with ``Accept: text/csv`` or ``application/x-ndjson`` has the rows alone; where the next piece begins is in the
+header ``Link``, as in the others (RFC 8288). A piece with the ETag that came with ``If-None-Match`` is answered 304.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from flask import Response, jsonify, request
+
+from server.running.error_handlers import written
+
+CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
+Row = Mapping[str, Any]
+
+
+def answer_list(
+    name: str, columns: Sequence[str], rows: Sequence[Row], behind: str | None, now: datetime
+) -> Response:
+    """Return a piece of the list `name` in the form that was asked for; `behind` is where the next begins, if any.
+
+    Each row has a value for each of `columns`.
+    """
+    form = request.accept_mimetypes.best_match([JSON, CSV, NDJSON], default=JSON)
+    if form == CSV:
+        answer = Response(to_csv(columns, rows), content_type=f"{CSV}; charset=utf-8; header=present")
+    elif form == NDJSON:
+        answer = Response("".join(f"{json.dumps(row)}\n" for row in rows), content_type=NDJSON)
+    else:
+        answer = jsonify({name: rows, "next": behind, "server_time": written(now)})
+    if behind is not None:
+        arguments = request.args.to_dict() | {"after": behind}
+        answer.headers["Link"] = f'<{_address(arguments)}>; rel="next"'
+    answer.vary.add("Accept")
+    answer.headers["Cache-Control"] = "private, no-cache"
+    # Weak, and of the rows: the time of the answer, which is another each time, is no change.
+    told = json.dumps([form, list(columns), list(rows), behind], sort_keys=True).encode()
+    answer.set_etag(hashlib.sha256(told).hexdigest(), weak=True)
+    answer.make_conditional(request)
+    return answer
+
+
+def _address(arguments: Mapping[str, str]) -> str:
+    # Relative: behind a proxy the server may be known by another name.
+    query = "&".join(f"{quote(name)}={quote(value)}" for name, value in arguments.items())
+    return f"{request.path}?{query}"
+
+
+def to_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    """Return a table as RFC 4180 wants it, with a header, in which no cell is a formula."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(columns)
+    table.writerows([[_cell(row[column]) for column in columns] for row in rows])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return _harmless(" ".join(map(str, value)))
+    return _harmless(str(value))
+
+
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _harmless(text: str) -> str:
+    # A spreadsheet runs what looks like a formula, whoever wrote it (OWASP, "CSV Injection").
+    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
