@@ -115,11 +115,18 @@ Bin = tuple[int, Kind]
 """An hour since 1970 and a kind: what one row counts."""
 
 
-def note_entries(session: Session, entries: Mapping[str, Entry]) -> None:
-    """Let these be the phones' entries; the caller's transaction holds what they were made of."""
+def note_entries(
+    session: Session, entries: Mapping[str, Entry], known: Mapping[str, Entry] | None = None
+) -> None:
+    """Let these be the phones' entries; the caller's transaction holds what they were made of.
+
+    `known` are entries that the caller knows to be kept now, so that only the others are asked for.
+    """
     if not entries:
         return
-    before = entries_of(session, entries)
+    before = dict(known or {})
+    if unknown := entries.keys() - before.keys():
+        before |= entries_of(session, unknown)
     changed = {phone_id: entry for phone_id, entry in entries.items() if before.get(phone_id) != entry}
     new = [
         {"phone_id": phone_id, **_columns(changed[phone_id])} for phone_id in changed.keys() - before.keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -51,17 +52,25 @@ _REPLACE = update(_STATES).where(_STATES.c.phone_id == bindparam("of_phone"))
 Row = dict[str, Any]
 
 
-def record_checks(session: Session, checks: Sequence[KeptReport]) -> Mapping[str, CheckFacts]:
+@dataclass(frozen=True)
+class Recorded:
+    """What held for phones before their checks were recorded, where there was a check, and what holds since."""
+
+    before: Mapping[str, CheckFacts]
+    after: Mapping[str, CheckFacts]
+
+
+def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     """Let each report that was just stored become its phone's state if it is the newest by its trusted time.
 
-    An older one that arrives late changes nothing but, possibly, since when the state has been as it is. Returns what
-    holds for the phones of all these reports now.
+    An older one that arrives late changes nothing but, possibly, since when the state has been as it is.
     """
     if not checks:
-        return {}
+        return Recorded({}, {})
     phone_ids = {kept.report.phone_id for kept in checks}
     found = session.execute(_OF_PHONES, {"phone_ids": list(phone_ids)}).mappings()
     rows: dict[str, Row] = {row["phone_id"]: dict(row) for row in found}
+    before = {phone_id: _as_facts(row) for phone_id, row in rows.items()}
     new = phone_ids - rows.keys()
     # One after another in memory: a group may bring several checks of one phone, and only the last state is written.
     for kept in checks:
@@ -71,7 +80,7 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Mapping[str
         session.execute(insert(_STATES), [rows[phone_id] for phone_id in new])
     if replaced := [{"of_phone": phone_id, **rows[phone_id]} for phone_id in rows.keys() - new]:
         session.connection().execute(_REPLACE, replaced)
-    return {phone_id: _as_facts(row) for phone_id, row in rows.items()}
+    return Recorded(before, {phone_id: _as_facts(row) for phone_id, row in rows.items()})
 
 
 def _after(session: Session, row: Row | None, kept: KeptReport) -> Row:

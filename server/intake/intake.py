@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +39,8 @@ from server.errors import StorageBusy
 from server.evidence import audit
 from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
 from server.fleet import entries, meetings, phone_states, phones
+from server.fleet.entries import Entry
+from server.fleet.standing import CheckFacts
 from server.policies import bundles
 from server.policies.bundles import Newest
 from server.reports import kept_reports
@@ -213,16 +215,17 @@ class _Group:
         """Store what was decided to be stored."""
         # Reports before states: a state refers to its report, and since when it has lasted is asked of those stored.
         kept_reports.keep(self._session, self._kept)
-        facts = phone_states.record_checks(self._session, self._kept)
-        entries.note_entries(
-            self._session,
-            {
-                phone_id: entries.checked_entry(*self._phones[phone_id], known)
-                for phone_id, known in facts.items()
-            },
-        )
+        recorded = phone_states.record_checks(self._session, self._kept)
+        # What was kept follows from the state before, which is locked: it need not be asked for.
+        entries.note_entries(self._session, self._entries(recorded.after), self._entries(recorded.before))
         note_reports(self._session, self._kept, self._activity)
         meetings.note_meetings(self._session, self._newly_met)
+
+    def _entries(self, facts: Mapping[str, CheckFacts]) -> Mapping[str, Entry]:
+        return {
+            phone_id: entries.checked_entry(*self._phones[phone_id], known)
+            for phone_id, known in facts.items()
+        }
 
     def _decide(self, found: _Verified, now: datetime) -> ReportResult:
         report = found.report
