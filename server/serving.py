@@ -19,6 +19,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from certs.terminal import tell
+from certs.tls import complete_renewal, refuse_foreign_key
 from server.app import create_app
 from server.config import Config
 from server.context import context
@@ -43,14 +44,19 @@ CONNECTIONS_MAX = 8192
 def serve(config: Config, host: str, port: int, workers: int) -> None:
     """Serve until the process is told to stop (SIGTERM or SIGINT); say so on stderr once connections are taken.
 
-    Raises `ConfigurationRefused` before anything listens when the application or its certificate cannot be used.
+    Raises `ConfigurationRefused` or `CertsError` before anything listens when the application or its certificate
+    cannot be used.
     """
+    # A renewal that was cut off is completed before anybody is served with half of it.
+    complete_renewal(config.tls_folder)
     for name in ("server.pem", "server.key"):
         if not (config.tls_folder / name).is_file():
             raise ConfigurationRefused(
                 f"{config.tls_folder / name} is missing: CURFEW_TLS_FOLDER must name the folder `tls` in the trust"
                 " folder, which `curfew-certs init FOLDER` makes"
             )
+    # granian would say of it what its library says, once a worker.
+    refuse_foreign_key(config.tls_folder)
     # Made once here so that a refusal is one sentence in this process, not the death of a worker.
     with create_app(config).app_context():
         context().database.close()  # workers are forks, and a connection must not be shared with one

@@ -225,6 +225,19 @@ def test_no_request_sees_the_environment_of_the_process(demo_trust: TrustFolder,
     assert "'PATH'" not in seen
 
 
+def test_a_renewal_that_was_cut_off_is_completed_before_serving(office: Authority) -> None:
+    tls = office.config.tls_folder
+    whole = (tls / "server.key").read_bytes() + (tls / "server.pem").read_bytes()
+    (tls / "server.renewed.pem").write_bytes(whole)
+    (tls / "server.key").write_bytes((tls / "authority.key").read_bytes())
+
+    with serving(office) as server:
+        assert server.ask("GET", "/api/v1/status")[0] == 200
+        assert server.stop() == 0
+
+    assert not (tls / "server.renewed.pem").exists()
+
+
 def test_a_missing_certificate_is_one_sentence(office: Authority, tmp_path: Path) -> None:
     environment = {**os.environ, "CURFEW_TLS_FOLDER": str(tmp_path)}
     done = subprocess.run(
