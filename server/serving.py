@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -27,6 +25,7 @@ from server.errors import ConfigurationRefused
 from server.running.buffering import BufferedRequests
 from server.running.logs import configure_logs
 from server.running.metrics import count_together
+from server.running.stopping import StoppableServer, listen_to_parent
 
 THREADS = 32
 """Of one worker, to run the application: more than 8 add nothing for other routes (docs/performance.md 3), but as many
@@ -69,7 +68,7 @@ def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, 
     """Serve the `BufferedRequests` that `load` returns in each worker, with the certificate in `tls_folder`."""
     _require_free(host, port)
     _allow_many_connections()
-    server = Granian(
+    server = StoppableServer(
         "server",
         address=host,
         port=port,
@@ -113,10 +112,7 @@ def _allow_many_connections() -> None:
 
 
 def _load(config: Config, counts: Path, address: str) -> BufferedRequests:
-    # Ctrl-C reaches the whole group of a terminal: a worker that hears it beside its parent's SIGTERM may hang.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    # Until granian sets the worker's own, it has its parent's: told to stop while it loads, it would never hear it.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    listen_to_parent()
     configure_logs()
     count_together(counts)
     app = create_app(config)
