@@ -16,6 +16,7 @@ from policy.stage import stage_of
 from policy.verdict import Stage
 from server.evidence.alarms import Alarm, open_alarms, settled_alarms
 from server.fleet import phone_states, phones
+from server.fleet.attempts import LastAttempt, last_attempt
 from server.fleet.blocks import BlockCause, cause_of
 from server.fleet.off_times import OffTime, off_times
 from server.fleet.phones import KeptProbe, Phone, PhoneNames
@@ -106,6 +107,8 @@ class PhonePage:
     watch: WatchStory | None
     off_times: tuple[OffTime, ...]
     """From when to when apps were off by our doing, newest first."""
+    attempt: LastAttempt | None
+    """The newest visit in vain since the latest check."""
 
     @property
     def is_ahead(self) -> bool:
@@ -197,6 +200,7 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         watch=watch_story(kept_reports.watched_reports(session, phone_id)),
         # The latest by itself: without acting it may show that an app runs again, or is gone.
         off_times=off_times([*acting, latest] if latest else acting),
+        attempt=last_attempt(session, phone_id, row.latest.effective_at if row.latest else None),
     )
 
 

@@ -59,6 +59,7 @@ def phone(phone_id: str) -> str:
         mail_since=found.mail_since,
         history=found.history,
         alarms=found.alarms,
+        attempt=found.attempt,
         settled=found.settled,
         probe=found.probe,
         watch=found.watch,
