@@ -8,7 +8,7 @@ from flask import render_template, request, url_for
 
 from policy.verdict import Stage
 from server.context import context
-from server.evidence.alarms import by_cause, open_alarms
+from server.evidence.alarms import open_causes
 from server.fleet.overview import look_at_fleet
 from server.fleet.standing import Standing
 from server.pages.access import needs
@@ -32,8 +32,6 @@ _WAITING_WORDS = {
     "longer": "longer ago",
 }
 _CAUSES_SHOWN = 5
-# Of one cause there may be many; so many more are not counted here, and the page of alarms has them all.
-_ALARMS_READ = 100
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,11 @@ def fleet() -> str:
             limit=ROWS_PER_PAGE,
             offset=(selection.page - 1) * ROWS_PER_PAGE,
         )
-        raised = open_alarms(session, limit=_ALARMS_READ)
-        names = station_names(session) if raised else {}
+        # One more than is shown tells whether there are more.
+        causes = open_causes(session, limit=_CAUSES_SHOWN + 1, each=1)
+        names = station_names(session) if causes else {}
         refusing = len(open_refusals(session))
         published, bundle = newest(session), newest_bundle(session)
-    causes = by_cause(raised)
     first = (selection.page - 1) * ROWS_PER_PAGE + 1
     return render_template(
         "fleet.html",
@@ -87,7 +85,7 @@ def fleet() -> str:
         last_page=-(-view.matching // ROWS_PER_PAGE),
         causes=causes[:_CAUSES_SHOWN],
         station_names=names,
-        more_alarms=len(causes) > _CAUSES_SHOWN or len(raised) == _ALARMS_READ,
+        more_alarms=len(causes) > _CAUSES_SHOWN,
         refusing=refusing,
         published=published,
         policy=bundle.policy if bundle else None,
