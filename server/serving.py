@@ -88,7 +88,13 @@ def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, 
     )
     # What it told is in the configuration by now; no library and no traceback of a worker shall find a secret there.
     os.environ.clear()
-    server.serve(target_loader=load, wrap_loader=False)
+    server.serve(target_loader=partial(_listening, load), wrap_loader=False)
+
+
+def _listening(load: Callable[[], Any]) -> Any:
+    # First of all that a worker does: until then what its parent tells it is held back.
+    listen_to_parent()
+    return load()
 
 
 def _require_free(host: str, port: int) -> None:
@@ -112,7 +118,6 @@ def _allow_many_connections() -> None:
 
 
 def _load(config: Config, counts: Path, address: str) -> BufferedRequests:
-    listen_to_parent()
     configure_logs()
     count_together(counts)
     app = create_app(config)
