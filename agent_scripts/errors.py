@@ -5,6 +5,7 @@ AgentError
 │   ├── InvalidAddress         the name of a phone is not tcp:, adb: or usb:
 │   ├── PlainTcpRefused        unencrypted TCP beyond this computer, and nobody asked for it
 │   ├── PhoneUnreachable       no connection could be made
+│   │   └── PhoneNotReady      adb sees the phone in a state in which it takes no commands
 │   ├── PhoneUnauthorised      the phone does not accept this station's key (yet)
 │   ├── PhoneWentAway          the connection ended in the middle of an exchange
 │   ├── PhoneProtocolError     what arrived is not the ADB protocol
@@ -58,6 +59,10 @@ class PlainTcpRefused(PhoneError):
 
 class PhoneUnreachable(PhoneError):
     """No connection could be made."""
+
+
+class PhoneNotReady(PhoneUnreachable):
+    """adb sees the phone offline, in its recovery system or its boot loader."""
 
 
 class PhoneUnauthorised(PhoneError):

@@ -30,6 +30,15 @@ def write_durably(path: Path, data: bytes) -> None:
         ) from error
 
 
+def remove_durably(path: Path) -> None:
+    """Remove `path`; on return it would stay away after a power cut. A file already gone is no error."""
+    try:
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise NotWritten(f"{path} could not be removed ({error.strerror}); check the folder") from error
+
+
 def create_private_file(path: Path, data: bytes) -> None:
     """Create `path` with mode 0600 from its first moment on; raises `KeyExists` if something stands there."""
     try:

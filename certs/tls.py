@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from certs.durable import create_private_file, write_durably
+from certs.durable import create_private_file, remove_durably, write_durably
 from certs.errors import KeyUnusable
 from certs.keys import refuse_open_permissions
 
@@ -31,6 +32,8 @@ AUTHORITY_LIFETIME = timedelta(days=3650)
 SERVER_LIFETIME = timedelta(days=397)
 # A certificate begins so much in the past: a station whose clock is behind would refuse one that is not valid yet.
 _CLOCKS_DIFFER_BY = timedelta(days=1)
+_RENEWED = "server.renewed.pem"
+"""A new key with its certificate, until both are in their places: whoever finds it goes on from there."""
 
 
 def create_authority(folder: Path, now: datetime | None = None) -> None:
@@ -72,8 +75,35 @@ def issue_server_certificate(folder: Path, names: Sequence[str], now: datetime |
         )
         .sign(authority_key, SHA256())
     )
-    write_durably(folder / "server.key", _key_pem(key))
-    write_durably(folder / "server.pem", certificate.public_bytes(Encoding.PEM))
+    # Both in one file first: cut off between the two, a key would stand beside the certificate of another.
+    write_durably(folder / _RENEWED, _key_pem(key) + certificate.public_bytes(Encoding.PEM))
+    complete_renewal(folder)
+
+
+def complete_renewal(folder: Path) -> None:
+    """Put the newest key and certificate of the server in their places, where that was cut off half-way."""
+    renewed = folder / _RENEWED
+    if renewed.exists():
+        key, begin, certificate = renewed.read_bytes().partition(b"-----BEGIN CERTIFICATE")
+        write_durably(folder / "server.key", key)
+        write_durably(folder / "server.pem", begin + certificate)
+        remove_durably(renewed)
+
+
+def refuse_foreign_key(folder: Path) -> None:
+    """Raise `KeyUnusable` where ``server.key`` and ``server.pem`` do not belong together."""
+    try:
+        key = load_pem_private_key((folder / "server.key").read_bytes(), None)
+        fits = x509.load_pem_x509_certificate((folder / "server.pem").read_bytes()).public_key()
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyUnusable(
+            f"no usable certificate and key in {folder}; issue them anew: `curfew-certs certificate FOLDER NAME`"
+        ) from error
+    if key.public_key() != fits:
+        raise KeyUnusable(
+            f"{folder / 'server.key'} does not belong to server.pem beside it; issue both anew:"
+            " `curfew-certs certificate FOLDER NAME`"
+        )
 
 
 def fingerprint(pem: bytes) -> str:

@@ -140,6 +140,9 @@ def _spoiling(observation: Observation) -> Iterator[Reason]:
     for text in observation.unreadable:
         yield Reason(ReasonCode.PHONE_UNREADABLE, text[:_DETAIL_MAX_LENGTH])
     numbers = [user.number for user in observation.users]
+    # Where no user was read at all, the reason stands above already: the phone was not heard naming its users.
+    if observation.unreadable and not numbers:
+        return
     if _SYSTEM_USER not in numbers:
         # Every Android phone has a user 0: an answer without it is a cut one, never an empty phone.
         yield Reason(ReasonCode.USER_MISSING, "the phone named no user 0")
@@ -151,7 +154,7 @@ def _spoiling(observation: Observation) -> Iterator[Reason]:
     if observation.device_owner is not None and not observation.has_device_owner:
         yield Reason(ReasonCode.PHONE_UNREADABLE, "the phone names a device owner and has none")
     # Without that user its place is missing, and managed apps in it would read as gone.
-    for number in {observation.device_owner_user, observation.main_user} - {None, *numbers}:
+    for number in {observation.device_owner_user, observation.main_user} - {None, _SYSTEM_USER, *numbers}:
         yield Reason(
             ReasonCode.USER_MISSING,
             f"the phone named no user {number}, and its owner or first person is in it",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,12 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from certs.terminal import tell
+from certs.tls import complete_renewal, refuse_foreign_key
 from server.app import create_app
 from server.config import Config
 from server.context import context
@@ -26,6 +25,7 @@ from server.errors import ConfigurationRefused
 from server.running.buffering import BufferedRequests
 from server.running.logs import configure_logs
 from server.running.metrics import count_together
+from server.running.stopping import StoppableServer, listen_to_parent
 
 THREADS = 32
 """Of one worker, to run the application: more than 8 add nothing for other routes (docs/performance.md 3), but as many
@@ -43,14 +43,19 @@ CONNECTIONS_MAX = 8192
 def serve(config: Config, host: str, port: int, workers: int) -> None:
     """Serve until the process is told to stop (SIGTERM or SIGINT); say so on stderr once connections are taken.
 
-    Raises `ConfigurationRefused` before anything listens when the application or its certificate cannot be used.
+    Raises `ConfigurationRefused` or `CertsError` before anything listens when the application or its certificate
+    cannot be used.
     """
+    # A renewal that was cut off is completed before anybody is served with half of it.
+    complete_renewal(config.tls_folder)
     for name in ("server.pem", "server.key"):
         if not (config.tls_folder / name).is_file():
             raise ConfigurationRefused(
                 f"{config.tls_folder / name} is missing: CURFEW_TLS_FOLDER must name the folder `tls` in the trust"
                 " folder, which `curfew-certs init FOLDER` makes"
             )
+    # granian would say of it what its library says, once a worker.
+    refuse_foreign_key(config.tls_folder)
     # Made once here so that a refusal is one sentence in this process, not the death of a worker.
     with create_app(config).app_context():
         context().database.close()  # workers are forks, and a connection must not be shared with one
@@ -63,7 +68,7 @@ def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, 
     """Serve the `BufferedRequests` that `load` returns in each worker, with the certificate in `tls_folder`."""
     _require_free(host, port)
     _allow_many_connections()
-    server = Granian(
+    server = StoppableServer(
         "server",
         address=host,
         port=port,
@@ -83,7 +88,13 @@ def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, 
     )
     # What it told is in the configuration by now; no library and no traceback of a worker shall find a secret there.
     os.environ.clear()
-    server.serve(target_loader=load, wrap_loader=False)
+    server.serve(target_loader=partial(_listening, load), wrap_loader=False)
+
+
+def _listening(load: Callable[[], Any]) -> Any:
+    # First of all that a worker does: until then what its parent tells it is held back.
+    listen_to_parent()
+    return load()
 
 
 def _require_free(host: str, port: int) -> None:
@@ -107,10 +118,6 @@ def _allow_many_connections() -> None:
 
 
 def _load(config: Config, counts: Path, address: str) -> BufferedRequests:
-    # Ctrl-C reaches the whole group of a terminal: a worker that hears it beside its parent's SIGTERM may hang.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    # Until granian sets the worker's own, it has its parent's: told to stop while it loads, it would never hear it.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     configure_logs()
     count_together(counts)
     app = create_app(config)

@@ -49,12 +49,26 @@ def clean_environment() -> dict[str, str]:
 
 
 def commands_of(module: str) -> Iterator[tuple[str, click.Command]]:
-    group = PROGRAMS[module]
+    """Yield every command with the words that call it, those of groups within the program too."""
+    return commands_in(PROGRAMS[module])
+
+
+def commands_in(group: click.Group, *words: str) -> Iterator[tuple[str, click.Command]]:
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
-        yield name, command
+        yield " ".join((*words, name)), command
+        if isinstance(command, click.Group):
+            yield from commands_in(command, *words, name)
+
+
+def groups_of(module: str) -> Iterator[tuple[tuple[str, ...], click.Group]]:
+    """Yield every list of commands with the words that show it."""
+    yield (), PROGRAMS[module]
+    for name, command in commands_of(module):
+        if isinstance(command, click.Group):
+            yield tuple(name.split()), command
 
 
 def typed(module: str, *words: str, **environment: str) -> str:
@@ -93,13 +107,14 @@ def test_every_command_in_the_list_can_be_loaded_and_says_what_it_does(module: s
 
 @EACH_PROGRAM
 def test_the_list_of_commands_fits_a_terminal_of_80_columns_uncut(module: str) -> None:
-    text = typed(module, "--help", COLUMNS="80")
-    table = text.partition("Commands:")[2].strip("\n").splitlines()
-    assert len(table) == len(PROGRAMS[module].list_commands(click.Context(PROGRAMS[module])))
-    for line in table:
-        assert len(line) <= 80
-        assert line.endswith(".")
-        assert not line.endswith("...")
+    for words, group in groups_of(module):
+        text = typed(module, *words, "--help", COLUMNS="80")
+        table = text.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+        assert len(table) == len(group.list_commands(click.Context(group)))
+        for line in table:
+            assert len(line) <= 80
+            assert line.endswith(".")
+            assert not line.endswith("...")
 
 
 @EACH_PROGRAM
@@ -125,8 +140,8 @@ def test_every_command_takes_the_short_form_of_help_and_tells_its_version(module
         context = click.Context(command, parent=parent)
         assert {"-h", "--help"} == set(command.get_help_option_names(context)), name
         assert "--version" in {option for parameter in command.params for option in parameter.opts}, name
-    assert typed(module, name, "--version") == typed(module, "--version")
-    assert typed(module, name, "-h") == typed(module, name, "--help")
+    assert typed(module, *name.split(), "--version") == typed(module, "--version")
+    assert typed(module, *name.split(), "-h") == typed(module, *name.split(), "--help")
 
 
 @EACH_PROGRAM
@@ -136,7 +151,7 @@ def test_the_help_of_every_command_ends_with_examples_that_can_be_typed(module: 
         examples = command.get_help(context).partition("Examples:\n")[2].replace("\\\n", "").splitlines()
         assert examples, f"{NAMES[module]} {name} has no example"
         for example in examples:
-            assert name in shlex.split(example), example
+            assert f" {name} " in f"{' '.join(shlex.split(example))} ", example
             assert_exists(re.sub(r"\$\([^)]*\)", "CODE", example.strip()))
 
 

@@ -30,6 +30,7 @@ from agent_scripts.adb.phone_connection import (
 from agent_scripts.adb.service_stream import ServiceStream, printable, read_shell_v2, receive_file, send_file
 from agent_scripts.errors import (
     InvalidAddress,
+    PhoneNotReady,
     PhoneUnauthorised,
     PhoneUnreachable,
     PhoneWentAway,
@@ -129,7 +130,7 @@ async def open_adb_server_phone(
             f"{address} does not know this station; {found.next_step}, then run this again"
         )
     if found.state != _READY:
-        raise PhoneUnreachable(f"{address} is {found.state}; {found.next_step}")
+        raise PhoneNotReady(f"{address} is {found.state}; {found.next_step}")
     return phone
 
 

@@ -17,7 +17,10 @@ Progress = Callable[[], None]
 
 @asynccontextmanager
 async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) -> AsyncIterator[Progress]:
-    """End the block with `AnswerTooSlow` after `silence_s` without progress, or after `longest_s` in any case."""
+    """End the block with `AnswerTooSlow` after `silence_s` without progress, or after `longest_s` in any case.
+
+    A `TimeoutError` of the block's own, such as a socket's, stays what it is: the phone was not silent for so long.
+    """
     time = asyncio.get_running_loop().time
     begun = time()
     end = begun + longest_s
@@ -31,6 +34,8 @@ async def deadline(address: PhoneAddress, silence_s: float, longest_s: float) ->
             yield lambda: limit.reschedule(next_limit())
         outcome = "answered"
     except TimeoutError as error:
+        if not limit.expired():
+            raise
         outcome = "too slow"
         # Both limits end in the same TimeoutError; which of the two it was, the clock tells.
         if time() < end:

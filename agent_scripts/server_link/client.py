@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
 from agent_scripts.server_link.https import ANSWER_MAX_BYTES, HttpAnswer, ServerLink
-from agent_scripts.server_link.refused_request import refused_sentence
+from agent_scripts.server_link.refused_request import refused_sentence, rejected_sentence
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.envelope import sign_envelope
 from certs.errors import FetchFailed, FileMissing
+from policy.attempt import Attempt
 from policy.counted import counted
 from policy.errors import PolicyError
 from policy.ledger import Ledger, marker_sha256
@@ -26,7 +27,7 @@ from policy.names import PhoneId
 from policy.probe import Probe
 from policy.report import Consent
 from policy.report_results import ReportResult, ReportStatus
-from policy.schemas import dump_probe, load_ledger
+from policy.schemas import dump_attempt, dump_probe, load_ledger
 from policy.schemas.values import YEARS
 
 REQUEST_PAYLOAD_TYPE = "application/vnd.curfew.request+json"
@@ -186,6 +187,21 @@ class ServerClient:
     def tell_refusal(self, told: Mapping[str, Any]) -> None:
         """Tell which bundle this station refuses, and why; telling it again does no harm."""
         _understood(self._ask_signed("POST", f"{_API}/refusals", told))
+
+    def tell_attempts(self, attempts: Sequence[Attempt]) -> Mapping[str, str]:
+        """Tell which phones were visited in vain; return of which the server takes no word, and why, by phone id.
+
+        Telling it again does no harm.
+        """
+        described = {"attempts": [json.loads(dump_attempt(attempt)) for attempt in attempts]}
+        told = _understood(self._ask_signed("POST", f"{_API}/attempts", described))
+        refused = [one for one in _field(told, "refused", list) if isinstance(one, dict)]
+        return {
+            _field(one, "phone_id", str): rejected_sentence(
+                _field(one, "message", str), _field(one, "code", str)
+            )
+            for one in refused
+        }
 
     def compare_audit_heads(self, heads: Sequence[str]) -> bool:
         """Show signed heads (JSON texts) that this station kept; return whether all stand in the server's chain."""

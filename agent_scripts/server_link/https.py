@@ -7,6 +7,7 @@ one watch is kept over the whole of an answer, headers and body. The hand-shake 
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import ssl
 import threading
@@ -33,6 +34,8 @@ WHOLE_ANSWER_S = 60.0
 _PAUSES_S = (0.5, 1.0, 2.0)
 # Whatever Retry-After asks for: a server must not be able to make a technician wait for a day.
 _LONGEST_PAUSE_S = 10.0
+# Up to so much longer each time: stations that met a busy server together must not come back together.
+_JITTER = 0.5
 _BUSY = (429, 502, 503, 504)
 """Answers that stand for "not now": nothing was done, the same request may be sent again."""
 
@@ -180,7 +183,8 @@ class ServerLink:
                 if pause_s is None or answer.status not in _BUSY:
                     return answer
                 pause_s = max(pause_s, asked_pause_s)
-            self._pause(pause_s)
+            # Never shorter than the server asked for; nothing secret hangs on it.
+            self._pause(pause_s * random.uniform(1, 1 + _JITTER))  # noqa: S311
         raise AssertionError("the last try returns or raises")
 
     def _ask_once(

@@ -12,10 +12,10 @@ from agent_scripts.virtual_phone.framework_answers import (
 )
 from agent_scripts.virtual_phone.users_and_shell import (
     ALL_USERS,
-    CURRENT_USER,
     closed,
     handler_frames,
     refused_by_incoming_user,
+    resolved,
     user_option,
 )
 
@@ -27,10 +27,8 @@ def run_force_stop(call: Call) -> FrameworkAnswer:
         if option != "--user":
             call.complain(f"Error: Unknown option: {option}")
             return call.finish(255)
-        user = user_option(call)
+        user = resolved(call, user_option(call))
     name = call.needed("force-stop")
-    if user == CURRENT_USER:
-        user = call.model.data.current_user
     # Only a single number is looked up: without one, closed users are reached as well (docs/android/commands.md 9).
     if user != ALL_USERS and closed(call.model, user):
         if call.release.translates_users:

@@ -50,9 +50,14 @@ class AuthorisedKeys:
     def add(self, line: str | bytes) -> None:
         """Trust a key from now on."""
         text = (line.decode() if isinstance(line, bytes) else line).strip("\0 \n")
+        key = public_key(text)
         with self._lock:
-            self._keys[text] = public_key(text)
-            self._path.write_text("".join(f"{known}\n" for known in self._keys))
+            keys = {**self._keys, text: key}
+            # Beside it first: cut off half-way, a phone that starts again would know no computer, or not start at all.
+            beside = self._path.with_name(f"{self._path.name}.new")
+            beside.write_text("".join(f"{known}\n" for known in keys))
+            beside.replace(self._path)
+            self._keys = keys
 
     def forget_all(self) -> None:
         """Trust nobody any more."""

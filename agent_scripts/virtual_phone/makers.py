@@ -70,7 +70,7 @@ _ROWS = (
         obfuscated_frames=True,
         never_closed=range(95, 100),
     ),
-    Maker("hannspree", device_owner_heading="Device Owner (User 0):", device_owner_indent=""),
+    Maker("hannspree", device_owner_heading="Device Owner (User {user}):", device_owner_indent=""),
     Maker(
         "grapheneos",
         dump_indent="  ",

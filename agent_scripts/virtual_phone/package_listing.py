@@ -11,10 +11,10 @@ from agent_scripts.virtual_phone.releases import ClosedUserListing
 from agent_scripts.virtual_phone.user_texts import list_users, list_users_verbosely
 from agent_scripts.virtual_phone.users_and_shell import (
     ALL_USERS,
-    CURRENT_USER,
     closed,
     parse_user,
     refused_by_incoming_user,
+    resolved,
     translate,
     user_option,
 )
@@ -95,8 +95,7 @@ def _users_to_list(call: Call, user: int) -> tuple[list[int], bool]:
     # Here `all` is user 0, with what anybody has: a package in this list may be in no user that was asked about.
     if user == ALL_USERS and not release.lists_all_users_by_default:
         return [0], True
-    if user == CURRENT_USER:
-        user = model.data.current_user
+    user = resolved(call, user)
     asked = [found.number for found in model.users()] if user == ALL_USERS else [user]
     if release.closed_listing is ClosedUserListing.SKIPS:
         return [number for number in asked if not _skipped(call, number)], False

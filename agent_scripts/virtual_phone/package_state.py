@@ -17,6 +17,7 @@ from agent_scripts.virtual_phone.framework_answers import (
 from agent_scripts.virtual_phone.releases import ShellSuspends
 from agent_scripts.virtual_phone.users_and_shell import (
     ALL_USERS,
+    CURRENT_USER,
     handler_frames,
     refuse_closed,
     translate,
@@ -205,7 +206,8 @@ def run_install_existing(call: Call) -> FrameworkAnswer:
 
     See docs/android/commands.md 8.3.
     """
-    user, wait = 0, False
+    # From 30 on it is the one verb of its kind that begins with the user in front (docs/android/commands.md 2.4).
+    user, wait = CURRENT_USER if call.release.translates_users else 0, False
     while (option := call.option()) is not None:
         if option == "--user":
             user = user_option(call)
@@ -216,6 +218,7 @@ def run_install_existing(call: Call) -> FrameworkAnswer:
             return call.finish(1)
     name = call.needed("install-existing")
     user = translate(call, user, "runInstallExisting")
+    refuse_closed(call, user, *handler_frames(call))
     package = call.model.package(name)
     if package is None:
         not_found = "android.content.pm.PackageManager$NameNotFoundException"
@@ -240,10 +243,12 @@ def run_clear(call: Call) -> FrameworkAnswer:
             user = user_option(call)
     name = call.needed("clear")
     user = translate(call, user, "runClear")
+    refuse_closed(call, user, *handler_frames(call))
     if name in call.model.owners_of(user):
         raise Thrown(SECURITY, f"Cannot clear data for a protected package: {name}", *handler_frames(call))
-    package = call.model.package(name)
-    if package is None or not package.in_user(user).installed:
+    package, found = call.model.package(name), call.model.user(user)
+    # Data of a user that is not started cannot be opened (docs/android/commands.md 3.5).
+    if package is None or found is None or not found.started or not package.in_user(user).installed:
         call.complain("Failed")
         return call.finish(1)
     call.say("Success")

@@ -87,7 +87,8 @@ def _enabled_admins(model: AndroidModel, user: AndroidUser) -> list[str]:
 def _device_owner(model: AndroidModel, component: str) -> list[str]:
     maker, blanks = model.maker, model.maker.device_owner_indent
     user = f"    User ID: {model.data.device_owner_user}"
-    lines = ["  " + maker.device_owner_heading, *_admin(model, component), user]
+    heading = maker.device_owner_heading.format(user=model.data.device_owner_user)
+    lines = [f"  {heading}", *_admin(model, component), user]
     return [*(blanks + line.removeprefix("  ") for line in lines), ""]
 
 

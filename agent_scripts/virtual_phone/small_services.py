@@ -15,7 +15,7 @@ from agent_scripts.virtual_phone.framework_answers import (
     Thrown,
 )
 from agent_scripts.virtual_phone.policy_texts import active_admins, full, list_owners
-from agent_scripts.virtual_phone.users_and_shell import handler_frames, user_option
+from agent_scripts.virtual_phone.users_and_shell import handler_frames, resolved, user_option
 
 NOTIFICATION_USAGE = """usage: cmd notification post [flags] <tag> <text>
 
@@ -106,7 +106,7 @@ def run_settings(call: Call, verb: str) -> FrameworkAnswer:
         call.args.insert(0, word)
         call.args.insert(0, option)
         call.option()
-        user = max(user_option(call), 0)
+        user = resolved(call, user_option(call))
     namespace, key = call.argument(), call.argument()
     if namespace not in ("global", "secure", "system") or (key is None and verb != "list"):
         call.complain("Bad arguments")
@@ -156,7 +156,7 @@ def run_set_owner(call: Call, verb: str) -> FrameworkAnswer:
     user = 0
     while (option := call.option()) is not None:
         if option == "--user":
-            user = user_option(call)
+            user = resolved(call, user_option(call))
         elif option == "--name":
             call.needed(option)
     component = call.needed(verb)

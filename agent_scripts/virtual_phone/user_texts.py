@@ -49,7 +49,11 @@ def _verbose(model: AndroidModel, user: AndroidUser) -> str:
         text += f" (parentId={user.parent})"
     text += " (running)" if user.started else ""
     if release.verbose_user_list:
-        text += " (device-owner)" if user.number == 0 and model.data.device_owner else ""
+        text += (
+            " (device-owner)"
+            if model.data.device_owner and user.number == model.data.device_owner_user
+            else ""
+        )
         text += " (profile-owner)" if user.owner else ""
     text += " (current)" if user.number == model.data.current_user else ""
     if release.visible_users and user.started:
@@ -102,7 +106,8 @@ def _user_lines(model: AndroidModel, user: AndroidUser) -> list[str]:
 
 def _tail(model: AndroidModel) -> list[str]:
     data = model.data
-    lines = ["", f"  Device owner id:{0 if data.device_owner else -10000}", "", "  Guest restrictions:"]
+    owner = data.device_owner_user if data.device_owner else -10000
+    lines = ["", f"  Device owner id:{owner}", "", "  Guest restrictions:"]
     lines += [
         "    no_config_wifi",
         "    no_install_unknown_sources",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent_scripts.virtual_phone.android_state import SHELL_PACKAGE, AndroidUser, PackageInUser
 from agent_scripts.virtual_phone.framework_answers import Call, FrameworkAnswer
-from agent_scripts.virtual_phone.users_and_shell import user_option
+from agent_scripts.virtual_phone.users_and_shell import resolved, user_option
 
 _MANAGED = "profile.MANAGED"
 MAX_USERS = 4
@@ -15,7 +15,7 @@ def run_create_user(call: Call) -> FrameworkAnswer:
     parent, kind = None, "full.SECONDARY"
     while (option := call.option()) is not None:
         if option == "--profileOf":
-            parent = user_option(call)
+            parent = resolved(call, user_option(call))
         elif option == "--managed":
             kind = _MANAGED
         elif option == "--user-type" and call.release.user_types:

@@ -36,6 +36,11 @@ def user_option(call: Call) -> int:
     return parse_user(call.needed("--user"))
 
 
+def resolved(call: Call, user: int) -> int:
+    """Return `user`, and for ``current`` the number of the user in front."""
+    return call.model.data.current_user if user == CURRENT_USER else user
+
+
 def translate(call: Call, user: int, verb_method: str, *, allow_all: bool = False) -> int:
     """Return the user a verb works on, refusing what the release refuses.
 
@@ -49,8 +54,7 @@ def translate(call: Call, user: int, verb_method: str, *, allow_all: bool = Fals
         if allow_all:
             return user
         raise Thrown(ILLEGAL_ARGUMENT, f"Call does not support special user #{user}")
-    if user == CURRENT_USER:
-        return call.model.data.current_user
+    user = resolved(call, user)
     if closed(call.model, user):
         raise refused_by_incoming_user(call, user, verb_method)
     return user

@@ -64,8 +64,8 @@ async def _read_once(
     reading = question.parse(answer)
     if not lost:
         return reading
-    # What was lost on the way is a fact about this check, and the reason a person needs to see first.
-    spoilt = replace(reading.observation, unreadable=(lost, *reading.observation.unreadable))
+    # What was lost on the way is a fact about this check, and the one reason: that nothing came follows from it.
+    spoilt = replace(reading.observation, unreadable=(lost,))
     return replace(reading, observation=spoilt)
 
 

@@ -163,7 +163,7 @@ def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
     ledger = _whole_ledger(record)
     return replace(
         report,
-        reasons=judgement.reasons,
+        reasons=tuple(replace(r, detail=_without_address(r.detail, record)) for r in judgement.reasons),
         users=tuple(ReportedUser(user.number, user.kind, user.open_to_shell) for user in users),
         findings=judgement.findings,
         managed=tuple(_reported_app(managed, record) for managed in judgement.managed),
@@ -172,10 +172,21 @@ def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
         answers_sha256=_hash_of_answers(record),
         ledger=ledger,
         contradictions=record.contradictions,
-        watched=record.watched,
+        watched=_watched(record),
         # Proves that this station has met the phone; a ledger that is known proves it by its own.
         marker="" if ledger.marker else record.reading.memory.marker,
     )
+
+
+def _without_address(text: str, record: CheckRecord) -> str:
+    """Return `text` as the server may know it: with a cable the address is the phone's serial (decision 0002)."""
+    return text.replace(str(PhoneAddress.parse(record.address)), "the phone")
+
+
+def _watched(record: CheckRecord) -> Watched | None:
+    if record.watched is None:
+        return None
+    return replace(record.watched, problem=_without_address(record.watched.problem, record))
 
 
 def _whole_ledger(record: CheckRecord) -> Ledger:

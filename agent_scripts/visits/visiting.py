@@ -14,8 +14,12 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import PhoneError, ServerError, StationError
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.patience import Patience
+from agent_scripts.server_link.attempts import tell_attempts
+from agent_scripts.server_link.client import ServerClient
+from agent_scripts.station_files.attempts import Attempts
 from agent_scripts.station_files.spool import Spool
-from agent_scripts.station_files.station import Station
+from agent_scripts.station_files.station import KnownPhone, Station
+from agent_scripts.visits.attempting import keep_failed, keep_missed
 from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.live_table import LiveTable
 from agent_scripts.visits.report_keeping import keep_report, send_reports
@@ -60,15 +64,18 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
     table = LiveTable(title_of(run), visitor.as_json)
 
     async def one(address: str) -> ExitCode:
+        # Before the visit: which phone is looked for, whoever is found there.
+        known = visitor.station.phone_at(address)
         try:
             async with connected(visitor.station, address, visitor.plain_tcp, run.patience) as connection:
                 record = await visit(run, connection, address)
             # In a thread: one phone's slow disk must not hold up the exchanges of the others.
             row = row_of(record, await asyncio.to_thread(keep_report, run, record))
+            await asyncio.to_thread(keep_missed, run, address, known, record.phone.phone_id)
         except (PhoneError, StationError) as error:
             # A file of one phone that cannot be read or written must not cost the others their check.
-            known = visitor.station.phone_at(address)
             row = row_of_error(address, known.label if known else "", error)
+            await asyncio.to_thread(_keep_failed, run, address, known, error)
         table.add(row)
         return row.exit_code
 
@@ -84,6 +91,14 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
         # Last of all, where eyes are when a command ends.
         table.tell_count()
     return most_urgent([*codes, sent])
+
+
+def _keep_failed(run: Run, address: str, known: KnownPhone | None, error: Exception) -> None:
+    try:
+        keep_failed(run, address, known, error)
+    except StationError as unkept:
+        # The row tells of the phone all the same, and the others go on.
+        say(f"{address}: that it was visited in vain could not be kept: {unkept}")
 
 
 async def visit_all(addresses: Iterable[str], visit: Callable[[str], Awaitable[T]]) -> list[T]:
@@ -118,6 +133,29 @@ def send_waiting(station: Station) -> ExitCode:
 
 
 async def _send(station: Station) -> ExitCode:
+    # Reports first: the server tells by them which attempts are over, and answers with its time.
+    return most_urgent([await _send_reports(station), await _tell_attempts(station)])
+
+
+async def _tell_attempts(station: Station) -> ExitCode:
+    """Tell the server which phones were visited in vain; what cannot go now waits."""
+    waiting = len(Attempts(station.folder).waiting())
+    if not waiting:
+        return ExitCode.COMPLIANT
+    try:
+        refused = await asyncio.to_thread(tell_attempts, station, ServerClient(station))
+    except ServerError as error:
+        say(
+            f"The server does not know yet of {counted(waiting, 'phone')} visited in vain: {error}."
+            " `curfew-agent send` tells it later."
+        )
+        return ExitCode.NOT_SENT
+    for line in refused:
+        say(line)
+    return ExitCode.COMPLIANT
+
+
+async def _send_reports(station: Station) -> ExitCode:
     # Counted before: what was set aside while sending is told apart from what still waits.
     waiting = len(Spool(station.spool_folder).waiting())
     if not waiting:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from flask import Flask
 
-from server.api import audit, blocks, fleet_lists, phones, refused_bundles, reports, stations, status
+from server.api import (
+    attempts,
+    audit,
+    blocks,
+    fleet_lists,
+    phones,
+    refused_bundles,
+    reports,
+    stations,
+    status,
+)
 from server.api.blueprint import describe_api
 from server.api.parameters import refuse_unknown_parameters
 
-_VIEWS = (audit, blocks, fleet_lists, phones, refused_bundles, reports, stations, status)
+_VIEWS = (attempts, audit, blocks, fleet_lists, phones, refused_bundles, reports, stations, status)
 """Importing a module of views adds them to the blueprints."""
 
 

@@ -7,10 +7,12 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from certs.errors import BundleFault
+from policy.attempt import ATTEMPTS_AT_ONCE
 from policy.errors import InvalidName
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.report_results import BATCH_REPORTS, ReportStatus
+from policy.schemas.attempt_document import AttemptSchema
 from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
 from policy.schemas.values import utc_time, write_utc_time
@@ -190,6 +192,29 @@ class RefusalSchema(_StrictSchema):
 class RefusalKeptSchema(Schema):
     """The refusal is stored and shown to the admins."""
 
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class AttemptsSchema(_StrictSchema):
+    """A station visited phones in vain, where it had met them last."""
+
+    attempts = fields.List(
+        fields.Nested(AttemptSchema), required=True, validate=validate.Length(min=1, max=ATTEMPTS_AT_ONCE)
+    )
+
+
+class RefusedAttemptSchema(Schema):
+    """An attempt that is not taken."""
+
+    phone_id = fields.String(required=True)
+    code = fields.String(required=True, validate=validate.OneOf(["phone_unknown", "phone_not_met"]))
+    message = fields.String(required=True)
+
+
+class AttemptsKeptSchema(Schema):
+    """The attempts are stored but for those named here; telling one again changes nothing."""
+
+    refused = fields.List(fields.Nested(RefusedAttemptSchema), required=True)
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 

@@ -10,6 +10,7 @@ import click
 
 from certs.audit_chain import ChainCheck
 from certs.errors import WitnessRefused
+from certs.lazy_commands import CommandAt, LazyGroup
 from certs.terminal import tell
 from certs.witness import Witness, read_witness, told
 from server.commands.settings import given_config, looked_at, not_migrated, now_of, takes_config
@@ -20,12 +21,24 @@ from server.evidence.chain_trouble import raise_trouble
 from server.storage.database import Database
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "verify": CommandAt(
+            "server.commands.audit:verify",
+            "Walk the whole chain, and compare it with kept heads.",
+            (
+                "curfew-server audit verify",
+                "curfew-server audit verify --witness bench-2/audit_heads.jsonl",
+            ),
+        )
+    },
+)
 def audit() -> None:
     """Look into the chain of what people and stations changed."""
 
 
-@audit.command()
+@click.command()
 @takes_config
 @click.option(
     "--witness",

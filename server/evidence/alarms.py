@@ -6,7 +6,7 @@ An alarm is open until somebody settles it. Reports raise one each; trouble of t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -106,19 +106,43 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Cause:
-    """What a person has to look into once: the open alarms of one kind that one station raised, newest first."""
+    """What a person has to look into once: the open alarms of one kind that one station raised.
+
+    ``alarms`` are the newest of them, the newest first; ``count`` and ``first_raised_at`` are of all.
+    """
 
     kind: AlarmKind
     station_id: str
     alarms: tuple[Alarm, ...]
+    count: int
+    first_raised_at: datetime
 
 
-def by_cause(alarms: Iterable[Alarm]) -> Sequence[Cause]:
-    """Return alarms by what they likely come from: a copied folder spoils a report at each check of each phone."""
-    found: dict[tuple[AlarmKind, str], list[Alarm]] = {}
-    for alarm in alarms:
-        found.setdefault((alarm.kind, alarm.station_id), []).append(alarm)
-    return [Cause(kind, station_id, tuple(of_it)) for (kind, station_id), of_it in found.items()]
+@dataclass(frozen=True)
+class AlarmCounts:
+    """How many alarms wait for a person, and how many were settled."""
+
+    open: int
+    settled: int
+
+
+def open_causes(session: Session, limit: int, each: int) -> Sequence[Cause]:
+    """Return what open alarms likely come from, that of the newest alarm first, each with the newest of its alarms.
+
+    A copied folder spoils a report at each check of each phone: one cause, and any number of alarms.
+    """
+    cause = (_AlarmTable.kind, _AlarmTable.station_id)
+    query = select(*cause, func.count(), func.min(_AlarmTable.raised_at)).where(_OPEN).group_by(*cause)
+    newest_first = query.order_by(func.max(_AlarmTable.id).desc()).limit(limit)
+    return [
+        Cause(AlarmKind(kind), station_id, _newest_of_cause(session, kind, station_id, each), count, first)
+        for kind, station_id, count, first in session.execute(newest_first).all()
+    ]
+
+
+def _newest_of_cause(session: Session, kind: str, station_id: str, limit: int) -> tuple[Alarm, ...]:
+    of_cause = _OPEN & (_AlarmTable.kind == kind) & (_AlarmTable.station_id == station_id)
+    return tuple(_newest(session, of_cause, None, limit))
 
 
 def raise_alarm(session: Session, alarm: Alarm, payload_sha256: str, envelope: bytes) -> bool:
@@ -254,6 +278,13 @@ def open_counts(session: Session) -> Mapping[AlarmKind, int]:
     query = select(_AlarmTable.kind, func.count()).where(_OPEN).group_by(_AlarmTable.kind)
     counted = dict(session.execute(query).all())
     return {kind: counted.get(kind.value, 0) for kind in AlarmKind}
+
+
+def counts_of_phone(session: Session, phone_id: str) -> AlarmCounts:
+    """Return how many alarms are about a phone."""
+    query = select(_OPEN, func.count()).where(_AlarmTable.phone_id == phone_id).group_by(_OPEN)
+    counted = dict(session.execute(query).all())
+    return AlarmCounts(open=counted.get(True, 0), settled=counted.get(False, 0))
 
 
 def alarmed_envelopes(session: Session) -> Sequence[bytes]:

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.report import Report
-from server.evidence.alarms import Alarm, open_alarms, settled_alarms
+from server.evidence.alarms import Alarm, AlarmCounts, counts_of_phone, open_alarms, settled_alarms
 from server.fleet import phones
+from server.fleet.attempts import LastAttempt, last_attempt
 from server.fleet.blocks import cause_of
 from server.fleet.off_times import OffTime, off_times
 from server.fleet.phone_rows import PhoneRow, phone_rows
@@ -20,6 +21,9 @@ from server.policies.bundles import situation_and_history
 from server.reports import kept_reports
 from server.reports.between_visits import WatchStory, watch_story
 from server.stations import stations
+
+_HISTORY_SHOWN = 50
+_ACTING_READ = 60
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,20 @@ class PhonePage:
     mail_since: datetime
     """Since when the mail side is told what ``row.mail`` says."""
     history: tuple[ReportLine, ...]
+    """The newest reports."""
+    has_more_history: bool
     alarms: tuple[Alarm, ...]
     settled: tuple[Alarm, ...]
+    """The newest of each; how many there are in all says `alarm_counts`."""
+    alarm_counts: AlarmCounts
     probe: KeptProbe | None
     watch: WatchStory | None
     off_times: tuple[OffTime, ...]
-    """From when to when apps were off by our doing, newest first."""
+    """From when to when apps were off by our doing, newest first, as far as reports were read for it."""
+    has_more_acting: bool
+    """Whether earlier reports tell of what was done, which were not read."""
+    attempt: LastAttempt | None
+    """The newest visit in vain since the latest check."""
 
     @property
     def is_ahead(self) -> bool:
@@ -67,8 +79,9 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
     here = situation_and_history(session, now)
     [row] = phone_rows(session, found, here)
     latest = kept_reports.stored_report(session, row.latest.report_id) if row.latest else None
-    acting = kept_reports.acting_reports(session, phone_id)
-    history = kept_reports.history(session, phone_id)
+    # One more than is used tells whether there are more.
+    acting = kept_reports.acting_reports(session, phone_id, _ACTING_READ + 1)
+    history = kept_reports.history(session, phone_id, _HISTORY_SHOWN + 1)
     names = stations.station_names(session, {check.station_id for check in history})
     return PhonePage(
         row=row,
@@ -76,11 +89,17 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
         report=latest,
         ledger=kept_reports.newest_ledger(session, phone_id),
         mail_since=cause_of(found[0], row.latest, here)[1],
-        history=tuple(ReportLine(check, names.get(check.station_id, "")) for check in history),
+        history=tuple(
+            ReportLine(check, names.get(check.station_id, "")) for check in history[:_HISTORY_SHOWN]
+        ),
+        has_more_history=len(history) > _HISTORY_SHOWN,
         alarms=tuple(open_alarms(session, phone_id)),
         settled=tuple(settled_alarms(session, phone_id)),
+        alarm_counts=counts_of_phone(session, phone_id),
         probe=phones.kept_probe(session, phone_id),
         watch=watch_story(kept_reports.watched_reports(session, phone_id)),
         # The latest by itself: without acting it may show that an app runs again, or is gone.
-        off_times=off_times([*acting, latest] if latest else acting),
+        off_times=off_times([*acting[:_ACTING_READ], *([latest] if latest else [])]),
+        has_more_acting=len(acting) > _ACTING_READ,
+        attempt=last_attempt(session, phone_id, row.latest.effective_at if row.latest else None),
     )

@@ -16,8 +16,7 @@ from server.evidence.alarms import (
     Alarm,
     AlarmKind,
     Settlement,
-    by_cause,
-    open_alarms,
+    open_causes,
     settle_alarm,
     settle_cause,
     settled_alarms,
@@ -31,7 +30,9 @@ from server.stations.stations import station_names
 from server.texts import storable
 
 REASON_MAX_LENGTH = 300
-_SHOWN = 100
+_CAUSES_SHOWN = 50
+_OF_EACH_SHOWN = 100
+_SETTLED_SHOWN = 100
 
 
 @pages.get("/alarms")
@@ -40,13 +41,16 @@ def alarms() -> str:
     """Show open alarms, and the settled ones below them."""
     with context().database.reading() as session:
         # One more than is shown tells whether there are more.
-        waiting, settled = open_alarms(session, limit=_SHOWN + 1), settled_alarms(session, limit=_SHOWN)
-        names = station_names(session, {alarm.station_id for alarm in [*waiting, *settled]})
+        causes = open_causes(session, limit=_CAUSES_SHOWN + 1, each=_OF_EACH_SHOWN)
+        settled = settled_alarms(session, limit=_SETTLED_SHOWN)
+        names = station_names(
+            session, {alarm.station_id for alarm in settled} | {cause.station_id for cause in causes}
+        )
     return render_template(
         "alarms.html",
         tab="pages.alarms",
-        causes=by_cause(waiting[:_SHOWN]),
-        more=len(waiting) > _SHOWN,
+        causes=causes[:_CAUSES_SHOWN],
+        more=len(causes) > _CAUSES_SHOWN,
         settled=settled,
         names=names,
         may_settle=person().may(Right.SETTLE_ALARMS),

@@ -8,7 +8,7 @@ from flask import render_template, request, url_for
 
 from policy.verdict import Stage
 from server.context import context
-from server.evidence.alarms import by_cause, open_alarms
+from server.evidence.alarms import open_causes
 from server.fleet.counts import fleet_counts
 from server.fleet.listing import Cursor, Piece, Wanted, list_phones, read_cursor
 from server.fleet.standing import FleetCounts, Standing
@@ -33,8 +33,6 @@ _WAITING_WORDS = {
     "longer": "longer ago",
 }
 _CAUSES_SHOWN = 5
-# Of one cause there may be many; so many more are not counted here, and the page of alarms has them all.
-_ALARMS_READ = 100
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,11 @@ def fleet() -> str:
         here = situation(session, now())
         counts = fleet_counts(session, here)
         piece = list_phones(session, here, selection.wanted, selection.after, ROWS_PER_PAGE)
-        raised = open_alarms(session, limit=_ALARMS_READ)
-        names = station_names(session, {alarm.station_id for alarm in raised})
+        # One more than is shown tells whether there are more.
+        causes = open_causes(session, limit=_CAUSES_SHOWN + 1, each=1)
+        names = station_names(session, {cause.station_id for cause in causes})
         refusing = len(open_refusals(session))
         published, bundle = newest(session), here.bundle
-    causes = by_cause(raised)
     return render_template(
         "fleet.html",
         tab="pages.fleet",
@@ -96,7 +94,7 @@ def fleet() -> str:
         last=selection.shown_before + len(piece.rows),
         causes=causes[:_CAUSES_SHOWN],
         station_names=names,
-        more_alarms=len(causes) > _CAUSES_SHOWN or len(raised) == _ALARMS_READ,
+        more_alarms=len(causes) > _CAUSES_SHOWN,
         refusing=refusing,
         published=published,
         policy=bundle.policy if bundle else None,

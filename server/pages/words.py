@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from policy.attempt import AttemptCause
 from policy.document import PlaceKind
 from policy.ledger import EntryState
 from policy.observation import EnabledState, UserKind
@@ -299,6 +300,45 @@ OFF_ENDS: Mapping[OffEnd, Word] = {
     OffEnd.USER_GONE: Word("gone with its user"),
 }
 
+ATTEMPTS: Mapping[AttemptCause, Word] = {
+    AttemptCause.NOT_REACHED: Word(
+        "not reached",
+        "unsure",
+        "Nothing answered. Find out where the phone is and have it brought to a station.",
+    ),
+    AttemptCause.NOT_READY: Word(
+        "not ready",
+        "unsure",
+        "adb saw it offline, in its recovery system or its boot loader. Restart it and check it again.",
+    ),
+    AttemptCause.UNAUTHORISED: Word(
+        "not authorised",
+        "unsure",
+        "It did not accept the station's key. Ask the owner to unlock it and tap Allow, and check it again.",
+    ),
+    AttemptCause.ENDED: Word(
+        "broken off",
+        "unsure",
+        "It was connected, and refused, fell silent or broke off. Keep its screen on and check it again.",
+    ),
+    AttemptCause.UNMARKED: Word(
+        "not our marker",
+        "unsure",
+        "What answered does not carry our marker: it was reset to factory state, or is another phone."
+        " If it is this one, provision it again.",
+    ),
+    AttemptCause.ANOTHER_PHONE: Word(
+        "another phone",
+        "unsure",
+        "Another provisioned phone was there. Connect this one and provision it again where it is now.",
+    ),
+    AttemptCause.STATION: Word(
+        "station's files",
+        "unsure",
+        "Files of the station hindered it; the technician was told there what to mend.",
+    ),
+}
+
 _ALL: tuple[Mapping[Enum, Word], ...] = (
     VERDICTS,
     STAGES,
@@ -318,6 +358,7 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     SPAN_ENDS,
     WATCHED_RESULTS,
     OFF_ENDS,
+    ATTEMPTS,
 )  # type: ignore[assignment]
 
 

@@ -155,7 +155,7 @@ def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> se
     }
 
 
-def history(session: Session, phone_id: PhoneId, limit: int = 50) -> Sequence[PastCheck]:
+def history(session: Session, phone_id: PhoneId, limit: int) -> Sequence[PastCheck]:
     """Return the newest checks of one phone, newest first."""
     # The counter decides between checks of one moment only.
     query = (
@@ -210,7 +210,7 @@ def _as_counted(report: Report, received_at: datetime) -> Report:
     return replace(report, checked_at=effective(report.checked_at, received_at), watched=watched)
 
 
-def acting_reports(session: Session, phone_id: PhoneId, limit: int = 60) -> Sequence[Report]:
+def acting_reports(session: Session, phone_id: PhoneId, limit: int) -> Sequence[Report]:
     """Return the newest reports in which something was done on a phone or its own script had its say, whole."""
     query = (
         select(_ReportTable.envelope)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import signal
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.errors import KeyExists, KeyReadableByOthers, KeyUnusable
-from certs.tls import create_authority, fingerprint, issue_server_certificate
+from certs.tls import (
+    complete_renewal,
+    create_authority,
+    fingerprint,
+    issue_server_certificate,
+    refuse_foreign_key,
+)
 
 
 @pytest.fixture
@@ -77,6 +87,34 @@ def test_a_server_certificate_is_replaced(tls: Path) -> None:
     issue_server_certificate(tls, ["new.test"])
     assert (tls / "server.pem").read_bytes() != before
     handshake(tls, "new.test")
+
+
+def test_a_renewal_that_is_killed_anywhere_leaves_a_pair_that_fits_once_it_is_completed(
+    tls: Path, tmp_path: Path
+) -> None:
+    outcomes = set()
+    for moment in range(1, 100):
+        folder = tmp_path / str(moment)
+        shutil.copytree(tls, folder)
+        code = subprocess.run(
+            [sys.executable, "-m", "tests.certs.dying_renewal", str(folder), str(moment)], check=False
+        ).returncode
+        complete_renewal(folder)
+        refuse_foreign_key(folder)
+        renewed = (folder / "server.pem").read_bytes() != (tls / "server.pem").read_bytes()
+        handshake(folder, "new.test" if renewed else "curfew.test")
+        assert not (folder / "server.renewed.pem").exists()
+        outcomes.add((code, renewed))
+        if code == 0:
+            break
+
+    assert outcomes == {(-signal.SIGKILL, False), (-signal.SIGKILL, True), (0, True)}
+
+
+def test_a_key_of_another_certificate_is_refused_with_the_command_that_mends_it(tls: Path) -> None:
+    (tls / "server.key").write_bytes((tls / "authority.key").read_bytes())
+    with pytest.raises(KeyUnusable, match=r"does not belong to server\.pem.*curfew-certs certificate"):
+        refuse_foreign_key(tls)
 
 
 def test_an_authority_key_that_others_may_read_is_refused(tls: Path) -> None:

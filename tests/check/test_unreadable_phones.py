@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
+import adbutils
 import pytest
 
 from agent_scripts.exit_codes import ExitCode
@@ -64,6 +66,48 @@ def test_a_phone_that_could_not_be_read_is_neither_disabled_nor_restored_and_rep
     assert all(row["next_step"] and row["report_id"] and not row["done"] for row in rows), rows
     assert code == ExitCode.UNREADABLE
     assert not list(bench.station().spool_folder.glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("silence", "the phone answered nothing for 0.5 s; keep its screen on and check again"),
+        ("a hang-up half-way", "the phone hung up; check the cable or network and check it again"),
+    ],
+)
+def test_a_lost_answer_is_one_reason_which_tells_the_server_no_address(
+    fault: str, reason: str, enforcing: Office, bench: Bench
+) -> None:
+    limits = Limits(reading_s=0.5) if fault == "silence" else Limits()
+    with enforcing.phone("clean") as phone:
+        address = bench.provision(phone)
+        FAULTS[fault](phone.faults)
+
+        _, [row] = bench.visit_within(limits, address)
+
+    report = bench.last_report()
+    assert report["report_id"] == row["report_id"]
+    assert [told["detail"] for told in report["reasons"]] == [reason]
+    assert address not in json.dumps(report)
+
+
+def test_a_phone_on_a_cable_whose_answer_is_lost_keeps_its_serial_from_the_server(
+    enforcing: Office, platform_adb: adbutils.AdbClient
+) -> None:
+    bench = enforcing.new_bench()
+    with enforcing.phone("clean") as phone:
+        bench.agent("devices")
+        platform_adb.connect(f"127.0.0.1:{phone.port}", timeout=10)
+        serial = f"127.0.0.1:{phone.port}"
+        words = ("--consent", "agreed", "--label", "", "--holder", "h-1")
+        assert bench.agent("provision", f"adb:{serial}", *words)[0] == 0
+        phone.faults.die_in_mid_command()
+
+        bench.row(f"adb:{serial}")
+
+    report = bench.last_report()
+    assert report["verdict"] == "unreadable"
+    assert serial not in json.dumps(report)
 
 
 def test_without_a_fault_the_same_two_phones_are_disabled_and_restored(enforcing: Office) -> None:

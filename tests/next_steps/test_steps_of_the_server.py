@@ -84,6 +84,7 @@ def test_the_storys_clock_needs_trust_for_practice(desk: Desk, published: Path) 
     ("server/config.py", "chmod 600 {…}"),
     ("server/storage/database.py", "chmod 600 {…}*"),
     ("server/serving.py", "curfew-certs init FOLDER"),
+    ("certs/tls.py", "curfew-certs certificate FOLDER NAME"),
 )
 def test_settings_that_are_missing_or_open_are_mended(desk: Desk, server: Path) -> None:
     said = desk.runs("curfew-server migrate", code=1)
@@ -93,7 +94,13 @@ def test_settings_that_are_missing_or_open_are_mended(desk: Desk, server: Path) 
     (server.parent / "curfew.sqlite").chmod(0o644)
     desk.types_the_next_step(desk.runs(f"{SERVER} migrate", code=1), "chmod 600 {…}*")
     desk.runs(f"{SERVER} migrate")
-    (desk.folder / "my trust" / "tls" / "server.key").unlink()
+    key = desk.folder / "my trust" / "tls" / "server.key"
+    key.write_bytes((key.parent / "authority.key").read_bytes())
+    said = desk.runs(f"{SERVER} serve", code=1)
+    desk.types_the_next_step(
+        said, "curfew-certs certificate FOLDER NAME", FOLDER="'my trust'", NAME="127.0.0.1"
+    )
+    key.unlink()
     said = desk.runs(f"{SERVER} serve", code=1)
     desk.types_the_next_step(said, "curfew-certs init FOLDER", FOLDER="'new trust'")
     assert (desk.folder / "new trust" / "tls" / "server.key").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -15,14 +16,17 @@ from sqlalchemy import text
 from policy.report import Report
 from server.evidence import audit
 from server.evidence.alarms import (
+    Alarm,
     AlarmKind,
     Settlement,
     open_alarms,
     open_counts,
+    raise_alarm,
     raise_chain_alarm,
     settle_alarm,
     settled_alarms,
 )
+from server.pages.times import utc
 from server.people.people import Role
 from tests.pages.office import Office, now
 
@@ -269,6 +273,47 @@ def test_one_copied_folder_is_one_card_and_one_line_with_the_stations_name(bench
     fleet = page(client, "/")
     assert fleet.count("Station Bench 2: ") == 1
     assert ", and 2 more like it" in fleet
+
+
+def raise_many(office: Office, count: int, phone_id: str) -> None:
+    """Raise alarms of one cause about one phone, an hour apart."""
+    with office.database.writing() as session:
+        for number in range(count):
+            at = now() - timedelta(hours=count - number)
+            alarm = Alarm(AlarmKind.CONFLICT, office.station_id, phone_id, f"many-{number}", at, "as told")
+            assert raise_alarm(session, alarm, f"{number:064x}", b"")
+
+
+def test_a_cause_with_more_alarms_than_are_shown_tells_how_many_there_are(bench: Office) -> None:
+    copied_folder(bench, 1)
+    begun = now() - timedelta(hours=103)
+    raise_many(bench, 103, bench.phone())
+    client = bench.client(Role.AUDITOR)
+
+    shown = page(client)
+
+    assert "clone-0" in shown, "an older cause is not pushed off the page"
+    assert "103 reports, the first" in shown
+    assert f"the first {utc(begun)}" in re.sub(r"<[^>]+>", "", shown)
+    assert "of the newest 100</summary>" in shown
+    assert "many-102<" in shown
+    assert "many-2<" not in shown
+    assert "Settled, all 103" in shown
+    assert ", and 102 more like it" in page(client, "/")
+
+
+def test_a_phone_with_more_alarms_than_are_shown_tells_how_many_there_are(bench: Office) -> None:
+    phone_id = bench.phone()
+    raise_many(bench, 52, phone_id)
+    client = bench.client(Role.AUDITOR)
+    assert "These are the newest 50 of 52" in page(client, f"/phones/{phone_id}")
+
+    settled = f"/alarms/conflict/{bench.station_id}/52/settle"
+    bench.send(client, settled, {"reason": FOUND}, form_on="/alarms")
+
+    shown = page(client, f"/phones/{phone_id}")
+    assert "Settled alarms of this phone: 52, of them the newest 50" in shown
+    assert "These are the newest" not in shown
 
 
 def test_reports_on_phones_that_a_station_never_met_are_one_card_that_leads_to_revoking_it(

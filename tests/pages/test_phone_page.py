@@ -86,6 +86,21 @@ def test_the_page_tells_of_each_time_an_app_was_off(staffed: Office) -> None:
     )
 
 
+def test_a_list_that_is_not_whole_says_so(staffed: Office) -> None:
+    phone = staffed.phone()
+    for _ in range(50):
+        staffed.report(phone)
+    page = page_of(staffed, phone)
+    assert "These are the newest" not in section(page, "Reports")
+    for _ in range(11):
+        staffed.report(phone)
+
+    page = page_of(staffed, phone)
+
+    assert "These are the newest 50; there are earlier ones." in section(page, "Reports")
+    assert "earlier times are not listed" in section(page, "When apps were off")
+
+
 def test_managed_apps_are_shown_before_and_after(staffed: Office) -> None:
     phone = staffed.phone()
     staffed.report(phone)

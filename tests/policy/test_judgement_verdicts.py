@@ -11,7 +11,7 @@ from policy.document import Family, PlaceKind
 from policy.judgement import judge
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
-from policy.verdict import ReasonCode, Verdict
+from policy.verdict import Reason, ReasonCode, Verdict
 from tests.policy.bench import (
     DOUYIN,
     ENABLED,
@@ -327,7 +327,12 @@ class TestUnreadable:
         judgement = judged(phone(WORK, packages=OUTLOOK_AT_WORK))
 
         assert judgement.verdict is Verdict.UNREADABLE
-        assert codes(judgement) == {ReasonCode.USER_MISSING}
+        assert judgement.reasons == (Reason(ReasonCode.USER_MISSING, "the phone named no user 0"),)
+
+    def test_a_phone_of_which_nothing_was_read_is_not_said_to_have_named_no_user(self) -> None:
+        judgement = judged(replace(phone(), unreadable=("the phone hung up",)))
+
+        assert judgement.reasons == (Reason(ReasonCode.PHONE_UNREADABLE, "the phone hung up"),)
 
     def test_an_empty_answer_is_unreadable_and_never_compliant(self) -> None:
         assert judged(phone()).verdict is Verdict.UNREADABLE

@@ -87,6 +87,14 @@ class RunningServer:
         os.killpg(self._process.pid, signal.SIGINT)
         return self._process.wait(timeout=30)
 
+    def stop_by(self, *signals: tuple[signal.Signals, bool]) -> int:
+        """Send signals at once, each to the server alone or to its whole group (True), and return the exit code."""
+        assert self._process is not None
+        for number, whole_group in signals:
+            with contextlib.suppress(ProcessLookupError):
+                (os.killpg if whole_group else os.kill)(self._process.pid, number)
+        return self._process.wait(timeout=30)
+
     def kill(self) -> None:
         """Take the power away: the program and its workers get no moment to tidy up."""
         assert self._process is not None

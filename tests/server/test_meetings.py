@@ -19,8 +19,8 @@ from server.evidence.alarms import (
     Alarm,
     AlarmKind,
     Settlement,
-    by_cause,
     open_alarms,
+    open_causes,
     raise_alarm,
     settle_cause,
 )
@@ -70,7 +70,7 @@ def test_a_report_on_a_phone_that_its_station_never_met_is_refused_and_changes_n
     assert "provision it at this station" in result.message
     with authority.database.reading() as session:
         assert kept_reports.stored_report(session, forged.report_id) is None
-        assert kept_reports.history(session, phone_id) == []
+        assert kept_reports.history(session, phone_id, 1) == []
     assert alarms(authority) == [(AlarmKind.UNMET_PHONE, there.station_id, phone_id)]
 
 
@@ -188,7 +188,7 @@ def test_refused_reports_are_one_alarm_a_phone_and_one_cause_a_station(
         send(authority, there, *(there.report(phone, **UNREADABLE) for phone in (first, second, first)))
 
     with authority.database.reading() as session:
-        [cause] = by_cause(open_alarms(session))
+        [cause] = open_causes(session, 9, 9)
     assert (cause.kind, cause.station_id) == (AlarmKind.UNMET_PHONE, there.station_id)
     assert sorted(alarm.phone_id for alarm in cause.alarms) == sorted([first, second])
 

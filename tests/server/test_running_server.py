@@ -65,6 +65,26 @@ def test_ctrl_c_in_a_terminal_ends_the_server_and_its_workers(office: Authority)
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
 
 
+@pytest.mark.parametrize(
+    "signals",
+    [
+        [(signal.SIGINT, True), (signal.SIGTERM, False)],
+        [(signal.SIGTERM, True)],
+        [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGINT, True)],
+        [(signal.SIGINT, False), (signal.SIGTERM, False)] * 200,
+    ],
+    ids=["Ctrl-C and SIGTERM", "SIGTERM to all, as systemd sends it", "all of them", "hundreds"],
+)
+def test_signals_to_stop_that_come_together_end_the_server_and_its_workers(
+    signals: list[tuple[signal.Signals, bool]], office: Authority
+) -> None:
+    authority_pem = office.config.tls_folder / "authority.pem"
+    with RunningServer(office.config.audit_key.parent, authority_pem, workers=2) as server:
+        workers = server.workers()
+        assert server.stop_by(*signals) == 0
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
+
 def test_a_worker_listens_to_its_parent_alone_and_leaves_ctrl_c_to_it(office: Authority) -> None:
     with serving(office) as server:
         assert server.ask("GET", "/api/v1/status")[0] == 200
@@ -223,6 +243,19 @@ def test_no_request_sees_the_environment_of_the_process(demo_trust: TrustFolder,
     assert "REQUEST_METHOD" in seen
     assert "CURFEW_CANARY" not in seen
     assert "'PATH'" not in seen
+
+
+def test_a_renewal_that_was_cut_off_is_completed_before_serving(office: Authority) -> None:
+    tls = office.config.tls_folder
+    whole = (tls / "server.key").read_bytes() + (tls / "server.pem").read_bytes()
+    (tls / "server.renewed.pem").write_bytes(whole)
+    (tls / "server.key").write_bytes((tls / "authority.key").read_bytes())
+
+    with serving(office) as server:
+        assert server.ask("GET", "/api/v1/status")[0] == 200
+        assert server.stop() == 0
+
+    assert not (tls / "server.renewed.pem").exists()
 
 
 def test_a_missing_certificate_is_one_sentence(office: Authority, tmp_path: Path) -> None:

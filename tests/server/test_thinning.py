@@ -249,12 +249,12 @@ def test_state_and_history_are_what_they_were(authority: Authority, bench: Bench
     phone = authority.phone(bench)
     story(authority, bench, phone, {}, {}, VIOLATING, VIOLATING, VIOLATING)
     with authority.database.reading() as session:
-        before = history(session, phone), phone_states.latest_checks(session, [phone])
+        before = history(session, phone, 99), phone_states.latest_checks(session, [phone])
 
     assert thin(authority)[1] == 2
 
     with authority.database.reading() as session:
-        assert (history(session, phone), phone_states.latest_checks(session, [phone])) == before
+        assert (history(session, phone, 99), phone_states.latest_checks(session, [phone])) == before
 
 
 def test_thinning_again_finds_nothing(authority: Authority, bench: Bench) -> None:

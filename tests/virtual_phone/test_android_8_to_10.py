@@ -295,3 +295,23 @@ def test_a_company_owned_phone_says_so_at_its_profile_from_30() -> None:
     dumped = ask(PERSONALITIES["cope"].build(), "dumpsys device_policy").out
     assert "Device Owner" not in dumped
     assert "    isOrganizationOwnedDevice=true\n" in dumped
+
+
+@pytest.mark.parametrize(
+    ("api", "command"),
+    [
+        *((api, "cmd package install-existing") for api in OLD),
+        *((api, "pm uninstall") for api in OLD),
+        *((api, "pm clear") for api in OLD),
+    ],
+)
+def test_verbs_that_change_apps_throw_for_a_restricted_user(api: int, command: str) -> None:
+    model = android(api, closed=True)
+    before = model.to_json()
+
+    refused = ask(model, f"{command} --user 10 {OUTLOOK}")
+
+    assert "Shell does not have permission to access user 10" in refused.err + refused.out
+    assert "Success" not in refused.out
+    assert "installed for user" not in refused.out
+    assert model.to_json() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from agent_scripts.virtual_phone.personalities import (
     LYNC,
     OUTLOOK,
     OWNER_COMPONENT,
+    PERSONALITIES,
     TIKTOK,
     Person,
     Personality,
@@ -674,6 +676,58 @@ def test_every_other_verb_throws_for_a_restricted_user(api: int, verb: str) -> N
     assert refused.exit_code == 255
     assert "java.lang.SecurityException: Shell does not have permission to access user 10\n" in refused.err
     assert model.to_json() == before
+
+
+@pytest.mark.parametrize("api", RELEASES)
+def test_clearing_needs_a_started_user(api: int) -> None:
+    model = android(api)
+    with model.changing() as data:
+        data.users[10].state = "-1"
+
+    refused = ask(model, f"pm clear --user 10 {OUTLOOK}")
+
+    assert refused == FrameworkAnswer("", "Failed\n", 1)
+
+
+@pytest.mark.parametrize("api", RELEASES)
+def test_installing_what_is_there_begins_with_the_user_in_front_from_30(api: int) -> None:
+    model = android(api)
+    with model.changing() as data:
+        data.current_user = 10
+
+    said = ask(model, f"cmd package install-existing {TIKTOK}")
+
+    assert said.out == f"Package {TIKTOK} installed for user: {10 if api >= 30 else 0}\n"
+    assert ("installed=true" in user_line(model, TIKTOK, 10)) == (api >= 30)
+
+
+@pytest.mark.parametrize("word", ["cur", "current"])
+def test_the_user_in_front_is_named_by_a_word(word: str) -> None:
+    car = PERSONALITIES["automotive"].build()
+
+    ask(car, f"settings --user {word} put secure key driver")
+    ask(car, f"pm disable-user --user {word} {TIKTOK}")
+
+    assert ask(car, "settings --user 10 get secure key").out == "driver\n"
+    assert ask(car, "settings get secure key").out == "null\n"
+    assert "enabled=3" in user_line(car, TIKTOK, 10)
+
+
+def test_a_device_owner_under_a_headless_system_user_is_shown_in_the_user_it_is_in() -> None:
+    tablet = PERSONALITIES["headless-tablet"].build()
+
+    verbose = ask(tablet, "cmd user list -v").out.splitlines()
+
+    assert [line.split(",")[0] for line in verbose if "(device-owner)" in line] == ["1: id=10"]
+    assert "  Device owner id:10\n" in ask(tablet, "dumpsys user").out
+    assert "    User ID: 10\n" in ask(tablet, "dumpsys device_policy").out
+    assert "User 10: admin=" in ask(tablet, "dpm list-owners").out
+
+
+def test_the_heading_of_a_makers_device_owner_names_the_user_it_is_in() -> None:
+    tablet = replace(PERSONALITIES["headless-tablet"], maker="hannspree").build()
+
+    assert "Device Owner (User 10):\n" in ask(tablet, "dumpsys device_policy").out
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from adb_shell.exceptions import DeviceAuthError, TcpTimeoutException
 
 from agent_scripts.virtual_phone import PERSONALITIES, VirtualPhone
 from agent_scripts.virtual_phone.errors import NoSuchPersonality, PhoneCannotStart
+from agent_scripts.virtual_phone.keys import AuthorisedKeys
 from tests.virtual_phone.conftest import Computer, PhoneMaker
 
 
@@ -136,6 +138,24 @@ def test_a_stopped_phone_starts_again_where_it_was(phone: VirtualPhone, computer
     device = computer.connect(phone)
     assert device.shell("pm list packages com.example") == "package:com.example.app\n"
     device.close()
+
+
+def test_a_disk_that_is_full_when_a_key_is_allowed_costs_none_that_was_allowed(
+    tmp_path: Path, computer: Computer, stranger: Computer
+) -> None:
+    keys = AuthorisedKeys(tmp_path / "adb_keys")
+    keys.add(computer.key_line)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(computer.key_line) + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            keys.add(stranger.key_line)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    for known in (keys, AuthorisedKeys(tmp_path / "adb_keys")):
+        assert known.knows(computer.key_line.encode())
+        assert not known.knows(stranger.key_line.encode())
 
 
 def test_stopping_twice_does_no_harm(phone: VirtualPhone) -> None:

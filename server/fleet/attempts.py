@@ -1,0 +1,119 @@
+"""Phones that stations visited in vain, as the stations tell: no checks, and nothing follows from them but the telling.
+
+One row per station and phone. It is over once a check of the phone is newer (docs/decisions/0018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from policy.attempt import Attempt, AttemptCause
+from policy.names import PhoneId
+from server.fleet import phone_states, phones
+from server.fleet.meetings import meetings_among
+from server.reports.kept_reports import effective
+from server.stations.stations import find_stations
+from server.storage.database import Base, UtcTime
+
+TRANSPORT_MAX_LENGTH = 100
+
+
+class _AttemptTable(Base):
+    __tablename__ = "attempt"
+
+    station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"), primary_key=True)
+    phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"), primary_key=True, index=True)
+    effective_at: Mapped[datetime] = mapped_column(UtcTime)
+    since: Mapped[datetime] = mapped_column(UtcTime)
+    time_trusted: Mapped[bool]
+    transport: Mapped[str] = mapped_column(String(TRANSPORT_MAX_LENGTH))
+    cause: Mapped[str] = mapped_column(String(20))
+
+
+@dataclass(frozen=True)
+class RefusedAttempt:
+    """An attempt that is not taken, and why: a code for programs, a message for people."""
+
+    phone_id: PhoneId
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class LastAttempt:
+    """The newest visit in vain since a phone's latest check; ``since`` is the first that is known of."""
+
+    station_name: str
+    at: datetime
+    since: datetime
+    time_trusted: bool
+    transport: str
+    cause: AttemptCause
+
+
+def keep_attempts(
+    session: Session, station_id: str, attempts: Sequence[Attempt], now: datetime
+) -> list[RefusedAttempt]:
+    """Store what a station tells of phones that it has met; return what is not taken."""
+    find_stations(session, [station_id], lock=True)  # two tellings at once queue here
+    phone_ids = [attempt.phone_id for attempt in attempts]
+    known = phones.agreed_with(session, phone_ids)
+    met = meetings_among(session, [station_id], phone_ids)
+    checks = phone_states.latest_checks(session, phone_ids)
+    refused = []
+    for attempt in attempts:
+        if attempt.phone_id not in known:
+            refused.append(
+                RefusedAttempt(attempt.phone_id, "phone_unknown", "this phone is not registered here")
+            )
+        elif (station_id, attempt.phone_id) not in met:
+            message = "this station has not met this phone"
+            refused.append(RefusedAttempt(attempt.phone_id, "phone_not_met", message))
+        else:
+            check = checks.get(attempt.phone_id)
+            checked = check.effective_at if check else None
+            _keep(session, station_id, attempt, effective(attempt.tried_at, now), checked)
+    session.flush()
+    return refused
+
+
+def _keep(
+    session: Session, station_id: str, attempt: Attempt, at: datetime, checked: datetime | None
+) -> None:
+    row = session.get(_AttemptTable, (station_id, attempt.phone_id))
+    if row is None:
+        row = _AttemptTable(station_id=station_id, phone_id=attempt.phone_id, since=at)
+        session.add(row)
+    elif at <= row.effective_at:
+        # Told before, or another process of the station told a later one first.
+        return
+    elif checked is not None and row.effective_at <= checked:
+        # It was over in between: since when the phone is visited in vain counts anew.
+        row.since = at
+    row.effective_at = at
+    row.time_trusted, row.transport, row.cause = attempt.time_trusted, attempt.transport, attempt.cause.value
+
+
+def last_attempt(session: Session, phone_id: PhoneId, checked: datetime | None) -> LastAttempt | None:
+    """Return the newest visit in vain, if the phone was not checked since; ``checked`` is when it was last."""
+    query = select(_AttemptTable).where(_AttemptTable.phone_id == phone_id)
+    rows = [row for row in session.scalars(query) if checked is None or row.effective_at > checked]
+    if not rows:
+        return None
+    newest = max(rows, key=lambda row: row.effective_at)
+    # A check that arrived late may lie between a station's first attempt and its newest.
+    since = [row.since if checked is None or row.since > checked else row.effective_at for row in rows]
+    [station] = find_stations(session, [newest.station_id]).values()
+    return LastAttempt(
+        station_name=station.name,
+        at=newest.effective_at,
+        since=min(since),
+        time_trusted=newest.time_trusted,
+        transport=newest.transport,
+        cause=AttemptCause(newest.cause),
+    )

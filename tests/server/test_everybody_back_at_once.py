@@ -1,0 +1,102 @@
+"""After an outage all stations come back in one moment: a busy server says so, and in the end has every report once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from agent_scripts.server_link.https import ServerLink
+from certs.envelope import public_key_pem
+from certs.keys import create_key, load_signer
+from server.config import read_config
+from server.fleet.phones import register_phone
+from server.stations.stations import add_station
+from tests.server.authority import NOW, Authority, Bench, TrustFolder, make_registration
+from tests.server.running import ROOT, StartedProgram
+
+STATIONS = 64
+# The pauses of a station are kept, in a clock that goes so much faster.
+FASTER = 25
+PROGRAM = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from server.app import create_app
+from server.config import read_config
+from server.running.buffering import BufferedRequests, BufferLimits
+from server.serving import THREADS, serve_buffered
+
+config = read_config(Path(ENV), environ={})
+load = lambda: BufferedRequests(create_app(config), THREADS, lambda: datetime.now(UTC), BufferLimits(waiting=16))
+serve_buffered(load, "127.0.0.1", int(sys.argv[1]), 1, config.tls_folder)
+"""
+
+
+@pytest.fixture
+def office(demo_trust: TrustFolder, tmp_path: Path) -> Iterator[Authority]:
+    """The folder of a server that has room for sixteen requests at once."""
+    folder = tmp_path / "office"
+    command = [sys.executable, "-m", "server.cli", "init", str(folder), "--trust", str(demo_trust.path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    options = [sys.executable, "-m", "server.cli", "--config", str(folder / "server.env")]
+    subprocess.run([*options, "migrate"], cwd=ROOT, check=True, capture_output=True)
+    made = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
+    made.publish()
+    yield made
+    made.database.close()
+
+
+def batches_of_stations(office: Authority) -> list[bytes]:
+    """Enrol stations that each have met one phone, and return what each of them wants to send."""
+    batches = []
+    with office.database.writing() as session:
+        for number in range(STATIONS):
+            key = office.folder / f"{number}.key"
+            create_key(key)
+            pem = public_key_pem(load_signer(str(key)))
+            station = add_station(session, f"bench {number}", pem, NOW)
+            registration = make_registration()
+            register_phone(session, registration, station.station_id, office.config.holder_key, NOW)
+            bench = Bench(station.station_id, key)
+            batches.append(b'{"reports":[' + bench.sign(bench.report(registration.phone_id)) + b"]}")
+    return batches
+
+
+def test_every_station_gets_through_and_no_report_is_lost_or_stored_twice(office: Authority) -> None:
+    batches = batches_of_stations(office)
+    program = PROGRAM.replace("ENV", repr(str(office.config.audit_key.parent / "server.env")))
+    authority_pem = office.config.tls_folder / "authority.pem"
+    together = threading.Barrier(STATIONS)
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        time.sleep(seconds / FASTER)
+
+    def come_back(body: bytes) -> str:
+        link = ServerLink(f"https://127.0.0.1:{server.port}", authority_pem.read_bytes(), pause)
+        together.wait()
+        while True:
+            # Told to come later four times, a station keeps its report for the next sending.
+            answer = link.ask("POST", "/api/v1/reports", body, lambda: {"Content-Type": "application/json"})
+            if answer.status not in (429, 503):
+                return str(json.loads(answer.body)["results"][0]["status"])
+
+    with (
+        StartedProgram(office.folder, authority_pem, program) as server,
+        ThreadPoolExecutor(STATIONS) as stations,
+    ):
+        statuses = list(stations.map(come_back, batches))
+
+    assert statuses == ["stored"] * STATIONS
+    told_to_come_later = [seconds for seconds in pauses if seconds >= 5]
+    assert told_to_come_later, "the server was never busy"
+    assert max(told_to_come_later) <= 7.5
