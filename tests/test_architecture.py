@@ -45,6 +45,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "texts": set(),
     "clock": set(),
     "config": {"errors"},
+    "configuration_page": {"config"},
     "storage": {"errors"},
     "evidence": {"errors", "storage"},
     "reports": {"clock", "storage"},
