@@ -57,7 +57,10 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "retention": {"evidence", "fleet", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
-    "running": {"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
+    "running": {
+        *{"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
+        "storage",
+    },
     "api": {
         *{"context", "errors", "evidence", "fleet", "people", "policies", "reports", "running"},
         *{"stations", "texts"},

@@ -26,6 +26,7 @@ from server.config import BODY_LIMIT_BYTES, Network
 from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
 from server.running.client_address import client_address
 from server.running.error_handlers import RETRY_AFTER_S, error_form
+from server.running.health import HEALTH_PATHS
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class BufferLimits:
 
 
 WsgiApp = Callable[..., Any]
+Answer = tuple[int, list[tuple[str, str]], bytes]
+_HEALTH_THREADS = 2
+_HEALTH_WAITING = 32
+"""How this process is, is asked in a lane of its own: a supervisor that waits behind a slow database would end a
+process that is well, and whoever asks without end takes no thread from a station."""
+
 _log = structlog.get_logger()
 
 
@@ -89,13 +96,13 @@ class BufferedRequests:
     ) -> None:
         self._app = app
         self._listening = listening
-        self._threads = ThreadPoolExecutor(threads, "request")
+        self._lane = _Lane("request", threads, limits.waiting)
+        self._health_lane = _Lane("health", _HEALTH_THREADS, _HEALTH_WAITING)
         self._now = now
         self._trusted_proxies = trusted_proxies
         self._limits = limits
         self._unfinished: Counter[str] = Counter()
         self._unfinished_bytes = 0
-        self._waiting = 0
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Prepare for the first request, as granian asks for before it listens."""
@@ -108,7 +115,8 @@ class BufferedRequests:
         try:
             source = _source(scope, self._trusted_proxies)
             body = await self._body(scope, exchange, source)
-            status, headers, content = await self._answer(_environ(scope, body, source))
+            lane = self._health_lane if scope.path in HEALTH_PATHS else self._lane
+            status, headers, content = await lane.run(self._app, _environ(scope, body, source))
         except RequestRefused as refused:
             _log.warning(refused.code, method=scope.method)
             status, headers, content = self._refusal(refused)
@@ -174,18 +182,7 @@ class BufferedRequests:
         except TimeoutError:
             raise _too_slow(len(body), length, limits) from None
 
-    async def _answer(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
-        if self._waiting >= self._limits.waiting:
-            raise _busy()
-        # Without a lock, as all that is counted here: only the event loop counts, the threads run the application.
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, _run, self._app, environ)
-        finally:
-            self._waiting -= 1
-
-    def _refusal(self, refused: RequestRefused) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _refusal(self, refused: RequestRefused) -> Answer:
         headers = [
             ("content-type", "application/json"),
             ("cache-control", "no-store"),
@@ -197,7 +194,27 @@ class BufferedRequests:
         return refused.status, headers, json.dumps(form).encode()
 
 
-def _run(app: WsgiApp, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+class _Lane:
+    """A few threads that run the application, and a bound on the requests that have or wait for one."""
+
+    def __init__(self, name: str, threads: int, waiting: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, name)
+        self._most = waiting
+        self._waiting = 0
+
+    async def run(self, app: WsgiApp, environ: dict[str, Any]) -> Answer:
+        """Return the answer of `app`; raises `NotAccepted` where too many wait."""
+        if self._waiting >= self._most:
+            raise _busy()
+        # Without a lock, as all that is counted here: only the event loop counts, the threads run the application.
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _run, app, environ)
+        finally:
+            self._waiting -= 1
+
+
+def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:
     content, status, headers = run_wsgi_app(app, environ, buffered=True)
     return int(status.split(" ", 1)[0]), headers.to_wsgi_list(), b"".join(content)
 
