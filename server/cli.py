@@ -67,6 +67,14 @@ _COMMANDS = {
             "curfew-server audit verify --witness bench-2/audit_heads.jsonl",
         ),
     ),
+    "check": CommandAt(
+        "server.commands.check:check",
+        "Look whether what is stored is whole.",
+        (
+            "curfew-server --config server/server.env check",
+            "curfew-server check --json",
+        ),
+    ),
     "thin": CommandAt(
         "server.commands.storage:thin",
         "Drop old reports in which nothing changed.",

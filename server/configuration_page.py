@@ -15,8 +15,8 @@ from server.config import SETTINGS, Setting
 _HEAD = """\
 # The server's settings
 
-Written from the table in `server/config.py`: change it there, and write this page anew with
-`python -m server.configuration_page docs/configuration.md`.
+Written from the table in `server/config.py`: change it there, and write this page anew with `python -m
+server.configuration_page` and the path of this page.
 
 `curfew-server init FOLDER` makes a `server.env` with all that has to be set; `--config FILE` names it, `./server.env`
 unless given. It is one `NAME=VALUE` a line, taken literally: no quotes, no expansion, no comment behind a value. Empty
