@@ -75,6 +75,16 @@ _COMMANDS = {
             "curfew-server check --json",
         ),
     ),
+    "backup": CommandAt(
+        "server.commands.backups:backup",
+        "Copy all that the server needs into one file.",
+        ("curfew-server --config server/server.env backup curfew.backup",),
+    ),
+    "restore": CommandAt(
+        "server.commands.backups:restore",
+        "Stand the server up again from such a file.",
+        ("curfew-server --config new-server/server.env restore curfew.backup",),
+    ),
     "thin": CommandAt(
         "server.commands.storage:thin",
         "Drop old reports in which nothing changed.",

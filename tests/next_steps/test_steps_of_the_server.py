@@ -155,6 +155,22 @@ def test_what_a_check_finds_is_mended_by_what_it_names(desk: Desk, server: Path)
 
 
 @types(
+    ("server/maintenance/database_copy.py", "curfew-server --config SERVER.env check"),
+    ("server/commands/backups.py", "curfew-server --config {…} check"),
+    (CHECKS, "curfew-server --config SERVER.env restore FROM --replace"),
+)
+def test_a_damaged_database_is_looked_at_and_a_backup_restored(desk: Desk, server: Path) -> None:
+    desk.runs(f"{SERVER} backup good.backup")
+    database = server.parent / "curfew.sqlite"
+    database.write_bytes(b"no database any more" * 1000)
+    said = desk.runs(f"{SERVER} backup bad.backup", code=1)
+    said = desk.types_the_next_step(said, "curfew-server --config SERVER.env check", code=1, then="FAILED")
+    restore = "curfew-server --config SERVER.env restore FROM --replace"
+    said = desk.types_the_next_step(said, restore, FROM="good.backup", then="Restored")
+    desk.types_the_next_step(said, "curfew-server --config {…} check", then="trust      ok")
+
+
+@types(
     ("certs/cli_prompts.py", TOKEN),
     ("certs/served_chain.py", TOKEN),
     ("certs/served_chain.py", AUDITOR),
