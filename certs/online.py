@@ -136,11 +136,12 @@ def needs_renewal(files: Files, now: datetime) -> bool:
 
 
 def renew(
-    files: Files, signers: OnlineSigners, now: datetime, after: tuple[Files, ...] = ()
+    files: Files, signers: OnlineSigners, now: datetime, after: tuple[Files, ...] = (), skipped: int = 0
 ) -> dict[str, bytes]:
     """Return a new timestamp for `files`, and a new snapshot where the old one does not fit or is half over.
 
-    Version numbers follow on the highest in `files` and in the publications of `after`. Raises `KeyUnusable` if
+    Version numbers follow on the highest in `files` and in the publications of `after`, so many further as are
+    `skipped`: then both are new, whatever the old ones are. Raises `KeyUnusable` if
     the signers' keys do not count under the newest root.
     """
     known = (files, *after)
@@ -150,16 +151,16 @@ def renew(
     renewed: dict[str, bytes] = {}
     # Its signature too: once the snapshot's key was rotated out, the old one no longer counts, whatever it says.
     keep = old and old.signed.meta == meta and _is_signed(root, old) and not _half_over(old, SNAPSHOT, now)
-    if old and keep:
+    if old and keep and not skipped:
         version, data = old.signed.version, files[file_name(SNAPSHOT, old.signed.version)]
     else:
         # Above all of them, the folder's too: stations refuse a version below one that they have seen.
-        version = 1 + max(_version(snapshot_of(source)) for source in known)
+        version = 1 + skipped + max(_version(snapshot_of(source)) for source in known)
         snapshot = Metadata(Snapshot(version, expires=now + LIFETIMES[SNAPSHOT], meta=meta))
         data = renewed[file_name(SNAPSHOT, version)] = _signed(snapshot, signers.snapshot, root)
     timestamp = Metadata(
         Timestamp(
-            version=1 + max(_version(timestamp_of(source)) for source in known),
+            version=1 + skipped + max(_version(timestamp_of(source)) for source in known),
             expires=now + LIFETIMES[TIMESTAMP],
             snapshot_meta=MetaFile.from_data(version, data, ["sha256"]),
         )

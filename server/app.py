@@ -16,6 +16,7 @@ from server.intake.intake import Intake
 from server.pages import register_pages
 from server.policies.bundles import require_demo_root
 from server.running.error_handlers import answer_errors
+from server.running.health import tell_health
 from server.running.limits import refuse_before_reading
 from server.running.logs import log_requests
 from server.running.metrics import count_requests
@@ -35,7 +36,8 @@ def create_app(config: Config) -> Flask:
     if config.story_clock is not None:
         require_demo_root(database)
     clock = Clock(config.story_clock)
-    install_context(app, Context(config, database, clock, _head_signer(config), Intake(database)))
+    here = Context(config, database, clock, _head_signer(config), Intake(database))
+    install_context(app, here)
 
     # Flask runs hooks in the order of their registration. A request that is refused by its headers is logged and
     # counted all the same, and it is refused before the pages' check of forms would read its body.
@@ -47,6 +49,7 @@ def create_app(config: Config) -> Flask:
     register_api(app)
     register_trust(app)
     register_pages(app)
+    tell_health(app, here)
     return app
 
 

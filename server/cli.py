@@ -67,6 +67,24 @@ _COMMANDS = {
             "curfew-server audit verify --witness bench-2/audit_heads.jsonl",
         ),
     ),
+    "check": CommandAt(
+        "server.commands.check:check",
+        "Look whether what is stored is whole.",
+        (
+            "curfew-server --config server/server.env check",
+            "curfew-server check --json",
+        ),
+    ),
+    "backup": CommandAt(
+        "server.commands.backups:backup",
+        "Copy all that the server needs into one file.",
+        ("curfew-server --config server/server.env backup curfew.backup",),
+    ),
+    "restore": CommandAt(
+        "server.commands.backups:restore",
+        "Stand the server up again from such a file.",
+        ("curfew-server --config new-server/server.env restore curfew.backup",),
+    ),
     "thin": CommandAt(
         "server.commands.storage:thin",
         "Drop old reports in which nothing changed.",

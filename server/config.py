@@ -1,134 +1,304 @@
-"""Every setting of the server, once: `Config`, read from a ``server.env`` file and the environment."""
+"""Every setting of the server, once: the table `SETTINGS`, and `Config`, read from a file and the environment.
+
+docs/configuration.md is written from the table (`server.configuration_page`); a wrong value is refused before anything
+starts, with where it stands, what was expected, what was found, and what to do.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from shlex import quote
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
+from policy.counted import counted
+from policy.plain_text import said_by_others
 from policy.report_results import BATCH_BYTES
 from server.errors import ConfigurationRefused
 
 BODY_LIMIT_BYTES = BATCH_BYTES
 """No request may carry more; a batch of reports is cut to this by the station (docs/design.md 6)."""
 
-_SECRETS = ("CURFEW_SECRET_KEY", "CURFEW_HOLDER_KEY", "CURFEW_AUDIT_KEY")
-_KEYS = (
-    *_SECRETS,
-    "CURFEW_DATABASE_URL",
-    "CURFEW_PUBLIC_URL",
-    "CURFEW_TLS_FOLDER",
-    "CURFEW_TRUST_KEYS",
-    "CURFEW_STORY_CLOCK",
-)
+Network: TypeAlias = IPv4Network | IPv6Network
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
+_SECRET_LENGTH = 32
 
 
 @dataclass(frozen=True)
 class Config:
-    """All that the server needs to know before it starts; made by `read_config` (or by a test).
-
-    Relative paths in a ``server.env`` are taken from the folder it lies in.
-    """
+    """All that the server needs to know before it starts; made by `read_config` (or by a test)."""
 
     # Not shown where settings are printed: the URL of PostgreSQL may hold a password.
     database_url: str = field(repr=False)
-    """CURFEW_DATABASE_URL: ``sqlite:////path/curfew.sqlite`` or ``postgresql+psycopg://…``."""
-
     secret_key: str = field(repr=False)
-    """CURFEW_SECRET_KEY: signs session cookies and forms."""
-
     holder_key: str = field(repr=False)
-    """CURFEW_HOLDER_KEY: Fernet key under which holders are stored."""
-
     audit_key: Path
-    """CURFEW_AUDIT_KEY: P-256 key file that signs the head of the audit chain."""
-
     public_url: str
-    """CURFEW_PUBLIC_URL: the address stations use, ``https://curfew.example.org``."""
-
     tls_folder: Path
-    """CURFEW_TLS_FOLDER: authority.pem, server.pem, server.key."""
-
     trust_keys: Path | None = None
-    """CURFEW_TRUST_KEYS: folder with snapshot.pem and timestamp.pem; without it nothing is renewed here."""
-
     story_clock: Path | None = None
-    """CURFEW_STORY_CLOCK: a file with seconds to add to the clock; refused unless the root is a demo root."""
+    trusted_proxies: tuple[Network, ...] = ()
 
-    def __post_init__(self) -> None:
-        """Refuse what would fail later and less clearly."""
-        if len(self.secret_key) < 32:
-            raise ConfigurationRefused(
-                "CURFEW_SECRET_KEY is shorter than 32 characters; `curfew-server init FOLDER` writes a server.env"
-                " with a good one"
-            )
-        try:
-            Fernet(self.holder_key)
-        except ValueError as error:
-            raise ConfigurationRefused(
-                "CURFEW_HOLDER_KEY is no Fernet key; `curfew-server init FOLDER` writes a server.env with one"
-            ) from error
-        if urlsplit(self.public_url).scheme != "https" or not urlsplit(self.public_url).hostname:
-            raise ConfigurationRefused(
-                f"CURFEW_PUBLIC_URL must be an https address, found {self.public_url!r}; stations accept no other"
-            )
+
+class _NotSo(ValueError):
+    """A value is not as its setting wants it: what was found instead, in words that give no secret away."""
+
+
+Reader: TypeAlias = Callable[[str, Path], Any]
+"""Return the value of a text, relative paths taken from the folder; raises `_NotSo`."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of a ``server.env``: its name, the field of `Config` it fills, and all that there is to say of it."""
+
+    name: str
+    field: str
+    unit: str
+    """What kind of value it is, in the words of an error: "expected …"."""
+    meaning: str
+    read: Reader
+    mend: str
+    """What to do where it is not so."""
+    default: str = ""
+    """What holds where it is not set, as it is told; empty: it has to be set."""
+
+
+def _database_url(text: str, _folder: Path) -> str:
+    # Told by its parts alone: what somebody typed wrongly may hold the password in any place.
+    try:
+        driver = make_url(text).drivername
+    except (ArgumentError, ValueError):
+        raise _NotSo("no URL of a database") from None
+    if driver not in _DRIVERS:
+        raise _NotSo(f"one that begins with {said_by_others(driver, 30)}")
+    return text
+
+
+def _secret(text: str, _folder: Path) -> str:
+    if len(text) < _SECRET_LENGTH:
+        raise _NotSo(counted(len(text), "character"))
+    return text
+
+
+def _fernet_key(text: str, _folder: Path) -> str:
+    try:
+        Fernet(text)
+    except ValueError:
+        raise _NotSo(f"{counted(len(text), 'character')} that are none") from None
+    return text
+
+
+def _path(text: str, folder: Path) -> Path:
+    # A path that is absolute stands as it is: joined to `folder`, it takes its place.
+    return folder / text
+
+
+def _https_url(text: str, _folder: Path) -> str:
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise _NotSo(said_by_others(text, 100))
+    return text.rstrip("/")
+
+
+def _networks(text: str, _folder: Path) -> tuple[Network, ...]:
+    words = text.replace(",", " ").split()
+    try:
+        return tuple(ip_network(word) for word in words)
+    except ValueError as error:
+        raise _NotSo(said_by_others(str(error), 100)) from None
+
+
+_BY_INIT = "`curfew-server init FOLDER` writes a server.env that has it"
+
+SETTINGS = (
+    Setting(
+        "CURFEW_DATABASE_URL",
+        "database_url",
+        "the URL of a database, sqlite:////PATH or postgresql+psycopg://USER@HOST/NAME",
+        "Where everything is stored. A path behind three slashes is taken from where the command is typed, behind four"
+        " from the root; of PostgreSQL the URL may hold the password.",
+        _database_url,
+        "name the database that this server is to use",
+        default="`curfew.sqlite` beside the file",
+    ),
+    Setting(
+        "CURFEW_SECRET_KEY",
+        "secret_key",
+        f"at least {_SECRET_LENGTH} characters that nobody can guess",
+        "Signs session cookies and forms. A new one ends every sign-in, and forgets which browsers had signed in.",
+        _secret,
+        _BY_INIT,
+    ),
+    Setting(
+        "CURFEW_HOLDER_KEY",
+        "holder_key",
+        "a Fernet key, 32 bytes in URL-safe base64",
+        "Holders are stored under it. Under another one, those that are stored cannot be read any more.",
+        _fernet_key,
+        _BY_INIT,
+    ),
+    Setting(
+        "CURFEW_AUDIT_KEY",
+        "audit_key",
+        "the path of a P-256 key file",
+        "Signs the head of the audit chain; stations keep what it signed.",
+        _path,
+        _BY_INIT,
+    ),
+    Setting(
+        "CURFEW_PUBLIC_URL",
+        "public_url",
+        "an https address",
+        "The address that stations use; it stands in every enrolment code.",
+        _https_url,
+        "stations accept no other; give the address under which they reach this server",
+    ),
+    Setting(
+        "CURFEW_TLS_FOLDER",
+        "tls_folder",
+        "the path of a folder",
+        "Holds `server.pem` and `server.key`, with which the server speaks TLS, and `authority.pem`, which stations"
+        " pin.",
+        _path,
+        _BY_INIT,
+    ),
+    Setting(
+        "CURFEW_TRUST_KEYS",
+        "trust_keys",
+        "the path of a folder",
+        "Holds `snapshot.pem` and `timestamp.pem`, the online keys with which the server renews both by itself; no"
+        " other key is read there.",
+        _path,
+        "name the folder with the online keys",
+        default="none: nothing is renewed here",
+    ),
+    Setting(
+        "CURFEW_STORY_CLOCK",
+        "story_clock",
+        "the path of a file with a number of seconds",
+        "The seconds are added to the clock. For a demo: refused unless what is published stands under a demo root.",
+        _path,
+        "leave it out in service",
+        default="none: the clock is the system's",
+    ),
+    Setting(
+        "CURFEW_TRUSTED_PROXIES",
+        "trusted_proxies",
+        "addresses or networks such as 127.0.0.1, 10.1.0.0/16 or ::1, with blanks or commas between them",
+        "Whose X-Forwarded-For is believed. Of a request from one of these, the client is the last address in the"
+        " header that is none of these; from anybody else the header is not looked at.",
+        _networks,
+        "name the proxies in front of this server and nobody else",
+        default="none: the client is whoever connects",
+    ),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A value as it was written, and where."""
+
+    text: str
+    place: str
 
 
 def read_config(env_file: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
-    """Return the settings of `env_file`, each overridden by the environment; the first missing one is named."""
-    values = _read_env_file(env_file) if env_file else {}
+    """Return the settings of `env_file`, each overridden by the environment; the first that is not right is named."""
+    found = _read_env_file(env_file) if env_file else {}
+    # Absolute, so that the three slashes become the four of an absolute SQLite path.
     folder = env_file.parent.resolve() if env_file else Path.cwd()
     surroundings = os.environ if environ is None else environ
-    values |= {key: surroundings[key] for key in _KEYS if key in surroundings}
-    # `folder` is absolute, so that the three slashes become the four of an absolute SQLite path. A path that is
-    # absolute in the file stands as it is: joined to `folder`, it takes its place.
-    return Config(
-        database_url=values.get("CURFEW_DATABASE_URL") or f"sqlite:///{folder / 'curfew.sqlite'}",
-        secret_key=_required(values, "CURFEW_SECRET_KEY"),
-        holder_key=_required(values, "CURFEW_HOLDER_KEY"),
-        audit_key=folder / _required(values, "CURFEW_AUDIT_KEY"),
-        public_url=_required(values, "CURFEW_PUBLIC_URL").rstrip("/"),
-        tls_folder=folder / _required(values, "CURFEW_TLS_FOLDER"),
-        trust_keys=folder / values["CURFEW_TRUST_KEYS"] if values.get("CURFEW_TRUST_KEYS") else None,
-        story_clock=folder / values["CURFEW_STORY_CLOCK"] if values.get("CURFEW_STORY_CLOCK") else None,
-    )
+    found |= {
+        name: _Found(surroundings[name], f"the environment's {name}")
+        for name in _BY_NAME
+        if name in surroundings
+    }
+    values = {setting.field: _value(setting, found.get(setting.name), folder) for setting in SETTINGS}
+    values["database_url"] = values["database_url"] or f"sqlite:///{folder / 'curfew.sqlite'}"
+    return Config(**{name: value for name, value in values.items() if value is not None})
 
 
-def _required(values: Mapping[str, str], key: str) -> str:
-    if not values.get(key):
+def written_settings(config: Config) -> str:
+    """Return a ``server.env`` with these settings, whatever part of them came from the environment."""
+    values = ((setting.name, getattr(config, setting.field)) for setting in SETTINGS)
+    return "".join(f"{name}={_written(value)}\n" for name, value in values if value)
+
+
+def _written(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _value(setting: Setting, found: _Found | None, folder: Path) -> Any:
+    """Return the value of a setting, None where it is not set and need not be."""
+    if found is None or not found.text:
+        if setting.default:
+            return None
+        raise ConfigurationRefused(f"{setting.name} is not set; {_BY_INIT}")
+    try:
+        return setting.read(found.text, folder)
+    except _NotSo as error:
         raise ConfigurationRefused(
-            f"{key} is not set; `curfew-server init FOLDER` writes a server.env that has it"
-        )
-    return values[key]
+            f"{found.place}: expected {setting.unit}, found {error}; {setting.mend}"
+        ) from error
 
 
-def _read_env_file(path: Path) -> dict[str, str]:
+def _read_env_file(path: Path) -> dict[str, _Found]:
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise ConfigurationRefused(
                 f"{path} holds secrets and others can read it; run: chmod 600 {quote(str(path))}"
             )
-        lines = path.read_text(encoding="utf-8").splitlines()
+        written = path.read_bytes()
+        lines = written.decode().splitlines()
+    except UnicodeDecodeError as error:
+        number = written.count(b"\n", 0, error.start) + 1
+        raise ConfigurationRefused(
+            f"{path} line {number}: expected UTF-8, found something else; write the line anew and save it as UTF-8"
+        ) from error
     except OSError as error:
         raise ConfigurationRefused(
             f"cannot read {path}: {error.strerror}; `curfew-server init FOLDER` writes one"
         ) from error
-    values: dict[str, str] = {}
+    values: dict[str, _Found] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
         # Taken literally, without quotes or expansion: a secret may hold any character that a shell would change.
-        key, equals, value = line.partition("=")
+        name, equals, text = line.partition("=")
+        place = f"{path} line {number}"
         # A name that nobody knows is refused: misspelt, CURFEW_TRUST_KEYS would quietly leave the timestamp to expire.
-        if not equals or key not in _KEYS:
-            raise ConfigurationRefused(
-                f"{path} line {number}: expected one of {', '.join(_KEYS)} and a value"
-            )
-        values[key] = value
+        if not equals or name not in _BY_NAME:
+            raise _unknown(place, name, bool(equals))
+        values[name] = _Found(text, f"{place}, {name}")
     return values
+
+
+def _unknown(place: str, name: str, has_value: bool) -> ConfigurationRefused:
+    # The name alone: what stands behind it may be a secret, and a line without "=" may be one as a whole.
+    if not has_value:
+        known = name.strip() in _BY_NAME
+        found = f"{name.strip()} without one" if known else f"a line of {counted(len(name), 'character')}"
+        return ConfigurationRefused(
+            f"{place}: expected NAME=VALUE, found {found} and no '='; complete or delete it"
+        )
+    near = get_close_matches(name.strip().upper(), _BY_NAME, n=1, cutoff=0.6)
+    told = f"the nearest is {near[0]}" if near else f"there are {', '.join(_BY_NAME)}"
+    return ConfigurationRefused(
+        f"{place}: expected the name of a setting, found {said_by_others(name, 60)}; {told}. Correct or delete the line"
+    )

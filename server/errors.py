@@ -5,6 +5,7 @@ ServiceError
 ├── StorageUnavailable          the database cannot take or give anything now; nothing was acknowledged
 │   ├── StorageBusy             somebody else holds it
 │   └── StorageFull             the disk below it is full, or failing
+├── BackupRefused               a backup cannot be made or restored as it stands; nothing was replaced
 ├── PublicationRefused          a trust folder cannot be published as it stands
 └── RequestRefused              one request, refused; carries the HTTP status and a code that programs read
     ├── Malformed               400
@@ -38,6 +39,10 @@ class StorageBusy(StorageUnavailable):
 
 class StorageFull(StorageUnavailable):
     """The disk below the database is full or failing."""
+
+
+class BackupRefused(ServiceError):
+    """A backup cannot be made or restored as it stands; nothing was replaced."""
 
 
 class PublicationRefused(ServiceError):

@@ -123,7 +123,13 @@ def _load(config: Config, counts: Path, address: str) -> BufferedRequests:
     app = create_app(config)
     with app.app_context():
         listening = partial(_say_once, counts / "listening", f"Serving on {address}; stop with Ctrl-C.")
-        return BufferedRequests(app, THREADS, context().clock.now, listening=listening)
+        return BufferedRequests(
+            app,
+            THREADS,
+            context().clock.now,
+            listening=listening,
+            trusted_proxies=config.trusted_proxies,
+        )
 
 
 def _say_once(said: Path, sentence: str) -> None:

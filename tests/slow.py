@@ -22,6 +22,8 @@ _FILES = (
     *("dialect/test_users", "fuzz/test_properties", "phone_words/test_every_word"),
     *("policy/test_documents_round_trip", "policy/test_judgement_properties", "policy/test_quick_reading"),
     *(
+        "server/test_backups",
+        "server/test_client_address",
         "server/test_metrics",
         "server/test_reports",
         "server/test_running_server",

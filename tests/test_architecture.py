@@ -45,6 +45,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "texts": set(),
     "clock": set(),
     "config": {"errors"},
+    "configuration_page": {"config"},
     "storage": {"errors"},
     "evidence": {"errors", "storage"},
     "reports": {"clock", "storage"},
@@ -54,9 +55,13 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "retention": {"evidence", "fleet", "reports", "storage"},
+    "maintenance": {"config", "errors", "evidence", "policies", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
-    "running": {"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
+    "running": {
+        *{"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
+        "storage",
+    },
     "api": {
         *{"context", "errors", "evidence", "fleet", "people", "policies", "reports", "running"},
         *{"stations", "texts"},
@@ -78,8 +83,8 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "serving": {"app", "config", "context", "errors", "running"},
     "commands": {
-        *{"clock", "config", "errors", "evidence", "fleet", "people", "policies", "retention"},
-        *{"serving", "stations", "storage"},
+        *{"clock", "config", "errors", "evidence", "fleet", "maintenance", "people", "policies"},
+        *{"retention", "serving", "stations", "storage"},
     },
     "cli": {"errors"},
 }

@@ -53,9 +53,14 @@ def takes_config(command: Any) -> Any:
     )(command)
 
 
+def given_config_file() -> Path:
+    """Return the file that --config names."""
+    return click.get_current_context().find_root().obj or Path("server.env")
+
+
 def given_config() -> Config:
     """Return the settings that --config names; raises `ConfigurationRefused`."""
-    return read_config(click.get_current_context().find_root().obj or Path("server.env"))
+    return read_config(given_config_file())
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def source_of_attempt() -> sign_ins.Source:
         known_for = str(_browsers().loads(request.cookies.get(_BROWSER, "")))
     except BadSignature:
         known_for = ""
-    # The connection's own address: a header about it says whatever its sender likes.
+    # The connection's own address, or whom a trusted proxy names (`server.running.client_address`).
     return sign_ins.Source(request.remote_addr or "", known_for)
 
 

@@ -41,6 +41,9 @@ from server.storage.database import Database
 
 _log = structlog.get_logger()
 
+_SKIPPED = 10_000
+"""More than a server renews in ten years, at twice a day."""
+
 
 @dataclass(frozen=True)
 class PublishResult:
@@ -92,6 +95,18 @@ def publish(
         audit.record(session, actor, "bundle published", f"bundle {publication.number}", detail, now)
         record_exemptions(session, before.fleet if before else Fleet(), publication, actor, now)
     return PublishResult(publication, is_new=True)
+
+
+def renew_above_all_seen(session: Session, config: Config, now: datetime) -> bool:
+    """Renew timestamp and snapshot under numbers that no station can have seen, and say whether the server could.
+
+    For a database from a backup: the server had renewed both since, and stations refuse a lower number.
+    """
+    files = trust_files(session)
+    if not files or config.trust_keys is None:
+        return False
+    store_trust_files(session, renew(files, load_online_signers(config.trust_keys), now, skipped=_SKIPPED))
+    return True
 
 
 def current_timestamp(database: Database, config: Config, now: datetime) -> bytes | None:

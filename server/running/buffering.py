@@ -12,7 +12,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +22,11 @@ from typing import Any, Protocol
 import structlog
 from werkzeug.test import run_wsgi_app
 
-from server.config import BODY_LIMIT_BYTES
+from server.config import BODY_LIMIT_BYTES, Network
 from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
+from server.running.client_address import client_address
 from server.running.error_handlers import RETRY_AFTER_S, error_form
+from server.running.health import HEALTH_PATHS
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ class BufferLimits:
 
 
 WsgiApp = Callable[..., Any]
+Answer = tuple[int, list[tuple[str, str]], bytes]
+_HEALTH_THREADS = 2
+_HEALTH_WAITING = 32
+"""How this process is, is asked in a lane of its own: a supervisor that waits behind a slow database would end a
+process that is well, and whoever asks without end takes no thread from a station."""
+
 _log = structlog.get_logger()
 
 
@@ -73,7 +81,8 @@ class Exchange(Protocol):
 class BufferedRequests:
     """A WSGI application behind granian's asynchronous interface: whole requests only, each in a thread of its own.
 
-    ``now`` is the server's clock, for the time that refusals tell; ``listening`` is called once connections are taken.
+    ``now`` is the server's clock, for the time that refusals tell; ``listening`` is called once connections are taken;
+    ``trusted_proxies`` are believed whom a request comes from (`client_address`).
     """
 
     def __init__(
@@ -83,15 +92,17 @@ class BufferedRequests:
         now: Callable[[], datetime],
         limits: BufferLimits = BufferLimits(),
         listening: Callable[[], None] | None = None,
+        trusted_proxies: Sequence[Network] = (),
     ) -> None:
         self._app = app
         self._listening = listening
-        self._threads = ThreadPoolExecutor(threads, "request")
+        self._lane = _Lane("request", threads, limits.waiting)
+        self._health_lane = _Lane("health", _HEALTH_THREADS, _HEALTH_WAITING)
         self._now = now
+        self._trusted_proxies = trusted_proxies
         self._limits = limits
         self._unfinished: Counter[str] = Counter()
         self._unfinished_bytes = 0
-        self._waiting = 0
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Prepare for the first request, as granian asks for before it listens."""
@@ -102,20 +113,22 @@ class BufferedRequests:
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request."""
         try:
-            body = await self._body(scope, exchange)
-            status, headers, content = await self._answer(_environ(scope, body))
+            source = _source(scope, self._trusted_proxies)
+            body = await self._body(scope, exchange, source)
+            lane = self._health_lane if scope.path in HEALTH_PATHS else self._lane
+            status, headers, content = await lane.run(self._app, _environ(scope, body, source))
         except RequestRefused as refused:
             _log.warning(refused.code, method=scope.method)
             status, headers, content = self._refusal(refused)
         exchange.response_bytes(status, headers, content)
 
-    async def _body(self, scope: Scope, exchange: Exchange) -> bytes:
+    async def _body(self, scope: Scope, exchange: Exchange, source: str) -> bytes:
         length = _declared_length(scope)
         # Nothing to read, or what the application refuses by its head anyway (`server.running.limits`).
         if not 0 < length <= BODY_LIMIT_BYTES or scope.headers.get("content-encoding") is not None:
             return b""
         body = bytearray()
-        with self._counted(_source(scope)) as keep:
+        with self._counted(source) as keep:
             await self._read(exchange, length, body, keep)
         # granian ends the pieces quietly where the sender has gone.
         if len(body) != length:
@@ -169,18 +182,7 @@ class BufferedRequests:
         except TimeoutError:
             raise _too_slow(len(body), length, limits) from None
 
-    async def _answer(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
-        if self._waiting >= self._limits.waiting:
-            raise _busy()
-        # Without a lock, as all that is counted here: only the event loop counts, the threads run the application.
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, _run, self._app, environ)
-        finally:
-            self._waiting -= 1
-
-    def _refusal(self, refused: RequestRefused) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _refusal(self, refused: RequestRefused) -> Answer:
         headers = [
             ("content-type", "application/json"),
             ("cache-control", "no-store"),
@@ -192,7 +194,27 @@ class BufferedRequests:
         return refused.status, headers, json.dumps(form).encode()
 
 
-def _run(app: WsgiApp, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+class _Lane:
+    """A few threads that run the application, and a bound on the requests that have or wait for one."""
+
+    def __init__(self, name: str, threads: int, waiting: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, name)
+        self._most = waiting
+        self._waiting = 0
+
+    async def run(self, app: WsgiApp, environ: dict[str, Any]) -> Answer:
+        """Return the answer of `app`; raises `NotAccepted` where too many wait."""
+        if self._waiting >= self._most:
+            raise _busy()
+        # Without a lock, as all that is counted here: only the event loop counts, the threads run the application.
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _run, app, environ)
+        finally:
+            self._waiting -= 1
+
+
+def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:
     content, status, headers = run_wsgi_app(app, environ, buffered=True)
     return int(status.split(" ", 1)[0]), headers.to_wsgi_list(), b"".join(content)
 
@@ -202,12 +224,17 @@ def _declared_length(scope: Scope) -> int:
     return int(scope.headers.get("content-length") or 0)
 
 
-def _source(scope: Scope) -> str:
+def _source(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
     # Without the port, which each connection has anew; IPv6 stands in brackets.
-    return scope.client.rpartition(":")[0].strip("[]")
+    peer = scope.client.rpartition(":")[0].strip("[]")
+    if not trusted_proxies:
+        return peer
+    # Several headers of one name are one list (RFC 9110 5.3).
+    forwarded_for = (value for header, value in scope.headers.items() if header.lower() == "x-forwarded-for")
+    return client_address(peer, ",".join(forwarded_for), trusted_proxies)
 
 
-def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
+def _environ(scope: Scope, body: bytes, source: str) -> dict[str, Any]:
     """Return the request as WSGI wants it (PEP 3333, "environ Variables")."""
     name, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
@@ -219,7 +246,7 @@ def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
         "SERVER_NAME": name.strip("[]"),
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": _source(scope),
+        "REMOTE_ADDR": source,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": io.BytesIO(body),

@@ -1,7 +1,7 @@
 """Every error becomes one shape of answer, and no stack trace ever leaves.
 
-``{"error": {"code": …, "message": …, "next": …}, "server_time": "2023-03-15T11:00:00Z"}`` under ``/api``, ``/trust``
-and ``/metrics``; a page with the same words everywhere else.
+``{"error": {"code": …, "message": …, "next": …}, "server_time": "2023-03-15T11:00:00Z"}`` under ``/api``, ``/trust``,
+``/metrics`` and the paths of health; a page with the same words everywhere else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from server.context import context
 from server.errors import RequestRefused, StorageFull, StorageUnavailable
 from server.pages import error_page
 
-_MACHINE_PATHS = ("/api/", "/trust/", "/metrics")
+_MACHINE_PATHS = ("/api/", "/trust/", "/metrics", "/healthz", "/readyz")
 RETRY_AFTER_S = 5
 _NEXT_STEPS = {
     400: "Check the request against /api/v1/openapi.json.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -42,13 +43,13 @@ def migrate(database: Database) -> None:
 
 def schema_is_newest(session: Session) -> bool:
     """Whether every migration has run."""
-    found, _, newest = _versions(session)
-    return found == newest
+    return schema_of(session) == schemas()[-1]
 
 
 def require_newest_schema(session: Session) -> None:
     """Raise `ConfigurationRefused` unless every migration has run; nothing is changed."""
-    found, known, newest = _versions(session)
+    found, known = schema_of(session), schemas()
+    newest = known[-1]
     if found == newest:
         return
     here = f"the database has schema {found or 'of no version'}, this Curfew works with {newest}; nothing was changed"
@@ -59,17 +60,27 @@ def require_newest_schema(session: Session) -> None:
     raise ConfigurationRefused(f"{here}. A newer Curfew has migrated it: install that version here")
 
 
-def _versions(session: Session) -> tuple[str | None, Collection[str], str | None]:
-    """Return the schema that is there, those this program knows, and the newest of these."""
-    scripts = ScriptDirectory.from_config(alembic_config(session))
-    found = MigrationContext.configure(session.connection()).get_current_revision()
-    return found, {script.revision for script in scripts.walk_revisions()}, scripts.get_current_head()
+def schema_of(session: Session) -> str | None:
+    """Return the schema that the database has, None if it has none of ours."""
+    return MigrationContext.configure(session.connection()).get_current_revision()
+
+
+@cache
+def schemas() -> Sequence[str]:
+    """Return the schemas that this program knows, oldest first; it works with the last."""
+    scripts = ScriptDirectory.from_config(_scripts())
+    return [script.revision for script in scripts.walk_revisions()][::-1]
 
 
 def alembic_config(session: Session) -> AlembicConfig:
     """Return what alembic needs to work on the connection of `session`."""
+    config = _scripts()
+    config.attributes["connection"] = session.connection()
+    return config
+
+
+def _scripts() -> AlembicConfig:
     config = AlembicConfig()
     # A path beside the code, so that an installed package migrates like a checkout; % would be interpolation.
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
-    config.attributes["connection"] = session.connection()
     return config

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import urllib3
 from alembic import command
+from sqlalchemy import text
 
 from server.config import read_config
 from server.evidence import audit
@@ -134,6 +135,46 @@ def test_a_database_that_is_old_or_not_there_is_migrated_by_who_means_to(desk: D
         file.unlink()
     said = desk.runs(f"{SERVER} audit verify", code=1)
     desk.types_the_next_step(said, migrate, then="newest schema")
+
+
+CHECKS = "server/maintenance/checks.py"
+
+
+@types(
+    (CHECKS, "curfew-server --config SERVER.env migrate"),
+    (CHECKS, VERIFY),
+    (CHECKS, "curfew-server --config SERVER.env publish FOLDER"),
+)
+def test_what_a_check_finds_is_mended_by_what_it_names(desk: Desk, server: Path) -> None:
+    kept = kept_head(desk, server)
+    database = Database(f"sqlite:///{server.parent / 'curfew.sqlite'}")
+    with database.writing() as session:
+        command.downgrade(alembic_config(session), "-1")
+        session.execute(text("DELETE FROM trust_file"))
+        session.execute(text("UPDATE audit SET actor = 'x'"))
+    database.close()
+    said = desk.runs(f"{SERVER} check", code=1)
+    migrate = "curfew-server --config SERVER.env migrate"
+    desk.types_the_next_step(said, migrate, then="newest schema")
+    desk.types_the_next_step(said, VERIFY, code=1, then="The chain is broken", FILE=kept)
+    publish = "curfew-server --config SERVER.env publish FOLDER"
+    desk.types_the_next_step(said, publish, FOLDER="'my trust'", then="Bundle 1")
+
+
+@types(
+    ("server/maintenance/database_copy.py", "curfew-server --config SERVER.env check"),
+    ("server/commands/backups.py", "curfew-server --config {…} check"),
+    (CHECKS, "curfew-server --config SERVER.env restore FROM --replace"),
+)
+def test_a_damaged_database_is_looked_at_and_a_backup_restored(desk: Desk, server: Path) -> None:
+    desk.runs(f"{SERVER} backup good.backup")
+    database = server.parent / "curfew.sqlite"
+    database.write_bytes(b"no database any more" * 1000)
+    said = desk.runs(f"{SERVER} backup bad.backup", code=1)
+    said = desk.types_the_next_step(said, "curfew-server --config SERVER.env check", code=1, then="FAILED")
+    restore = "curfew-server --config SERVER.env restore FROM --replace"
+    said = desk.types_the_next_step(said, restore, FROM="good.backup", then="Restored")
+    desk.types_the_next_step(said, "curfew-server --config {…} check", then="trust      ok")
 
 
 @types(

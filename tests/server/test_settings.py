@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
 from server.app import create_app
-from server.config import Config, read_config
+from server.config import SETTINGS, Config, read_config
+from server.configuration_page import configuration_page
 from server.errors import ConfigurationRefused
 from tests.server.authority import TrustFolder, make_config
+from tests.server.running import ROOT
 
 COMPLETE = {
     "CURFEW_SECRET_KEY": "s" * 43,
@@ -71,9 +74,125 @@ def test_a_setting_that_cannot_work_is_named(tmp_path: Path, key: str, value: st
         read_config(env_file(tmp_path, COMPLETE | {key: value}), environ={})
 
 
-def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationRefused, match="line 8"):
-        read_config(env_file(tmp_path, COMPLETE | {"CURFEW_DATABSE_URL": "x"}), environ={})
+def refusal(path: Path, environ: dict[str, str] | None = None) -> str:
+    """Return the words in which the settings are refused."""
+    with pytest.raises(ConfigurationRefused) as refused:
+        read_config(path, environ or {})
+    return str(refused.value)
+
+
+# Of each setting that is not just any text: a wrong value, and what is told of it.
+WRONG = {
+    "CURFEW_DATABASE_URL": [
+        ("mysql://root:geheim@db/curfew", 'found one that begins with "mysql"; name the database'),
+        (
+            "postgresql://curfew:geheim@db/curfew",
+            'found one that begins with "postgresql"; name the database',
+        ),
+        (
+            "postgresql+psycopg://curfew:geheim@db:port/curfew",
+            "found no URL of a database; name the database",
+        ),
+        ("curfew.sqlite", "found no URL of a database; name the database"),
+    ],
+    "CURFEW_SECRET_KEY": [
+        ("geheim", "expected at least 32 characters that nobody can guess, found 6 characters;")
+    ],
+    "CURFEW_HOLDER_KEY": [
+        ("geheim", "expected a Fernet key, 32 bytes in URL-safe base64, found 6 characters that are")
+    ],
+    "CURFEW_PUBLIC_URL": [
+        (
+            "http://curfew.example.org",
+            'expected an https address, found "http://curfew.example.org"; stations',
+        ),
+        ("https://[::1", 'found "https://[::1"; stations accept no other'),
+        ("https://x:99999", 'found "https://x:99999"; stations accept no other'),
+    ],
+    "CURFEW_TRUSTED_PROXIES": [
+        ("proxy.example.org", "'proxy.example.org' does not appear to be an IPv4 or IPv6 network"),
+        ("127.0.0.1 10.1.2.3/16", "10.1.2.3/16 has host bits set"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"), [(name, *case) for name, cases in WRONG.items() for case in cases]
+)
+def test_a_wrong_value_is_refused_with_its_line_and_what_was_expected_found_and_is_to_be_done(
+    tmp_path: Path, name: str, value: str, told: str
+) -> None:
+    path = env_file(tmp_path, {name: value} | {key: text for key, text in COMPLETE.items() if key != name})
+
+    said = refusal(path)
+
+    assert said.startswith(f"{path} line 3, {name}: expected ")
+    assert told in said
+    assert "geheim" not in said
+
+
+def test_every_setting_that_is_no_path_has_a_wrong_value_above() -> None:
+    assert set(WRONG) == {setting.name for setting in SETTINGS if "path of" not in setting.unit}
+
+
+def test_a_wrong_value_of_the_environment_is_said_to_be_there(tmp_path: Path) -> None:
+    said = refusal(env_file(tmp_path, COMPLETE), {"CURFEW_PUBLIC_URL": "http://x"})
+
+    assert said.startswith("the environment's CURFEW_PUBLIC_URL: expected an https address")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("CURFEW_DATABSE_URL=geheim", 'found "CURFEW_DATABSE_URL"; the nearest is CURFEW_DATABASE_URL.'),
+        ("curfew_trust_keys=geheim", 'found "curfew_trust_keys"; the nearest is CURFEW_TRUST_KEYS.'),
+        ("PATH=geheim", 'found "PATH"; there are CURFEW_DATABASE_URL, CURFEW_SECRET_KEY, '),
+        ("CURFEW_SECRET_KEY", "expected NAME=VALUE, found CURFEW_SECRET_KEY without one and no '='"),
+        ("geheim", "expected NAME=VALUE, found a line of 6 characters and no '='"),
+    ],
+)
+def test_a_line_that_sets_nothing_known_is_refused_with_the_nearest_name(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    path = env_file(tmp_path, COMPLETE)
+    path.write_text(f"{path.read_text()}{line}\n")
+
+    said = refusal(path)
+
+    assert f"{path} line 8: " in said
+    assert told in said
+    assert "geheim" not in said
+
+
+def test_a_file_that_is_no_text_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = env_file(tmp_path, COMPLETE)
+    path.write_bytes(path.read_bytes() + b"# caf\xe9\n")
+
+    assert f"{path} line 8: expected UTF-8" in refusal(path)
+
+
+def test_proxies_are_addresses_and_networks_of_both_kinds(tmp_path: Path) -> None:
+    values = COMPLETE | {"CURFEW_TRUSTED_PROXIES": "127.0.0.1, 10.1.0.0/16 ::1"}
+
+    told = read_config(env_file(tmp_path, values), environ={}).trusted_proxies
+
+    assert [str(network) for network in told] == ["127.0.0.1/32", "10.1.0.0/16", "::1/128"]
+    assert read_config(env_file(tmp_path, COMPLETE), environ={}).trusted_proxies == ()
+
+
+def test_the_table_has_every_field_of_the_settings_once() -> None:
+    fields = [setting.field for setting in SETTINGS]
+
+    assert sorted(fields) == sorted(field.name for field in dataclasses.fields(Config))
+    assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
+
+
+def test_the_page_of_settings_is_what_the_table_says() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+    assert page == configuration_page(), (
+        "write it anew: .venv/bin/python -m server.configuration_page docs/configuration.md"
+    )
 
 
 def test_settings_that_others_can_read_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,172 @@
+"""Whether what a server stores is whole: a list of named checks, each of which only reads.
+
+Another check is one more line of `CHECKS`: a name, and a function that looks and says what it found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from certs.errors import CertsError
+from certs.online import Publication, load_online_signers, renew, verify_publication
+from policy.counted import counted
+from server.config import Config
+from server.errors import ServiceError
+from server.evidence.audit import verify_chain
+from server.policies import bundles
+from server.policies.bundles import Newest
+from server.storage.database import Database
+from server.storage.migrating import schema_of, schemas
+
+_RESTORE = "stop the server and restore a backup: curfew-server --config SERVER.env restore FROM --replace"
+_FAULTS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found; ``next_step`` is what to do about it, empty where all is well."""
+
+    found: str
+    next_step: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is to be done."""
+        return not self.next_step
+
+
+Look = Callable[[Config, Session], Finding]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One part of what is stored, and the function that looks at it."""
+
+    part: str
+    look: Look
+
+
+def run_checks(
+    config: Config, database: Database, checks: Sequence[Check] | None = None
+) -> Iterator[tuple[str, Finding]]:
+    """Yield each part with what was found; one that cannot be looked at has failed, and the others are looked at."""
+    for check in CHECKS if checks is None else checks:
+        try:
+            # For each a transaction of its own: one that fails must not spoil the next.
+            with database.reading() as session:
+                finding = check.look(config, session)
+        except (SQLAlchemyError, ServiceError, CertsError) as error:
+            # What the database says of a statement may hold its values.
+            said = f"a {type(error).__name__}" if isinstance(error, SQLAlchemyError) else str(error)
+            finding = Finding(
+                f"it could not be looked at: {said}",
+                f"see that the database can be reached and has room; if it is damaged, {_RESTORE}",
+            )
+        yield check.part, finding
+
+
+def _database(_config: Config, session: Session) -> Finding:
+    if session.get_bind().dialect.name == "postgresql":
+        version = session.scalar(text("SHOW server_version"))
+        return Finding(f"PostgreSQL {version} answers")
+    faults = list(session.scalars(text(f"PRAGMA integrity_check({_FAULTS_SHOWN})")))
+    if faults == ["ok"]:
+        return Finding("SQLite's own check of its file finds no fault")
+    return Finding(f"SQLite's own check of its file finds: {'; '.join(faults)}", _RESTORE)
+
+
+def _migrations(_config: Config, session: Session) -> Finding:
+    found, newest = schema_of(session), schemas()[-1]
+    if found == newest:
+        return Finding(f"schema {found}, with which this version works")
+    told = f"schema {found or 'of no version'}, and this version works with {newest}"
+    if found is None or found in schemas():
+        return Finding(told, "make a backup, then run: curfew-server --config SERVER.env migrate")
+    return Finding(told, "a newer Curfew has migrated it: install that version here")
+
+
+def _references(_config: Config, session: Session) -> Finding:
+    if session.get_bind().dialect.name == "postgresql":
+        faults = [
+            f"{table}: {name} is not enforced"
+            for table, name in session.execute(
+                text(
+                    "SELECT conrelid::regclass::text, conname FROM pg_constraint"
+                    " WHERE contype = 'f' AND NOT convalidated ORDER BY 1, 2"
+                )
+            )
+        ]
+    else:
+        faults = [
+            f"row {row} of {table} names what is not in {parent}"
+            for table, row, parent, _ in session.execute(text("PRAGMA foreign_key_check"))
+        ]
+    if not faults:
+        return Finding("every row that another one names is there")
+    more = len(faults) - _FAULTS_SHOWN
+    told = "; ".join([*faults[:_FAULTS_SHOWN], *([f"and {more} more"] if more > 0 else [])])
+    return Finding(told, _RESTORE)
+
+
+def _audit(_config: Config, session: Session) -> Finding:
+    chain = verify_chain(session)
+    if chain.whole:
+        return Finding(f"the chain is whole: {counted(chain.rows, 'row')}")
+    return Finding(
+        f"the chain is broken after row {chain.rows}: {chain.fault}",
+        "keep the database as it is, raise the alarm, and compare with what stations saw:"
+        " curfew-server --config SERVER.env audit verify --witness FILE",
+    )
+
+
+def _trust(config: Config, session: Session) -> Finding:
+    newest, files = bundles.newest(session), bundles.trust_files(session)
+    if not newest.serial and not files:
+        return Finding("nothing is published yet")
+    publish = "hand it over again: curfew-server --config SERVER.env publish FOLDER"
+    try:
+        publication = verify_publication(files, {})
+    except CertsError as error:
+        return Finding(f"what stations are given is refused by them: {error}", publish)
+    if not _is_the_same(session, publication, newest):
+        told = f"stations are given bundle {publication.number}, and the newest that is stored is {newest.number}"
+        return Finding(f"{told}, or another version of it", publish)
+    if config.trust_keys is not None:
+        try:
+            # Signed and thrown away: it shows that both keys are there and count under the root. By then the snapshot,
+            # too, is due.
+            assert newest.expires is not None
+            renew(files, load_online_signers(config.trust_keys), newest.expires)
+        except CertsError as error:
+            return Finding(
+                f"the timestamp cannot be renewed: {error}", "put the online keys into CURFEW_TRUST_KEYS"
+            )
+    return Finding(f"bundle {publication.number}, verified as a station does")
+
+
+def _is_the_same(session: Session, publication: Publication, newest: Newest) -> bool:
+    # The number stands in the row and in the document that it holds: pages and stations are told the row's.
+    bundle = bundles.bundle_of(session, newest)
+    return (
+        bundle is not None
+        and newest.number == bundle.number
+        and (
+            (publication.number, publication.policy, publication.fleet, publication.demo)
+            == (bundle.number, bundle.policy, bundle.fleet, newest.demo)
+        )
+    )
+
+
+CHECKS = (
+    Check("database", _database),
+    Check("migrations", _migrations),
+    Check("references", _references),
+    Check("audit", _audit),
+    Check("trust", _trust),
+)
+"""In the order in which they are told: what others rest on first."""

@@ -1,0 +1,159 @@
+"""A database copied out of service, consistent while the server writes, and put back; of SQLite and of PostgreSQL."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote as percent_encoded
+
+from sqlalchemy import URL, create_engine, inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from certs.durable import sync_folder
+from policy.plain_text import said_by_others
+from server.errors import BackupRefused
+
+_BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside its file; of another database, it would be taken for this one's."""
+_SAID_MAX = 300
+LOOK = "run: curfew-server --config SERVER.env check"
+"""What to do where a database cannot be copied as it is."""
+
+
+def kind_of(url: str) -> str:
+    """Return ``sqlite`` or ``postgresql``."""
+    return make_url(url).get_backend_name()
+
+
+def copy_out(url: str, target: Path) -> None:
+    """Write one consistent state of the database at `url` into `target`; raises `BackupRefused`."""
+    if kind_of(url) == "postgresql":
+        _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+        return
+    copy = target.with_suffix(".copy")
+    try:
+        _copy_sqlite(_file_of(url), copy)
+        with copy.open("rb") as whole, gzip.open(target, "wb", compresslevel=3) as packed:
+            shutil.copyfileobj(whole, packed)
+    except OSError as error:
+        raise BackupRefused(
+            f"{target.parent} has no room for a copy of the database ({error.strerror}); choose another place"
+        ) from error
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def copy_in(url: str, source: Path, replace: bool) -> None:
+    """Put what `copy_out` wrote at `url`; raises `BackupRefused`, and then what was there is as it was."""
+    if kind_of(url) == "postgresql":
+        clean = ("--clean", "--if-exists") if replace else ()
+        options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+        _run("pg_restore", url, *options, *clean, str(source), option="--dbname")
+        return
+    path = _file_of(url)
+    unpacked = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(os.open(unpacked, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with gzip.open(source) as packed:
+                shutil.copyfileobj(packed, file)
+            file.flush()
+            os.fsync(file.fileno())
+        for ending in _BESIDE:
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        os.replace(unpacked, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise BackupRefused(
+            f"{path} could not be written ({error.strerror}); make room, then try again"
+        ) from error
+    finally:
+        unpacked.unlink(missing_ok=True)
+
+
+def holds_something(url: str) -> bool:
+    """Whether there is a database at `url` that would be replaced; raises `BackupRefused` where nobody can tell."""
+    if kind_of(url) == "sqlite":
+        return _file_of(url).exists()
+    engine = create_engine(url)
+    try:
+        return bool(inspect(engine).get_table_names())
+    except SQLAlchemyError as error:
+        raise BackupRefused(
+            "the PostgreSQL database of CURFEW_DATABASE_URL cannot be reached; make it (an empty one), or give another"
+            " URL in the environment"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def is_in_use(url: str) -> bool:
+    """Whether a program has an SQLite database open; of PostgreSQL, which refuses by itself, it is not asked."""
+    if kind_of(url) == "postgresql" or not _file_of(url).exists():
+        return False
+    # Leaving the write-ahead log wants the file for itself alone (sqlite.org/pragma.html, "journal_mode").
+    with (
+        suppress(sqlite3.DatabaseError),
+        closing(sqlite3.connect(_file_of(url), timeout=0, isolation_level=None)) as database,
+    ):
+        try:
+            database.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorname in ("SQLITE_BUSY", "SQLITE_LOCKED")
+    return False
+
+
+def _file_of(url: str) -> Path:
+    return Path(make_url(url).database or "")
+
+
+def _copy_sqlite(path: Path, target: Path) -> None:
+    if not path.is_file():
+        raise BackupRefused(f"expected a database at {path}, found none; check CURFEW_DATABASE_URL")
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        # To be read only: a database that is to be looked into later must not be changed by its backup.
+        uri = f"file:{percent_encoded(str(path.resolve()))}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(target)) as copy:
+            # All pages in one step: one state, whoever writes meanwhile (sqlite.org/backup.html).
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            faults = [fault for (fault,) in copy.execute("PRAGMA quick_check(3)")]
+    except sqlite3.Error as error:
+        raise BackupRefused(f"the database could not be copied ({error}); {LOOK}") from error
+    if faults != ["ok"]:
+        raise BackupRefused(f"the database is damaged ({'; '.join(faults)}); {LOOK}")
+
+
+def _run(program: str, url: str, *arguments: str, option: str = "--dbname") -> None:
+    if shutil.which(program) is None:
+        raise BackupRefused(
+            f"{program} is not there: PostgreSQL's own programs copy its databases. Install those of the database"
+            " server's version or a newer one (on Debian the package postgresql-client), then try again"
+        )
+    parsed = make_url(url)
+    # Without the password, which everybody on the machine could read in the list of processes.
+    address = URL.create(
+        "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query
+    ).render_as_string(hide_password=False)
+    password: Mapping[str, str] = {"PGPASSWORD": str(parsed.password)} if parsed.password else {}
+    done = subprocess.run(
+        [program, f"{option}={address}", *arguments],
+        env={**os.environ, **password},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        raise BackupRefused(
+            f"{program} ended with {done.returncode} and said {said_by_others(done.stderr, _SAID_MAX)}; mend that, then"
+            " try again"
+        )
