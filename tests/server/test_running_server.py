@@ -57,7 +57,7 @@ def test_the_server_speaks_https_under_the_organisations_authority_and_no_other(
 
 def test_ctrl_c_in_a_terminal_ends_the_server_and_its_workers(office: Authority) -> None:
     authority_pem = office.config.tls_folder / "authority.pem"
-    with RunningServer(office.config.audit_key.parent, authority_pem, workers=2) as server:
+    with RunningServer(office.config.audit_key.parent, authority_pem, workers=2, from_scratch=True) as server:
         assert server.ask("GET", "/api/v1/status")[0] == 200
         workers = server.workers()
         assert server.interrupt() == 0
