@@ -16,6 +16,8 @@ SHELL_SCRIPTS = $(sort tools/set-up tools/dist tools/build-phone-userland tools/
 
 # Virtual phones and databases make many small files: in memory, where that can be.
 IN_MEMORY = TMPDIR="$$(tools/folder-for-tests)"
+# What Python compiled is kept, whatever the shell says: several workers and a hundred processes load the same modules.
+export PYTHONDONTWRITEBYTECODE =
 
 export PYTHON
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hypothesis import settings
 import agent_scripts.patience
 from agent_scripts.virtual_phone import VirtualPhone
 from certs.typed_options import forget_options
+from tests.server.postgresql import Postgresql
 from tests.slow import HEAVY_FIXTURES, is_slow
 
 
@@ -32,10 +34,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over thousands of tests and the modules behind them: all stay until the end."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Fail a fast test that starts a browser or PostgreSQL all the same, by a way that its names do not show."""
     if fixturedef.argname in HEAVY_FIXTURES and request.config.getoption("markexpr") == "not slow":
         pytest.fail(f"a fast test asked for {fixturedef.argname}: name its file in tests/slow.py")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """One PostgreSQL for all tests that want it."""
+    with Postgresql() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

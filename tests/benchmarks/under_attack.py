@@ -81,7 +81,7 @@ def _served(folder: Path) -> Iterator[RunningServer]:
     config = ["--config", str(office / "server.env")]
     for words in (["migrate"], ["publish", str(trust.path)]):
         subprocess.run([*command, *config, *words], cwd=ROOT, check=True, capture_output=True)
-    with RunningServer(office, trust.path / "tls" / "authority.pem") as server:
+    with RunningServer(office, trust.path / "tls" / "authority.pem", from_scratch=True) as server:
         yield server
 
 

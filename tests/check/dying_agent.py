@@ -1,12 +1,11 @@
 """curfew-agent as a process of its own that kills itself at a chosen step.
 
 Steps are durable changes of files and exchanges with phones, counted in the order they happen. The processes are forked
-from one that has loaded the agent and nothing else: starting Python took longer than the check that dies.
+from one that has loaded the agent (`tests.forked`): starting Python took longer than the check that dies.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -15,13 +14,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import agent_scripts.commands.at_the_bench  # noqa: F401 -- loaded once, before the forks
 from agent_scripts.adb import adb_shell_phone
 from agent_scripts.cli import main
 from agent_scripts.station_files.durable_file import Step, witnesses
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__])
+from tests.forked import FORKS
 
 
 class When(Enum):
@@ -43,7 +39,7 @@ class Dead:
 
 def run_agent(arguments: list[str], said: Path, when: When = When.NEVER, number: int = 0) -> Dead:
     """Run a check in a process that is killed before or after its step `number`; `said` is a file for its words."""
-    process = _FORKS.Process(target=_agent, args=(arguments, said, when, number))
+    process = FORKS.Process(target=_agent, args=(arguments, said, when, number))
     process.start()
     process.join(timeout=120)
     words = said.read_text()

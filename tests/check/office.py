@@ -9,7 +9,6 @@ import itertools
 import json
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.visiting import Visit, Visitor, visit_phones
 from certs.tls import create_authority
 from policy.ready_made import ready_made_document
+from tests.forked import Forked
 from tests.server.running import free_port
 
 OUTLOOK = "com.microsoft.office.outlook"
@@ -169,7 +169,7 @@ class Office:
         self.config = folder / "server" / "server.env"
         self._stations = itertools.count(1)
         self._adb_keys = station_adb_key(folder / "adb-keys")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     @classmethod
     @contextmanager
@@ -235,21 +235,9 @@ class Office:
 
     def start(self) -> None:
         """Serve as a process of its own, on this office's port."""
-        log = (self.folder / "server.log").open("ab")
-        self._process = subprocess.Popen(
-            [
-                str(PROGRAMS / "curfew-server"),
-                "--config",
-                str(self.config),
-                "serve",
-                "--port",
-                str(self.port),
-            ],
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "CURFEW_STORY_CLOCK": str(self.story_clock)},
-        )
+        words = ["--config", str(self.config), "serve", "--port", str(self.port)]
+        environment = {"PATH": "/usr/bin:/bin", "CURFEW_STORY_CLOCK": str(self.story_clock)}
+        self._process = Forked(server.cli.main, words, environment, self.folder / "server.log")
         pool = urllib3.PoolManager(ca_certs=str(self.trust / "tls" / "authority.pem"), retries=False)
         for _ in range(600):
             assert self._process.poll() is None, (self.folder / "server.log").read_text()

@@ -20,6 +20,9 @@ import certs.cli
 from policy.ready_made import ready_made_document
 from tests.check.office import Bench, Office
 from tests.next_steps.desk import Desk
+from tests.pages.conftest import _cheap_hashes, compiled_templates, migrated_sqlite
+
+__all__ = ["_cheap_hashes", "compiled_templates", "migrated_sqlite"]
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def key(trust: Path, name: str = "approver-1") -> str:
     ("server/commands/prepare.py", "curfew-server --config {…} publish {…}"),
 )
 def test_from_nothing_to_a_server_that_publishes_by_next_steps_alone(desk: Desk) -> None:
+    desk.with_processes = True
     said = desk.runs("curfew-certs init 'my trust' --demo")
     said = desk.types_the_next_step(said, "curfew-certs draft {…} POLICY.json", POLICY_json="policy.json")
     policy_file(desk.folder / "policy.json")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jinja2 import FileSystemBytecodeCache
 
 from policy.ready_made import ready_made_policy
 from policy.report import Consent
@@ -21,7 +23,7 @@ from tests.next_steps.desk import Desk, types
 from tests.next_steps.test_steps_of_the_agent import AGREED, CHECK, ENROL, at, code_and_key
 from tests.next_steps.test_steps_of_the_server import PASSWORD, VERIFY, kept_head
 from tests.pages.office import Office as Pages
-from tests.pages.office import make_office, migrate_once, now, policy_in_force
+from tests.pages.office import make_office, now, policy_in_force
 
 PERSON = "curfew-server --config SERVER.env person NAME --role ROLE"
 PUBLISH = "curfew-server --config SERVER.env publish FOLDER"
@@ -30,13 +32,15 @@ SIGN = "curfew-certs sign FOLDER POLICY.json --key KEY"
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Pages]:
+def empty(
+    tmp_path: Path, migrated_sqlite: Path, compiled_templates: FileSystemBytecodeCache
+) -> Iterator[Pages]:
     """A server with nothing in it yet."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    url = f"sqlite:///{folder / 'curfew.sqlite'}"
-    migrate_once(url)
-    pages = make_office(folder, url)
+    shutil.copy(migrated_sqlite, folder / "curfew.sqlite")
+    pages = make_office(folder, f"sqlite:///{folder / 'curfew.sqlite'}")
+    pages.app.jinja_env.bytecode_cache = compiled_templates
     yield pages
     pages.database.close()
 

@@ -64,9 +64,11 @@ def plugged_in(desk: Desk, phone: VirtualPhone, client: adbutils.AdbClient) -> s
 def test_from_an_empty_folder_to_a_phone_by_next_steps_alone(
     desk: Desk, office: Office, clean: VirtualPhone, platform_adb: adbutils.AdbClient
 ) -> None:
+    desk.with_processes = True
     desk.variables["CURFEW_STORY_CLOCK"] = str(office.story_clock)
     said = desk.runs("curfew-agent --station 'my station' check --all", code=2)
     said = desk.types_the_next_step(said, ENROL, then="Enrolled as station", filled=code_and_key(office))
+    desk.with_processes = False
     listed = desk.types_the_next_step(said, DEVICES, then="No phone: adb sees none")
     desk.types_the_next_step(listed, DEVICES, then="No phone")
     desk.types_the_next_step(

@@ -86,13 +86,6 @@ def staffed(office: Office, tmp_path: Path) -> Office:
     return office
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Postgresql]:
-    """One PostgreSQL for all tests that want it."""
-    with Postgresql() as server:
-        yield server
-
-
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",

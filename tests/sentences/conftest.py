@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.pages.conftest import compiled_templates, migrated_sqlite, office
+from tests.pages.conftest import _cheap_hashes, compiled_templates, migrated_sqlite, office
 
-__all__ = ["compiled_templates", "migrated_sqlite", "office"]
+__all__ = ["_cheap_hashes", "compiled_templates", "migrated_sqlite", "office"]

@@ -26,12 +26,6 @@ def service_trust(tmp_path_factory: pytest.TempPathFactory) -> TrustFolder:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Postgresql]:
-    with Postgresql() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
 def published_sqlite(demo_trust: TrustFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with a publication, made once; tests work on copies."""
     folder = tmp_path_factory.mktemp("sqlite")

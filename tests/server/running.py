@@ -1,4 +1,7 @@
-"""A running server: the real program in a process of its own, over HTTPS, stopped by its own handle."""
+"""A running server: the real program in a process of its own, over HTTPS, stopped by its own handle.
+
+It is forked from one that has loaded it (`tests.forked`), or started `from_scratch` as its users start it.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,18 @@ import http.client
 import json
 import os
 import random
-import resource
 import signal
 import socket
 import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from server.cli import main as curfew_server
+from tests.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 _STARTS_WITHIN_S = 60
@@ -38,7 +44,13 @@ class RunningServer:
     """``curfew-server serve`` for the length of a ``with`` block."""
 
     def __init__(
-        self, folder: Path, authority_pem: Path, file_limit_bytes: int | None = None, workers: int = 1
+        self,
+        folder: Path,
+        authority_pem: Path,
+        file_limit_bytes: int | None = None,
+        workers: int = 1,
+        *,
+        from_scratch: bool = False,
     ) -> None:
         self.port = free_port()
         self.log = folder / "log"
@@ -46,22 +58,31 @@ class RunningServer:
         self.authority_pem = authority_pem
         self._limit = file_limit_bytes
         self._workers = workers
-        self._process: subprocess.Popen[bytes] | None = None
+        self._from_scratch = from_scratch
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def __enter__(self) -> RunningServer:
-        command = [sys.executable, "-m", "server.cli", "--config", str(self._folder / "server.env"), "serve"]
+        words = ["--config", str(self._folder / "server.env"), "serve", "--port", str(self.port)]
+        words += ["--workers", str(self._workers)]
+        environment = {**os.environ, "CURFEW_CANARY": "canary-of-the-environment"}
+        if self._from_scratch:
+            self._process = self._popen(words, environment)
+        else:
+            self._process = Forked(curfew_server, words, environment, self.log, self._limit)
+        self._wait()
+        return self
+
+    def _popen(self, words: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        assert self._limit is None, "only a forked server gets a limit"
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*command, "--port", str(self.port), "--workers", str(self._workers)],
+            return subprocess.Popen(
+                [sys.executable, "-m", "server.cli", *words],
                 cwd=ROOT,
-                env={**os.environ, "CURFEW_CANARY": "canary-of-the-environment"},
+                env=environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=self._limit_files if self._limit else None,
             )
-        self._wait()
-        return self
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
@@ -132,10 +153,6 @@ class RunningServer:
             secured.sendall(head)
             return secured.makefile("rb").readline()
 
-    def _limit_files(self) -> None:
-        assert self._limit is not None
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self._limit, self._limit))
-
     def _wait(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + _STARTS_WITHIN_S
@@ -158,13 +175,13 @@ class StartedProgram(RunningServer):
         self._program = program
 
     def __enter__(self) -> StartedProgram:
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", self._program, str(self.port)],
-                cwd=ROOT,
-                env={**os.environ, "CURFEW_CANARY": "canary-of-the-environment"},
-                stdout=output,
-                stderr=output,
-            )
+        environment = {**os.environ, "CURFEW_CANARY": "canary-of-the-environment"}
+        self._process = Forked(_run_text, [self._program, str(self.port)], environment, self.log)
         self._wait()
         return self
+
+
+def _run_text(words: Sequence[str]) -> int:
+    sys.argv = ["-c", *words[1:]]
+    exec(compile(words[0], "-c", "exec"), {"__name__": "__main__"})
+    return 0

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 from server.app import create_app
+from server.cli import main as curfew_server
 from server.config import read_config
 from server.evidence.alarms import Settlement, settle_alarm
 from server.stations.refused_bundles import RefusedBundle, keep_refusal
 from server.storage.database import Database
 from server.storage.migrating import migrate
 from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, TrustFolder
-from tests.server.running import ROOT, RunningServer
+from tests.server.running import RunningServer
 
 
 def scrape(authority: Authority) -> str:
@@ -117,8 +116,7 @@ def test_a_scrape_counts_what_all_workers_did(
     demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "office"
-    command = [sys.executable, "-m", "server.cli", "init", str(folder), "--trust", str(demo_trust.path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    assert curfew_server(["init", str(folder), "--trust", str(demo_trust.path)]) == 0
     shutil.copy(published_sqlite, folder / "curfew.sqlite")
     authority_pem = read_config(folder / "server.env", environ={}).tls_folder / "authority.pem"
     with RunningServer(folder, authority_pem, workers=2) as server:

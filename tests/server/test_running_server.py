@@ -22,6 +22,7 @@ from uuid import uuid4
 import pytest
 
 from policy.report import Report
+from server.cli import main as curfew_server
 from server.config import read_config
 from tests.server.authority import Authority, Bench, TrustFolder
 from tests.server.running import ROOT, RunningServer, StartedProgram, free_port
@@ -31,8 +32,7 @@ from tests.server.running import ROOT, RunningServer, StartedProgram, free_port
 def office(demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path) -> Iterator[Authority]:
     """The folder of a server as `curfew-server init` makes it, with a publication."""
     folder = tmp_path / "office"
-    command = [sys.executable, "-m", "server.cli", "init", str(folder), "--trust", str(demo_trust.path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    assert curfew_server(["init", str(folder), "--trust", str(demo_trust.path)]) == 0
     shutil.copy(published_sqlite, folder / "curfew.sqlite")
     made = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
     yield made
@@ -57,7 +57,7 @@ def test_the_server_speaks_https_under_the_organisations_authority_and_no_other(
 
 def test_ctrl_c_in_a_terminal_ends_the_server_and_its_workers(office: Authority) -> None:
     authority_pem = office.config.tls_folder / "authority.pem"
-    with RunningServer(office.config.audit_key.parent, authority_pem, workers=2) as server:
+    with RunningServer(office.config.audit_key.parent, authority_pem, workers=2, from_scratch=True) as server:
         assert server.ask("GET", "/api/v1/status")[0] == 200
         workers = server.workers()
         assert server.interrupt() == 0
