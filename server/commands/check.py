@@ -8,7 +8,8 @@ import click
 
 from certs.terminal import tell
 from certs.typed_options import as_typed_here
-from server.commands.settings import given_config, takes_config
+from server.commands.settings import given_config, opened, takes_config
+from server.fleet.recounting import make_anew
 from server.maintenance.checks import Finding, run_checks
 from server.storage.database import Database
 
@@ -16,13 +17,19 @@ from server.storage.database import Database
 @click.command()
 @takes_config
 @click.option("--json", "as_json", is_flag=True, help="Print one object a line, for programs.")
-def check(as_json: bool) -> int:
-    """Look whether what the server stores is whole; nothing is changed, and it may serve meanwhile.
+@click.option(
+    "--recount", is_flag=True, help="First make kept lists and counts anew from phones and reports."
+)
+def check(as_json: bool, recount: bool) -> int:
+    """Look whether what the server stores is whole; it may serve meanwhile, and without --recount nothing is changed.
 
-    One line for each part: the database itself, its schema, rows that name others, the audit chain, and what stations
-    are given. The exit code is 1 if any of them fails.
+    One line for each part: the database itself, its schema, rows that name others, kept lists and counts, the audit
+    chain, and what stations are given. The exit code is 1 if any of them fails.
     """
     config = given_config()
+    if recount:
+        with opened(config) as database, database.writing() as session:
+            make_anew(session)
     database = Database(config.database_url, read_only=True)
     all_well = True
     try:

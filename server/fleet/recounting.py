@@ -1,4 +1,4 @@
-"""The fleet's index compared with phones and checks, which it was made of; and made anew where it differs."""
+"""What is kept for lists and counts, compared with what it was made of, and made anew where it differs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 from policy.counted import counted
 from server.fleet import entries, phone_states, phones
 from server.fleet.entries import Bin, Entry, entry_of
+from server.reports import station_activity
+from server.storage.database import lock_out_writers
 
 _AT_ONCE = 10_000
 
 
 def differences(session: Session) -> Iterator[str]:
-    """Yield a sentence for each way in which the kept index is not what phones and checks say; none if it is right."""
+    """Yield a sentence for each way in which what is kept is not what phones and reports say; none if it is right."""
     wrong: list[str] = []
     tallied: Counter[Bin] = Counter()
     for right in _made_anew(session):
@@ -29,10 +31,16 @@ def differences(session: Session) -> Iterator[str]:
     miscounted = [one for one in tallied.keys() | tallies.keys() if tallied[one] != tallies.get(one, 0)]
     if miscounted:
         yield f"{counted(len(miscounted), 'kept count')} of {len(tallies)} differ from the list"
+    sent, kept_of = station_activity.activity_from_reports(session), station_activity.all_activity(session)
+    if misled := sorted(one for one in sent.keys() | kept_of.keys() if sent.get(one) != kept_of.get(one)):
+        stations = counted(len(misled), "station has", "stations have")
+        yield f"{stations} sent other than is kept of it, such as {misled[0]}"
 
 
 def make_anew(session: Session) -> None:
-    """Put what phones and checks say in the place of the kept index."""
+    """Put what phones and reports say in the place of what is kept; whoever stores meanwhile waits."""
+    lock_out_writers(session)
+    station_activity.replace_all(session, station_activity.activity_from_reports(session))
     tallied: Counter[Bin] = Counter()
     for right in _made_anew(session):
         entries.note_entries(session, right)

@@ -18,6 +18,7 @@ from policy.counted import counted
 from server.config import Config
 from server.errors import ServiceError
 from server.evidence.audit import verify_chain
+from server.fleet import recounting
 from server.policies import bundles
 from server.policies.bundles import Newest
 from server.storage.database import Database
@@ -113,6 +114,13 @@ def _references(_config: Config, session: Session) -> Finding:
     return Finding(told, _RESTORE)
 
 
+def _counts(_config: Config, session: Session) -> Finding:
+    faults = list(recounting.differences(session))
+    if not faults:
+        return Finding("lists and counts are what phones and reports say")
+    return Finding("; ".join(faults), "make them anew: curfew-server --config SERVER.env check --recount")
+
+
 def _audit(_config: Config, session: Session) -> Finding:
     chain = verify_chain(session)
     if chain.whole:
@@ -166,6 +174,7 @@ CHECKS = (
     Check("database", _database),
     Check("migrations", _migrations),
     Check("references", _references),
+    Check("counts", _counts),
     Check("audit", _audit),
     Check("trust", _trust),
 )

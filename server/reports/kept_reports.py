@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -155,6 +155,31 @@ def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> se
     }
 
 
+class Sent(NamedTuple):
+    """What one station has sent: how much, until when, and what the report with the highest counter says."""
+
+    station_id: str
+    reports: int
+    last_report_at: datetime
+    highest_counter: int
+    newest: PastCheck
+
+
+def sent_by_stations(session: Session) -> Iterator[Sent]:
+    """Yield what each station has sent that ever reported; all reports are walked."""
+    query = select(
+        _ReportTable.station_id,
+        func.count(),
+        func.max(_ReportTable.received_at),
+        func.max(_ReportTable.counter),
+    ).group_by(_ReportTable.station_id)
+    for station_id, reports, last_report_at, counter in session.execute(query).all():
+        newest = select(_ReportTable).where(
+            _ReportTable.station_id == station_id, _ReportTable.counter == counter
+        )
+        yield Sent(station_id, reports, last_report_at, counter, _as_past(session.scalars(newest).one()))
+
+
 def history(session: Session, phone_id: PhoneId, limit: int) -> Sequence[PastCheck]:
     """Return the newest checks of one phone, newest first."""
     # The counter decides between checks of one moment only.
@@ -164,20 +189,21 @@ def history(session: Session, phone_id: PhoneId, limit: int) -> Sequence[PastChe
         .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
         .limit(limit)
     )
-    return [
-        PastCheck(
-            report_id=row.report_id,
-            station_id=row.station_id,
-            checked_at=row.checked_at,
-            received_at=row.received_at,
-            late=row.late,
-            verdict=Verdict(row.verdict),
-            enforceable=row.enforceable,
-            bundle_number=row.bundle_number,
-            actions=row.actions,
-        )
-        for row in session.scalars(query)
-    ]
+    return [_as_past(row) for row in session.scalars(query)]
+
+
+def _as_past(row: _ReportTable) -> PastCheck:
+    return PastCheck(
+        report_id=row.report_id,
+        station_id=row.station_id,
+        checked_at=row.checked_at,
+        received_at=row.received_at,
+        late=row.late,
+        verdict=Verdict(row.verdict),
+        enforceable=row.enforceable,
+        bundle_number=row.bundle_number,
+        actions=row.actions,
+    )
 
 
 def stored_report(session: Session, report_id: str) -> Report | None:

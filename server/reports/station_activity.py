@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import BigInteger, ForeignKey, Table, bindparam, insert, select, update
+from sqlalchemy import BigInteger, ForeignKey, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server.reports.kept_reports import KeptReport
+from server.reports.kept_reports import KeptReport, sent_by_stations
 from server.storage.database import Base, UtcTime
 
 
@@ -96,3 +96,31 @@ def _with(before: StationActivity | None, kept: KeptReport) -> StationActivity:
         effective_at=kept.effective_at,
         bundle_number=report.bundle_number,
     )
+
+
+def activity_from_reports(session: Session) -> dict[str, StationActivity]:
+    """Return what every station has sent, by a walk over all reports."""
+    return {
+        sent.station_id: StationActivity(
+            sent.reports,
+            sent.last_report_at,
+            sent.highest_counter,
+            sent.newest.checked_at,
+            sent.newest.effective_at,
+            sent.newest.bundle_number,
+        )
+        for sent in sent_by_stations(session)
+    }
+
+
+def all_activity(session: Session) -> dict[str, StationActivity]:
+    """Return what is kept of every station that ever reported, by its id."""
+    return {row[0]: StationActivity(*row[1:]) for row in session.execute(select(_ACTIVITIES))}
+
+
+def replace_all(session: Session, activities: Mapping[str, StationActivity]) -> None:
+    """Let these be what is kept."""
+    session.execute(delete(_ACTIVITIES))
+    if activities:
+        rows = [{"station_id": station_id, **asdict(one)} for station_id, one in activities.items()]
+        session.execute(insert(_ACTIVITIES), rows)

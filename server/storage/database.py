@@ -16,7 +16,7 @@ from shlex import quote
 from typing import Any
 from urllib.parse import quote as percent_encoded
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -204,6 +204,13 @@ def stored_by_nobody_else() -> Iterator[None]:
         raise StorageBusy(
             "somebody else is storing the same at this moment; try again in a few seconds"
         ) from error
+
+
+def lock_out_writers(session: Session) -> None:
+    """Let nobody else change what reports change until this transaction ends; on SQLite a writer is alone anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Who holds one of these may finish; who wants one comes again (`_PATIENCE_S`).
+        session.execute(text("LOCK TABLE station, phone, report, phone_state IN SHARE ROW EXCLUSIVE MODE"))
 
 
 @contextmanager

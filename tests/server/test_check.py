@@ -18,7 +18,7 @@ from server.storage.database import Database
 from server.storage.migrating import alembic_config, schemas
 from tests.server.authority import Authority
 
-PARTS = ["database", "migrations", "references", "audit", "trust"]
+PARTS = ["database", "migrations", "references", "counts", "audit", "trust"]
 
 
 def failing(authority: Authority) -> dict[str, Finding]:
@@ -57,6 +57,31 @@ def test_a_newer_schema_is_told(authority: Authority) -> None:
     change(authority, "UPDATE alembic_version SET version_num = '9999'")
 
     assert "install that version here" in failing(authority)["migrations"].next_step
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE fleet_entry SET fresh = 'violating'", "1 phone is listed other than"),
+        ("UPDATE fleet_tally SET phones = 7", "1 kept count of 1 differ"),
+        ("UPDATE station_activity SET reports = 7", "1 station has sent other than"),
+        ("DELETE FROM station_activity", "1 station has sent other than"),
+    ],
+)
+def test_counts_that_went_wrong_are_told_and_made_anew(
+    authority: Authority, statement: str, told: str
+) -> None:
+    bench = authority.bench()
+    authority.accept(bench.sign(bench.report(authority.phone(bench))))
+    change(authority, statement)
+
+    found = failing(authority)
+    assert main(["--config", str(authority.write_settings()), "check", "--recount"]) == 0
+
+    assert set(found) == {"counts"}
+    assert told in found["counts"].found
+    assert "check --recount" in found["counts"].next_step
+    assert failing(authority) == {}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +227,7 @@ def test_one_part_that_fails_ends_the_command_with_1_and_tells_what_to_type(
     told = [json.loads(line) for line in json_lines]
     assert [(row["part"], row["ok"]) for row in told] == [(part, part != "audit") for part in PARTS]
     assert {tuple(sorted(row)) for row in told} == {("found", "kind", "next_step", "ok", "part")}
-    assert f"--config {small_authority.folder}/server.env audit verify" in told[3]["next_step"]
+    assert f"--config {small_authority.folder}/server.env audit verify" in told[PARTS.index("audit")]["next_step"]
 
 
 def test_looking_changes_nothing(
