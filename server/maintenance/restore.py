@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from certs.durable import make_private_folder, sync_folder, write_durably
-from server.config import read_config
+from server.config import database_url_in, read_config
 from server.errors import BackupRefused, ConfigurationRefused
 from server.maintenance.archive import DATABASES, OTHERS, SETTINGS, Manifest, unpack_archive
 from server.maintenance.database_copy import copy_in, holds_something, is_in_use, kind_of
@@ -31,7 +31,7 @@ def restore_backup(archive: Path, env_file: Path, replace: bool, environ: Mappin
         unpacked = Path(work)
         manifest = unpack_archive(archive, unpacked, version("curfew"), tuple(schemas()))
         files = [name for name in OTHERS if (unpacked / name).is_file()]
-        given_url = environ.get(_URL) or (_present_url(env_file) if replace else None)
+        given_url = database_url_in(environ) or (_present_url(env_file) if replace else None)
         settings = _settings(unpacked, folder.resolve(), manifest, given_url, files)
         url = settings[_URL]
         _refuse_to_overwrite(url, [env_file, *(folder / name for name in files)], replace)

@@ -11,9 +11,11 @@ import sqlite3
 import stat
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 import pytest
@@ -391,6 +393,45 @@ def test_one_kind_of_database_is_not_restored_into_another(
     assert code == 1
     assert "one cannot be restored into the other" in said
     assert "geheim" not in said
+
+
+def test_a_database_that_nobody_could_use_is_refused_before_anything_is_made(
+    run: Run, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CURFEW_DATABASE_URL", "curfew.sqlite")
+
+    code, said = run(tmp_path / "new" / "server.env", "restore", str(archive))
+
+    assert code == 1
+    assert "the environment's CURFEW_DATABASE_URL: expected the URL of a database" in said
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_backup_is_one_moment_however_much_is_written_meanwhile(
+    run: Run, settings: Path, office: Authority, tmp_path: Path
+) -> None:
+    bench, ended, stored_meanwhile = office.bench("busy"), Event(), [1]
+
+    def report_without_end() -> None:
+        while not ended.is_set():
+            stored_meanwhile.append(len(office.accept(bench.sign(bench.report(office.phone(bench))))))
+
+    with ThreadPoolExecutor(1) as stations:
+        reporting = stations.submit(report_without_end)
+        before = 0
+        while len(stored_meanwhile) == before or before < 2:
+            before = len(stored_meanwhile)
+            (tmp_path / "busy.backup").unlink(missing_ok=True)
+            code, said = run(settings, "backup", str(tmp_path / "busy.backup"))
+            assert code == 0, said
+        ended.set()
+        reporting.result()
+
+    assert run(tmp_path / "new" / "server.env", "restore", str(tmp_path / "busy.backup"))[0] == 0
+    assert run(tmp_path / "new" / "server.env", "check")[0] == 0
+    rows = stored(read_config(tmp_path / "new" / "server.env", environ={}))
+    # Each report of a phone of its own: one that had been cut in half would leave another number.
+    assert rows["phone_state"] == rows["report"] <= rows["phone"] <= rows["report"] + 1
 
 
 @pytest.fixture
