@@ -234,6 +234,15 @@ def read_config(env_file: Path | None = None, environ: Mapping[str, str] | None 
     return Config(**{name: value for name, value in values.items() if value is not None})
 
 
+def database_url_in(environ: Mapping[str, str]) -> str | None:
+    """Return the database that the environment names, None if it names none; raises `ConfigurationRefused`."""
+    setting = _BY_NAME["CURFEW_DATABASE_URL"]
+    text = environ.get(setting.name)
+    found = None if text is None else _Found(text, f"the environment's {setting.name}")
+    url: str | None = _value(setting, found, Path.cwd())
+    return url
+
+
 def written_settings(config: Config) -> str:
     """Return a ``server.env`` with these settings, whatever part of them came from the environment."""
     values = ((setting.name, getattr(config, setting.field)) for setting in SETTINGS)

@@ -18,7 +18,7 @@ _HEAD = """\
 Written from the table in `server/config.py`: change it there, and write this page anew with `python -m
 server.configuration_page` and the path of this page.
 
-`curfew-server init FOLDER` makes a `server.env` with all that has to be set; `--config FILE` names it, `./server.env`
+The command `init` makes a `server.env` with all that has to be set; `--config FILE` names it, `./server.env`
 unless given. It is one `NAME=VALUE` a line, taken literally: no quotes, no expansion, no comment behind a value. Empty
 lines and lines that begin with `#` are passed over. Relative paths are taken from the file's own folder. It holds
 secrets: a file that others can read is refused.

@@ -47,8 +47,9 @@ def backup(to: Path) -> None:
 def restore(archive: Path, replace: bool) -> None:
     """Stand the server of the backup FROM up again, around the server.env that --config names.
 
-    Keys and certificates go beside that file, and so does an SQLite database. PostgreSQL's goes where the backup says;
-    another place is told by CURFEW_DATABASE_URL in the environment. Everything is verified before anything is changed.
+    Keys and certificates go beside that file, and so does an SQLite database; PostgreSQL's goes where the backup says.
+    A server that is replaced keeps its place for the database, and CURFEW_DATABASE_URL in the environment names
+    another. Everything is verified before anything is changed.
     """
     env_file = given_config_file()
     manifest = restore_backup(archive, env_file, replace, os.environ)

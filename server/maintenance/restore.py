@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from certs.durable import make_private_folder, sync_folder, write_durably
-from server.errors import BackupRefused
+from server.config import database_url_in, read_config
+from server.errors import BackupRefused, ConfigurationRefused
 from server.maintenance.archive import DATABASES, OTHERS, SETTINGS, Manifest, unpack_archive
 from server.maintenance.database_copy import copy_in, holds_something, is_in_use, kind_of
 from server.storage.migrating import schemas
@@ -20,16 +21,18 @@ _URL = "CURFEW_DATABASE_URL"
 def restore_backup(archive: Path, env_file: Path, replace: bool, environ: Mapping[str, str]) -> Manifest:
     """Make the server of `archive` around `env_file` and return what the backup says of itself.
 
-    Keys and certificates go beside the file, and an SQLite database too, unless `environ` names another place for it
-    (CURFEW_DATABASE_URL); PostgreSQL's goes where the backup or `environ` says. Raises `BackupRefused` for a backup
-    that is damaged or newer, and where something would be overwritten though `replace` does not tell to.
+    Keys and certificates go beside the file. The database goes where `environ` says (CURFEW_DATABASE_URL), else where
+    the server that is replaced has it, else beside the file (SQLite) or where the backup says (PostgreSQL). Raises
+    `BackupRefused` for a backup that is damaged or newer, and where something would be overwritten though `replace`
+    does not tell to.
     """
     folder = make_private_folder(env_file.parent)
     with TemporaryDirectory(prefix=".restoring-", dir=folder) as work:
         unpacked = Path(work)
         manifest = unpack_archive(archive, unpacked, version("curfew"), tuple(schemas()))
         files = [name for name in OTHERS if (unpacked / name).is_file()]
-        settings = _settings(unpacked, folder.resolve(), manifest, environ.get(_URL), files)
+        given_url = database_url_in(environ) or (_present_url(env_file) if replace else None)
+        settings = _settings(unpacked, folder.resolve(), manifest, given_url, files)
         url = settings[_URL]
         _refuse_to_overwrite(url, [env_file, *(folder / name for name in files)], replace)
         copy_in(url, unpacked / DATABASES[manifest.database], replace)
@@ -38,6 +41,14 @@ def restore_backup(archive: Path, env_file: Path, replace: bool, environ: Mappin
         # Last: without it nothing serves what is half there.
         write_durably(env_file, "".join(f"{name}={value}\n" for name, value in settings.items()).encode())
     return manifest
+
+
+def _present_url(env_file: Path) -> str | None:
+    """Return where the server that is there has its database; None if its settings cannot be read."""
+    try:
+        return read_config(env_file, environ={}).database_url
+    except ConfigurationRefused:
+        return None
 
 
 def _settings(
@@ -52,8 +63,8 @@ def _settings(
         settings[_URL] = given_url
     if kind_of(settings[_URL]) != manifest.database:
         raise BackupRefused(
-            f"the backup is of {manifest.database}, and {_URL} in the environment names {kind_of(settings[_URL])}; one"
-            " cannot be restored into the other"
+            f"the backup is of {manifest.database}, and {_URL} names {kind_of(settings[_URL])}; one cannot be restored"
+            " into the other"
         )
     settings |= {"CURFEW_AUDIT_KEY": "audit.key", "CURFEW_TLS_FOLDER": "tls"}
     if any(name.startswith("keys/") for name in files):

@@ -11,9 +11,11 @@ import sqlite3
 import stat
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 import pytest
@@ -67,11 +69,16 @@ def archive(run: Run, settings: Path, tmp_path: Path) -> Path:
     return tmp_path / "office.backup"
 
 
-def stored(config: Config) -> list[tuple[str, int]]:
+def restored(before: dict[str, int]) -> dict[str, int]:
+    """Return what is to be there after a restore: a row about it, and one snapshot above all that was seen."""
+    return before | {name: before[name] + 1 for name in ("audit", "trust_file")}
+
+
+def stored(config: Config) -> dict[str, int]:
     """Return how many rows each table has."""
     with closing(sqlite3.connect(config.database_url.removeprefix("sqlite:///"))) as database:
         names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return [(n, database.execute(f"SELECT count(*) FROM {n}").fetchone()[0]) for n in sorted(names)]
+        return {name: database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
 
 
 def rewritten(archive: Path, **changes: object) -> Path:
@@ -186,9 +193,7 @@ def test_a_server_is_stood_up_elsewhere_with_all_that_it_had(
         assert getattr(config, name) == getattr(office.config, name)
     for name in ("audit_key", "tls_folder", "trust_keys"):
         assert getattr(config, name).parent == tmp_path / "new"
-    before, after = dict(stored(office.config)), dict(stored(config))
-    # Its own row is the one thing that is new.
-    assert after == before | {"audit": before["audit"] + 1}
+    assert stored(config) == restored(stored(office.config))
     assert run(new, "check")[0] == 0
     assert create_app(config).test_client().get("/readyz").get_json() == {"ready": True, "failing": []}
 
@@ -313,7 +318,7 @@ def test_a_server_that_is_there_is_overwritten_only_when_told(
     assert f"{settings}, " in said
     assert "a database would be overwritten" in said
     assert refused == since
-    assert dict(stored(office.config)) == dict(kept) | {"audit": dict(kept)["audit"] + 1}
+    assert stored(office.config) == restored(kept)
 
 
 def test_a_database_in_use_is_not_replaced(
@@ -360,6 +365,24 @@ def test_the_database_may_go_to_another_place(
     assert run(tmp_path / "new" / "server.env", "check")[0] == 0
 
 
+def test_a_server_that_is_replaced_keeps_its_place_for_the_database(
+    run: Run, settings: Path, office: Authority, tmp_path: Path
+) -> None:
+    office.database.close()
+    elsewhere = tmp_path / "lib" / "curfew.sqlite"
+    elsewhere.parent.mkdir(mode=0o700)
+    (settings.parent / "curfew.sqlite").rename(elsewhere)
+    lines = settings.read_text().splitlines()
+    settings.write_text("\n".join([f"CURFEW_DATABASE_URL=sqlite:///{elsewhere}", *lines[1:]]) + "\n")
+    assert run(settings, "backup", str(tmp_path / "office.backup"))[0] == 0
+    elsewhere.write_bytes(b"damaged" * 1000)
+
+    assert run(settings, "restore", str(tmp_path / "office.backup"), "--replace")[0] == 0
+
+    assert run(settings, "check")[0] == 0
+    assert not (settings.parent / "curfew.sqlite").exists()
+
+
 def test_one_kind_of_database_is_not_restored_into_another(
     run: Run, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +393,45 @@ def test_one_kind_of_database_is_not_restored_into_another(
     assert code == 1
     assert "one cannot be restored into the other" in said
     assert "geheim" not in said
+
+
+def test_a_database_that_nobody_could_use_is_refused_before_anything_is_made(
+    run: Run, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CURFEW_DATABASE_URL", "curfew.sqlite")
+
+    code, said = run(tmp_path / "new" / "server.env", "restore", str(archive))
+
+    assert code == 1
+    assert "the environment's CURFEW_DATABASE_URL: expected the URL of a database" in said
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_backup_is_one_moment_however_much_is_written_meanwhile(
+    run: Run, settings: Path, office: Authority, tmp_path: Path
+) -> None:
+    bench, ended, stored_meanwhile = office.bench("busy"), Event(), [1]
+
+    def report_without_end() -> None:
+        while not ended.is_set():
+            stored_meanwhile.append(len(office.accept(bench.sign(bench.report(office.phone(bench))))))
+
+    with ThreadPoolExecutor(1) as stations:
+        reporting = stations.submit(report_without_end)
+        before = 0
+        while len(stored_meanwhile) == before or before < 2:
+            before = len(stored_meanwhile)
+            (tmp_path / "busy.backup").unlink(missing_ok=True)
+            code, said = run(settings, "backup", str(tmp_path / "busy.backup"))
+            assert code == 0, said
+        ended.set()
+        reporting.result()
+
+    assert run(tmp_path / "new" / "server.env", "restore", str(tmp_path / "busy.backup"))[0] == 0
+    assert run(tmp_path / "new" / "server.env", "check")[0] == 0
+    rows = stored(read_config(tmp_path / "new" / "server.env", environ={}))
+    # Each report of a phone of its own: one that had been cut in half would leave another number.
+    assert rows["phone_state"] == rows["report"] <= rows["phone"] <= rows["report"] + 1
 
 
 @pytest.fixture

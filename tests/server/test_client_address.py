@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import ssl
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from server.cli import main
+from server.running.buffering import BufferLimits
 from server.running.client_address import client_address
 from tests.server.authority import TrustFolder
-from tests.server.running import StartedProgram
+from tests.server.running import RunningServer, StartedProgram
 from tests.server.test_stalled_requests import PROGRAM, answer, begun, secured
 
 TRUSTED = tuple(map(ip_network, ("127.0.0.1", "10.1.0.0/16", "fd00::/8")))
@@ -78,6 +83,38 @@ def test_the_running_server_believes_its_proxy_and_no_stranger(behind_a_proxy: S
     assert seen_from(behind_a_proxy, "127.0.0.5", *forged) == "192.0.2.7"
     assert seen_from(behind_a_proxy, "127.0.0.5", "X-Forwarded-For: 192.0.2.1", *forged) == "192.0.2.7"
     assert seen_from(behind_a_proxy, "127.0.0.5") == "127.0.0.5"
+
+
+def test_the_proxies_of_the_settings_are_those_that_the_program_believes(
+    demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "office"
+    assert main(["init", str(folder), "--trust", str(demo_trust.path)]) == 0
+    shutil.copy(published_sqlite, folder / "curfew.sqlite")
+    with (folder / "server.env").open("a") as settings:
+        settings.write("CURFEW_TRUSTED_PROXIES=127.0.0.5\n")
+    half = b"POST /api/v1/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nX-Forwarded-For: 192.0.2.%d\r\n\r\nabc"
+    with (
+        RunningServer(folder, demo_trust.path / "tls" / "authority.pem") as server,
+        contextlib.ExitStack() as held,
+    ):
+        for client in range(BufferLimits().unfinished_per_source):
+            held.enter_context(secured(server, "127.0.0.5")).sendall(half % client)
+
+        of_another = answer(whole(server, "127.0.0.5", "192.0.2.200"))[0]
+        for _ in range(BufferLimits().unfinished_per_source):
+            held.enter_context(secured(server, "127.0.0.5")).sendall(half % 7)
+        of_the_seventh = answer(whole(server, "127.0.0.5", "192.0.2.7"))[0]
+
+    assert (of_another, of_the_seventh) == (400, 429)
+
+
+def whole(server: RunningServer, source: str, client: str) -> ssl.SSLSocket:
+    """Send a whole request, by a proxy in the name of `client`."""
+    connection = secured(server, source)
+    head = f"POST /api/v1/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nX-Forwarded-For: {client}\r\n"
+    connection.sendall(f"{head}Content-Type: application/json\r\n\r\n[]".encode())
+    return connection
 
 
 def test_unfinished_bodies_are_counted_by_client_and_not_by_proxy(behind_a_proxy: StartedProgram) -> None:

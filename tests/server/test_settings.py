@@ -117,7 +117,12 @@ WRONG = {
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"), [(name, *case) for name, cases in WRONG.items() for case in cases]
+    ("name", "value", "told"),
+    [
+        pytest.param(name, *case, id=f"{name}-{number}")
+        for name, cases in WRONG.items()
+        for number, case in enumerate(cases)
+    ],
 )
 def test_a_wrong_value_is_refused_with_its_line_and_what_was_expected_found_and_is_to_be_done(
     tmp_path: Path, name: str, value: str, told: str

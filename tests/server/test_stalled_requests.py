@@ -14,7 +14,7 @@ import pytest
 
 from server.serving import THREADS
 from tests.server.authority import TrustFolder
-from tests.server.running import StartedProgram
+from tests.server.running import RunningServer, StartedProgram
 
 HEAD = b"POST /counted HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
 PROGRAM = """
@@ -55,13 +55,13 @@ def hasty(demo_trust: TrustFolder, tmp_path: Path) -> Iterator[StartedProgram]:
         yield server
 
 
-def secured(server: StartedProgram, source: str = "127.0.0.1") -> ssl.SSLSocket:
+def secured(server: RunningServer, source: str = "127.0.0.1") -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=str(server.authority_pem))
     plain = socket.create_connection(("127.0.0.1", server.port), timeout=60, source_address=(source, 0))
     return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
-def begun(server: StartedProgram, sent: bytes, length: int, source: str = "127.0.0.1") -> ssl.SSLSocket:
+def begun(server: RunningServer, sent: bytes, length: int, source: str = "127.0.0.1") -> ssl.SSLSocket:
     connection = secured(server, source)
     connection.sendall(HEAD % length + sent)
     return connection
