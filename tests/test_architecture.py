@@ -55,7 +55,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "retention": {"evidence", "fleet", "reports", "storage"},
-    "maintenance": {"config", "errors", "evidence", "policies", "storage"},
+    "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
     "running": {

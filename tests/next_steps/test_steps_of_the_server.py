@@ -177,6 +177,19 @@ def test_a_damaged_database_is_looked_at_and_a_backup_restored(desk: Desk, serve
     desk.types_the_next_step(said, "curfew-server --config {…} check", then="trust      ok")
 
 
+RECOUNT = "curfew-server --config SERVER.env check --recount"
+
+
+@types((CHECKS, RECOUNT))
+def test_counts_that_are_wrong_are_made_anew(desk: Desk, server: Path) -> None:
+    database = Database(f"sqlite:///{server.parent / 'curfew.sqlite'}")
+    with database.writing() as session:
+        session.execute(text("INSERT INTO fleet_tally VALUES (1, 'unseen', 0, 'open', 5)"))
+    database.close()
+    said = desk.runs(f"{SERVER} check", code=1)
+    desk.types_the_next_step(said, RECOUNT, then="counts     ok")
+
+
 @types(
     ("certs/cli_prompts.py", TOKEN),
     ("certs/served_chain.py", TOKEN),
