@@ -8,8 +8,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from cryptography.fernet import Fernet
 
@@ -65,11 +66,11 @@ def _insert(table: str) -> Any:
 
 def _station(number: int, now: datetime) -> dict[str, Any]:
     return {
-        "station_id": str(UUID(int=(1 << 80) + number, version=4)),
+        "station_id": str(uuid5(NAMESPACE_OID, f"station {number}")),
         "name": f"bench {number:05}",
         # Nobody can sign for it: whatever such a station sends is refused.
         "public_key_pem": b"",
-        "key_fingerprint": f"{number:064x}",
+        "key_fingerprint": sha256(f"station {number}".encode()).hexdigest(),
         "enrolled_at": now - timedelta(days=200),
     }
 
