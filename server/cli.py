@@ -75,6 +75,14 @@ _COMMANDS = {
             "curfew-server check --json",
         ),
     ),
+    "loadtest": CommandAt(
+        "server.commands.loadtest:loadtest",
+        "Measure what this machine carries.",
+        (
+            "curfew-server loadtest --stations 100 --workers 2",
+            "curfew-server loadtest --database-url postgresql+psycopg:///trial",
+        ),
+    ),
     "backup": CommandAt(
         "server.commands.backups:backup",
         "Copy all that the server needs into one file.",

@@ -55,6 +55,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "retention": {"evidence", "fleet", "reports", "storage"},
+    "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
@@ -83,7 +84,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "serving": {"app", "config", "context", "errors", "running"},
     "commands": {
-        *{"clock", "config", "errors", "evidence", "fleet", "maintenance", "people", "policies"},
+        *{"clock", "config", "errors", "evidence", "fleet", "loadtest", "maintenance", "people", "policies"},
         *{"retention", "serving", "stations", "storage"},
     },
     "cli": {"errors"},

@@ -227,7 +227,10 @@ def test_one_part_that_fails_ends_the_command_with_1_and_tells_what_to_type(
     told = [json.loads(line) for line in json_lines]
     assert [(row["part"], row["ok"]) for row in told] == [(part, part != "audit") for part in PARTS]
     assert {tuple(sorted(row)) for row in told} == {("found", "kind", "next_step", "ok", "part")}
-    assert f"--config {small_authority.folder}/server.env audit verify" in told[PARTS.index("audit")]["next_step"]
+    assert (
+        f"--config {small_authority.folder}/server.env audit verify"
+        in told[PARTS.index("audit")]["next_step"]
+    )
 
 
 def test_looking_changes_nothing(

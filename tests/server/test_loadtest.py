@@ -1,0 +1,90 @@
+"""``curfew-server loadtest``: a server of its own, real stations, three kinds of day, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from server.cli import main
+from server.loadtest.trial import Measured, TrialSize, run_trial
+from server.loadtest.trial_server import trial_server
+from tests.server.authority import Authority
+
+SMALL = TrialSize(stations=2, singles=3, batches=1)
+# Behind the server's back: when a newer report becomes a phone's state, the one before is taken away.
+LOSING = """
+CREATE TRIGGER losing AFTER UPDATE ON phone_state WHEN OLD.report_id <> NEW.report_id BEGIN
+    DELETE FROM report WHERE report_id = OLD.report_id;
+END
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder, as somebody names it with --folder."""
+    made = tmp_path / "trial"
+    made.mkdir()
+    return made
+
+
+def told(folder: Path, database_url: str | None = None) -> list[Measured]:
+    with trial_server(folder, database_url, workers=1) as server:
+        return list(run_trial(server, SMALL))
+
+
+def check(days: list[Measured]) -> None:
+    singles, batches, taking_over = days
+    assert (singles.requests, singles.reports, singles.lost) == (6, 6, 0)
+    assert (batches.requests, batches.reports, batches.lost) == (2, 200, 0)
+    assert (taking_over.reports, taking_over.requests > 2) == (0, True)
+    assert all(0 < day.p50_ms <= day.p99_ms and day.seconds > 0 for day in days)
+
+
+def test_each_kind_of_day_is_measured_and_the_folder_is_empty_again(folder: Path) -> None:
+    check(told(folder))
+
+    assert list(folder.iterdir()) == []
+
+
+def test_a_trial_runs_on_an_empty_postgresql(folder: Path, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue("postgresql").create_database(f"trial_{folder.parent.name[-8:].lower()}")
+
+    check(told(folder, url))
+
+
+def test_what_was_called_stored_and_is_not_there_counts_as_lost(folder: Path) -> None:
+    with trial_server(folder, None, workers=1) as server:
+        with server.database.writing() as session:
+            session.execute(text(LOSING))
+        _, batches, _ = run_trial(server, SMALL)
+
+    assert batches.lost > 0
+
+
+def test_somebodys_database_is_refused_and_left_as_it_is(
+    small_authority: Authority, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = small_authority.config.database_url
+
+    assert main(["loadtest", "--folder", str(folder), "--database-url", url]) == 1
+
+    assert "expected an empty database" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_the_command_tells_a_line_or_an_object_for_each_day(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.commands.loadtest.TrialSize", lambda stations: SMALL)
+
+    assert main(["loadtest", "--folder", str(folder), "--json"]) == 0
+    days = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main(["loadtest", "--folder", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    assert [day["kind"] for day in days] == ["day"] * 3
+    assert [day["lost"] for day in days] == [0, 0, 0]
+    assert ["lost 0" in line for line in lines] == [True] * 3
