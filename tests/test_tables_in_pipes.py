@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from certs.cli import main as curfew_certs
 from tests.terminal import Terminal
 from tests.test_command_lines import clean_environment, typed
 
@@ -20,13 +21,9 @@ UTF_8 = {"LC_ALL": "C.UTF-8"}
 def trust(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trust whose second approver has a name that ASCII cannot carry."""
     folder = tmp_path_factory.mktemp("tables")
-    typed("certs.cli", "key", str(folder / "prüferin.pem"), **UTF_8)
-    typed(
-        "certs.cli",
-        *("init", str(folder / "trust"), "--demo", "--approvers", "1"),
-        *("--approver-key", str(folder / "prüferin.pub")),
-        **UTF_8,
-    )
+    assert curfew_certs(["key", str(folder / "prüferin.pem")]) == 0
+    init = ["init", str(folder / "trust"), "--demo", "--approvers", "1"]
+    assert curfew_certs([*init, "--approver-key", str(folder / "prüferin.pub")]) == 0
     return folder / "trust"
 
 
