@@ -12,6 +12,7 @@ from rich.table import Table
 from agent_scripts.commands.settings import Settings
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
+from agent_scripts.station_files.attempts import Attempts
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
@@ -97,6 +98,8 @@ class _Status:
     """Why the bundle on disk is refused; empty where it is not."""
     phones: int
     reports_waiting: int
+    attempts_waiting: int
+    """Visits in vain of which the server does not know yet."""
 
 
 @click.command()
@@ -120,6 +123,7 @@ def status(settings: Settings, as_json: bool) -> None:
         "Bundle": _bundle(found),
         "Phones": str(found.phones),
         "Reports waiting": str(found.reports_waiting),
+        "Visits in vain to tell": str(found.attempts_waiting),
     }
     for name, value in rows.items():
         table.add_row(name, cell(value))
@@ -141,6 +145,7 @@ def _status_of(station: Station) -> _Status:
         "" if refused is None else str(refused),
         len(station.phones()),
         len(Spool(station.spool_folder).waiting()),
+        len(Attempts(station.folder).waiting()),
     )
 
 

@@ -84,13 +84,15 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
         with table.shown(addresses):
             # Rows first, sending last: a server that is away must not keep a technician from seeing what was done.
             codes = await visit_all(addresses, one)
-        sent = await _send(visitor.station)
+        # Apart from each other: whether a row's report was sent has nothing to do with phones visited in vain.
+        sent = await _send_reports(visitor.station)
+        told = await _tell_attempts(visitor.station)
     finally:
         # Whatever ended the sending: rows that wait for it are told as not sent, and none is swallowed.
         table.sent(sent)
         # Last of all, where eyes are when a command ends.
         table.tell_count()
-    return most_urgent([*codes, sent])
+    return most_urgent([*codes, sent, told])
 
 
 def _keep_failed(run: Run, address: str, known: KnownPhone | None, error: Exception) -> None:
@@ -133,7 +135,6 @@ def send_waiting(station: Station) -> ExitCode:
 
 
 async def _send(station: Station) -> ExitCode:
-    # Reports first: the server tells by them which attempts are over, and answers with its time.
     return most_urgent([await _send_reports(station), await _tell_attempts(station)])
 
 

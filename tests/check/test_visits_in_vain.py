@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable, Iterator
 
@@ -126,6 +127,7 @@ def test_what_the_server_could_not_be_told_is_told_by_the_next_sending(
         bench.check(address)
     assert "The server does not know yet of 1 phone visited in vain" in bench.said
     assert "Last attempt" not in page_of(reader, bench, address)
+    assert json.loads(bench.agent("status", "--json")[1])["attempts_waiting"] == 1
 
     assert bench.agent("send")[0] == ExitCode.COMPLIANT
 

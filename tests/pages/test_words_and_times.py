@@ -7,6 +7,7 @@ from enum import Enum
 
 import pytest
 
+from policy.attempt import AttemptCause
 from policy.ledger import EntryState
 from policy.observation import EnabledState, UserKind
 from policy.report import ActionResult, Consent
@@ -78,6 +79,7 @@ def test_an_age_tells_past_from_future() -> None:
 @pytest.mark.parametrize(
     "words",
     [
+        AttemptCause,
         Verdict,
         Stage,
         ReasonCode,
