@@ -9,6 +9,7 @@ import random
 import shutil
 import sqlite3
 import stat
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -142,6 +143,19 @@ def test_into_a_folder_it_goes_under_a_name_with_its_time(run: Run, settings: Pa
 
     [made] = (tmp_path / "backups").iterdir()
     assert made.match("curfew-20*T*Z.backup")
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next(run: Run, settings: Path, tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, alive = tmp_path / f".backup-{ended.pid}-abc", tmp_path / f".backup-{os.getpid()}-abc"
+    for folder in (left, alive):
+        folder.mkdir()
+        (folder / "database.copy").write_bytes(b"a whole database")
+
+    assert run(settings, "backup", str(tmp_path / "office.backup"))[0] == 0
+
+    assert (left.exists(), alive.exists()) == (False, True)
 
 
 def test_a_backup_is_never_overwritten(run: Run, settings: Path, archive: Path) -> None:
