@@ -107,7 +107,7 @@ def clear_leftovers(folder: Path) -> None:
     """Remove the unfinished parts that a killed process left in `folder`; living processes keep theirs."""
     for part in folder.glob(f".*{_PART}"):
         process = part.name.removesuffix(_PART).rpartition(".")[2].partition("-")[0]
-        if process.isdecimal() and not _is_alive(int(process)):
+        if process.isdecimal() and not is_alive(int(process)):
             part.unlink(missing_ok=True)
 
 
@@ -132,7 +132,8 @@ def _write_part(part: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether there is a process of that number."""
     try:
         # Signal 0 reaches nobody: it only asks whether the process is there.
         os.kill(process, 0)

@@ -52,11 +52,13 @@ class Manifest:
     made_at: str
 
 
-def write_archive(path: Path, manifest: Manifest, parts: Mapping[str, Path]) -> None:
-    """Write `parts` into a new archive at `path`; raises `BackupRefused` if one stands there or there is no room."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def write_archive(path: Path, manifest: Manifest, parts: Mapping[str, Path], draft: Path) -> None:
+    """Write `parts` into a new archive at `path`; raises `BackupRefused` if one stands there or there is no room.
+
+    ``draft`` is where it is written first, on the same disk and in a folder that is closed to others.
+    """
     try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
                 _add_manifest(archive, manifest, parts)
                 for name, source in parts.items():
@@ -65,7 +67,7 @@ def write_archive(path: Path, manifest: Manifest, parts: Mapping[str, Path]) -> 
             file.flush()
             os.fsync(file.fileno())
         # A rename would replace what stands there; a link never does (link(2)).
-        os.link(part, path)
+        os.link(draft, path)
         sync_folder(path.parent)
     except FileExistsError as error:
         raise BackupRefused(f"{path} is there already and is not overwritten; choose another name") from error
@@ -73,8 +75,6 @@ def write_archive(path: Path, manifest: Manifest, parts: Mapping[str, Path]) -> 
         raise BackupRefused(
             f"{path} could not be written ({error.strerror}); make room, or choose another place"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def unpack_archive(path: Path, folder: Path, version: str, schemas: tuple[str, ...]) -> Manifest:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from server.config import Config, written_settings
 from server.errors import BackupRefused, StorageUnavailable
 from server.maintenance.archive import DATABASES, OTHERS, SETTINGS, Manifest, write_archive
 from server.maintenance.database_copy import LOOK, copy_out, kind_of
+from server.maintenance.working_folder import working_folder
 from server.storage.database import Database
 from server.storage.migrating import schema_of, schemas
 
@@ -44,12 +44,13 @@ def make_backup(config: Config, target: Path, now: datetime) -> Backup:
     missing = tuple(file for file in named.values() if not file.is_file())
     try:
         # Beside the backup, where its space is, and closed to others from the first moment.
-        with TemporaryDirectory(prefix=".backup-", dir=path.parent) as work:
-            database, settings = Path(work) / DATABASES[kind], Path(work) / SETTINGS
+        with working_folder(path.parent, "backup") as work:
+            database, settings = work / DATABASES[kind], work / SETTINGS
             settings.write_text(written_settings(config), encoding="utf-8")
             copy_out(config.database_url, database)
             files = {name: file for name, file in named.items() if file not in missing}
-            write_archive(path, manifest, {SETTINGS: settings, **files, database.name: database})
+            parts = {SETTINGS: settings, **files, database.name: database}
+            write_archive(path, manifest, parts, work / "archive")
     except OSError as error:
         raise BackupRefused(
             f"{path} could not be written ({error.strerror}); choose another place"

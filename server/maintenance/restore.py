@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from certs.durable import make_private_folder, sync_folder, write_durably
 from server.config import database_url_in, read_config
 from server.errors import BackupRefused, ConfigurationRefused
 from server.maintenance.archive import DATABASES, OTHERS, SETTINGS, Manifest, unpack_archive
 from server.maintenance.database_copy import copy_in, holds_something, is_in_use, kind_of
+from server.maintenance.working_folder import working_folder
 from server.storage.migrating import schemas
 
 _URL = "CURFEW_DATABASE_URL"
@@ -27,8 +27,7 @@ def restore_backup(archive: Path, env_file: Path, replace: bool, environ: Mappin
     does not tell to.
     """
     folder = make_private_folder(env_file.parent)
-    with TemporaryDirectory(prefix=".restoring-", dir=folder) as work:
-        unpacked = Path(work)
+    with working_folder(folder, "restore") as unpacked:
         manifest = unpack_archive(archive, unpacked, version("curfew"), tuple(schemas()))
         files = [name for name in OTHERS if (unpacked / name).is_file()]
         given_url = database_url_in(environ) or (_present_url(env_file) if replace else None)

@@ -47,9 +47,8 @@ class BufferLimits:
 
 WsgiApp = Callable[..., Any]
 Answer = tuple[int, list[tuple[str, str]], bytes]
-_HEALTH_THREADS = 2
 _HEALTH_WAITING = 32
-"""How this process is, is asked in a lane of its own: a supervisor that waits behind a slow database would end a
+"""How this process is, is asked in lanes of one thread each: a supervisor that waits behind a slow database would end a
 process that is well, and whoever asks without end takes no thread from a station."""
 
 _log = structlog.get_logger()
@@ -97,7 +96,7 @@ class BufferedRequests:
         self._app = app
         self._listening = listening
         self._lane = _Lane("request", threads, limits.waiting)
-        self._health_lane = _Lane("health", _HEALTH_THREADS, _HEALTH_WAITING)
+        self._health_lanes = {path: _Lane("health", 1, _HEALTH_WAITING) for path in HEALTH_PATHS}
         self._now = now
         self._trusted_proxies = trusted_proxies
         self._limits = limits
@@ -115,7 +114,7 @@ class BufferedRequests:
         try:
             source = _source(scope, self._trusted_proxies)
             body = await self._body(scope, exchange, source)
-            lane = self._health_lane if scope.path in HEALTH_PATHS else self._lane
+            lane = self._health_lanes.get(scope.path, self._lane)
             status, headers, content = await lane.run(self._app, _environ(scope, body, source))
         except RequestRefused as refused:
             _log.warning(refused.code, method=scope.method)

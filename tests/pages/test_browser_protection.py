@@ -135,3 +135,24 @@ def test_a_failing_database_is_a_page_without_a_trace(office: Office) -> None:
     assert answer.mimetype == "text/html"
     assert "sign_ins" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_who_asks_how_the_server_is_gets_no_cookie_though_somebody_is_signed_in(office: Office) -> None:
+    client = office.client(Role.AUDITOR)
+
+    answers = [client.get(path, base_url=HERE) for path in ("/healthz", "/readyz", "/metrics")]
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [answer.headers.get("Set-Cookie") for answer in answers] == [None] * 3
+
+
+def test_a_header_about_the_address_gives_a_stranger_no_more_tries(office: Office) -> None:
+    office.person("desk-1", Role.AUDITOR)
+    client = office.app.test_client()
+
+    statuses = []
+    for number in range(6):
+        client.environ_base["HTTP_X_FORWARDED_FOR"] = f"192.0.2.{number}"
+        statuses.append(office.sign_in(client, "desk-1", "a wrong password").status_code)
+
+    assert statuses == [401] * 5 + [429]

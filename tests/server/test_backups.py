@@ -9,11 +9,13 @@ import random
 import shutil
 import sqlite3
 import stat
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from threading import Event
 from uuid import uuid4
@@ -33,6 +35,7 @@ from tests.server.authority import Authority, TrustFolder
 from tests.server.postgresql import find_programs
 
 Run = Callable[..., tuple[int, str]]
+OURS = version("curfew")
 
 
 @pytest.fixture
@@ -142,6 +145,19 @@ def test_into_a_folder_it_goes_under_a_name_with_its_time(run: Run, settings: Pa
 
     [made] = (tmp_path / "backups").iterdir()
     assert made.match("curfew-20*T*Z.backup")
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next(run: Run, settings: Path, tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, alive = tmp_path / f".backup-{ended.pid}-abc", tmp_path / f".backup-{os.getpid()}-abc"
+    for folder in (left, alive):
+        folder.mkdir()
+        (folder / "database.copy").write_bytes(b"a whole database")
+
+    assert run(settings, "backup", str(tmp_path / "office.backup"))[0] == 0
+
+    assert (left.exists(), alive.exists()) == (False, True)
 
 
 def test_a_backup_is_never_overwritten(run: Run, settings: Path, archive: Path) -> None:
@@ -265,10 +281,9 @@ def test_a_backup_that_was_cut_is_refused(run: Run, archive: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"schema": "9999"}, "with schema 9999, this is Curfew 0.1.0 and works with schema"),
-        ({"version": "0.2.0"}, "made by Curfew 0.2.0 with schema"),
-        ({"version": "0.1.10"}, "made by Curfew 0.1.10 with schema"),
-        ({"format": 2, "version": "1.0.0"}, "install Curfew 1.0.0 or newer here"),
+        ({"schema": "9999"}, f"with schema 9999, this is Curfew {OURS} and works with schema"),
+        ({"version": "999.0.0"}, "made by Curfew 999.0.0 with schema"),
+        ({"format": 2, "version": "999.1.0"}, "install Curfew 999.1.0 or newer here"),
     ],
 )
 def test_a_backup_of_a_newer_curfew_is_refused_with_both_versions(
@@ -278,8 +293,17 @@ def test_a_backup_of_a_newer_curfew_is_refused_with_both_versions(
 
     assert code == 1
     assert told in said
-    assert "this is Curfew 0.1.0" in said
+    assert f"this is Curfew {OURS}" in said
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_versions_are_compared_as_numbers(archive: Path, tmp_path: Path) -> None:
+    made = rewritten(archive, version="0.1.10")
+
+    unpack_archive(made, tmp_path / "by the same", "0.1.10", tuple(schemas()))
+    unpack_archive(made, tmp_path / "by a newer one", "0.2.0", tuple(schemas()))
+    with pytest.raises(BackupRefused, match=r"made by Curfew 0\.1\.10 .* this is Curfew 0\.1\.9"):
+        unpack_archive(made, tmp_path / "by an older one", "0.1.9", tuple(schemas()))
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "keys/root.pem"])
@@ -499,7 +523,7 @@ def test_without_postgresqls_programs_the_one_that_is_missing_is_named(
 def unpacked(archive: Path, folder: Path) -> dict[str, bytes]:
     """Return the content of a backup that was found good."""
     folder.mkdir()
-    unpack_archive(archive, folder, "0.1.0", tuple(schemas()))
+    unpack_archive(archive, folder, OURS, tuple(schemas()))
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
