@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -116,8 +117,8 @@ class Machine:
         record = self.folder / "builds"
         return len(record.read_text().splitlines()) if record.exists() else 0
 
-    def set_up(self, *parts: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def started(self, *parts: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [self.checkout / "tools" / "set-up", *parts],
             env={
                 "PATH": str(self.folder / "bin"),
@@ -125,10 +126,15 @@ class Machine:
                 "TMPDIR": str(self.folder),
                 **environment,
             },
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
+
+    def set_up(self, *parts: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        started = self.started(*parts, **environment)
+        out, said = started.communicate()
+        return subprocess.CompletedProcess(started.args, started.returncode, out, said)
 
 
 @pytest.fixture
@@ -191,6 +197,22 @@ def test_a_changed_project_file_installs_the_project_only(ready_machine: Machine
     ready_machine.set_up()
     assert sum("--require-hashes" in call for call in ready_machine.calls()) == 1
     assert sum(call.endswith("-e .") for call in ready_machine.calls()) == 2
+
+
+def test_a_second_set_up_waits_until_the_first_is_done(ready_machine: Machine) -> None:
+    flock = shutil.which("flock")
+    assert flock, "flock is part of util-linux"
+    ready_machine.has("flock", f'#!/bin/sh\nexec {flock} "$@"\n')
+    with (ready_machine.checkout / "tools" / "set-up").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = ready_machine.started()
+        assert second.stderr is not None
+        assert "another set-up of this checkout runs; waiting" in second.stderr.readline()
+        assert ready_machine.calls() == []
+    _, said = second.communicate(timeout=60)
+
+    assert second.returncode == 0, said
+    assert len(ready_machine.calls()) == 2
 
 
 def test_the_noise_of_pip_is_kept_back_while_all_goes_well(ready_machine: Machine, tmp_path: Path) -> None:

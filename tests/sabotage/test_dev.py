@@ -65,3 +65,27 @@ def test_there_is_a_phone_in_every_standing_and_a_changed_template_is_served(
     template.write_text(template.read_text().replace("<h1>Fleet</h1>", "<h1>Changed here</h1>"))
 
     assert "Changed here" in browser_of(dev, copy).read("/")
+
+
+def test_a_fleet_of_any_size_is_made_to_look_at(tmp_path: Path) -> None:
+    surroundings = {**os.environ, "CURFEW_FOLDER": str(tmp_path / "fleet"), "PHONES": "150", "ONCE": "1"}
+    made = subprocess.run(
+        [sys.executable, "-m", "demo.dev_fleet"],
+        cwd=ROOT,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert made.returncode == 0, made.stderr
+    settings = tmp_path / "fleet" / "server" / "server.env"
+    program = "import sys; from server.cli import main; sys.exit(main())"
+    checked = subprocess.run(
+        [sys.executable, "-c", program, "--config", str(settings), "check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
