@@ -15,7 +15,7 @@ from server.api import (
     stations,
     status,
 )
-from server.api.blueprint import describe_api
+from server.api.blueprint import serve_api
 from server.api.parameters import refuse_unknown_parameters
 
 _VIEWS = (attempts, audit, blocks, fleet_lists, phones, refused_bundles, reports, stations, status)
@@ -25,4 +25,4 @@ _VIEWS = (attempts, audit, blocks, fleet_lists, phones, refused_bundles, reports
 def register_api(app: Flask) -> None:
     """Let `app` serve the API and its description."""
     refuse_unknown_parameters(app)
-    describe_api(app)
+    serve_api(app)

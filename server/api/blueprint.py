@@ -5,11 +5,13 @@ flask-smorest brings no types, so it is spoken to in this module only; views use
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, ParamSpec, TypeVar, cast
 
 from flask import Blueprint as PlainBlueprint
-from flask import Flask, Request
+from flask import Flask, Request, Response
 from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 from marshmallow import Schema
 from webargs import core
@@ -24,6 +26,8 @@ from server.errors import Malformed
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_PREFIX = "/api/v1"
+
 STATION = "station"
 """Signed by an enrolled station."""
 PERSON = "person"
@@ -32,7 +36,7 @@ PERSON = "person"
 taken: dict[tuple[str, str], frozenset[str]] = {}
 """By path and method, the names that an address takes behind its question mark."""
 
-hot = PlainBlueprint("hot", __name__, url_prefix="/api/v1")
+hot = PlainBlueprint("hot", __name__, url_prefix=_PREFIX)
 """For the hot route: flask-smorest costs twice as much a request as plain Flask (docs/performance.md 2)."""
 
 _SCHEMES: Mapping[str, Mapping[str, str]] = {
@@ -71,7 +75,7 @@ class _StrictBlueprint(Blueprint):  # type: ignore[misc]
     ARGUMENTS_PARSER = _StrictParser()
 
 
-_api = _StrictBlueprint("api", __name__, url_prefix="/api/v1", description="Stations and the mail side")
+_api = _StrictBlueprint("api", __name__, url_prefix=_PREFIX, description="Stations and the mail side")
 
 
 def described(
@@ -105,23 +109,33 @@ def described(
     return add
 
 
-def describe_api(app: Flask) -> None:
+def serve_api(app: Flask) -> None:
     """Let `app` serve every described view, the hot route, and ``openapi.json`` over all of them."""
-    app.config.update(
-        API_TITLE="Curfew",
-        API_VERSION="v1",
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/api/v1",
-        OPENAPI_JSON_PATH="openapi.json",
+    app.register_blueprint(_api)
+    app.register_blueprint(hot)
+    # Exactly one, or the server does not start: a renamed view would vanish from the description unnoticed.
+    [_] = _hot_routes(app)
+    app.add_url_rule(
+        f"{_PREFIX}/openapi.json", "openapi", lambda: Response(_description(), mimetype="application/json")
     )
-    api = _CurfewApi(app)
+
+
+@cache
+def _description() -> str:
+    """Return the description; made when it is first asked for, since making it takes longer than all else at start."""
+    described_app = Flask("description")
+    described_app.config.update(API_TITLE="Curfew", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
+    api = _CurfewApi(described_app)
     for name, scheme in _SCHEMES.items():
         api.spec.components.security_scheme(name, scheme)
     api.register_blueprint(_api)
-    app.register_blueprint(hot)
-    # Exactly one, or the server does not start: a renamed view would vanish from the description unnoticed.
-    [rule] = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "hot.receive"]
-    _describe_hot_route(api.spec, rule)
+    described_app.register_blueprint(hot)
+    _describe_hot_route(api.spec, _hot_routes(described_app)[0])
+    return json.dumps(api.spec.to_dict(), indent=2)
+
+
+def _hot_routes(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint == "hot.receive"]
 
 
 def _describe_hot_route(spec: Any, rule: Rule) -> None:
