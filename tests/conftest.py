@@ -18,6 +18,11 @@ from certs.typed_options import forget_options
 from tests.server.postgresql import Postgresql
 from tests.slow import HEAVY_FIXTURES, is_slow
 
+# Virtual phones start a hundred programs for each check: with this toybox, twice as quickly.
+_QUICK_PROGRAMS = Path(__file__).resolve().parents[1] / ".phone-userland" / "bin"
+if _QUICK_PROGRAMS.is_dir():
+    os.environ["PATH"] = f"{_QUICK_PROGRAMS}:{os.environ['PATH']}"
+
 
 def pytest_report_header() -> str:
     """Say how a random test that failed is run again."""

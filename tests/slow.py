@@ -1,16 +1,17 @@
 """Which tests `make test-fast` leaves out: those that start a browser, PostgreSQL or many processes.
 
-Measured with `--durations`: what is left takes 40 seconds on two cores.
+Measured with `--durations`: what is left takes under a minute on two cores.
 """
 
 from __future__ import annotations
 
 import pytest
 
-_FOLDERS = ("check", "fleet", "on_phone", "pages", "sabotage", "sentences", "system_root")
+_FOLDERS = ("check", "fleet", "next_steps", "on_phone", "pages", "sabotage", "sentences", "system_root")
 _FILES = (
     *("agent/test_adb_shell_phone", "agent/test_phones_both_ways", "agent/test_server_client"),
     *("agent/test_spool_and_sender", "certs/test_crashes_while_accepting", "certs/test_rotating_keys"),
+    "certs/test_tls",
     *(
         "dialect/test_acting",
         "dialect/test_captures",
@@ -24,13 +25,22 @@ _FILES = (
     *(
         "server/test_backups",
         "server/test_client_address",
+        "server/test_everybody_back_at_once",
+        "server/test_fleet_lists",
+        "server/test_loadtest",
         "server/test_metrics",
         "server/test_reports",
         "server/test_running_server",
         "server/test_stalled_requests",
         "server/test_station_requests",
     ),
-    *("server/test_storage", "server/test_thinning", "server/test_trust_files", "test_readme"),
+    *(
+        "server/test_since_when_blocked",
+        "server/test_storage",
+        "server/test_thinning",
+        "server/test_trust_files",
+    ),
+    *("server/test_verify_witness", "test_readme"),
     *(
         "virtual_phone/test_phone_connection",
         "virtual_phone/test_phone_faults",
