@@ -10,7 +10,7 @@ from certs.terminal import tell
 from certs.typed_options import as_typed_here
 from server.commands.settings import given_config, opened, takes_config
 from server.fleet.recounting import make_anew
-from server.maintenance.checks import Finding, run_checks
+from server.maintenance.checks import CheckResult, run_checks
 from server.storage.database import Database
 
 
@@ -41,12 +41,12 @@ def check(as_json: bool, recount: bool) -> int:
     return 0 if all_well else 1
 
 
-def _as_line(part: str, finding: Finding) -> str:
+def _as_line(part: str, finding: CheckResult) -> str:
     next_step = f". Next: {finding.next_step}" if finding.next_step else ""
     return f"{part:<11}{'ok' if finding.ok else 'FAILED':<7} {finding.found}{next_step}"
 
 
-def _as_json(part: str, finding: Finding) -> str:
+def _as_json(part: str, finding: CheckResult) -> str:
     facts = {
         "kind": "part",
         "part": part,

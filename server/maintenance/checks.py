@@ -29,7 +29,7 @@ _FAULTS_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What a check found; ``next_step`` is what to do about it, empty where all is well."""
 
     found: str
@@ -41,7 +41,7 @@ class Finding:
         return not self.next_step
 
 
-Look = Callable[[Config, Session], Finding]
+Look = Callable[[Config, Session], CheckResult]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Check:
 
 def run_checks(
     config: Config, database: Database, checks: Sequence[Check] | None = None
-) -> Iterator[tuple[str, Finding]]:
+) -> Iterator[tuple[str, CheckResult]]:
     """Yield each part with what was found; one that cannot be looked at has failed, and the others are looked at."""
     for check in CHECKS if checks is None else checks:
         try:
@@ -64,34 +64,34 @@ def run_checks(
         except (SQLAlchemyError, ServiceError, CertsError) as error:
             # What the database says of a statement may hold its values.
             said = f"a {type(error).__name__}" if isinstance(error, SQLAlchemyError) else str(error)
-            finding = Finding(
+            finding = CheckResult(
                 f"it could not be looked at: {said}",
                 f"see that the database can be reached and has room; if it is damaged, {_RESTORE}",
             )
         yield check.part, finding
 
 
-def _database(_config: Config, session: Session) -> Finding:
+def _database(_config: Config, session: Session) -> CheckResult:
     if session.get_bind().dialect.name == "postgresql":
         version = session.scalar(text("SHOW server_version"))
-        return Finding(f"PostgreSQL {version} answers")
+        return CheckResult(f"PostgreSQL {version} answers")
     faults = list(session.scalars(text(f"PRAGMA integrity_check({_FAULTS_SHOWN})")))
     if faults == ["ok"]:
-        return Finding("SQLite's own check of its file finds no fault")
-    return Finding(f"SQLite's own check of its file finds: {'; '.join(faults)}", _RESTORE)
+        return CheckResult("SQLite's own check of its file finds no fault")
+    return CheckResult(f"SQLite's own check of its file finds: {'; '.join(faults)}", _RESTORE)
 
 
-def _migrations(_config: Config, session: Session) -> Finding:
+def _migrations(_config: Config, session: Session) -> CheckResult:
     found, newest = schema_of(session), schemas()[-1]
     if found == newest:
-        return Finding(f"schema {found}, with which this version works")
+        return CheckResult(f"schema {found}, with which this version works")
     told = f"schema {found or 'of no version'}, and this version works with {newest}"
     if found is None or found in schemas():
-        return Finding(told, "make a backup, then run: curfew-server --config SERVER.env migrate")
-    return Finding(told, "a newer Curfew has migrated it: install that version here")
+        return CheckResult(told, "make a backup, then run: curfew-server --config SERVER.env migrate")
+    return CheckResult(told, "a newer Curfew has migrated it: install that version here")
 
 
-def _references(_config: Config, session: Session) -> Finding:
+def _references(_config: Config, session: Session) -> CheckResult:
     if session.get_bind().dialect.name == "postgresql":
         faults = [
             f"{table}: {name} is not enforced"
@@ -108,42 +108,42 @@ def _references(_config: Config, session: Session) -> Finding:
             for table, row, parent, _ in session.execute(text("PRAGMA foreign_key_check"))
         ]
     if not faults:
-        return Finding("every row that another one names is there")
+        return CheckResult("every row that another one names is there")
     more = len(faults) - _FAULTS_SHOWN
     told = "; ".join([*faults[:_FAULTS_SHOWN], *([f"and {more} more"] if more > 0 else [])])
-    return Finding(told, _RESTORE)
+    return CheckResult(told, _RESTORE)
 
 
-def _counts(_config: Config, session: Session) -> Finding:
+def _counts(_config: Config, session: Session) -> CheckResult:
     faults = list(recounting.differences(session))
     if not faults:
-        return Finding("lists and counts are what phones and reports say")
-    return Finding("; ".join(faults), "make them anew: curfew-server --config SERVER.env check --recount")
+        return CheckResult("lists and counts are what phones and reports say")
+    return CheckResult("; ".join(faults), "make them anew: curfew-server --config SERVER.env check --recount")
 
 
-def _audit(_config: Config, session: Session) -> Finding:
+def _audit(_config: Config, session: Session) -> CheckResult:
     chain = verify_chain(session)
     if chain.whole:
-        return Finding(f"the chain is whole: {counted(chain.rows, 'row')}")
-    return Finding(
+        return CheckResult(f"the chain is whole: {counted(chain.rows, 'row')}")
+    return CheckResult(
         f"the chain is broken after row {chain.rows}: {chain.fault}",
         "keep the database as it is, raise the alarm, and compare with what stations saw:"
         " curfew-server --config SERVER.env audit verify --witness FILE",
     )
 
 
-def _trust(config: Config, session: Session) -> Finding:
+def _trust(config: Config, session: Session) -> CheckResult:
     newest, files = bundles.newest(session), bundles.trust_files(session)
     if not newest.serial and not files:
-        return Finding("nothing is published yet")
+        return CheckResult("nothing is published yet")
     publish = "hand it over again: curfew-server --config SERVER.env publish FOLDER"
     try:
         publication = verify_publication(files, {})
     except CertsError as error:
-        return Finding(f"what stations are given is refused by them: {error}", publish)
+        return CheckResult(f"what stations are given is refused by them: {error}", publish)
     if not _is_the_same(session, publication, newest):
         told = f"stations are given bundle {publication.number}, and the newest that is stored is {newest.number}"
-        return Finding(f"{told}, or another version of it", publish)
+        return CheckResult(f"{told}, or another version of it", publish)
     if config.trust_keys is not None:
         try:
             # Signed and thrown away: it shows that both keys are there and count under the root. By then the snapshot,
@@ -151,10 +151,10 @@ def _trust(config: Config, session: Session) -> Finding:
             assert newest.expires is not None
             renew(files, load_online_signers(config.trust_keys), newest.expires)
         except CertsError as error:
-            return Finding(
+            return CheckResult(
                 f"the timestamp cannot be renewed: {error}", "put the online keys into CURFEW_TRUST_KEYS"
             )
-    return Finding(f"bundle {publication.number}, verified as a station does")
+    return CheckResult(f"bundle {publication.number}, verified as a station does")
 
 
 def _is_the_same(session: Session, publication: Publication, newest: Newest) -> bool:

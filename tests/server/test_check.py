@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from certs.keys import create_key
 from server.cli import main
-from server.maintenance.checks import CHECKS, Check, Finding, run_checks
+from server.maintenance.checks import CHECKS, Check, CheckResult, run_checks
 from server.storage.database import Database
 from server.storage.migrating import alembic_config, schemas
 from tests.server.authority import Authority
@@ -21,7 +21,7 @@ from tests.server.authority import Authority
 PARTS = ["database", "migrations", "references", "counts", "audit", "trust"]
 
 
-def failing(authority: Authority) -> dict[str, Finding]:
+def failing(authority: Authority) -> dict[str, CheckResult]:
     """Return what fails and how, of a database that is looked at as the command does."""
     database = Database(authority.config.database_url, read_only=True)
     found = dict(run_checks(authority.config, database))
@@ -178,7 +178,7 @@ def test_a_damaged_file_is_told_and_the_other_parts_are_looked_at(small_authorit
 
 
 def test_a_check_that_cannot_look_has_failed_and_tells_no_value(small_authority: Authority) -> None:
-    def look(_config: object, session: object) -> Finding:
+    def look(_config: object, session: object) -> CheckResult:
         session.execute(text("SELECT :secret FROM nowhere"), {"secret": "geheim"})  # type: ignore[attr-defined]
         raise AssertionError
 
