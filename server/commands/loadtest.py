@@ -35,11 +35,12 @@ def loadtest(stations: int, workers: int, folder: Path, database_url: str | None
     with trial_server(folder, database_url, workers) as server:
         for measured in run_trial(server, TrialSize(stations)):
             lost += measured.lost
-            tell(json.dumps({"kind": "day", **asdict(measured)}) if as_json else _line(measured))
+            tell(json.dumps({"kind": "day", **asdict(measured)}) if as_json else line_of(measured))
     return 1 if lost else 0
 
 
-def _line(day: Measured) -> str:
+def line_of(day: Measured) -> str:
+    """Return what a kind of day came to, on one line for people."""
     unit = "reports" if day.reports else "requests"
     later = f", asked {day.put_off} times to come later" if day.put_off else ""
     return (

@@ -18,9 +18,10 @@ import pytest
 
 import certs.cli
 from policy.ready_made import ready_made_document
+from tests.cheap_hashes import _cheap_hashes
 from tests.check.office import Bench, Office
 from tests.next_steps.desk import Desk
-from tests.pages.conftest import _cheap_hashes, compiled_templates, migrated_sqlite
+from tests.pages.conftest import compiled_templates, migrated_sqlite
 
 __all__ = ["_cheap_hashes", "compiled_templates", "migrated_sqlite"]
 

@@ -6,20 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, sync_playwright
 
-from server.people import hashing
+from tests.cheap_hashes import _cheap_hashes
 from tests.pages.office import Office, make_office, migrate_once
 from tests.server.postgresql import Postgresql
 
-
-@pytest.fixture(autouse=True)
-def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash passwords by argon2 at its least cost: what one costs in service is held in tests/server/test_hashing.py."""
-    least = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(hashing, "_HASHER", least)
+__all__ = ["_cheap_hashes"]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from tests.pages.conftest import _cheap_hashes, compiled_templates, migrated_sqlite, office
+from tests.cheap_hashes import _cheap_hashes
+from tests.pages.conftest import compiled_templates, migrated_sqlite, office
 
 __all__ = ["_cheap_hashes", "compiled_templates", "migrated_sqlite", "office"]

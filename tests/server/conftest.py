@@ -11,8 +11,11 @@ from flask.testing import FlaskClient
 
 from server.app import create_app
 from server.storage.migrating import migrate
+from tests.cheap_hashes import _cheap_hashes
 from tests.server.authority import Authority, Bench, TrustFolder, make_config
 from tests.server.postgresql import Postgresql
+
+__all__ = ["_cheap_hashes"]
 
 
 @pytest.fixture(scope="session")

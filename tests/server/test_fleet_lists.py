@@ -96,7 +96,7 @@ SITUATIONS = st.tuples(
 
 
 # The fixture is made once for all examples on purpose: what earlier ones did is the past of the later ones.
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(CHECKS, MINDS, SITUATIONS, st.sampled_from(Standing), st.integers(1, 5))
 def test_counts_and_lists_say_what_a_walk_over_every_phone_says(
     office: Office,

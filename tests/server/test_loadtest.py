@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from server.cli import main
+from server.commands.loadtest import line_of
 from server.loadtest.trial import Measured, TrialSize, run_trial
 from server.loadtest.trial_server import trial_server
 from tests.server.authority import Authority
@@ -43,14 +45,8 @@ def check(days: list[Measured]) -> None:
     assert all(0 < day.p50_ms <= day.p99_ms and day.seconds > 0 for day in days)
 
 
-def test_each_kind_of_day_is_measured_and_the_folder_is_empty_again(folder: Path) -> None:
-    check(told(folder))
-
-    assert list(folder.iterdir()) == []
-
-
 def test_a_trial_runs_on_an_empty_postgresql(folder: Path, request: pytest.FixtureRequest) -> None:
-    url = request.getfixturevalue("postgresql").create_database(f"trial_{folder.parent.name[-8:].lower()}")
+    url = request.getfixturevalue("postgresql").create_database(f"trial_{uuid4().hex}")
 
     check(told(folder, url))
 
@@ -75,16 +71,24 @@ def test_somebodys_database_is_refused_and_left_as_it_is(
     assert list(folder.iterdir()) == []
 
 
-def test_the_command_tells_a_line_or_an_object_for_each_day(
+def test_the_command_measures_each_kind_of_day_and_leaves_nothing_behind(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.commands.loadtest.TrialSize", lambda stations: SMALL)
 
     assert main(["loadtest", "--folder", str(folder), "--json"]) == 0
-    days = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert main(["loadtest", "--folder", str(folder)]) == 0
-    lines = capsys.readouterr().out.splitlines()
 
-    assert [day["kind"] for day in days] == ["day"] * 3
-    assert [day["lost"] for day in days] == [0, 0, 0]
-    assert ["lost 0" in line for line in lines] == [True] * 3
+    days = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [day.pop("kind") for day in days] == ["day"] * 3
+    check([Measured(**day) for day in days])
+    assert list(folder.iterdir()) == []
+
+
+def test_for_people_each_day_is_a_line() -> None:
+    day = Measured("back after an outage", 2, 200, 0.5, 10.0, 20.0, 0.1, put_off=3, lost=1)
+
+    line = line_of(day)
+
+    assert "400/s" in line
+    assert "0.50 ms CPU each" in line
+    assert line.endswith("lost 1, asked 3 times to come later")
