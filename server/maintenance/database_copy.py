@@ -23,6 +23,13 @@ from server.errors import BackupRefused
 _BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside its file; of another database, it would be taken for this one's."""
 _SAID_MAX = 300
+_DROP_ALL_TABLES = """
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
+        EXECUTE format('DROP TABLE %I CASCADE', name);
+    END LOOP;
+END $$;
+"""
 LOOK = "run: curfew-server --config SERVER.env check"
 """What to do where a database cannot be copied as it is."""
 
@@ -35,7 +42,7 @@ def kind_of(url: str) -> str:
 def copy_out(url: str, target: Path) -> None:
     """Write one consistent state of the database at `url` into `target`; raises `BackupRefused`."""
     if kind_of(url) == "postgresql":
-        _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", url=url)
         return
     copy = target.with_suffix(".copy")
     try:
@@ -53,9 +60,7 @@ def copy_out(url: str, target: Path) -> None:
 def copy_in(url: str, source: Path, replace: bool) -> None:
     """Put what `copy_out` wrote at `url`; raises `BackupRefused`, and then what was there is as it was."""
     if kind_of(url) == "postgresql":
-        clean = ("--clean", "--if-exists") if replace else ()
-        options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
-        _run("pg_restore", url, *options, *clean, str(source), option="--dbname")
+        _copy_into_postgresql(url, source, replace)
         return
     path = _file_of(url)
     unpacked = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -75,6 +80,17 @@ def copy_in(url: str, source: Path, replace: bool) -> None:
         ) from error
     finally:
         unpacked.unlink(missing_ok=True)
+
+
+def _copy_into_postgresql(url: str, source: Path, replace: bool) -> None:
+    # Beside the backup's parts, in a folder that is closed to others.
+    clearing, restoring = source.with_suffix(".clear"), source.with_suffix(".sql")
+    clearing.write_text(_DROP_ALL_TABLES if replace else "", encoding="utf-8")
+    _run("pg_restore", "--no-owner", "--no-privileges", f"--file={restoring}", str(source))
+    # Not by pg_restore itself, which drops what is in the backup and not what a newer schema has beside it. In one
+    # transaction: cut off anywhere, what was there is as it was.
+    options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
+    _run("psql", *options, f"--file={clearing}", f"--file={restoring}", url=url)
 
 
 def holds_something(url: str) -> bool:
@@ -131,20 +147,16 @@ def _copy_sqlite(path: Path, target: Path) -> None:
         raise BackupRefused(f"the database is damaged ({'; '.join(faults)}); {LOOK}")
 
 
-def _run(program: str, url: str, *arguments: str, option: str = "--dbname") -> None:
+def _run(program: str, *arguments: str, url: str | None = None) -> None:
+    """Run one of PostgreSQL's own programs, on the database at `url` if it works on one."""
     if shutil.which(program) is None:
         raise BackupRefused(
             f"{program} is not there: PostgreSQL's own programs copy its databases. Install those of the database"
             " server's version or a newer one (on Debian the package postgresql-client), then try again"
         )
-    parsed = make_url(url)
-    # Without the password, which everybody on the machine could read in the list of processes.
-    address = URL.create(
-        "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query
-    ).render_as_string(hide_password=False)
-    password: Mapping[str, str] = {"PGPASSWORD": str(parsed.password)} if parsed.password else {}
+    address, password = _address_and_password(url) if url else ((), {})
     done = subprocess.run(
-        [program, f"{option}={address}", *arguments],
+        [program, *address, *arguments],
         env={**os.environ, **password},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -157,3 +169,12 @@ def _run(program: str, url: str, *arguments: str, option: str = "--dbname") -> N
             f"{program} ended with {done.returncode} and said {said_by_others(done.stderr, _SAID_MAX)}; mend that, then"
             " try again"
         )
+
+
+def _address_and_password(url: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    parsed = make_url(url)
+    # Without the password, which everybody on the machine could read in the list of processes.
+    address = URL.create(
+        "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query
+    ).render_as_string(hide_password=False)
+    return (f"--dbname={address}",), {"PGPASSWORD": str(parsed.password)} if parsed.password else {}

@@ -30,7 +30,7 @@ from server.errors import BackupRefused
 from server.evidence.audit import newest_rows
 from server.maintenance.archive import unpack_archive
 from server.storage.database import Database
-from server.storage.migrating import alembic_config, schemas
+from server.storage.migrating import alembic_config, migrate, schemas
 from tests.server.authority import Authority, TrustFolder
 from tests.server.postgresql import find_programs
 
@@ -496,7 +496,26 @@ def test_postgresql_is_copied_and_put_back_by_its_own_programs(
     assert run(new, "check")[0] == 0
 
 
-@pytest.mark.parametrize(("program", "words"), [("pg_dump", "backup"), ("pg_restore", "restore")])
+def test_a_postgresql_of_a_newer_schema_is_replaced_whole_by_an_older_backup(
+    run: Run, settings: Path, on_postgresql: Callable[[], str], tmp_path: Path
+) -> None:
+    database = Database(read_config(settings, environ={}).database_url)
+    with database.writing() as session:
+        command.downgrade(alembic_config(session), "0007")
+    assert run(settings, "backup", str(tmp_path / "old.backup"))[0] == 0
+    # With tables that the backup knows nothing of, and that refer to its own.
+    migrate(database)
+    database.close()
+
+    code, said = run(settings, "restore", str(tmp_path / "old.backup"), "--replace")
+
+    assert code == 0, said
+    assert run(settings, "check")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("program", "words"), [("pg_dump", "backup"), ("pg_restore", "restore"), ("psql", "restore")]
+)
 def test_without_postgresqls_programs_the_one_that_is_missing_is_named(
     run: Run,
     settings: Path,
@@ -511,7 +530,10 @@ def test_without_postgresqls_programs_the_one_that_is_missing_is_named(
     if words == "restore":
         place, target = tmp_path / "new" / "server.env", "office.backup"
         monkeypatch.setenv("CURFEW_DATABASE_URL", on_postgresql())
-    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "bin").mkdir()
+    for other in {"pg_dump", "pg_restore", "psql"} - {program}:
+        (tmp_path / "bin" / other).symlink_to(find_programs() / other)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
     code, said = run(place, words, str(tmp_path / target))
 
