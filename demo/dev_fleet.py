@@ -21,7 +21,11 @@ def main() -> int:
     # SIGINT by name: started in the background, a process ignores it, and so would this one.
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
-    phones = int(os.environ.get("PHONES") or 32_000)
+    wanted = os.environ.get("PHONES") or "32000"
+    if not wanted.isdecimal() or int(wanted) < 1:
+        print(f"expected a number of phones such as PHONES=32000, found {wanted!r}", file=sys.stderr)
+        return 2
+    phones = int(wanted)
     try:
         folder = fresh(Path(os.environ.get("CURFEW_FOLDER") or ".curfew-dev-fleet").resolve())
         organisation = Organisation(folder, int(os.environ.get("PORT") or 0) or None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from certs.terminal import tell
-from server.loadtest.trial import Measured, TrialSize, run_trial
+from server.loadtest.trial import Measured, run_trial, trial_size
 from server.loadtest.trial_server import trial_server
 
 
@@ -33,7 +33,7 @@ def loadtest(stations: int, workers: int, folder: Path, database_url: str | None
     """
     lost = 0
     with trial_server(folder, database_url, workers) as server:
-        for measured in run_trial(server, TrialSize(stations)):
+        for measured in run_trial(server, trial_size(stations)):
             lost += measured.lost
             tell(json.dumps({"kind": "day", **asdict(measured)}) if as_json else line_of(measured))
     return 1 if lost else 0

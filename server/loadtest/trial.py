@@ -16,19 +16,30 @@ from server.loadtest.trial_station import Answers, TrialStation
 from server.policies.bundles import trust_files
 from server.reports.kept_reports import sent_by_stations
 
-_PHONES_A_STATION = 64
 _BATCH = 100
 
 
 @dataclass(frozen=True)
 class TrialSize:
-    """How much is asked of the machine."""
+    """How much is asked of the machine, by `trial_size` about as much by few stations as by many."""
 
-    stations: int = 16
-    singles: int = 50
+    stations: int
+    phones: int
+    """Of each station."""
+    singles: int
     """Reports that each station sends one by one,"""
-    batches: int = 5
+    batches: int
     """and how many requests of a hundred each, as after a day without a server."""
+
+
+def trial_size(stations: int) -> TrialSize:
+    """Return a trial with so many stations that takes a minute or two: 500 are back with a hundred reports each."""
+    return TrialSize(
+        stations,
+        phones=max(1024 // stations, 8),
+        singles=max(800 // stations, 4),
+        batches=max(80 // stations, 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -55,15 +66,15 @@ class Measured:
 
 def run_trial(server: TrialServer, size: TrialSize) -> Iterator[Measured]:
     """Yield what each kind of day came to."""
-    with _stations(server, size.stations) as stations:
+    with _stations(server, size) as stations:
         yield _reported(server, stations, "reports one by one", size.singles, 1)
         yield _reported(server, stations, f"back after an outage, {_BATCH} at once", size.batches, _BATCH)
         yield _fetched(server, stations)
 
 
 @contextmanager
-def _stations(server: TrialServer, number: int) -> Iterator[Sequence[TrialStation]]:
-    stations = [TrialStation(server, each, _PHONES_A_STATION) for each in range(number)]
+def _stations(server: TrialServer, size: TrialSize) -> Iterator[Sequence[TrialStation]]:
+    stations = [TrialStation(server, each, size.phones) for each in range(size.stations)]
     try:
         yield stations
     finally:

@@ -22,6 +22,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
 
 from certs.durable import create_private_file
 from certs.keys import create_key, load_signer
@@ -31,6 +32,7 @@ from policy.schemas import dump_policy_document
 from server.config import Config, written_settings
 from server.errors import ServiceError
 from server.fleet.exemptions import record_exemptions
+from server.loadtest.process_cpu import cpu_of_tree
 from server.policies.publishing import publish as take_over
 from server.storage.database import Database
 from server.storage.migrating import migrate
@@ -39,7 +41,6 @@ _HOST = "127.0.0.1"
 _LOG = "server.log"
 _STARTS_WITHIN_S = 60
 _STOPS_WITHIN_S = 30
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class TrialFailed(ServiceError):
@@ -68,7 +69,7 @@ class TrialServer:
 
     def cpu_s(self) -> float:
         """Return the seconds of CPU that the server and its workers have used, in steps of a hundredth."""
-        return _cpu_of_tree(self.process_id)
+        return cpu_of_tree(self.process_id)
 
 
 @contextmanager
@@ -77,7 +78,12 @@ def trial_server(beside: Path, database_url: str | None, workers: int) -> Iterat
 
     The database is SQLite in that folder, or the empty one at `database_url`; raises `TrialFailed`.
     """
-    folder = Path(tempfile.mkdtemp(prefix="curfew-loadtest-", dir=beside))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="curfew-loadtest-", dir=beside))
+    except OSError as error:
+        raise TrialFailed(
+            f"no folder could be made in {beside.resolve()} ({error.strerror}); name one by --folder"
+        ) from error
     try:
         config = _settings(folder, database_url)
         database = _published(config, folder / "trust", is_ours=database_url is None)
@@ -116,17 +122,34 @@ def _settings(folder: Path, database_url: str | None) -> Config:
 
 
 def _published(config: Config, trust: Path, *, is_ours: bool) -> Database:
-    database = Database(config.database_url)
+    try:
+        database = Database(config.database_url)
+    except SQLAlchemyError as error:
+        raise TrialFailed(
+            "--database-url is no URL of a database; expected one like postgresql+psycopg://USER@HOST/NAME"
+        ) from error
+    if not is_ours:
+        _require_empty(database)
+    migrate(database)
+    take_over(database, config, trust, "loadtest", record_exemptions)
+    return database
+
+
+def _require_empty(database: Database) -> None:
+    try:
+        tables = inspect(database.engine).get_table_names()
+    except SQLAlchemyError as error:
+        database.close()
+        raise TrialFailed(
+            "the database for the trial cannot be reached; make one with createdb, and name it by --database-url"
+        ) from error
     # A trial writes thousands of reports: never among somebody's phones.
-    if not is_ours and inspect(database.engine).get_table_names():
+    if tables:
         database.close()
         raise TrialFailed(
             "expected an empty database for the trial, found one with tables; make one with createdb, and drop it"
             " afterwards"
         )
-    migrate(database)
-    take_over(database, config, trust, "loadtest", record_exemptions)
-    return database
 
 
 @contextmanager
@@ -175,11 +198,3 @@ def _free_port() -> int:
     with socket.create_server((_HOST, 0)) as listening:
         port: int = listening.getsockname()[1]
     return port
-
-
-def _cpu_of_tree(process_id: int) -> float:
-    # proc_pid_stat(5), fields 14 to 17; the second field is a name in parentheses that may hold blanks.
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    below = Path(f"/proc/{process_id}/task").glob("*/children")
-    children = (int(child) for listing in below for child in listing.read_text().split())
-    return sum(map(int, fields[11:15])) * _TICK_S + sum(map(_cpu_of_tree, children))

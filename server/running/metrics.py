@@ -129,7 +129,7 @@ def _fleet(session: Session) -> Iterable[Metric]:
     if oldest is not None:
         yield GaugeMetricFamily(
             "curfew_oldest_check_timestamp_seconds",
-            "When the phone was checked whose latest check is the oldest",
+            "When the oldest latest check was made, of phones whose owners agreed",
             oldest.timestamp(),
         )
 

@@ -31,7 +31,8 @@ from agent_scripts.visits.check import check_phone
 from agent_scripts.visits.report_keeping import keep_report
 from agent_scripts.visits.run import Run
 from agent_scripts.visits.visiting import connected, visit_all
-from tests.benchmarks.figures import Figure, cpu_of_tree, in_turns, show
+from server.loadtest.process_cpu import cpu_of_tree
+from tests.benchmarks.figures import Figure, in_turns, show
 from tests.benchmarks.measured_station import folder_for_a_while, make_run, make_station
 from tests.benchmarks.recording import Recording, record
 from tests.server.running import ROOT, free_port

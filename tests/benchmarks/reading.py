@@ -24,11 +24,12 @@ from policy.names import PhoneId
 from server.app import create_app
 from server.fleet.listing import Wanted, list_phones
 from server.fleet.standing import Standing
+from server.loadtest.process_cpu import cpu_of_tree
 from server.people.people import Role
 from server.policies.bundles import situation
 from server.running.logs import configure_logs
 from server.storage.migrating import migrate
-from tests.benchmarks.figures import Figure, cpu_of_tree, show
+from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.measured_station import folder_for_a_while
 from tests.pages.office import Office, make_config, now
 from tests.server.postgresql import Postgresql

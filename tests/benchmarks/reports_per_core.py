@@ -30,10 +30,11 @@ from agent_scripts.visits.report_writing import report_of
 from policy.ledger import marker_sha256
 from policy.names import PhoneId
 from policy.report import Report
+from server.loadtest.process_cpu import cpu_of_tree
 from server.running.buffering import BufferedRequests
 from server.serving import THREADS, serve, serve_buffered
 from server.storage.migrating import migrate
-from tests.benchmarks.figures import Figure, cpu_of_tree, in_turns, show
+from tests.benchmarks.figures import Figure, in_turns, show
 from tests.benchmarks.measured_station import folder_for_a_while, make_run, make_station
 from tests.benchmarks.recording import record
 from tests.server.authority import Authority, Bench, TrustFolder, make_config

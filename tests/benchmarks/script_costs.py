@@ -33,7 +33,8 @@ from agent_scripts.virtual_phone import VirtualPhone
 from agent_scripts.virtual_phone.personalities import TIKTOK
 from policy.plan import POLL_S
 from policy.ready_made import ready_made_policy
-from tests.benchmarks.figures import Figure, cpu_of_tree, show
+from server.loadtest.process_cpu import cpu_of_tree
+from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.measured_station import folder_for_a_while
 from tests.on_phone.bench import NOW, WORK_POLICY, WatchedPhone, eventually
 from tests.server.running import ROOT

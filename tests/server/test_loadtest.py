@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from server.cli import main
 from server.commands.loadtest import line_of
-from server.loadtest.trial import Measured, TrialSize, run_trial
+from server.loadtest.trial import Measured, TrialSize, run_trial, trial_size
 from server.loadtest.trial_server import trial_server
 from tests.server.authority import Authority
 
-SMALL = TrialSize(stations=2, singles=3, batches=1)
+SMALL = TrialSize(stations=2, phones=64, singles=3, batches=1)
 # Behind the server's back: when a newer report becomes a phone's state, the one before is taken away.
 LOSING = """
 CREATE TRIGGER losing AFTER UPDATE ON phone_state WHEN OLD.report_id <> NEW.report_id BEGIN
@@ -71,10 +71,38 @@ def test_somebodys_database_is_refused_and_left_as_it_is(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://nobody@127.0.0.1:1/none", "postgresql+psycopg://nobody@/none?host=/nowhere"]
+)
+def test_a_database_that_cannot_be_reached_is_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    assert main(["loadtest", "--folder", str(folder), "--database-url", url]) == 1
+
+    assert "cannot be reached; make one with createdb" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_what_is_no_url_of_a_database_is_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["loadtest", "--folder", str(folder), "--database-url", "trial"]) == 1
+
+    assert "expected one like postgresql+psycopg://" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stations", [2, 16, 100, 500])
+def test_many_stations_bring_about_as_many_reports_as_few(stations: int) -> None:
+    size = trial_size(stations)
+
+    assert 1_000 <= size.stations * (size.singles + 100 * size.batches) <= 60_000
+    assert size.stations * size.phones <= 4_096
+
+
 def test_the_command_measures_each_kind_of_day_and_leaves_nothing_behind(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.commands.loadtest.TrialSize", lambda stations: SMALL)
+    monkeypatch.setattr("server.commands.loadtest.trial_size", lambda stations: SMALL)
 
     assert main(["loadtest", "--folder", str(folder), "--json"]) == 0
 
