@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,8 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from policy.document import Bundle, Exemption, Fleet
@@ -23,8 +25,10 @@ from server.fleet import listing, phone_states, phones
 from server.fleet.counts import fleet_counts, oldest_check_at
 from server.fleet.entries import Place
 from server.fleet.listing import BY_URGENCY, Cursor, Wanted, list_phones, read_cursor
+from server.fleet.meetings import meet
 from server.fleet.recounting import differences, make_anew
 from server.fleet.standing import FleetCounts, Standing, no_counts, reach_now, standing_of
+from server.intake.intake import Intake
 from server.policies.bundles import situation
 from server.policies.situation import Situation
 from server.storage.database import Base
@@ -280,4 +284,59 @@ def test_an_index_that_went_wrong_is_told_and_can_be_made_anew(
         make_anew(session)
 
     with office.authority.database.reading() as session:
+        assert list(differences(session)) == []
+
+
+def test_a_list_and_the_hour_of_a_limit_are_read_along_the_index_without_sorting(
+    small_authority: Authority,
+) -> None:
+    office = Office(small_authority)
+    asked: list[str] = []
+
+    def explain(connection: Connection, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if ("FROM fleet_entry" in statement and "LIMIT" in statement) or "count(*)" in statement:
+            plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            asked.extend(row[3] for row in plan)
+
+    with small_authority.database.reading() as session:
+        here = office.situation(True, False, set(), later=48)
+        event.listen(small_authority.database.engine, "before_cursor_execute", explain)
+        list_phones(session, here, Wanted(Standing.SILENT))
+        list_phones(session, here, Wanted(), Cursor(Standing.UNSEEN, Place(NOW, office.phones[0])))
+        fleet_counts(session, office.situation(True, False, set(), later=49))
+
+    assert asked
+    assert [step for step in asked if "USING COVERING INDEX ix_fleet_entry_kind" not in step] == []
+
+
+def test_counts_stay_right_while_two_nodes_store_and_a_bench_provisions(authority: Authority) -> None:
+    office = Office(authority)
+    benches = [authority.bench(f"bench {number}") for number in range(2)]
+    nodes = [Intake(authority.database) for _ in benches]
+    with authority.database.writing() as session:
+        for bench in benches:
+            for phone_id in office.phones:
+                meet(session, bench.station_id, phone_id, NOW)
+
+    def report(node: int) -> None:
+        for turn in range(12):
+            # The same few phones and the same hours: whoever comes second waits for the first, and both count.
+            changes = KINDS[(turn + node) % len(KINDS)]
+            made = [
+                benches[node].report(phone_id, checked_at=NOW - turn * HOUR, **changes)
+                for phone_id in office.phones[:4]
+            ]
+            envelopes = [benches[node].sign(one) for one in made]
+            assert all(result.status.is_kept for result in nodes[node].accept(envelopes, NOW).results)
+
+    def provision() -> None:
+        for turn in range(12):
+            office.ask_again(turn % 4, Consent.DECLINED if turn % 2 else Consent.AGREED, None)
+
+    with ThreadPoolExecutor(3) as threads:
+        working = [threads.submit(report, 0), threads.submit(report, 1), threads.submit(provision)]
+        for work in working:
+            work.result()
+
+    with authority.database.reading() as session:
         assert list(differences(session)) == []
