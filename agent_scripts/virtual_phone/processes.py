@@ -7,6 +7,7 @@ outlive the connection that started them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pty
 import shutil
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import threading
 import tty
+from pathlib import Path
 
 from agent_scripts.virtual_phone.userland import Userland
 
@@ -102,7 +104,7 @@ class Processes:
 
     def kill(self) -> None:
         """End every command and whatever it left behind, however well detached (docs/android/commands.md 14.1)."""
-        self.userland.kill_processes()
+        _end_all(self.userland.tag)
         for process in self._running:
             process.kill()
 
@@ -191,6 +193,30 @@ class Process:
         if descriptor in self._open:
             self._open.discard(descriptor)
             os.close(descriptor)
+
+
+def _end_all(tag: str) -> None:
+    """End everything started through the adbd of the phone with this tag, however well detached."""
+    killed: set[int] = set()
+    # Again until there is nobody new: a shell may have forked behind us just before its end, and that child would
+    # hold the script's lock, waiting for an Android that is gone. Whoever was told to die forks no more (fork(2)).
+    while living := _started_by(tag) - killed:
+        for number in living:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        killed |= living
+
+
+def _started_by(tag: str) -> set[int]:
+    wanted = f"CURFEW_VIRTUAL_PHONE={tag}".encode()
+    found = set()
+    for entry in Path("/proc").iterdir():
+        # By environment and not by group or session: a script that stays has left both on purpose. An OSError means
+        # that it is not ours to look at, or gone meanwhile.
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and wanted in (entry / "environ").read_bytes().split(b"\0"):
+                found.add(int(entry.name))
+    return found
 
 
 async def _ready(descriptor: int, *, to_write: bool = False) -> None:

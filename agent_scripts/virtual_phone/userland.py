@@ -11,12 +11,10 @@ path keeps it, so scripts must be told their directory by the command that start
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
 import shutil
-import signal
 import subprocess
 import uuid
 from functools import cache
@@ -198,29 +196,6 @@ class Userland:
         """Remove what adb users left behind, as a factory reset does."""
         for left in (self.root / "data/local/tmp").iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-
-    def kill_processes(self) -> None:
-        """End everything started through this phone's adbd, however well detached (docs/android/commands.md 14.1)."""
-        killed: set[int] = set()
-        # Again until there is nobody new: a shell may have forked behind us just before its end, and that child would
-        # hold the script's lock, waiting for an Android that is gone. Whoever was told to die forks no more (fork(2)).
-        while living := self._processes() - killed:
-            for number in living:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(number, signal.SIGKILL)
-            killed |= living
-
-    def _processes(self) -> set[int]:
-        """Return the numbers of what was started through this phone's adbd and lives."""
-        wanted = f"CURFEW_VIRTUAL_PHONE={self.tag}".encode()
-        found = set()
-        for entry in Path("/proc").iterdir():
-            # By environment and not by group or session: a script that stays has left both on purpose. An OSError means
-            # that it is not ours to look at, or gone meanwhile.
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and wanted in (entry / "environ").read_bytes().split(b"\0"):
-                    found.add(int(entry.name))
-        return found
 
     # Programs ------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ from typing import Any
 from flask import Response
 
 from server.api.blueprint import PERSON, described
+from server.api.list_schemas import BlockSchema, BlocksSchema, PieceSchema
 from server.api.lists import answer_list
 from server.api.person_access import requesting_person
-from server.api.schemas import BlockSchema, BlocksSchema, PieceSchema
 from server.context import context
 from server.fleet import phones
 from server.fleet.blocks import blocks

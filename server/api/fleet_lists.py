@@ -7,9 +7,7 @@ from typing import Any
 from flask import Response
 
 from server.api.blueprint import PERSON, described
-from server.api.lists import answer_list
-from server.api.person_access import requesting_person
-from server.api.schemas import (
+from server.api.list_schemas import (
     ListedPhoneSchema,
     ListedPhonesSchema,
     ListedStationSchema,
@@ -17,6 +15,8 @@ from server.api.schemas import (
     PhonePieceSchema,
     PieceSchema,
 )
+from server.api.lists import answer_list
+from server.api.person_access import requesting_person
 from server.context import context
 from server.errors import Malformed
 from server.fleet.listing import Cursor, Wanted, list_phones, read_cursor
