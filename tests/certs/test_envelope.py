@@ -5,16 +5,23 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import CryptoSigner, Signer
 
 from certs.envelope import open_envelope, public_key_pem, sign_envelope
 from certs.errors import EnvelopeRefused
+from certs.keys import load_public_key
 from tests.certs.simulated_repository import spare_key
 
 KIND = "application/vnd.curfew.report+json"
 SIGNER = spare_key("a station")
 PEM = public_key_pem(SIGNER)
+ED25519_SIGNER = CryptoSigner(Ed25519PrivateKey.generate())
+ED25519_PEM = public_key_pem(ED25519_SIGNER)
 ENVELOPE = sign_envelope(b'{"report":1}', KIND, SIGNER)
 
 
@@ -115,3 +122,41 @@ def test_any_payload_of_any_kind_survives_the_journey(payload: bytes, kind: str)
     except UnicodeEncodeError:
         return
     assert open_envelope(sign_envelope(payload, kind, SIGNER), kind, PEM) == payload
+
+
+ANOTHER = public_key_pem(spare_key("another station"))
+
+
+def library_says(envelope: bytes, pem: bytes) -> bool:
+    """Whether securesystemslib, whose envelopes these are, takes this one for signed by that key."""
+    try:
+        read = Envelope.from_dict(json.loads(envelope))
+        return bool(read.verify([load_public_key(pem)], threshold=1))
+    except (VerificationError, ValueError):
+        return False
+
+
+@given(
+    payload=st.binary(max_size=60),
+    spoilt=st.sampled_from(["", "payload", "sig", "keyid", "payloadType"]),
+    is_urlsafe=st.booleans(),
+    pem=st.sampled_from([PEM, ANOTHER, ED25519_PEM]),
+    signer=st.sampled_from([SIGNER, ED25519_SIGNER]),
+)
+def test_the_quick_way_by_p256_answers_as_the_library_does(
+    payload: bytes, spoilt: str, is_urlsafe: bool, pem: bytes, signer: Signer
+) -> None:
+    envelope = json.loads(sign_envelope(payload, KIND, signer))
+    signature = envelope["signatures"][0]
+    if is_urlsafe:
+        signature["sig"] = signature["sig"].replace("+", "-").replace("/", "_")
+    for part in (envelope, signature):
+        if spoilt in part:
+            part[spoilt] = "AAAA" + part[spoilt]
+    written = json.dumps(envelope).encode()
+    try:
+        open_envelope(written, envelope["payloadType"], pem)
+        is_taken = True
+    except EnvelopeRefused:
+        is_taken = False
+    assert is_taken is library_says(written, pem)
