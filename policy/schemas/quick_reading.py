@@ -16,6 +16,9 @@ from policy.schemas.fields import Many, Record, Value
 
 Take = Callable[[Any], Any]
 
+_REMEMBERED = 4096
+"""Small objects that each schema's reader keeps."""
+
 
 class FastPathDeclined(Exception):
     """The document is not of the common right form; marshmallow has to judge it."""
@@ -46,9 +49,7 @@ def _object(schema: Schema) -> Take:
         if field.load_default is not missing
     }
 
-    def take(document: Any) -> Any:
-        if not isinstance(document, dict):
-            raise FastPathDeclined
+    def make_of(document: dict[str, Any]) -> Any:
         values = {name: takes[name](value) for name, value in document.items()}
         if len(values) < len(takes):
             values = defaults | values
@@ -56,6 +57,41 @@ def _object(schema: Schema) -> Take:
         if len(values) != len(takes):
             raise FastPathDeclined
         return make(**values)
+
+    take = make_of if _has_parts(schema) else _remembering(make_of)
+
+    def take_object(document: Any) -> Any:
+        if not isinstance(document, dict):
+            raise FastPathDeclined
+        return take(document)
+
+    return take_object
+
+
+def _has_parts(schema: Schema) -> bool:
+    return any(not isinstance(field, Value) for field in schema.load_fields.values())
+
+
+def _remembering(make_of: Take) -> Take:
+    """Return a function that makes the same value of the same small object once, and hands it out again.
+
+    Reports of one policy say nearly the same in their lists, and values are never changed.
+    """
+    known: dict[Any, Any] = {}
+
+    def take(document: dict[str, Any]) -> Any:
+        values = tuple(document.values())
+        # With the types: 0, 0.0 and false are equal, and only one of them is right.
+        key = (tuple(document), values, tuple(map(type, values)))
+        try:
+            return known[key]
+        except (KeyError, TypeError):  # TypeError: a list or an object in place of a scalar
+            made = make_of(document)
+        # Emptied when full, so that who sends ever new values costs no more than he did without it.
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[key] = made
+        return made
 
     return take
 
