@@ -32,6 +32,7 @@ from certs.envelope import public_key_pem, sign_envelope
 from certs.keys import load_signer
 from server.evidence.alarms import AlarmKind, raise_chain_alarm
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
+from server.storage.prepared import Prepared
 
 _ROWS_AT_ONCE = 1000
 
@@ -63,6 +64,7 @@ class _HeadTable(Base):
 # Of the table's columns: asking by the mapper costs more than the answer, and every answer to a report asks.
 _HEADS = cast(Table, _HeadTable.__table__)
 _HEAD = select(_HEADS.c.number, _HEADS.c.hash)
+_FIND_HEAD = Prepared(_HEAD)
 
 
 _log = structlog.get_logger()
@@ -153,8 +155,8 @@ def rows_after(session: Session, number: int, limit: int | None = None) -> Itera
 
 def stored_head(session: Session) -> AuditHead | None:
     """Return the newest row's number and hash, None if somebody has taken the head away."""
-    stored = session.execute(_HEAD).one_or_none()
-    return AuditHead(*stored) if stored else None
+    stored = _FIND_HEAD.rows(session)
+    return AuditHead(*stored[0]) if stored else None
 
 
 def verify_chain(session: Session, seen: Sequence[AuditHead] = ()) -> ChainCheck:

@@ -63,7 +63,7 @@ def keep_attempts(
     find_stations(session, [station_id], lock=True)  # two tellings at once queue here
     phone_ids = [attempt.phone_id for attempt in attempts]
     known = phones.agreed_with(session, phone_ids)
-    met = meetings_among(session, [station_id], phone_ids)
+    met = meetings_among(session, [(station_id, phone_id) for phone_id in phone_ids])
     checks = phone_states.latest_checks(session, phone_ids)
     refused = []
     for attempt in attempts:

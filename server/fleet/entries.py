@@ -28,7 +28,6 @@ from sqlalchemy import (
     literal,
     select,
     tuple_,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -39,6 +38,7 @@ from policy.report import Consent
 from server.fleet.spans import Span
 from server.fleet.standing import CheckFacts, Standing, fresh_standing, reach_now
 from server.storage.database import Base, UtcTime
+from server.storage.prepared import Prepared, among, upsert
 
 
 class _EntryTable(Base):
@@ -105,11 +105,10 @@ def checked_entry(consent: Consent, probed: Reach, facts: CheckFacts) -> Entry:
 
 _ENTRIES = cast(Table, _EntryTable.__table__)
 _TALLIES = cast(Table, _TallyTable.__table__)
-_OF_PHONES = select(_ENTRIES).where(_ENTRIES.c.phone_id.in_(bindparam("phone_ids", expanding=True)))
-# Not called `phone_id`: SQLAlchemy keeps the names of columns for the values that are set.
-_REPLACE = update(_ENTRIES).where(_ENTRIES.c.phone_id == bindparam("of_phone"))
+_OF_PHONES = Prepared(select(_ENTRIES).where(among(_ENTRIES.c.phone_id, "phone_ids")))
+_STORE = upsert(_ENTRIES)
 _KEY = (_TALLIES.c.hour, _TALLIES.c.fresh, _TALLIES.c.has_open, _TALLIES.c.reach)
-_EMPTIED = delete(_TALLIES).where(_TALLIES.c.phones == 0, *(c == bindparam(f"of_{c.name}") for c in _KEY))
+_EMPTIED = Prepared(delete(_TALLIES).where(_TALLIES.c.phones == 0, *(c == bindparam(c.name) for c in _KEY)))
 
 Bin = tuple[int, Kind]
 """An hour since 1970 and a kind: what one row counts."""
@@ -128,16 +127,7 @@ def note_entries(
     if unknown := entries.keys() - before.keys():
         before |= entries_of(session, unknown)
     changed = {phone_id: entry for phone_id, entry in entries.items() if before.get(phone_id) != entry}
-    new = [
-        {"phone_id": phone_id, **_columns(changed[phone_id])} for phone_id in changed.keys() - before.keys()
-    ]
-    if new:
-        session.execute(insert(_ENTRIES), new)
-    moved = [
-        {"of_phone": phone_id, **_columns(changed[phone_id])} for phone_id in changed.keys() & before.keys()
-    ]
-    if moved:
-        session.connection().execute(_REPLACE, moved)
+    _STORE.run(session, ({"phone_id": phone_id, **_columns(entry)} for phone_id, entry in changed.items()))
     steps: Counter[Bin] = Counter(bin_of(entry) for entry in changed.values())
     steps.subtract(bin_of(before[phone_id]) for phone_id in changed.keys() & before.keys())
     _count(session, steps)
@@ -145,14 +135,9 @@ def note_entries(
 
 def _count(session: Session, steps: Mapping[Bin, int]) -> None:
     rows = _rows(steps)
-    if not rows:
-        return
-    connection = session.connection()
-    connection.execute(_UPSERTS[connection.dialect.name], rows)
+    _ADD.run(session, rows)
     # A row that is counted down to nothing goes, or the hours of years would be added up for each page.
-    lowered = [{f"of_{c.name}": row[c.name] for c in _KEY} for row in rows if row["phones"] < 0]
-    if lowered:
-        connection.execute(_EMPTIED, lowered)
+    _EMPTIED.run(session, (row for row in rows if row["phones"] < 0))
 
 
 def replace_tallies(session: Session, counted: Mapping[Bin, int]) -> None:
@@ -174,13 +159,13 @@ def _rows(counted: Mapping[Bin, int]) -> list[dict[str, Any]]:
     ]
 
 
-def _upsert(dialect: Any) -> Any:
+def _adding(dialect: Any) -> Any:
     statement = dialect.insert(_TALLIES)
     added = {"phones": _TALLIES.c.phones + statement.excluded.phones}
     return statement.on_conflict_do_update(index_elements=_KEY, set_=added)
 
 
-_UPSERTS = {"sqlite": _upsert(sqlite), "postgresql": _upsert(postgresql)}
+_ADD = Prepared({"sqlite": _adding(sqlite), "postgresql": _adding(postgresql)})
 
 
 def bin_of(entry: Entry) -> Bin:
@@ -206,7 +191,7 @@ def _columns(entry: Entry) -> dict[str, object]:
 
 def entries_of(session: Session, phone_ids: Collection[str]) -> dict[str, Entry]:
     """Return the entries of those of `phone_ids` that are registered."""
-    found = session.execute(_OF_PHONES, {"phone_ids": list(phone_ids)})
+    found = _OF_PHONES.rows(session, {"phone_ids": phone_ids})
     return {row[0]: Entry(Standing(row[1]), row[2], Reach(row[3]), row[4]) for row in found}
 
 

@@ -9,10 +9,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ForeignKey, Table, bindparam, insert, select
+from sqlalchemy import ForeignKey, Table, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
+from server.storage.prepared import Prepared, pairs_among
 
 
 class _MeetingTable(Base):
@@ -28,21 +29,23 @@ Pair = tuple[str, str]
 
 # Made once, and of the table's columns: on the way of every report, building a query costs more than running it.
 _MEETINGS = cast(Table, _MeetingTable.__table__)
-_AMONG = select(_MEETINGS.c.station_id, _MEETINGS.c.phone_id).where(
-    _MEETINGS.c.station_id.in_(bindparam("station_ids", expanding=True)),
-    _MEETINGS.c.phone_id.in_(bindparam("phone_ids", expanding=True)),
+_AMONG = Prepared(
+    select(_MEETINGS.c.station_id, _MEETINGS.c.phone_id).where(
+        pairs_among(_MEETINGS.c.station_id, _MEETINGS.c.phone_id, "pairs")
+    )
 )
+_INSERT = Prepared(insert(_MEETINGS))
 
 
-def meetings_among(session: Session, station_ids: Collection[str], phone_ids: Collection[str]) -> set[Pair]:
-    """Return which of these stations have met which of these phones."""
-    found = session.execute(_AMONG, {"station_ids": list(station_ids), "phone_ids": list(phone_ids)})
+def meetings_among(session: Session, pairs: Collection[Pair]) -> set[Pair]:
+    """Return which of these pairs have met."""
+    found = _AMONG.rows(session, {"pairs": pairs})
     return {(row[0], row[1]) for row in found}
 
 
 def has_met(session: Session, station_id: str, phone_id: str) -> bool:
     """Whether this station has met this phone."""
-    return bool(meetings_among(session, [station_id], [phone_id]))
+    return bool(meetings_among(session, [(station_id, phone_id)]))
 
 
 def meet(session: Session, station_id: str, phone_id: str, now: datetime) -> None:
@@ -54,6 +57,6 @@ def meet(session: Session, station_id: str, phone_id: str, now: datetime) -> Non
 
 def note_meetings(session: Session, met: Mapping[Pair, datetime]) -> None:
     """Remember these meetings and since when; the caller has seen that there were none."""
-    if met:
-        rows = [{"station_id": pair[0], "phone_id": pair[1], "met_at": at} for pair, at in met.items()]
-        session.execute(insert(_MEETINGS), rows)
+    _INSERT.run(
+        session, ({"station_id": pair[0], "phone_id": pair[1], "met_at": at} for pair, at in met.items())
+    )

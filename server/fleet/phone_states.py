@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ForeignKey, String, Table, Text, bindparam, insert, select, update
+from sqlalchemy import BigInteger, ForeignKey, String, Table, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.report import Report
@@ -16,6 +16,7 @@ from policy.verdict import Reason, ReasonCode, Stage, Verdict
 from server.fleet.standing import CheckFacts, LatestCheck
 from server.reports.kept_reports import KeptReport, not_enforceable_since, run_start
 from server.storage.database import Base, UtcTime
+from server.storage.prepared import Prepared, among, upsert
 
 
 class _StateTable(Base):
@@ -45,9 +46,9 @@ class _StateTable(Base):
 
 # Made once, and of the table's columns: by the mapper, a row costs as much as all else about a report.
 _STATES = cast(Table, _StateTable.__table__)
-_OF_PHONES = select(_STATES).where(_STATES.c.phone_id.in_(bindparam("phone_ids", expanding=True)))
-# Not called `phone_id`: SQLAlchemy keeps the names of columns for the values that are set.
-_REPLACE = update(_STATES).where(_STATES.c.phone_id == bindparam("of_phone"))
+_OF_PHONES = Prepared(select(_STATES).where(among(_STATES.c.phone_id, "phone_ids")))
+_NAMES = tuple(_STATES.c.keys())
+_STORE = upsert(_STATES)
 
 Row = dict[str, Any]
 
@@ -68,18 +69,16 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     if not checks:
         return Recorded({}, {})
     phone_ids = {kept.report.phone_id for kept in checks}
-    found = session.execute(_OF_PHONES, {"phone_ids": list(phone_ids)}).mappings()
-    rows: dict[str, Row] = {row["phone_id"]: dict(row) for row in found}
+    found = (
+        dict(zip(_NAMES, row, strict=True)) for row in _OF_PHONES.rows(session, {"phone_ids": phone_ids})
+    )
+    rows: dict[str, Row] = {row["phone_id"]: row for row in found}
     before = {phone_id: _as_facts(row) for phone_id, row in rows.items()}
-    new = phone_ids - rows.keys()
     # One after another in memory: a group may bring several checks of one phone, and only the last state is written.
     for kept in checks:
         phone_id = kept.report.phone_id
         rows[phone_id] = _after(session, rows.get(phone_id), kept)
-    if new:
-        session.execute(insert(_STATES), [rows[phone_id] for phone_id in new])
-    if replaced := [{"of_phone": phone_id, **rows[phone_id]} for phone_id in rows.keys() - new]:
-        session.connection().execute(_REPLACE, replaced)
+    _STORE.run(session, rows.values())
     return Recorded(before, {phone_id: _as_facts(row) for phone_id, row in rows.items()})
 
 

@@ -27,6 +27,7 @@ from server.fleet.meetings import meet
 from server.fleet.search import note_names
 from server.reports import kept_reports
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
+from server.storage.prepared import Prepared, among
 
 
 class _PhoneTable(Base):
@@ -185,16 +186,16 @@ class Agreed(NamedTuple):
 _PHONES = cast(Table, _PhoneTable.__table__)
 _AGREED = (
     select(_PHONES.c.phone_id, _PHONES.c.consent, _PHONES.c.reach)
-    .where(_PHONES.c.phone_id.in_(bindparam("phone_ids", expanding=True)))
+    .where(among(_PHONES.c.phone_id, "phone_ids"))
     .order_by(_PHONES.c.phone_id)
 )
 # FOR NO KEY UPDATE: who only refers to these phones by a foreign key is not held up.
-_AGREED_LOCKED = _AGREED.with_for_update(key_share=True)
+_AGREED_NOW, _AGREED_LOCKED = Prepared(_AGREED), Prepared(_AGREED.with_for_update(key_share=True))
 
 
 def agreed_with(session: Session, phone_ids: Collection[str], lock: bool = False) -> dict[str, Agreed]:
     """Return those of `phone_ids` that are registered; with `lock`, their states wait for this transaction."""
-    found = session.execute(_AGREED_LOCKED if lock else _AGREED, {"phone_ids": list(phone_ids)})
+    found = (_AGREED_LOCKED if lock else _AGREED_NOW).rows(session, {"phone_ids": phone_ids})
     return {row[0]: Agreed(Consent(row[1]), _reach(row[2])) for row in found}
 
 

@@ -200,7 +200,7 @@ class _Group:
             # A counter above the highest is unused; asking for the others only spares most requests a query.
             {(r.station_id, r.counter) for r in reports if r.counter <= self._highest.get(r.station_id, -1)},
         )
-        self._met = meetings.meetings_among(session, station_ids, self._phones)
+        self._met = meetings.meetings_among(session, {(r.station_id, r.phone_id) for r in reports})
         self._newly_met: dict[meetings.Pair, datetime] = {}
         self._kept: list[KeptReport] = []
 

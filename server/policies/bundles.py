@@ -18,6 +18,7 @@ from policy.schemas import load_fleet, load_policy_document
 from server.errors import ConfigurationRefused
 from server.policies.situation import Published, Situation
 from server.storage.database import Base, Database, UtcTime
+from server.storage.prepared import Prepared
 
 
 class _PublicationTable(Base):
@@ -96,7 +97,7 @@ def bundles(session: Session) -> Sequence[BundleRow]:
 # Newest by serial: exemptions signed anew are published under the number that is in force.
 # Of the table's columns: asking by the mapper costs more than the answer, and every report asks.
 _PUBLICATIONS = cast(Table, _PublicationTable.__table__)
-_NEWEST = (
+_NEWEST = Prepared(
     select(_PUBLICATIONS.c.number, _PUBLICATIONS.c.demo, _PUBLICATIONS.c.expires, _PUBLICATIONS.c.serial)
     .order_by(_PUBLICATIONS.c.serial.desc())
     .limit(1)
@@ -108,8 +109,8 @@ _DOCUMENTS = select(_PublicationTable.policy_bytes, _PublicationTable.fleet_byte
 
 def newest(session: Session) -> Newest:
     """Return number, demo mark and end of signatures of the newest publication."""
-    found = session.execute(_NEWEST).one_or_none()
-    return Newest(*found) if found else Newest()
+    found = _NEWEST.rows(session)
+    return Newest(*found[0]) if found else Newest()
 
 
 def newest_bundle(session: Session) -> Bundle | None:

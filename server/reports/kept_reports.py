@@ -36,6 +36,7 @@ from policy.schemas import load_report
 from policy.verdict import Verdict
 from server.clock import ALLOWED_SKEW
 from server.storage.database import Base, UtcTime
+from server.storage.prepared import Prepared, among
 
 
 class _ReportTable(Base):
@@ -123,24 +124,25 @@ class PastCheck:
 
 def keep(session: Session, reports: Sequence[KeptReport]) -> None:
     """Store new reports; the caller has made sure that ids and counters are unused."""
-    if reports:
-        session.execute(insert(_REPORTS), [_columns(kept) for kept in reports])
+    _INSERT.run(session, map(_columns, reports))
 
 
 # Made once, and of the table's columns: building a query, or asking by the mapper, costs more than running it.
 _REPORTS = cast(Table, _ReportTable.__table__)
-_HASHES = select(_REPORTS.c.report_id, _REPORTS.c.payload_sha256).where(
-    _REPORTS.c.report_id.in_(bindparam("report_ids", expanding=True))
+_INSERT = Prepared(insert(_REPORTS))
+_HASHES = Prepared(
+    select(_REPORTS.c.report_id, _REPORTS.c.payload_sha256).where(among(_REPORTS.c.report_id, "report_ids"))
 )
-_COUNTERS = select(_REPORTS.c.counter).where(
-    _REPORTS.c.station_id == bindparam("station_id"),
-    _REPORTS.c.counter.in_(bindparam("counters", expanding=True)),
+_COUNTERS = Prepared(
+    select(_REPORTS.c.counter).where(
+        _REPORTS.c.station_id == bindparam("station_id"), among(_REPORTS.c.counter, "counters")
+    )
 )
 
 
 def payload_hashes(session: Session, report_ids: Collection[str]) -> dict[str, str]:
     """Return the payload hash of those of `report_ids` that are stored."""
-    return dict(session.execute(_HASHES, {"report_ids": list(report_ids)}).all())
+    return dict(_HASHES.rows(session, {"report_ids": report_ids}))
 
 
 def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
@@ -151,7 +153,7 @@ def used_counters(session: Session, counters: Collection[tuple[str, int]]) -> se
     return {
         (station_id, used)
         for station_id, numbers in by_station.items()
-        for used in session.scalars(_COUNTERS, {"station_id": station_id, "counters": numbers})
+        for (used,) in _COUNTERS.rows(session, {"station_id": station_id, "counters": numbers})
     }
 
 

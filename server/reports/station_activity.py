@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import BigInteger, ForeignKey, Table, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, ForeignKey, Table, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.reports.kept_reports import KeptReport, sent_by_stations
 from server.storage.database import Base, UtcTime
+from server.storage.prepared import Prepared, among, upsert
 
 
 class _ActivityTable(Base):
@@ -45,15 +46,13 @@ class StationActivity:
 
 
 _ACTIVITIES = cast(Table, _ActivityTable.__table__)
-_OF_STATIONS = select(_ACTIVITIES).where(
-    _ACTIVITIES.c.station_id.in_(bindparam("station_ids", expanding=True))
-)
-_REPLACE = update(_ACTIVITIES).where(_ACTIVITIES.c.station_id == bindparam("of_station"))
+_OF_STATIONS = Prepared(select(_ACTIVITIES).where(among(_ACTIVITIES.c.station_id, "station_ids")))
+_STORE = upsert(_ACTIVITIES)
 
 
 def activity_of(session: Session, station_ids: Collection[str]) -> dict[str, StationActivity]:
     """Return what those of these stations have sent that ever reported, by their ids."""
-    found = session.execute(_OF_STATIONS, {"station_ids": list(station_ids)})
+    found = _OF_STATIONS.rows(session, {"station_ids": station_ids})
     return {row[0]: StationActivity(*row[1:]) for row in found}
 
 
@@ -68,26 +67,15 @@ def note_reports(session: Session, kept: Sequence[KeptReport], before: Mapping[s
     after = dict(before)
     for one in kept:
         after[one.report.station_id] = _with(after.get(one.report.station_id), one)
-    changed = {
-        station_id: activity for station_id, activity in after.items() if activity != before.get(station_id)
-    }
-    new = [
-        {"station_id": station_id, **asdict(changed[station_id])}
-        for station_id in changed.keys() - before.keys()
-    ]
-    if new:
-        session.execute(insert(_ACTIVITIES), new)
-    if known := [{"of_station": key, **asdict(changed[key])} for key in changed.keys() & before.keys()]:
-        session.connection().execute(_REPLACE, known)
+    changed = {key: activity for key, activity in after.items() if activity != before.get(key)}
+    _STORE.run(session, (_columns(station_id, activity) for station_id, activity in changed.items()))
 
 
 def _with(before: StationActivity | None, kept: KeptReport) -> StationActivity:
     report = kept.report
     if before is not None and report.counter < before.highest_counter:
         last_at = max(before.last_report_at, kept.received_at)
-        return StationActivity(
-            **(asdict(before) | {"reports": before.reports + 1, "last_report_at": last_at})
-        )
+        return replace(before, reports=before.reports + 1, last_report_at=last_at)
     return StationActivity(
         reports=before.reports + 1 if before else 1,
         last_report_at=max(before.last_report_at, kept.received_at) if before else kept.received_at,
@@ -122,5 +110,8 @@ def replace_all(session: Session, activities: Mapping[str, StationActivity]) -> 
     """Let these be what is kept."""
     session.execute(delete(_ACTIVITIES))
     if activities:
-        rows = [{"station_id": station_id, **asdict(one)} for station_id, one in activities.items()]
-        session.execute(insert(_ACTIVITIES), rows)
+        session.execute(insert(_ACTIVITIES), [_columns(*one) for one in activities.items()])
+
+
+def _columns(station_id: str, activity: StationActivity) -> dict[str, object]:
+    return {"station_id": station_id, **vars(activity)}

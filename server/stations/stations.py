@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import cast
 from uuid import uuid4
 
-from sqlalchemy import LargeBinary, String, Table, bindparam, func, select, update
+from sqlalchemy import LargeBinary, String, Table, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from certs.errors import KeyUnusable
@@ -17,6 +17,7 @@ from server.errors import InConflict, Malformed, NotThere
 from server.evidence import alarms
 from server.reports.station_activity import StationActivity, activity_of, judging_by
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
+from server.storage.prepared import Prepared, among
 
 # Verified 1.65 times cheaper than Ed25519, and without holding the interpreter's lock (docs/performance.md 1).
 _P256 = "ecdsa-sha2-nistp256"
@@ -94,11 +95,11 @@ def add_station(session: Session, name: str, public_key_pem: bytes, now: datetim
 _STATIONS = cast(Table, _StationTable.__table__)
 _BY_ID = (
     select(_STATIONS.c.station_id, _STATIONS.c.name, _STATIONS.c.public_key_pem, _STATIONS.c.revoked_at)
-    .where(_STATIONS.c.station_id.in_(bindparam("station_ids", expanding=True)))
+    .where(among(_STATIONS.c.station_id, "station_ids"))
     .order_by(_STATIONS.c.station_id)
 )
 # Locked in the order of ids: two transactions with the same stations must not wait for each other.
-_BY_ID_LOCKED = _BY_ID.with_for_update()
+_FIND, _FIND_LOCKED = Prepared(_BY_ID), Prepared(_BY_ID.with_for_update())
 
 
 def find_stations(
@@ -109,7 +110,7 @@ def find_stations(
     With `lock`, nobody else can store for them or revoke them until the transaction ends (PostgreSQL; on SQLite a
     writer is alone anyway).
     """
-    found = session.execute(_BY_ID_LOCKED if lock else _BY_ID, {"station_ids": list(station_ids)})
+    found = (_FIND_LOCKED if lock else _FIND).rows(session, {"station_ids": station_ids})
     return {row[0]: Station(row[0], row[1], row[2], row[3] is not None) for row in found}
 
 

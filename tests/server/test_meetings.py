@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -42,6 +43,10 @@ def here(authority: Authority) -> Bench:
 def there(authority: Authority) -> Bench:
     """A station that registers nothing."""
     return authority.bench("there")
+
+
+def pairs(benches: Sequence[Bench], phone_ids: Sequence[str]) -> list[tuple[str, str]]:
+    return [(bench.station_id, phone_id) for bench in benches for phone_id in phone_ids]
 
 
 def send(authority: Authority, bench: Bench, *reports: Report) -> list[tuple[ReportStatus, str]]:
@@ -211,7 +216,7 @@ def test_two_reports_that_prove_one_meeting_at_once_are_both_stored(
 
     assert told == [ReportStatus.STORED] * 3
     with authority.database.reading() as session:
-        met = meetings_among(session, [here.station_id, there.station_id], [phone_id])
+        met = meetings_among(session, pairs([here, there], [phone_id]))
     assert met == {(here.station_id, phone_id), (there.station_id, phone_id)}
 
 
@@ -314,6 +319,6 @@ def test_the_step_to_this_schema_lets_no_station_prove_anew_what_it_did_before(
     migrate(authority.database)
 
     with authority.database.reading() as session:
-        met = meetings_among(session, [here.station_id, there.station_id], [phone_id, unseen])
+        met = meetings_among(session, pairs([here, there], [phone_id, unseen]))
     assert met == {(here.station_id, phone_id), (there.station_id, phone_id), (here.station_id, unseen)}
     assert statuses(authority, there, there.report(phone_id, **UNREADABLE)) == [ReportStatus.STORED]
