@@ -12,7 +12,7 @@ from policy.schemas.fleet_document import dump_fleet, load_fleet
 from policy.schemas.ledger_document import dump_ledger, load_ledger
 from policy.schemas.policy_document import dump_policy_document, load_policy_document
 from policy.schemas.probe_document import dump_probe, load_probe
-from policy.schemas.report_document import dump_report, load_report
+from policy.schemas.report_document import dump_report, load_report, parse_report, read_report
 
 __all__ = [
     "dump_attempt",
@@ -27,4 +27,6 @@ __all__ = [
     "load_policy_document",
     "load_probe",
     "load_report",
+    "parse_report",
+    "read_report",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from marshmallow import Schema, fields, missing
 
 from policy.errors import PolicyError
@@ -16,8 +17,8 @@ from policy.schemas.fields import Many, Record, Value
 
 Take = Callable[[Any], Any]
 
-_REMEMBERED = 4096
-"""Small objects that each schema's reader keeps."""
+_REMEMBERED, _REMEMBERED_BYTES = 1024, 4096
+"""Values that the reader of each list or object keeps, and the longest text of one."""
 
 
 class FastPathDeclined(Exception):
@@ -49,7 +50,9 @@ def _object(schema: Schema) -> Take:
         if field.load_default is not missing
     }
 
-    def make_of(document: dict[str, Any]) -> Any:
+    def take(document: Any) -> Any:
+        if not isinstance(document, dict):
+            raise FastPathDeclined
         values = {name: takes[name](value) for name, value in document.items()}
         if len(values) < len(takes):
             values = defaults | values
@@ -58,39 +61,30 @@ def _object(schema: Schema) -> Take:
             raise FastPathDeclined
         return make(**values)
 
-    take = make_of if _has_parts(schema) else _remembering(make_of)
-
-    def take_object(document: Any) -> Any:
-        if not isinstance(document, dict):
-            raise FastPathDeclined
-        return take(document)
-
-    return take_object
-
-
-def _has_parts(schema: Schema) -> bool:
-    return any(not isinstance(field, Value) for field in schema.load_fields.values())
+    return take
 
 
 def _remembering(make_of: Take) -> Take:
-    """Return a function that makes the same value of the same small object once, and hands it out again.
+    """Return a function that makes the same value of the same list or object once, and hands it out again.
 
     Reports of one policy say nearly the same in their lists, and values are never changed.
     """
-    known: dict[Any, Any] = {}
+    known: dict[bytes, Any] = {}
 
-    def take(document: dict[str, Any]) -> Any:
-        values = tuple(document.values())
-        # With the types: 0, 0.0 and false are equal, and only one of them is right.
-        key = (tuple(document), values, tuple(map(type, values)))
+    def take(value: Any) -> Any:
         try:
+            # As text: 0, 0.0 and false are equal to Python, and only one of them is right.
+            key = orjson.dumps(value)
+        except orjson.JSONEncodeError:
+            return make_of(value)
+        if key in known:
             return known[key]
-        except (KeyError, TypeError):  # TypeError: a list or an object in place of a scalar
-            made = make_of(document)
-        # Emptied when full, so that who sends ever new values costs no more than he did without it.
-        if len(known) >= _REMEMBERED:
-            known.clear()
-        known[key] = made
+        made = make_of(value)
+        if len(key) <= _REMEMBERED_BYTES:
+            # Emptied when full, so that who sends ever new values costs no more than he did without it.
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[key] = made
         return made
 
     return take
@@ -100,9 +94,9 @@ def _field(field: fields.Field[Any]) -> Take:
     if isinstance(field, Value):
         take: Take = field.read
     elif isinstance(field, Many):
-        take = _elements(field)
+        take = _remembering(_elements(field))
     elif isinstance(field, fields.Nested):
-        take = _object(field.schema)
+        take = _remembering(_object(field.schema))
     else:
         raise TypeError(f"{type(field).__name__} has no quick reading")
     return _or_none(take) if field.allow_none else take

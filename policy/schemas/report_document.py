@@ -6,6 +6,7 @@ phones that have a script of their own, `marker` only where the phone showed one
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -163,7 +164,16 @@ _read_quickly = quick_reader(_SCHEMA)
 
 def load_report(data: bytes) -> Report:
     """Return the report in `data`; its signature must have been verified before."""
-    document = parse_object(data, "a report")
+    return read_report(parse_report(data))
+
+
+def parse_report(data: bytes) -> Mapping[str, Any]:
+    """Return the JSON object in `data`, which is to be a report's; raises `InvalidDocument`."""
+    return parse_object(data, "a report")
+
+
+def read_report(document: Mapping[str, Any]) -> Report:
+    """Return the report that a parsed document is; raises `InvalidDocument`."""
     report: Report
     try:
         report = _read_quickly(document)

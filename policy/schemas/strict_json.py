@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+import orjson
+
 from policy.errors import InvalidDocument
 
 DOCUMENT_MAX_BYTES = 1 << 20
@@ -16,6 +18,7 @@ DOCUMENT_MAX_BYTES = 1 << 20
 # What a signed 64-bit column of SQLite and PostgreSQL can hold; longer literals are not even converted.
 _INTEGER_MAX = (1 << 63) - 1
 _INTEGER_MAX_DIGITS = 19
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -27,6 +30,8 @@ def parse_object(data: bytes, what: str) -> dict[str, Any]:
     """
     if len(data) > DOCUMENT_MAX_BYTES:
         raise InvalidDocument(f"expected {what} of at most {DOCUMENT_MAX_BYTES} bytes, found {len(data)}")
+    if (found := _canonical_object(data)) is not None:
+        return found
     try:
         text = data.decode("utf-8")
         value = json.loads(
@@ -47,6 +52,24 @@ def parse_object(data: bytes, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidDocument(f"expected {what} as one JSON object, found {type(value).__name__}")
     return value
+
+
+def _canonical_object(data: bytes) -> dict[str, Any] | None:
+    """Return the object in these bytes if they are its canonical form, as nearly all are; None says nothing about them.
+
+    What is written back as the same bytes has no key twice (it would be written once), nothing infinite, no half
+    character and no byte too many. NUL would come back as it is, so it is looked for; numbers beyond 53 bits are not
+    written at all.
+    """
+    if b"\\u" in data:
+        return None
+    try:
+        value = orjson.loads(data)
+        if type(value) is dict and orjson.dumps(value, option=_CANONICAL) == data:
+            return value
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass
+    return None
 
 
 def canonical_json(value: object) -> bytes:

@@ -138,3 +138,20 @@ def test_a_schema_that_does_not_say_what_it_makes_has_no_quick_reading() -> None
 
     with pytest.raises(TypeError, match="_Loose does not say what it makes"):
         quick_reader(_Loose())
+
+
+def test_a_list_that_was_read_before_is_the_same_value_and_one_that_only_equals_it_is_refused() -> None:
+    seen = {"users": [{"user": 0, "kind": "personal", "open_to_shell": True}]}
+    first, second = (read_quickly({**DOCUMENT, **deepcopy(seen)}) for _ in range(2))
+    assert first.users is second.users
+
+    for open_to_shell in (1, 1.0):
+        seen["users"][0]["open_to_shell"] = open_to_shell
+        with pytest.raises(FastPathDeclined):
+            read_quickly({**DOCUMENT, **seen})
+
+
+def test_what_the_reader_keeps_is_bounded_whatever_is_sent() -> None:
+    for number in range(3000):
+        user = {"user": number, "kind": "personal", "open_to_shell": True}
+        assert read_quickly({**DOCUMENT, "users": [user]}).users[0].user == number

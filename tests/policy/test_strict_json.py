@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policy.errors import InvalidDocument
 from policy.ready_made import ready_made_document
 from policy.schemas import load_fleet, load_ledger, load_policy_document
-from policy.schemas.strict_json import DOCUMENT_MAX_BYTES, canonical_json, parse_object
+from policy.schemas.strict_json import DOCUMENT_MAX_BYTES, _canonical_object, canonical_json, parse_object
 
 
 @pytest.mark.parametrize(
@@ -126,3 +128,37 @@ def test_a_truncated_document_is_refused_at_every_length() -> None:
     for length in range(len(data)):
         with pytest.raises(InvalidDocument):
             load_fleet(data[:length])
+
+
+JSON_TEXTS = st.recursive(
+    st.sampled_from(["null", "true", "0", "-1", "1.5", "1e999", "9223372036854775807", "9223372036854775808"])
+    | st.sampled_from(
+        ["1" * 20, "NaN", '"\\u0000"', '"\\ud800"', '"\u00e9"', '"\\u00e9"', '"\x7f"', "-0.0", "1.0"]
+    )
+    | st.text(max_size=5).map(lambda text: json.dumps(text, ensure_ascii=False)),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda parts: f"[{','.join(parts)}]")
+        | st.lists(st.tuples(st.sampled_from("abc"), inner), max_size=3).map(
+            lambda pairs: "{" + ",".join(f'"{name}":{value}' for name, value in pairs) + "}"
+        )
+    ),
+    max_leaves=8,
+)
+
+
+def outcome(text: str) -> object:
+    try:
+        return json.dumps(parse_object(text.encode("utf-8", "surrogatepass"), "a test"))
+    except InvalidDocument:
+        return None
+
+
+@given(JSON_TEXTS)
+def test_the_quick_way_for_canonical_text_reads_what_the_careful_way_reads(text: str) -> None:
+    # With a space before it no text is canonical, and means the same.
+    assert outcome(f'{{"a":{text}}}') == outcome(f' {{"a":{text}}}')
+
+
+@pytest.mark.parametrize("text", ['{"a":1,"b":{"c":[1,2]}}', '{"a":"\u00e9"}', "{}"])
+def test_canonical_text_is_read_the_quick_way(text: str) -> None:
+    assert _canonical_object(text.encode()) == json.loads(text)
