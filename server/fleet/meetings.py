@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ForeignKey, Table, insert, select
+from sqlalchemy import ForeignKey, Table, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
@@ -29,11 +29,7 @@ Pair = tuple[str, str]
 
 # Made once, and of the table's columns: on the way of every report, building a query costs more than running it.
 _MEETINGS = cast(Table, _MeetingTable.__table__)
-_AMONG = Prepared(
-    select(_MEETINGS.c.station_id, _MEETINGS.c.phone_id).where(
-        pairs_among(_MEETINGS.c.station_id, _MEETINGS.c.phone_id, "pairs")
-    )
-)
+_AMONG = Prepared(pairs_among(_MEETINGS.c.station_id, _MEETINGS.c.phone_id, "pairs"))
 _INSERT = Prepared(insert(_MEETINGS))
 
 

@@ -7,22 +7,38 @@ context, a result with names) costs ten times what SQLite takes for the statemen
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, ColumnElement, Dialect, String, Table, Text, bindparam
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    Integer,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    select,
+)
+from sqlalchemy import column as sql_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.expression import ClauseElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
 
 Row = tuple[Any, ...]
+_CONNECTION = "server.storage.prepared"
 
 
 class Prepared:
@@ -35,8 +51,7 @@ class Prepared:
 
     def rows(self, session: Session, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
         """Return the rows that the statement finds with these values."""
-        connection, compiled = self._ready(session)
-        cursor = connection.connection.cursor()
+        compiled, cursor = self._ready(session)
         try:
             cursor.execute(compiled.text, compiled.bound(values or {}))
             return [compiled.read(row) for row in cursor.fetchall()]
@@ -47,11 +62,11 @@ class Prepared:
 
     def run(self, session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run the statement, which finds nothing, once for each of `rows`."""
-        connection, compiled = self._ready(session)
-        bound = [compiled.bound(row) for row in rows]
-        if not bound:
+        values = list(rows)
+        if not values:
             return
-        cursor = connection.connection.cursor()
+        compiled, cursor = self._ready(session)
+        bound = [compiled.bound(one) for one in values]
         try:
             if len(bound) == 1:
                 cursor.execute(compiled.text, bound[0])
@@ -62,11 +77,19 @@ class Prepared:
         finally:
             cursor.close()
 
-    def _ready(self, session: Session) -> tuple[Connection, _Compiled]:
+    def _ready(self, session: Session) -> tuple[_Compiled, Any]:
+        """Return the statement for the session's database, and a cursor of its transaction."""
         # As SQLAlchemy does before each statement: what was changed in objects is there to be found.
         session.flush()
-        connection = session.connection()
-        return connection, self._for(connection.dialect)
+        transaction = session.get_transaction()
+        known: tuple[object, Connection] | None = session.info.get(_CONNECTION)
+        # Kept for the transaction: asking the session each time costs more than the statement does.
+        if known is None or known[0] is not transaction or transaction is None:
+            connection = session.connection()
+            session.info[_CONNECTION] = (session.get_transaction(), connection)
+        else:
+            connection = known[1]
+        return self._for(connection.dialect), connection.connection.cursor()
 
     def _for(self, dialect: Dialect) -> _Compiled:
         # Two threads may both compile it; they come to the same.
@@ -79,84 +102,56 @@ class Prepared:
         return compiled
 
 
-class _List(TypeDecorator[Sequence[Any]]):
-    """A list of values to look for: JSON to SQLite, an array to PostgreSQL."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, of: TypeEngine[Any]) -> None:
-        super().__init__()
-        self._of = of
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return how this dialect stores it."""
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(self._of))
-
-    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
-        """Return what this dialect's driver takes."""
-        return json.dumps(list(value or ())) if dialect.name == "sqlite" else list(value or ())
+def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return that ``column`` is one of the values of the list that is bound under ``name``: texts, or whole numbers."""
+    listed = _texts(bindparam(name, type_=_JsonList())).table_valued(sql_column("value", String))
+    # Texts come out of JSON as texts; as numbers they are asked for by the index of numbers.
+    value = listed.c.value
+    return column.in_(select(cast(value, BigInteger) if isinstance(column.type, Integer) else value))
 
 
-class among(ColumnElement[bool]):  # noqa: N801 - read as a word of the statement
-    """``column`` is one of the values of the list that is bound under ``name``; texts or whole numbers."""
-
-    inherit_cache = True
-    type = Boolean()
-
-    def __init__(self, column: ColumnElement[Any], name: str) -> None:
-        self.column = column
-        of: TypeEngine[Any] = BigInteger() if column.type.python_type is int else String()
-        self.values: BindParameter[Any] = bindparam(name, type_=_List(of))
-
-
-@compiles(among, "sqlite")
-def _among_in_sqlite(element: among, compiler: SQLCompiler, **options: Any) -> str:
-    column, values = compiler.process(element.column, **options), compiler.process(element.values, **options)
-    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - text of the compiler's
-
-
-@compiles(among, "postgresql")
-def _among_in_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> str:
-    column, values = compiler.process(element.column, **options), compiler.process(element.values, **options)
-    return f"{column} = ANY ({values})"
-
-
-class pairs_among(ColumnElement[bool]):  # noqa: N801 - read as a word of the statement
-    """``first`` and ``second`` are one of the pairs of texts in the list that is bound under ``name``.
+def pairs_among(first: ColumnElement[str], second: ColumnElement[str], name: str) -> Select[str, str]:
+    """Return the query for those two columns, of the rows whose pair is in the list that is bound under ``name``.
 
     Two lists would be looked up crosswise: of 32 stations and 32 phones, 1,024 pairs.
     """
-
-    inherit_cache = True
-    type = Boolean()
-
-    def __init__(self, first: ColumnElement[str], second: ColumnElement[str], name: str) -> None:
-        self.first, self.second = first, second
-        self.pairs: BindParameter[Any] = bindparam(name, type_=_JsonList())
+    pairs = _elements(bindparam(name, type_=_JsonList())).table_valued(sql_column("value", JSON))
+    is_pair = and_(first == pairs.c.value[0].as_string(), second == pairs.c.value[1].as_string())
+    return select(first, second).select_from(pairs).join(first.table, is_pair)
 
 
 class _JsonList(TypeDecorator[Sequence[Any]]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Sequence[Any] | None, _dialect: Dialect) -> str:
+    def process_bind_param(self, value: Collection[Any] | None, _dialect: Dialect) -> str:
         """Return the list as JSON."""
         return json.dumps(list(value or ()))
 
 
-_PAIRS = {
-    "sqlite": "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each({})",
-    "postgresql": "SELECT value ->> 0, value ->> 1 FROM json_array_elements({}::json)",
-}
+class _elements(FunctionElement[Any]):  # noqa: N801 - a function of SQL
+    """The elements of a list in JSON, a row each, under the name ``value``."""
+
+    name = "elements"
+    inherit_cache = True
 
 
-@compiles(pairs_among)
-def _pairs_among(element: pairs_among, compiler: SQLCompiler, **options: Any) -> str:
-    first, second, pairs = (
-        compiler.process(part, **options) for part in (element.first, element.second, element.pairs)
-    )
-    return f"({first}, {second}) IN ({_PAIRS[compiler.dialect.name].format(pairs)})"
+class _texts(_elements):  # noqa: N801
+    """The same, of a list of texts or numbers, as texts."""
+
+    name = "texts"
+    inherit_cache = True
+
+
+@compiles(_elements, "sqlite")
+def _in_sqlite(element: _elements, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_elements, "postgresql")
+def _in_postgresql(element: _elements, compiler: SQLCompiler, **options: Any) -> str:
+    function = "json_array_elements_text" if isinstance(element, _texts) else "json_array_elements"
+    return f"{function}(CAST({compiler.process(element.clauses, **options)} AS JSON))"
 
 
 def upsert(table: Table) -> Prepared:
