@@ -18,6 +18,7 @@ from granian.log import LogLevels
 
 from certs.terminal import tell
 from certs.tls import complete_renewal, refuse_foreign_key
+from server.api.reports import ReportsDoor
 from server.app import create_app
 from server.config import Config
 from server.context import context
@@ -28,8 +29,8 @@ from server.running.metrics import count_together
 from server.running.stopping import StoppableServer, listen_to_parent
 
 THREADS = 32
-"""Of one worker, to run the application: more than 8 add nothing for other routes (docs/performance.md 3), but as many
-reports as there are threads share one commit (`server.storage.group_commit`)."""
+"""Of one worker, to run the application: more than 8 add nothing to what only computes (docs/performance.md 3), but a
+request that waits for the database or for a password's hash holds one. Check-ins need none (`ReportsDoor`)."""
 
 _OWN_FILES = 256
 """Descriptors for the database, logs and threads beside those of connections."""
@@ -129,6 +130,7 @@ def _load(config: Config, counts: Path, address: str) -> BufferedRequests:
             context().clock.now,
             listening=listening,
             trusted_proxies=config.trusted_proxies,
+            door=ReportsDoor(app),
         )
 
 

@@ -64,7 +64,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
         "storage",
     },
     "api": {
-        *{"context", "errors", "evidence", "fleet", "people", "policies", "reports", "running"},
+        *{"context", "errors", "evidence", "fleet", "intake", "people", "policies", "reports", "running"},
         *{"stations", "texts"},
     },
     "app": {
@@ -82,7 +82,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
         },
         "storage",
     },
-    "serving": {"app", "config", "context", "errors", "running"},
+    "serving": {"api", "app", "config", "context", "errors", "running"},
     "commands": {
         *{"clock", "config", "errors", "evidence", "fleet", "loadtest", "maintenance", "people", "policies"},
         *{"retention", "serving", "stations", "storage"},

@@ -77,11 +77,21 @@ class Exchange(Protocol):
         """Send the answer."""
 
 
+class Door(Protocol):
+    """A way past the application for one address, for POST without a query."""
+
+    path: str
+
+    async def answer(self, body: bytes) -> Answer | None:
+        """Return the answer to this body, None where the application has to answer."""
+
+
 class BufferedRequests:
     """A WSGI application behind granian's asynchronous interface: whole requests only, each in a thread of its own.
 
     ``now`` is the server's clock, for the time that refusals tell; ``listening`` is called once connections are taken;
-    ``trusted_proxies`` are believed whom a request comes from (`client_address`).
+    ``trusted_proxies`` are believed whom a request comes from (`client_address`). What comes to the ``door`` does not
+    wait for a thread of the application.
     """
 
     def __init__(
@@ -92,8 +102,11 @@ class BufferedRequests:
         limits: BufferLimits = BufferLimits(),
         listening: Callable[[], None] | None = None,
         trusted_proxies: Sequence[Network] = (),
+        door: Door | None = None,
     ) -> None:
         self._app = app
+        self._door = door
+        self._at_door = 0
         self._listening = listening
         self._lane = _Lane("request", threads, limits.waiting)
         self._health_lanes = {path: _Lane("health", 1, _HEALTH_WAITING) for path in HEALTH_PATHS}
@@ -114,12 +127,35 @@ class BufferedRequests:
         try:
             source = _source(scope, self._trusted_proxies)
             body = await self._body(scope, exchange, source)
-            lane = self._health_lanes.get(scope.path, self._lane)
-            status, headers, content = await lane.run(self._app, _environ(scope, body, source))
+            status, headers, content = await self._at_the_door(scope, body) or await self._by_application(
+                scope, body, source
+            )
         except RequestRefused as refused:
             _log.warning(refused.code, method=scope.method)
             status, headers, content = self._refusal(refused)
         exchange.response_bytes(status, headers, content)
+
+    async def _at_the_door(self, scope: Scope, body: bytes) -> Answer | None:
+        """Return the answer of the way past the application; None for what is the application's to answer."""
+        door = self._door
+        # A body was read only where nothing in the head is to be refused.
+        if (
+            door is None
+            or not body
+            or (scope.method, scope.path, scope.query_string) != ("POST", door.path, "")
+        ):
+            return None
+        if self._at_door >= self._limits.waiting:
+            raise _busy()
+        self._at_door += 1
+        try:
+            return await door.answer(body)
+        finally:
+            self._at_door -= 1
+
+    async def _by_application(self, scope: Scope, body: bytes, source: str) -> Answer:
+        lane = self._health_lanes.get(scope.path, self._lane)
+        return await lane.run(self._app, _environ(scope, body, source))
 
     async def _body(self, scope: Scope, exchange: Exchange, source: str) -> bytes:
         length = _declared_length(scope)

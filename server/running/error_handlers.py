@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from flask import Flask, Response, jsonify, request
@@ -46,6 +46,19 @@ def error_form(code: str, message: str, next_step: str, now: datetime) -> dict[s
     return {"error": {"code": code, "message": message, "next": next_step}, "server_time": written(now)}
 
 
+class Refusal(NamedTuple):
+    """What a request that cannot be served is told."""
+
+    status: int
+    code: str
+    message: str
+    next_step: str
+
+    def form(self, now: datetime) -> dict[str, Any]:
+        """Return it as programs get it."""
+        return error_form(self.code, self.message, self.next_step, now)
+
+
 def answer_errors(app: Flask) -> None:
     """Register the answers to all errors of `app`."""
     app.register_error_handler(RequestRefused, _refused)
@@ -58,11 +71,24 @@ def _refused(error: RequestRefused) -> Response:
     return _answer(error.status, error.code, error.message, error.next_step)
 
 
-def _unavailable(error: StorageUnavailable) -> Response:
+def unavailable(error: StorageUnavailable, path: str) -> Refusal:
+    """Return the answer to a request that the database could not serve; written to the log."""
     code = "storage_full" if isinstance(error, StorageFull) else "storage_busy"
     # The type and not the text: a driver's message may hold the values of the statement.
-    _log.error(code, path=request.path, cause=type(error.__cause__).__name__)
-    answer = _answer(503, code, str(error), "Nothing of this request was stored; send it again later.")
+    _log.error(code, path=path, cause=type(error.__cause__).__name__)
+    return Refusal(503, code, str(error), "Nothing of this request was stored; send it again later.")
+
+
+def unforeseen(error: Exception, path: str) -> Refusal:
+    """Return the answer where everything not foreseen ends: in the log whole, to the client as one sentence."""
+    _log.error("unforeseen", path=path, error=type(error).__name__, exc_info=error)
+    return Refusal(
+        500, "internal_error", "the server failed", "Tell the server's operator the time of this answer."
+    )
+
+
+def _unavailable(error: StorageUnavailable) -> Response:
+    answer = _answer(*unavailable(error, request.path))
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
@@ -98,11 +124,7 @@ def _faults(messages: Any, path: str = "") -> Iterator[str]:
 
 
 def _unforeseen(error: Exception) -> Response:
-    # The outermost loop: everything not foreseen ends here, in the log whole and to the client as one sentence.
-    _log.exception("unforeseen", path=request.path, error=type(error).__name__)
-    return _answer(
-        500, "internal_error", "the server failed", "Tell the server's operator the time of this answer."
-    )
+    return _answer(*unforeseen(error, request.path))
 
 
 def _answer(status: int, code: str, message: str, next_step: str) -> Response:

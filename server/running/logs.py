@@ -38,6 +38,12 @@ def _remember_start() -> None:
 def _write_line(response: Response) -> Response:
     # The route, not the path: a path may carry what somebody typed by mistake.
     route = request.url_rule.rule if request.url_rule else "unknown"
-    took_ms = round((time.perf_counter() - g.started_at_s) * 1000, 1) if "started_at_s" in g else None
-    _log.info("request", method=request.method, route=route, status=response.status_code, took_ms=took_ms)
+    took_s = time.perf_counter() - g.started_at_s if "started_at_s" in g else None
+    log_request(request.method, route, response.status_code, took_s)
     return response
+
+
+def log_request(method: str, route: str, status: int, took_s: float | None) -> None:
+    """Write one line for a request, whichever way it was answered."""
+    took_ms = None if took_s is None else round(took_s * 1000, 1)
+    _log.info("request", method=method, route=route, status=status, took_ms=took_ms)

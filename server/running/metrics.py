@@ -83,6 +83,12 @@ class Metrics:
             self.exposed.register(counted)
         self.exposed.register(_Standing())
 
+    def count_request(self, method: str, route: str, status: int, took_s: float | None) -> None:
+        """Count one request, whichever way it was answered."""
+        self.requests.labels(_of(_METHODS, method), route, str(status)).inc()
+        if took_s is not None:
+            self.seconds.labels(route).observe(took_s)
+
 
 class _Standing:
     """What stands now, from the database: the same whichever worker is asked. Needs an application's context."""
@@ -179,9 +185,8 @@ def _count(response: Response) -> Response:
     counters = metrics(current_app)
     # The pattern of the route, of which there are a few; a path is whatever the client makes up.
     route = request.url_rule.rule if request.url_rule else "unknown"
-    counters.requests.labels(_of(_METHODS, request.method), route, str(response.status_code)).inc()
-    if "metrics_started_s" in g:
-        counters.seconds.labels(route).observe(time.perf_counter() - g.metrics_started_s)
+    took_s = time.perf_counter() - g.metrics_started_s if "metrics_started_s" in g else None
+    counters.count_request(request.method, route, response.status_code, took_s)
     return response
 
 

@@ -1,23 +1,25 @@
 """Requests that arrive together share one transaction, and so one wait for the disk.
 
-The first thread that finds nobody at work leads: it takes all that wait, does it in one go, wakes the others with
-their outcomes, and hands the lead to whoever came meanwhile. Before it begins it waits, at most a window, for those
-still preparing and until as many have come as the last time. A thread that was alone and still is does not wait.
+Whoever hands work in gets a future and waits for it as he likes. Two threads take turns: each takes all that waits,
+prepares it, and stores it in one go. While one waits for the disk the other prepares what came meanwhile, so that a
+group is as large as the load is, and work that comes alone waits for nobody (docs/decisions/0022).
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from server.errors import StorageUnavailable
-
-WINDOW_S = 0.005
-"""How long a leader waits for the others of its group (docs/performance.md 3)."""
+_THREADS = 2
+_MOST = 32
+"""Works in one group: more of them would keep locks for long and save next to nothing (docs/performance.md 3)."""
 
 _REFUSED_VALUES = (SQLAlchemyError, ValueError, TypeError, ArithmeticError)
 """What a database and its driver raise for a value that they cannot take."""
@@ -26,118 +28,108 @@ Work = TypeVar("Work")
 Outcome = TypeVar("Outcome")
 
 
+@dataclass(frozen=True)
 class _Part(Generic[Work, Outcome]):
-    """One thread's share of a group."""
+    """One share of a group: what makes the work, and where its outcome goes."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self.woken = threading.Event()
-        self.leads = False
-        # Both None: nothing was decided for this part. So `store` must not return None for a work.
-        self.outcome: Outcome | None = None
-        self.error: StorageUnavailable | None = None
+    prepare: Callable[[], Work]
+    outcome: Future[Outcome]
 
 
 class GroupCommit(Generic[Work, Outcome]):
-    """Hands `store` the work of all threads that come together; it returns one outcome per work, in order.
+    """Hands `store` the work of all that come together; it returns one outcome per work, in order.
 
-    `store` must leave nothing behind when it raises. Made once per process and database.
+    `store` must leave nothing behind when it raises. Work that it refuses for its content fails alone: the others of
+    its group are stored without it, each by `store_alone`. Made once per process and database.
     """
 
     def __init__(
-        self, store: Callable[[Sequence[Work]], Sequence[Outcome]], window_s: float = WINDOW_S
+        self,
+        store: Callable[[Sequence[Work]], Sequence[Outcome]],
+        store_alone: Callable[[Work], Outcome] | None = None,
     ) -> None:
         self._store = store
-        self._window_s = window_s
+        self._store_alone = store_alone or (lambda work: store([work])[0])
         self._change = threading.Condition(threading.Lock())
-        self._coming = 0
-        self._waiting: list[_Part[Work, Outcome]] = []
-        self._led = False
-        self._usual = 1
+        self._taken = self._stored = 0
+        self._waiting: deque[_Part[Work, Outcome]] = deque()
+        self._working = 0
+        # Started at the first work: a fork has none of its parent's threads.
+        self._threads = ThreadPoolExecutor(_THREADS, "group-commit")
 
-    def run(self, prepare: Callable[[], Work]) -> Outcome:
-        """Return the outcome of what `prepare` returns, once it is stored.
+    def submit(self, prepare: Callable[[], Work]) -> Future[Outcome]:
+        """Return at once the outcome to come of what `prepare`, called by another thread, returns.
 
-        Work that `store` refuses with an error fails alone: the others of its group are stored without it.
+        The future raises what `prepare` raises, `StorageUnavailable` where nothing could be stored, or what
+        `store_alone` raises for this work.
         """
-        # It counts as coming until it has joined: in between, a leader would find nobody to wait for.
-        with self._on_its_way():
-            part = self._join(prepare())
-        # Woken for one of two reasons: a leader has settled it, or it is the next to lead.
-        if not part.leads:
-            part.woken.wait()
-        if part.leads:
-            self._lead()
-        if part.error is not None:
-            raise part.error
-        # Nothing was decided for this part: the group failed for one of its works, so each goes alone.
-        return self._store([part.work])[0] if part.outcome is None else part.outcome
+        part = _Part[Work, Outcome](prepare, Future())
+        with self._change:
+            self._waiting.append(part)
+            # Those at work look for more before they rest, under this lock: none is left waiting.
+            is_needed = self._working < _THREADS
+            self._working += is_needed
+        if is_needed:
+            self._threads.submit(self._work)
+        return part.outcome
+
+    def _work(self) -> None:
+        while (taken := self._take()) is not None:
+            number, group = taken
+            prepared = _prepared(group)
+            with self._turn(number):
+                if prepared:
+                    self._store_together(prepared)
+
+    def _take(self) -> tuple[int, Sequence[_Part[Work, Outcome]]] | None:
+        """Return what waits, as a group with its number; None when this thread may rest."""
+        with self._change:
+            if not self._waiting:
+                self._working -= 1
+                return None
+            self._taken += 1
+            return self._taken, [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
 
     @contextmanager
-    def _on_its_way(self) -> Iterator[None]:
+    def _turn(self, number: int) -> Iterator[None]:
+        # In the order in which they were taken: by a bare lock, one thread could keep the other waiting for ever.
         with self._change:
-            self._coming += 1
+            self._change.wait_for(lambda: self._stored == number - 1)
         try:
             yield
         finally:
             with self._change:
-                # Also where preparing fails, or leaders would wait their whole window for a thread that never comes.
-                self._coming -= 1
-                if self._all_here():
-                    # One is enough: only the leader waits for this condition.
-                    self._change.notify()
+                self._stored = number
+                self._change.notify_all()
 
-    def _join(self, work: Work) -> _Part[Work, Outcome]:
-        part = _Part[Work, Outcome](work)
-        with self._change:
-            self._waiting.append(part)
-            # Decided under the lock together with joining: of two that come at once, exactly one leads.
-            part.leads = not self._led
-            self._led = True
-        return part
-
-    def _lead(self) -> None:
-        group = self._gather()
-        # Handed over whatever happens: if a leader ended without, everybody else would wait for ever.
+    def _store_together(self, prepared: Sequence[tuple[Future[Outcome], Work]]) -> None:
         try:
-            self._settle(group)
-        finally:
-            self._hand_over(group)
-
-    def _gather(self) -> list[_Part[Work, Outcome]]:
-        with self._change:
-            # Running out of time is no failure: who is not here yet comes with the next group.
-            self._change.wait_for(self._all_here, self._window_s)
-            group, self._waiting = self._waiting, []
-            # As many as last time are worth waiting for; one that came alone waits for nobody.
-            self._usual = len(group)
-        return group
-
-    def _all_here(self) -> bool:
-        return not self._coming and len(self._waiting) >= self._usual
-
-    def _settle(self, group: Sequence[_Part[Work, Outcome]]) -> None:
-        try:
-            outcomes = self._store([part.work for part in group])
-        except StorageUnavailable as error:
-            # Busy or full is so for all of them; storing each alone would only make all wait for it once more.
-            for part in group:
-                part.error = error
+            outcomes = self._store([work for _, work in prepared])
         except _REFUSED_VALUES:
-            # One of them is at fault: each is stored again by its own thread, and meets its own error only.
-            return
+            # One of them is at fault: stored alone, each meets its own error only.
+            for outcome, work in prepared:
+                try:
+                    outcome.set_result(self._store_alone(work))
+                except BaseException as error:
+                    outcome.set_exception(error)
+        except BaseException as error:
+            # Busy or full is so for all of them; and whatever else it is, who waits must not wait for ever.
+            for outcome, _ in prepared:
+                outcome.set_exception(error)
         else:
-            for part, outcome in zip(group, outcomes, strict=True):
-                part.outcome = outcome
+            for (outcome, _), stored in zip(prepared, outcomes, strict=True):
+                outcome.set_result(stored)
 
-    def _hand_over(self, group: Sequence[_Part[Work, Outcome]]) -> None:
-        with self._change:
-            # It stays among those that wait: as a leader it takes itself along with the others.
-            next_in_line = self._waiting[:1]
-            # Handed over under the lock: between two leaders nobody may believe that there is none.
-            self._led = bool(next_in_line)
-        for part in next_in_line:
-            part.leads = True
-        # After `leads` is set: a thread looks at it once when it wakes.
-        for part in (*next_in_line, *group):
-            part.woken.set()
+
+def _prepared(group: Sequence[_Part[Work, Outcome]]) -> Sequence[tuple[Future[Outcome], Work]]:
+    """Return each part's work beside its outcome to come; those that fail have their outcome."""
+    prepared = []
+    for part in group:
+        # Who asked may have gone meanwhile.
+        if not part.outcome.set_running_or_notify_cancel():
+            continue
+        try:
+            prepared.append((part.outcome, part.prepare()))
+        except BaseException as error:
+            part.outcome.set_exception(error)
+    return prepared

@@ -10,14 +10,12 @@ medians of the rounds.
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import multiprocessing
 import os
-import ssl
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -35,6 +33,7 @@ from server.running.buffering import BufferedRequests
 from server.serving import THREADS, serve, serve_buffered
 from server.storage.migrating import migrate
 from tests.benchmarks.figures import Figure, in_turns, show
+from tests.benchmarks.keen_client import request_bytes, send_all
 from tests.benchmarks.measured_station import folder_for_a_while, make_run, make_station
 from tests.benchmarks.recording import record
 from tests.server.authority import Authority, Bench, TrustFolder, make_config
@@ -49,8 +48,6 @@ _SINGLES = 640
 _BATCHES, _BATCH = 8, 100
 _HOST = "127.0.0.1"
 
-Send = Callable[[http.client.HTTPSConnection], None]
-
 
 def main() -> None:
     """Print CPU a report, reports a second and core, and what share of a bare Flask route's rate that is."""
@@ -64,7 +61,7 @@ def main() -> None:
         }
         tls = trust.path / "tls"
         hello = stack.enter_context(_served(tls, [], serve_buffered, load_hello, _HOST, free_port(), 1, tls))
-        cases = {"hello": lambda: hello.cpu_of(_HELLOS, [_get_hello] * _HELLOS)}
+        cases = {"hello": lambda: hello.cpu_of([request_bytes("GET", "/")] * _HELLOS)[0] / _HELLOS}
         for name, url in urls.items():
             authority = Authority(folder, trust, make_config(folder / f"server-{name}", trust, url))
             load = _Load(authority, report)
@@ -128,7 +125,11 @@ class _Load:
 
         def run() -> float:
             bodies = [self._body(self._benches[number % _STATIONS], size) for number in range(requests)]
-            return served.cpu_of(requests * size, [_posting(body, size) for body in bodies])
+            used_s, answers = served.cpu_of(
+                [request_bytes("POST", "/api/v1/reports", body) for body in bodies]
+            )
+            _must_be_stored(answers)
+            return used_s / (requests * size)
 
         return run
 
@@ -149,15 +150,11 @@ class _Load:
         )
 
 
-def _posting(body: bytes, size: int) -> Send:
-    def send(connection: http.client.HTTPSConnection) -> None:
-        connection.request("POST", "/api/v1/reports", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        results = json.loads(answer.read()).get("results", ())
-        if answer.status != 200 or [result["status"] for result in results] != ["stored"] * size:
-            raise SystemExit(f"a batch was not stored: {answer.status} {results[:1]}")
-
-    return send
+def _must_be_stored(answers: Sequence[tuple[int, bytes]]) -> None:
+    for status, body in answers:
+        told = {result["status"] for result in json.loads(body).get("results", ())}
+        if status != 200 or told != {"stored"}:
+            raise SystemExit(f"a batch was not stored: {status} {body[:200]!r}")
 
 
 def load_hello() -> BufferedRequests:
@@ -167,34 +164,22 @@ def load_hello() -> BufferedRequests:
     return BufferedRequests(app, THREADS, lambda: datetime.now(UTC))
 
 
-def _get_hello(connection: http.client.HTTPSConnection) -> None:
-    connection.request("GET", "/")
-    connection.getresponse().read()
-
-
 @dataclass(frozen=True)
 class _Served:
-    """A running server: its processes, and open connections to it."""
+    """A running server and its processes."""
 
     processes: Sequence[int]
-    connections: Sequence[http.client.HTTPSConnection]
+    port: int
+    authority_pem: str
 
-    def cpu_of(self, count: int, sends: Sequence[Send]) -> float:
-        """Send everything over all connections; returns the server's seconds of CPU divided by `count`."""
+    def cpu_of(self, requests: Sequence[bytes]) -> tuple[float, Sequence[tuple[int, bytes]]]:
+        """Send everything over `_STATIONS` connections; returns the server's seconds of CPU, and the answers."""
         before = self._cpu()
-        with ThreadPoolExecutor(len(self.connections)) as threads:
-            # Each connection is one station: its own requests go one after the other.
-            shares = [sends[number :: len(self.connections)] for number in range(len(self.connections))]
-            list(threads.map(_send_all, self.connections, shares))
-        return (self._cpu() - before) / count
+        answers = send_all(self.port, self.authority_pem, requests, _STATIONS)
+        return self._cpu() - before, answers
 
     def _cpu(self) -> float:
         return sum(map(cpu_of_tree, self.processes))
-
-
-def _send_all(connection: http.client.HTTPSConnection, sends: Sequence[Send]) -> None:
-    for send in sends:
-        send(connection)
 
 
 @contextmanager
@@ -207,34 +192,26 @@ def _served(
         target=_with_log, args=(tls / f"{port}.log", target, *arguments)
     )
     process.start()
-    trust = ssl.create_default_context(cafile=str(tls / "authority.pem"))
-    connections = [
-        http.client.HTTPSConnection(_HOST, port, timeout=60, context=trust) for _ in range(_STATIONS)
-    ]
+    _wait_for(port)
     try:
-        for connection in connections:
-            _open(connection)
         assert process.pid is not None
-        yield _Served((process.pid, *also), connections)
+        yield _Served((process.pid, *also), port, str(tls / "authority.pem"))
     finally:
-        for connection in connections:
-            connection.close()
         process.terminate()
         process.join(timeout=30)
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(600):
+        with suppress(OSError), socket.create_connection((_HOST, port)):
+            return
+        time.sleep(0.05)
+    raise SystemExit("a server did not start")
 
 
 def _with_log(log: Path, target: Callable[..., None], *arguments: object) -> None:
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT, 0o600), 2)  # a line a request belongs to no table
     target(*arguments)
-
-
-def _open(connection: http.client.HTTPSConnection) -> None:
-    for _ in range(600):
-        with suppress(OSError):
-            connection.connect()
-            return
-        time.sleep(0.05)
-    raise SystemExit("a server did not start")
 
 
 if __name__ == "__main__":
