@@ -29,6 +29,7 @@ _FILES = (
         "server/test_fleet_lists",
         "server/test_loadtest",
         "server/test_metrics",
+        "server/test_migrations",
         "server/test_reports",
         "server/test_running_server",
         "server/test_stalled_requests",
