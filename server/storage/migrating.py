@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from server.storage.database import Database
 _POSTGRESQL_LOCK = 0x437572666577
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, announce: Callable[[str, str], None] | None = None) -> None:
     """Bring `database` to the newest schema, in one transaction; other nodes wait meanwhile.
 
-    Raises `ConfigurationRefused` for a database that a newer Curfew has migrated.
+    Where there is an older one, `announce` is told that and the newest before. Raises `ConfigurationRefused` for a
+    database that a newer Curfew has migrated.
     """
     with database.writing() as session:
         if session.get_bind().dialect.name == "postgresql":
@@ -33,6 +34,9 @@ def migrate(database: Database) -> None:
             # the transaction, so a node that dies half-way holds nobody up.
             session.execute(text("SET LOCAL lock_timeout = 0"))
             session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
+        found = schema_of(session)
+        if announce and found is not None and found in schemas()[:-1]:
+            announce(found, schemas()[-1])
         try:
             command.upgrade(alembic_config(session), "head")
         except CommandError as error:
