@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from server.cli import main as curfew_server
 from server.storage.database import Database
@@ -136,3 +136,23 @@ def test_a_migration_that_is_killed_leaves_what_was_there_and_the_next_one_compl
     with looking.reading() as session:
         assert schema_of(session) == schemas()[-1]
     looking.close()
+
+
+def test_every_phone_of_a_large_fleet_is_named(database: Database) -> None:
+    filled(database, "0007")
+    with database.writing() as session:
+        [pattern] = session.execute(text("SELECT * FROM phone WHERE phone_id = 'phone_id 0'")).mappings()
+        columns = ", ".join(pattern)
+        values = ", ".join(f":{name}" for name in pattern)
+        each = [
+            {"phone_id": f"more {n}", "identity": f"more {n}", "label": f"STRASSE {n}"} for n in range(2500)
+        ]
+        session.execute(
+            text(f"INSERT INTO phone ({columns}) VALUES ({values})"), [dict(pattern) | one for one in each]
+        )
+
+    migrate(database)
+
+    with database.reading() as session:
+        names = session.scalars(text("SELECT names FROM phone_names WHERE phone_id LIKE 'more %'")).all()
+    assert {name.split("\n")[1] for name in names} == {f"strasse {number}" for number in range(2500)}
