@@ -142,7 +142,7 @@ def test_every_phone_of_a_large_fleet_is_named(database: Database) -> None:
     filled(database, "0007")
     with database.writing() as session:
         [pattern] = session.execute(text("SELECT * FROM phone WHERE phone_id = 'phone_id 0'")).mappings()
-        columns = ", ".join(pattern)
+        columns = ", ".join(map(str, pattern))
         values = ", ".join(f":{name}" for name in pattern)
         each = [
             {"phone_id": f"more {n}", "identity": f"more {n}", "label": f"STRASSE {n}"} for n in range(2500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -21,12 +22,7 @@ import pytest
 
 from policy.report import Report
 from tests.server.authority import Authority, Bench, TrustFolder
-from tests.server.running import ROOT, RunningServer, StartedProgram, free_port
-
-
-def serving(office: Authority, file_limit_bytes: int | None = None) -> RunningServer:
-    authority_pem = office.config.tls_folder / "authority.pem"
-    return RunningServer(office.config.audit_key.parent, authority_pem, file_limit_bytes)
+from tests.server.running import ROOT, RunningServer, StartedProgram, free_port, serving
 
 
 def test_the_server_speaks_https_under_the_organisations_authority_and_no_other(office: Authority) -> None:
@@ -178,7 +174,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(office: Authority) -> N
     bench = office.bench()
     phone_id = office.phone(bench)
     acknowledged, refused = [], 0
-    with serving(office, file_limit_bytes=_size(office) + 200_000) as server:
+    with serving(office, {resource.RLIMIT_FSIZE: _size(office) + 200_000}) as server:
         for _ in range(40):
             envelope = bench.sign(_bulky_report(bench, phone_id))
             status, told = server.post_reports(envelope)
