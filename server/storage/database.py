@@ -238,6 +238,11 @@ def _translated_errors() -> Iterator[None]:
             raise StorageFull(
                 "the disk below the database is full or failing; free space or mend it, then try again"
             ) from error
+        if code.startswith(_READ_ONLY):
+            raise StorageBusy(
+                "the database can only be read: it is a standby, or its file system is read-only; let it be written to,"
+                " then try again"
+            ) from error
         if isinstance(error, OperationalError | InterfaceError):
             raise StorageBusy(
                 "the database is locked or cannot be reached; try again in a few seconds"
@@ -246,9 +251,10 @@ def _translated_errors() -> Iterator[None]:
         raise
 
 
-# SQLite's names of results (sqlite.org/rescode.html); PostgreSQL's class 58, "error external to PostgreSQL", and
-# 53100 disk_full (PostgreSQL manual, appendix A).
-_FAILING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "53100", "58")
+# SQLite's names of results (sqlite.org/rescode.html); PostgreSQL's class 58, "error external to PostgreSQL", 53100
+# disk_full, XX001 data_corrupted, XX002 index_corrupted and 25006 read_only_sql_transaction (its manual, appendix A).
+_FAILING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "53100", "58", "XX001", "XX002")
+_READ_ONLY = ("SQLITE_READONLY", "25006")
 
 
 def _code(error: DBAPIError) -> str:
