@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from threading import Event
 from typing import Any
@@ -19,9 +22,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from server.cli import main as curfew_server
 from server.config import read_config
+from server.people import sign_ins
+from server.people.people import Role, put_person
 from server.storage.migrating import migrate
-from tests.server.authority import Authority
+from tests.server.authority import PASSWORD, Authority
 from tests.server.databases import point_to
 from tests.server.postgresql import Postgresql
 from tests.server.running import RunningServer, serving
@@ -237,6 +243,44 @@ def test_told_to_stop_under_load_it_keeps_what_it_acknowledged(office: Authority
     with serving(office) as server:
         _, told = server.post_reports(*acknowledged[-100:])
     assert {result["status"] for result in told["results"]} == {"duplicate"}
+
+
+def test_a_clock_that_steps_loses_no_report_and_no_count(office: Authority) -> None:
+    settings, story = office.config.audit_key.parent / "server.env", office.folder / "story"
+    with settings.open("a") as file:
+        file.write(f"CURFEW_STORY_CLOCK={story}\n")
+    bench = office.bench()
+    phone_ids = [office.phone(bench) for _ in range(3)]
+    envelopes = []
+    with serving(office) as server:
+        for hours in (0, -2, 1, 80, -30, 0):
+            story.write_text(str(hours * 3600))
+            checked_at = datetime.now(UTC) + timedelta(hours=hours)
+            batch = [bench.sign(bench.report(one, checked_at=checked_at)) for one in phone_ids]
+            status, told = server.post_reports(*batch)
+            assert (status, [result["status"] for result in told["results"]]) == (200, ["stored"] * 3)
+            assert server.ask("GET", "/trust/timestamp.json")[0] == 200
+            envelopes += batch
+        _, told = server.post_reports(*envelopes)
+
+    assert {result["status"] for result in told["results"]} == {"duplicate"}
+    assert curfew_server(["--config", str(settings), "check"]) == 0
+
+
+def test_a_password_set_by_command_ends_what_was_begun_while_the_clock_was_ahead(
+    office: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = office.config.audit_key.parent / "server.env"
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    with office.database.writing() as session:
+        put_person(session, "desk-1", PASSWORD, [Role.TECHNICIAN], "test", ahead)
+        token = sign_ins.issue_token(session, "desk-1", "test", ahead)
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD} again\n"))
+    assert curfew_server(["--config", str(settings), "person", "desk-1", "--role", "technician"]) == 0
+
+    with office.database.reading() as session:
+        assert sign_ins.token_person(session, token) is None
 
 
 def _takes_connections(server: RunningServer) -> bool:
