@@ -21,7 +21,11 @@ export PYTHONDONTWRITEBYTECODE =
 
 export PYTHON
 
-.PHONY: help setup demo dev dev-fleet test-fast demo-sabotage test test-system-root lint format dist bench fuzz clean
+# What is tested on PostgreSQL once more: the server, its pages, and what stations leave in its database.
+ON_POSTGRESQL = tests/server tests/pages $(addprefix tests/check/test_,audit_chain.py lost_memory.py restore_drill.py \
+	server_away.py two_stations.py)
+
+.PHONY: help setup demo dev dev-fleet test-fast test-postgresql demo-sabotage test test-system-root lint format dist bench fuzz clean
 
 help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
@@ -29,6 +33,7 @@ help:
 	@echo 'make dev-fleet   a server with many phones to look at: PHONES=32000'
 	@echo 'make test     all tests'
 	@echo 'make test-fast   those that need neither browser nor PostgreSQL and kill nothing: under a minute'
+	@echo 'make test-postgresql   the tests of the server, each with a database of PostgreSQL'
 	@echo 'make test-system-root SYSTEM_ROOT=FOLDER   phone tests in the shell of an unpacked Android system (root)'
 	@echo 'make demo-sabotage   the demo with one part broken on purpose: it must fail'
 	@echo 'make lint     formatter check, ruff, mypy, shellcheck'
@@ -68,6 +73,11 @@ test:
 test-fast:
 	@tools/set-up
 	$(IN_MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow'
+
+# What `make test` does on SQLite alone (tests/server/databases.py).
+test-postgresql:
+	@tools/set-up
+	$(IN_MEMORY) $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal --database postgresql $(ON_POSTGRESQL)
 
 # The tests that run commands on a phone, in front of a genuine shell; emulated, a program takes 0.1 to 0.3 s to start.
 test-system-root:

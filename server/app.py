@@ -21,6 +21,7 @@ from server.running.limits import refuse_before_reading
 from server.running.logs import log_requests
 from server.running.metrics import count_requests
 from server.storage.database import Database
+from server.storage.migrating import schemas, serve_at
 
 
 def create_app(config: Config) -> Flask:
@@ -31,7 +32,7 @@ def create_app(config: Config) -> Flask:
     app = Flask("server")
     app.config["SECRET_KEY"] = config.secret_key
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
-    database = Database(config.database_url)
+    database = Database(config.database_url, require=serve_at(schemas()[-1]))
     # Asked of what is published and not of the settings: only a signed root can say that it is for a demo.
     if config.story_clock is not None:
         require_demo_root(database)

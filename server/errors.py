@@ -4,7 +4,8 @@ ServiceError
 ├── ConfigurationRefused        a setting is missing or contradicts another: the server does not start
 ├── StorageUnavailable          the database cannot take or give anything now; nothing was acknowledged
 │   ├── StorageBusy             somebody else holds it
-│   └── StorageFull             the disk below it is full, or failing
+│   ├── StorageFull             the disk below it is full, or failing
+│   └── SchemaMismatch          it has another schema than this version works with
 ├── BackupRefused               a backup cannot be made or restored as it stands; nothing was replaced
 ├── PublicationRefused          a trust folder cannot be published as it stands
 └── RequestRefused              one request, refused; carries the HTTP status and a code that programs read
@@ -39,6 +40,10 @@ class StorageBusy(StorageUnavailable):
 
 class StorageFull(StorageUnavailable):
     """The disk below the database is full or failing."""
+
+
+class SchemaMismatch(StorageUnavailable):
+    """Another version of Curfew has migrated the database: this one would store less than that one expects."""
 
 
 class BackupRefused(ServiceError):

@@ -24,6 +24,7 @@ from server.config import Config
 from server.context import context
 from server.errors import ConfigurationRefused
 from server.running.buffering import BufferedRequests
+from server.running.descriptors import end_when_none_is_left
 from server.running.logs import configure_logs
 from server.running.metrics import count_together
 from server.running.stopping import StoppableServer, listen_to_parent
@@ -32,13 +33,14 @@ THREADS = 32
 """Of one worker, to run the application: more than 8 add nothing to what only computes (docs/performance.md 3), but a
 request that waits for the database or for a password's hash holds one. Check-ins need none (`ReportsDoor`)."""
 
-_OWN_FILES = 256
-"""Descriptors for the database, logs and threads beside those of connections."""
 HEAD_TIMEOUT_MS = 15_000
 """A request's head has to come within this, and a connection that asks nothing is closed after it."""
 HEAD_MAX_BYTES = 64 * 1024
 CONNECTIONS_MAX = 8192
 """Of one worker. Each costs some 30 KiB; how many one source may open is nginx's to say (docs/threat-model.md)."""
+_FILES = 2 * CONNECTIONS_MAX
+"""Descriptors of one worker: granian does not count connections that have not shaken hands yet, and the database, logs
+and threads want theirs."""
 
 
 def serve(config: Config, host: str, port: int, workers: int) -> None:
@@ -68,7 +70,7 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
 def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, tls_folder: Path) -> None:
     """Serve the `BufferedRequests` that `load` returns in each worker, with the certificate in `tls_folder`."""
     _require_free(host, port)
-    _allow_many_connections()
+    connections = _connections_of(_allow_files())
     server = StoppableServer(
         "server",
         address=host,
@@ -82,8 +84,10 @@ def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, 
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=HEAD_MAX_BYTES),
         # granian counts connections here, not requests; those that wait for something cost a descriptor and no thread.
-        backpressure=CONNECTIONS_MAX,
+        backpressure=connections,
         backlog=CONNECTIONS_MAX,
+        # One that ended is replaced at once; one that ends again within seconds ends the server.
+        respawn_failed_workers=True,
         # Its warnings are advice on numbers that were measured here.
         log_level=LogLevels.error,
     )
@@ -95,6 +99,7 @@ def serve_buffered(load: Callable[[], Any], host: str, port: int, workers: int, 
 def _listening(load: Callable[[], Any]) -> Any:
     # First of all that a worker does: until then what its parent tells it is held back.
     listen_to_parent()
+    end_when_none_is_left()
     return load()
 
 
@@ -109,13 +114,26 @@ def _require_free(host: str, port: int) -> None:
         ) from error
 
 
-def _allow_many_connections() -> None:
+def _allow_files() -> int:
+    """Let this process open what it needs, as far as it may, and return how many files those are."""
     # Most systems give 1,024 descriptors until they are asked for more: so many idle connections would stop the server.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS_MAX + _OWN_FILES
-    resource.setrlimit(
-        resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most)
+    allowed = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    return allowed
+
+
+def _connections_of(files: int) -> int:
+    """Return how many connections a worker takes; those beyond wait outside, where they cost it no descriptor."""
+    if files == _FILES:
+        return CONNECTIONS_MAX
+    connections = files // 2
+    tell(
+        f"Each worker takes {connections} connections at once and not {CONNECTIONS_MAX}: it may open {files} files; for"
+        f" more, let it open {_FILES} (ulimit -Hn, LimitNOFILE= of systemd) and start it again.",
+        err=True,
     )
+    return connections
 
 
 def _load(config: Config, counts: Path, address: str) -> BufferedRequests:

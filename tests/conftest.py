@@ -15,6 +15,7 @@ from hypothesis import settings
 import agent_scripts.patience
 from agent_scripts.virtual_phone import VirtualPhone
 from certs.typed_options import forget_options
+from tests.server.databases import Databases, PostgresqlDatabases, SqliteDatabases, chosen
 from tests.server.postgresql import Postgresql
 from tests.slow import HEAVY_FIXTURES, is_slow
 
@@ -32,11 +33,27 @@ def pytest_report_header() -> str:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test-fast` leaves out."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run say which kind of database its servers have."""
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="what a server's database is where a test does not say; with postgresql, only tests that have one run",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out, and leave out what a run on PostgreSQL is not for."""
     for item in items:
         if is_slow(item):
             item.add_marker("slow")
+    if config.getoption("--database") == "postgresql":
+        items[:], others = chosen(items)
+        config.hook.pytest_deselected(items=others)
+        for item in items:
+            for mark in item.iter_markers("about_sqlite"):
+                item.add_marker(pytest.mark.skip(reason=f"about SQLite: {mark.args[0]}"))
 
 
 def pytest_collection_finish() -> None:
@@ -56,6 +73,14 @@ def postgresql() -> Iterator[Postgresql]:
     """One PostgreSQL for all tests that want it."""
     with Postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Makes databases of the kind that this run was told."""
+    if request.config.getoption("--database") == "sqlite":
+        return SqliteDatabases()
+    return PostgresqlDatabases(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
     root = os.environ.get("CURFEW_SYSTEM_ROOT")
     VirtualPhone.default_system_root = Path(root).resolve() if root else None
     config.addinivalue_line("markers", "slow: left out by `make test-fast` (tests/slow.py)")
+    config.addinivalue_line("markers", "about_sqlite(what): a run with --database postgresql skips it")
     config.addinivalue_line("markers", "sample: reads what is written here from docs/android/commands.md")
     config.addinivalue_line("markers", "public_case(name): reads one odd answer that was told in public")
     config.addinivalue_line("markers", "advices(*advice): types these next steps (tests/next_steps)")

@@ -12,11 +12,14 @@ import resource
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["agent_scripts.commands.at_the_bench", "server.commands.serve"])
 
 Program = Callable[[Sequence[str]], int]
+Limits = Mapping[int, int]
+"""What the process may use at most, by `resource`'s names: RLIMIT_FSIZE, RLIMIT_NOFILE."""
 
 
 class Forked:
@@ -28,10 +31,10 @@ class Forked:
         words: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
-        file_limit_bytes: int | None = None,
+        limits: Limits = MappingProxyType({}),
     ) -> None:
         method = multiprocessing.get_start_method()
-        told = (method, program, tuple(words), dict(environment), log, file_limit_bytes)
+        told = (method, program, tuple(words), dict(environment), log, dict(limits))
         self._process = FORKS.Process(target=_run, args=told)
         self._process.start()
 
@@ -63,7 +66,7 @@ def _run(
     words: Sequence[str],
     environment: Mapping[str, str],
     log: Path,
-    file_limit_bytes: int | None,
+    limits: Limits,
 ) -> None:
     # As elsewhere: what was forked by a server of forks would start its own children by that, too.
     multiprocessing.set_start_method(method, force=True)
@@ -74,6 +77,6 @@ def _run(
         os.dup2(output, stream)
     os.environ.clear()
     os.environ.update(environment)
-    if file_limit_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit_bytes, file_limit_bytes))
+    for kind, most in limits.items():
+        resource.setrlimit(kind, (most, most))
     sys.exit(program(words))

@@ -24,11 +24,13 @@ _FILES = (
     *("policy/test_documents_round_trip", "policy/test_judgement_properties", "policy/test_quick_reading"),
     *(
         "server/test_backups",
+        "server/test_bad_days",
         "server/test_client_address",
         "server/test_everybody_back_at_once",
         "server/test_fleet_lists",
         "server/test_loadtest",
         "server/test_metrics",
+        "server/test_migrations",
         "server/test_reports",
         "server/test_running_server",
         "server/test_stalled_requests",

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = ("setup", "lint", "test", "demo", "demo-sabotage", "dist")
+STEPS = ("setup", "lint", "test", "test-postgresql", "demo", "demo-sabotage", "dist")
 
 MAKEFILE = """
-lint demo demo-sabotage dist:
+lint test-postgresql demo demo-sabotage dist:
 \t@echo "ran $@ with ONCE=$(ONCE)"; test "$(BROKEN)" != $@
 test:
 \t@echo '=========== 1 failed, 12 passed, 2 skipped in 3.21s ==========='; test "$(BROKEN)" != $@
@@ -47,7 +47,7 @@ def test_it_passes_when_every_step_passed(checkout: Path) -> None:
     assert run.stdout.count("passed ") >= len(STEPS)
 
 
-@pytest.mark.parametrize("broken", STEPS)
+@pytest.mark.parametrize("broken", STEPS, ids=lambda step: f"step {STEPS.index(step)}")
 def test_one_broken_step_fails_it_and_hides_no_other(checkout: Path, broken: str) -> None:
     run = ci(checkout, broken)
     assert run.returncode == 1

@@ -27,7 +27,8 @@ _LATER = "try again later; what waits on this station is kept"
 _ADVICE: Mapping[str, str] = {
     **dict.fromkeys(("code_unknown", "code_used", "code_expired", "key_known"), _NEW_CODE),
     **dict.fromkeys(("station_revoked", "station_unknown"), _NEW_STATION),
-    **dict.fromkeys(("storage_busy", "storage_full", "busy", "too_many_requests", "internal"), _LATER),
+    **dict.fromkeys(("storage_busy", "storage_full", "other_schema"), _LATER),
+    **dict.fromkeys(("busy", "too_many_requests", "internal"), _LATER),
     "phone_unknown": "provision the phone again",
     "phone_not_met": "connect the phone here and check it again; if that is refused too, provision it at this station",
     "phone_id_taken": "provision the phone again: a new id is made; if it repeats, two phones share one folder",

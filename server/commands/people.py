@@ -35,6 +35,7 @@ def person(name: str, roles: tuple[str, ...], off: bool | None) -> None:
         now = now_of(config, database)
         with database.writing() as session:
             made = people.put_person(session, name, password, map(people.Role, roles), operator(), now)
+            sign_ins.end_all(session, made.person_id)
     if made.off_since is not None:
         tell(
             f"{made.name} is changed and stays off; switch it on:"

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from certs.terminal import tell
 from certs.typed_options import remember_options
 from policy.plain_text import printable
 from server.clock import Clock
@@ -68,10 +69,18 @@ def opened(config: Config) -> Iterator[Database]:
     """Lend the database at its newest schema, and give every connection back."""
     database = Database(config.database_url)
     try:
-        migrate_database(database)
+        migrate_database(database, _tell_before_migrating)
         yield database
     finally:
         database.close()
+
+
+def _tell_before_migrating(found: str, newest: str) -> None:
+    tell(
+        f"Bringing the database from schema {found} to {newest}, as a whole or not at all: cut off, it stays as it is,"
+        " and the next start begins again.",
+        err=True,
+    )
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote as percent_encoded
 
-from sqlalchemy import URL, create_engine, inspect
+from sqlalchemy import URL, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +31,15 @@ DO $$ DECLARE name text; BEGIN
     END LOOP;
 END $$;
 """
+_OTHERS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+_UNREACHABLE = (
+    "the PostgreSQL database of CURFEW_DATABASE_URL cannot be reached; make it (an empty one), or give another URL in"
+    " the environment"
+)
 LOOK = "run: curfew-server --config SERVER.env check"
 """What to do where a database cannot be copied as it is."""
 
@@ -101,17 +111,16 @@ def holds_something(url: str) -> bool:
     try:
         return bool(inspect(engine).get_table_names())
     except SQLAlchemyError as error:
-        raise BackupRefused(
-            "the PostgreSQL database of CURFEW_DATABASE_URL cannot be reached; make it (an empty one), or give another"
-            " URL in the environment"
-        ) from error
+        raise BackupRefused(_UNREACHABLE) from error
     finally:
         engine.dispose()
 
 
 def is_in_use(url: str) -> bool:
-    """Whether a program has an SQLite database open; of PostgreSQL, which refuses by itself, it is not asked."""
-    if kind_of(url) == "postgresql" or not _file_of(url).exists():
+    """Whether a program has the database open."""
+    if kind_of(url) == "postgresql":
+        return _others_are_connected(url)
+    if not _file_of(url).exists():
         return False
     # Leaving the write-ahead log wants the file for itself alone (sqlite.org/pragma.html, "journal_mode").
     with (
@@ -123,6 +132,24 @@ def is_in_use(url: str) -> bool:
         except sqlite3.OperationalError as error:
             return error.sqlite_errorname in ("SQLITE_BUSY", "SQLITE_LOCKED")
     return False
+
+
+def _others_are_connected(url: str) -> bool:
+    # A server that waits for requests holds connections and no lock: PostgreSQL would let its tables be dropped.
+    engine = create_engine(url)
+    try:
+        # Within a transaction, PostgreSQL would tell what it told first (its manual, "Viewing Statistics").
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for pause_s in _PAUSES_S:
+                if not connection.scalar(_OTHERS):
+                    return False
+                # One that was closed a moment ago is still in the list.
+                time.sleep(pause_s)
+        return True
+    except SQLAlchemyError as error:
+        raise BackupRefused(_UNREACHABLE) from error
+    finally:
+        engine.dispose()
 
 
 def _file_of(url: str) -> Path:

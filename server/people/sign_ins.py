@@ -187,8 +187,9 @@ def change_password(
                 "password_changed", "somebody else has just set another password", "sign in with that one"
             )
         stored.password_hash, stored.password_changed_at = new_hash, now
+        end_all(session, stored.id)
         audit.record(session, person.name, "password changed", person.name, {}, now)
-        return _begin(session, person, now)
+        return _begin(session, as_person(stored), now)
 
 
 def issue_token(session: Session, name: str, actor: str, now: datetime) -> str:
@@ -206,7 +207,8 @@ def issue_token(session: Session, name: str, actor: str, now: datetime) -> str:
             f"switch it on first: curfew-server --config SERVER.env person {person.name} --on",
         )
     token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
-    session.add(_TokenTable(token_hash=_hashed(token), person_id=person.person_id, made_at=now))
+    made_at = max(now, person.password_changed_at)
+    session.add(_TokenTable(token_hash=_hashed(token), person_id=person.person_id, made_at=made_at))
     audit.record(session, actor, "token made", person.name, {}, now)
     return token
 
@@ -237,11 +239,19 @@ def switch_person(session: Session, name: str, on: bool, actor: str, now: dateti
         return as_person(stored)
     stored.off_since = None if on else now
     # Both when it goes off and when it comes on again: what was made before must not come back to life.
-    for table in (_SignInTable, _TokenTable):
-        session.execute(delete(table).where(table.person_id == stored.id))
+    end_all(session, stored.id)
     session.flush()
     audit.record(session, actor, f"person switched {'on' if on else 'off'}", stored.name, {}, now)
     return as_person(stored)
+
+
+def end_all(session: Session, person_id: int) -> None:
+    """End every session and token of a person.
+
+    Their times alone do not end what a clock that was ahead has made before a new password.
+    """
+    for table in (_SignInTable, _TokenTable):
+        session.execute(delete(table).where(table.person_id == person_id))
 
 
 def _named(folded: str) -> Select[PersonTable]:
@@ -307,7 +317,9 @@ def _count_attempt(database: Database, counted: _Counted, now: datetime) -> None
 
 def _count(session: Session, counted: _Counted, now: datetime) -> None:
     # Counted before the password is checked: many connections at once must not get a free try each.
-    session.execute(delete(_FailuresTable).where(_FailuresTable.last_at <= now - PAUSE))
+    # What lies further ahead than a pause was counted by a clock that has been put right since.
+    over = (_FailuresTable.last_at <= now - PAUSE) | (_FailuresTable.last_at > now + PAUSE)
+    session.execute(delete(_FailuresTable).where(over))
     # In one order: two attempts that share a row must not wait for each other.
     for hashed in sorted(counted.limits):
         stored = session.get(_FailuresTable, hashed, with_for_update=True)
@@ -336,7 +348,11 @@ def _begin(session: Session, person: Person, now: datetime) -> str:
     key = secrets.token_urlsafe(32)
     session.add(
         _SignInTable(
-            key_hash=_hashed(key), person_id=person.person_id, started_at=now, ends_at=now + SIGN_IN_LENGTH
+            key_hash=_hashed(key),
+            person_id=person.person_id,
+            # Where the password was set by a clock that was ahead: this session goes on under it all the same.
+            started_at=max(now, person.password_changed_at),
+            ends_at=now + SIGN_IN_LENGTH,
         )
     )
     return key

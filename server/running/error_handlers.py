@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as PlainResponse
 
 from server.context import context
-from server.errors import RequestRefused, StorageFull, StorageUnavailable
+from server.errors import RequestRefused, SchemaMismatch, StorageFull, StorageUnavailable
 from server.pages import error_page
 
 _MACHINE_PATHS = ("/api/", "/trust/", "/metrics", "/healthz", "/readyz")
@@ -29,6 +29,11 @@ _NEXT_STEPS = {
     413: "Send at most 1 MiB.",
     415: "Send JSON with Content-Type: application/json.",
     422: "Correct the named fields; /api/v1/openapi.json has the form.",
+}
+_UNAVAILABLE = {
+    StorageFull: "storage_full",
+    SchemaMismatch: "other_schema",
+    StorageUnavailable: "storage_busy",
 }
 _log = structlog.get_logger()
 
@@ -73,9 +78,9 @@ def _refused(error: RequestRefused) -> Response:
 
 def unavailable(error: StorageUnavailable, path: str) -> Refusal:
     """Return the answer to a request that the database could not serve; written to the log."""
-    code = "storage_full" if isinstance(error, StorageFull) else "storage_busy"
-    # The type and not the text: a driver's message may hold the values of the statement.
-    _log.error(code, path=path, cause=type(error.__cause__).__name__)
+    code = next(code for kind, code in _UNAVAILABLE.items() if isinstance(error, kind))
+    # The type and not the text of a cause: a driver's message may hold the values of the statement.
+    _log.error(code, path=path, reason=str(error), cause=type(error.__cause__).__name__)
     return Refusal(503, code, str(error), "Nothing of this request was stored; send it again later.")
 
 

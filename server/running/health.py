@@ -25,10 +25,9 @@ from certs.publication import TIMESTAMP_FILE, file_name, snapshot_of, timestamp_
 from certs.roles import SNAPSHOT
 from server.config import Config
 from server.context import Context
-from server.errors import ServiceError, StorageUnavailable
+from server.errors import SchemaMismatch, ServiceError, StorageUnavailable
 from server.policies import bundles
 from server.stations.enrolment import authority_certificate
-from server.storage.migrating import schema_is_newest
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 _WITHIN_S = 2.0
@@ -121,9 +120,9 @@ def _begun(look: Look) -> Future[Sequence[Part]]:
 def _look(here: Context) -> Sequence[Part]:
     try:
         with here.database.reading() as session:
-            if not schema_is_newest(session):
-                return (Part.MIGRATIONS,)
             return () if _trust_is_readable(session, here.config) else (Part.TRUST,)
+    except SchemaMismatch:
+        return (Part.MIGRATIONS,)
     except (StorageUnavailable, SQLAlchemyError):
         return (Part.DATABASE,)
 

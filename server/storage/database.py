@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,11 +77,17 @@ class Database:
     block, committed unless an error leaves it. Raises `StorageBusy` or `StorageFull` when the database
     cannot serve; then nothing of the block is stored.
 
+    Where `require` is given, it looks first in every transaction and may raise; what it has read stays true until the
+    transaction ends.
+
     `read_only` is for looking at evidence: nothing is written, no file is made, and what is not there is refused with
     `ConfigurationRefused`.
     """
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    def __init__(
+        self, url: str, *, read_only: bool = False, require: Callable[[Session], None] | None = None
+    ) -> None:
+        self._require = require
         self.engine = _engine_to_look(url) if read_only else _engine(url)
         # One look, however many statements: unless told, PostgreSQL lets each see what was committed before itself.
         self._one_look: dict[str, Any] = (
@@ -95,6 +101,7 @@ class Database:
         """Lend a session for one consistent look; changes made in it are thrown away."""
         with _translated_errors(), Session(self.engine) as session:
             session.connection(execution_options=self._one_look)
+            self._look_first(session)
             yield session
             session.rollback()
 
@@ -104,8 +111,13 @@ class Database:
         with _translated_errors(), Session(self.engine) as session:
             # Before the block's first statement: SQLAlchemy gives no options to a connection that is in use.
             session.connection(execution_options={_WRITES: True})
+            self._look_first(session)
             yield session
             session.commit()
+
+    def _look_first(self, session: Session) -> None:
+        if self._require is not None:
+            self._require(session)
 
     def close(self) -> None:
         """Give back every connection."""
@@ -226,6 +238,11 @@ def _translated_errors() -> Iterator[None]:
             raise StorageFull(
                 "the disk below the database is full or failing; free space or mend it, then try again"
             ) from error
+        if code.startswith(_READ_ONLY):
+            raise StorageBusy(
+                "the database can only be read: it is a standby, or its file system is read-only; let it be written to,"
+                " then try again"
+            ) from error
         if isinstance(error, OperationalError | InterfaceError):
             raise StorageBusy(
                 "the database is locked or cannot be reached; try again in a few seconds"
@@ -234,9 +251,10 @@ def _translated_errors() -> Iterator[None]:
         raise
 
 
-# SQLite's names of results (sqlite.org/rescode.html); PostgreSQL's class 58, "error external to PostgreSQL", and
-# 53100 disk_full (PostgreSQL manual, appendix A).
-_FAILING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "53100", "58")
+# SQLite's names of results (sqlite.org/rescode.html); PostgreSQL's class 58, "error external to PostgreSQL", 53100
+# disk_full, XX001 data_corrupted, XX002 index_corrupted and 25006 read_only_sql_transaction (its manual, appendix A).
+_FAILING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "53100", "58", "XX001", "XX002")
+_READ_ONLY = ("SQLITE_READONLY", "25006")
 
 
 def _code(error: DBAPIError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from server.errors import ConfigurationRefused
+from server.errors import ConfigurationRefused, SchemaMismatch
 from server.storage import migrations
 from server.storage.database import Database
 
@@ -22,10 +22,11 @@ from server.storage.database import Database
 _POSTGRESQL_LOCK = 0x437572666577
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, announce: Callable[[str, str], None] | None = None) -> None:
     """Bring `database` to the newest schema, in one transaction; other nodes wait meanwhile.
 
-    Raises `ConfigurationRefused` for a database that a newer Curfew has migrated.
+    Where there is an older one, `announce` is told that and the newest before. Raises `ConfigurationRefused` for a
+    database that a newer Curfew has migrated.
     """
     with database.writing() as session:
         if session.get_bind().dialect.name == "postgresql":
@@ -33,6 +34,11 @@ def migrate(database: Database) -> None:
             # the transaction, so a node that dies half-way holds nobody up.
             session.execute(text("SET LOCAL lock_timeout = 0"))
             session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
+        found = schema_of(session)
+        if found is not None and found in schemas()[:-1]:
+            if announce:
+                announce(found, schemas()[-1])
+            _let_nobody_serve(session)
         try:
             command.upgrade(alembic_config(session), "head")
         except CommandError as error:
@@ -41,9 +47,28 @@ def migrate(database: Database) -> None:
             ) from error
 
 
-def schema_is_newest(session: Session) -> bool:
-    """Whether every migration has run."""
-    return schema_of(session) == schemas()[-1]
+def _let_nobody_serve(session: Session) -> None:
+    """Wait for whoever serves at the present schema; who comes later looks at it first (`serve_at`), and waits."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
+
+
+def serve_at(schema: str) -> Callable[[Session], None]:
+    """Return what raises `SchemaMismatch` in a transaction on a database of another schema than `schema`.
+
+    A node that goes on while another version has migrated would store reports without what that one counts by.
+    """
+
+    def look(session: Session) -> None:
+        # The lock that this takes on PostgreSQL is kept: the schema cannot change under the transaction.
+        found = session.connection().exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        if found != schema:
+            raise SchemaMismatch(
+                f"the database has schema {found or 'of no version'} since another version of Curfew was here, and this"
+                f" server works with {schema}; the same version has to be installed on all servers"
+            )
+
+    return look
 
 
 def require_newest_schema(session: Session) -> None:

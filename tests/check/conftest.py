@@ -10,12 +10,13 @@ import adbutils
 import pytest
 
 from tests.check.office import Bench, Office
+from tests.server.databases import Databases
 
 
 @pytest.fixture(scope="session")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def office(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """One trust and one server for the whole run; each test takes stations and phones of its own."""
-    with Office.opened(tmp_path_factory.mktemp("office")) as office:
+    with Office.opened(tmp_path_factory.mktemp("office"), databases) as office:
         yield office
 
 
@@ -34,8 +35,8 @@ def bench(office: Office) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def _watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    with Office.opened(tmp_path_factory.mktemp("watching")) as office:
+def _watching(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with Office.opened(tmp_path_factory.mktemp("watching"), databases) as office:
         office.publish(on_phone=True)
         yield office
 

@@ -8,7 +8,6 @@ import io
 import itertools
 import json
 import shutil
-import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from sqlalchemy import text
 
 import agent_scripts.cli
 import certs.cli
@@ -33,7 +33,10 @@ from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.visiting import Visit, Visitor, visit_phones
 from certs.tls import create_authority
 from policy.ready_made import ready_made_document
+from server.config import read_config
+from server.storage.database import Database
 from tests.forked import Forked
+from tests.server.databases import Databases, point_to
 from tests.server.running import free_port
 
 OUTLOOK = "com.microsoft.office.outlook"
@@ -108,10 +111,11 @@ class Bench:
 
     def last_reports(self, count: int) -> list[dict[str, Any]]:
         """Return the newest reports this station sent, as the server stored them."""
-        station_id = self.station().station_id
-        with contextlib.closing(sqlite3.connect(self.office.config.parent / "curfew.sqlite")) as database:
-            query = "SELECT envelope FROM report WHERE station_id = ? ORDER BY counter DESC LIMIT ?"
-            found = database.execute(query, (station_id, count)).fetchall()
+        found = self.office.rows(
+            "SELECT envelope FROM report WHERE station_id = :station ORDER BY counter DESC LIMIT :count",
+            station=self.station().station_id,
+            count=count,
+        )
         return [json.loads(base64.b64decode(json.loads(envelope)["payload"])) for (envelope,) in found]
 
     def off_by(self, *, hours: float = 0, minutes: float = 0) -> None:
@@ -173,13 +177,15 @@ class Office:
 
     @classmethod
     @contextmanager
-    def opened(cls, folder: Path) -> Iterator[Office]:
+    def opened(cls, folder: Path, databases: Databases) -> Iterator[Office]:
         """Set everything up, serve, and stop the server at the end."""
         office = cls(folder)
         office.at(hours=0)
         assert certs.cli.main(["init", str(office.trust), "--demo"]) == 0
         office.publish_files()
         office.server("init", str(office.config.parent), "--url", office.url, "--trust", str(office.trust))
+        url = databases.empty(office.config.parent)
+        point_to(office.config, url)
         office.server("migrate", configured=True)
         office.server("publish", str(office.trust), configured=True)
         office.start()
@@ -187,6 +193,24 @@ class Office:
             yield office
         finally:
             office.stop()
+            databases.drop(url)
+
+    def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Ask the server's database and return the rows that were found."""
+        with self._stored() as database, database.reading() as session:
+            return [tuple(row) for row in session.execute(text(statement), values)]
+
+    def change(self, *statements: str, **values: Any) -> None:
+        """Change the server's database by hand, as nobody should."""
+        with self._stored() as database, database.writing() as session:
+            for statement in statements:
+                session.execute(text(statement), values)
+
+    @contextmanager
+    def _stored(self) -> Iterator[Database]:
+        database = Database(read_config(self.config, environ={}).database_url)
+        yield database
+        database.close()
 
     def server(self, *arguments: str, configured: bool = False, typed: str = "") -> str:
         """Run curfew-server's command line, with `typed` on its stdin, and return what it printed."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import sqlite3
 
 import pytest
 
@@ -194,9 +192,8 @@ def _lose(bench: Bench, phone: VirtualPhone, address: str, lost: set[str]) -> No
     if "station" in lost:
         (bench.folder / "ledgers" / f"{known.phone_id}.json").unlink()
     if "server" in lost:
-        path = bench.office.config.parent / "curfew.sqlite"
-        with contextlib.closing(sqlite3.connect(path)) as database, database:
-            database.execute("UPDATE report SET has_ledger = 0 WHERE phone_id = ?", (known.phone_id,))
+        statement = "UPDATE report SET has_ledger = FALSE WHERE phone_id = :phone"
+        bench.office.change(statement, phone=known.phone_id)
 
 
 def _ledger(bench: Bench, address: str) -> Ledger:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
 from dataclasses import replace
 from typing import Any
 
@@ -127,9 +125,8 @@ def test_provisioning_probes_first_shows_it_and_the_server_keeps_it(enforcing: O
         assert bench.said.index("the mail side would have to act") < bench.said.index("provisioned as")
         known = bench.station().phone_at(address)
         assert known is not None
-        with contextlib.closing(sqlite3.connect(enforcing.config.parent / "curfew.sqlite")) as database:
-            query = "SELECT reach, probe FROM phone WHERE phone_id = ?"
-            reach, kept = database.execute(query, (known.phone_id,)).fetchone()
+        query = "SELECT reach, probe FROM phone WHERE phone_id = :phone"
+        [(reach, kept)] = enforcing.rows(query, phone=known.phone_id)
         assert reach == "closed"
         assert json.loads(kept)["places"][0]["open_to_shell"] is False
 

@@ -23,6 +23,7 @@ from agent_scripts.server_link.refused_bundle import in_one_line, tell_refusal
 from certs.errors import RuleUnknown
 from tests.browser import Browser
 from tests.check.office import Bench, Office
+from tests.server.databases import Databases
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = "on_phone"
@@ -30,9 +31,9 @@ PASSWORD = "three unrelated words"
 
 
 @pytest.fixture(scope="module")
-def own_office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def own_office(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """An office whose next bundle no other test meets."""
-    with Office.opened(tmp_path_factory.mktemp("refusing")) as office:
+    with Office.opened(tmp_path_factory.mktemp("refusing"), databases) as office:
         office.at(hours=3)
         office.server("person", "desk-1", "--role", "author", configured=True, typed=f"{PASSWORD}\n")
         yield office

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import os
 import shutil
-import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import urllib3
 
 from tests.check.office import PROGRAMS, Bench, Office
+from tests.server.databases import Databases
+from tests.server.postgresql import find_programs
+
+
+@pytest.fixture(autouse=True)
+def _programs_of_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{find_programs()}{os.pathsep}{os.environ['PATH']}")
 
 
 def backed_up(office: Office, meanwhile: Callable[[], object] = lambda: None) -> Path:
@@ -46,17 +53,18 @@ def standing_on_page(office: Office) -> tuple[int, int]:
 
 
 def counters(office: Office) -> list[int]:
-    with contextlib.closing(sqlite3.connect(office.config.parent / "curfew.sqlite")) as database:
-        return [n for (n,) in database.execute("SELECT counter FROM report ORDER BY counter")]
+    return [counter for (counter,) in office.rows("SELECT counter FROM report ORDER BY counter")]
 
 
 def alarms(office: Office) -> list[str]:
-    with contextlib.closing(sqlite3.connect(office.config.parent / "curfew.sqlite")) as database:
-        return [kind for (kind,) in database.execute("SELECT kind FROM alarm")]
+    return [kind for (kind,) in office.rows("SELECT kind FROM alarm")]
 
 
-def test_a_lost_server_is_stood_up_again_and_its_stations_go_on_reporting(tmp_path: Path) -> None:
-    with Office.opened(tmp_path) as office:
+@pytest.mark.about_sqlite("its file is lost with the server's folder")
+def test_a_lost_server_is_stood_up_again_and_its_stations_go_on_reporting(
+    tmp_path: Path, databases: Databases
+) -> None:
+    with Office.opened(tmp_path, databases) as office:
         office.at(hours=3)
         bench = office.new_bench()
         with office.phone("tiktok-personal") as phone:
@@ -88,8 +96,10 @@ def published_since(bench: Bench, address: str) -> None:
         bench.check(address)
 
 
-def test_what_stations_saw_after_the_backup_is_told_once_and_trust_goes_on_above_it(tmp_path: Path) -> None:
-    with Office.opened(tmp_path) as office:
+def test_what_stations_saw_after_the_backup_is_told_once_and_trust_goes_on_above_it(
+    tmp_path: Path, databases: Databases
+) -> None:
+    with Office.opened(tmp_path, databases) as office:
         office.at(hours=3)
         bench = office.new_bench()
         with office.phone("clean") as phone:

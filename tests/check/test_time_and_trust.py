@@ -11,6 +11,7 @@ import pytest
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
+from tests.server.databases import Databases
 
 
 @contextmanager
@@ -89,9 +90,9 @@ def test_offline_within_the_limit_enforcement_goes_on(enforcing: Office, bench: 
 
 
 def test_with_expired_approvals_restoring_and_reporting_go_on_and_nothing_new_is_disabled(
-    tmp_path: Path,
+    tmp_path: Path, databases: Databases
 ) -> None:
-    with Office.opened(tmp_path) as office:
+    with Office.opened(tmp_path, databases) as office:
         office.publish(ends_at=office.utc(days=90), review_at=office.utc(days=80))
         office.at(hours=3)
         bench = office.new_bench()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-
 from policy.schemas import load_report
 from server.reports.between_visits import watch_story
 from server.reports.kept_reports import payload_of
@@ -55,10 +52,8 @@ def test_what_two_stations_both_collected_of_a_phones_record_counts_once(watchin
         second.row(address)
         known = first.station().phone_at(address)
         assert known is not None
-        path = watching.config.parent / "curfew.sqlite"
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            query = "SELECT envelope FROM report WHERE phone_id = ?"
-            envelopes = database.execute(query, (known.phone_id,)).fetchall()
+        query = "SELECT envelope FROM report WHERE phone_id = :phone"
+        envelopes = watching.rows(query, phone=known.phone_id)
         reports = [load_report(payload_of(envelope)) for (envelope,) in envelopes]
         told = [report.watched for report in reports if report.watched and report.watched.spans]
         assert [sum(span.heartbeats for span in watched.spans) for watched in told] == [1, 1], "both told it"

@@ -21,9 +21,10 @@ from policy.ready_made import ready_made_document
 from tests.cheap_hashes import _cheap_hashes
 from tests.check.office import Bench, Office
 from tests.next_steps.desk import Desk
-from tests.pages.conftest import compiled_templates, migrated_sqlite
+from tests.pages.conftest import compiled_templates, migrated
+from tests.server.databases import Databases
 
-__all__ = ["_cheap_hashes", "compiled_templates", "migrated_sqlite"]
+__all__ = ["_cheap_hashes", "compiled_templates", "migrated"]
 
 
 @pytest.fixture
@@ -96,9 +97,9 @@ def server(desk: Desk, published: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def office(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """An office whose server runs, an hour after the deadline."""
-    with Office.opened(tmp_path_factory.mktemp("office")) as office:
+    with Office.opened(tmp_path_factory.mktemp("office"), databases) as office:
         office.at(hours=3)
         yield office
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.next_steps.test_steps_of_the_agent import AGREED, CHECK, ENROL, at, c
 from tests.next_steps.test_steps_of_the_server import PASSWORD, VERIFY, kept_head
 from tests.pages.office import Office as Pages
 from tests.pages.office import make_office, now, policy_in_force
+from tests.server.databases import Databases
 
 PERSON = "curfew-server --config SERVER.env person NAME --role ROLE"
 PUBLISH = "curfew-server --config SERVER.env publish FOLDER"
@@ -33,16 +33,17 @@ SIGN = "curfew-certs sign FOLDER POLICY.json --key KEY"
 
 @pytest.fixture
 def empty(
-    tmp_path: Path, migrated_sqlite: Path, compiled_templates: FileSystemBytecodeCache
+    tmp_path: Path, databases: Databases, migrated: str, compiled_templates: FileSystemBytecodeCache
 ) -> Iterator[Pages]:
     """A server with nothing in it yet."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    shutil.copy(migrated_sqlite, folder / "curfew.sqlite")
-    pages = make_office(folder, f"sqlite:///{folder / 'curfew.sqlite'}")
+    url = databases.copy_of(migrated, folder)
+    pages = make_office(folder, url)
     pages.app.jinja_env.bytecode_cache = compiled_templates
     yield pages
     pages.database.close()
+    databases.drop(url)
 
 
 def shown(pages: Pages, *addresses: str, roles: tuple[Role, ...] = tuple(Role)) -> list[str]:

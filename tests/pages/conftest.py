@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.cheap_hashes import _cheap_hashes
 from tests.pages.office import Office, make_office, migrate_once
+from tests.server.databases import Databases, PostgresqlDatabases, SqliteDatabases
 from tests.server.postgresql import Postgresql
 
 __all__ = ["_cheap_hashes"]
@@ -23,19 +23,19 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with nothing in it but its tables, made once; tests work on copies."""
-    path = tmp_path_factory.mktemp("migrated") / "curfew.sqlite"
-    migrate_once(f"sqlite:///{path}")
-    return path
+    return databases.ready_made(tmp_path_factory.mktemp("migrated"), migrate_once)
 
 
 @pytest.fixture(scope="session")
-def migrated_postgresql(postgresql: Postgresql) -> str:
-    """The name of a database with nothing in it but its tables, for the template of others."""
-    name = f"migrated_{uuid.uuid4().hex}"
-    migrate_once(postgresql.create_database(name))
-    return name
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return SqliteDatabases().ready_made(tmp_path_factory.mktemp("migrated"), migrate_once)
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return PostgresqlDatabases(postgresql).ready_made(tmp_path_factory.mktemp("migrated"), migrate_once)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -43,26 +43,22 @@ def either(
     request: pytest.FixtureRequest, tmp_path: Path, compiled_templates: FileSystemBytecodeCache
 ) -> Iterator[Office]:
     """A server with nothing in it yet but its tables, on either database."""
-    if request.param == "sqlite":
-        url = _copy_of(request.getfixturevalue("migrated_sqlite"), tmp_path)
-    else:
-        server: Postgresql = request.getfixturevalue("postgresql")
-        template = request.getfixturevalue("migrated_postgresql")
-        url = server.create_database(f"pages_{uuid.uuid4().hex}", template)
+    kind: Databases = SqliteDatabases()
+    if request.param == "postgresql":
+        kind = PostgresqlDatabases(request.getfixturevalue("postgresql"))
+    url = kind.copy_of(request.getfixturevalue(f"migrated_{request.param}"), tmp_path)
     yield from _opened(tmp_path, url, compiled_templates)
+    kind.drop(url)
 
 
 @pytest.fixture
 def office(
-    tmp_path: Path, migrated_sqlite: Path, compiled_templates: FileSystemBytecodeCache
+    tmp_path: Path, databases: Databases, migrated: str, compiled_templates: FileSystemBytecodeCache
 ) -> Iterator[Office]:
     """A server with nothing in it yet but its tables."""
-    yield from _opened(tmp_path, _copy_of(migrated_sqlite, tmp_path), compiled_templates)
-
-
-def _copy_of(migrated: Path, folder: Path) -> str:
-    shutil.copy(migrated, folder / "curfew.sqlite")
-    return f"sqlite:///{folder / 'curfew.sqlite'}"
+    url = databases.copy_of(migrated, tmp_path)
+    yield from _opened(tmp_path, url, compiled_templates)
+    databases.drop(url)
 
 
 def _opened(folder: Path, url: str, templates: FileSystemBytecodeCache) -> Iterator[Office]:

@@ -301,3 +301,39 @@ def test_the_signed_in_need_not_sign_in_again(office: Office) -> None:
     client = office.client(Role.TECHNICIAN)
 
     assert client.get("/sign-in", base_url=HERE).headers["Location"] == "/"
+
+
+AHEAD = timedelta(days=1)
+"""How far the server's clock was wrong before it was put right."""
+
+
+def test_a_password_set_while_the_clock_was_ahead_lets_its_owner_in(office: Office) -> None:
+    with office.database.writing() as session:
+        put_person(session, "desk-1", PASSWORD, [Role.TECHNICIAN], "test", now() + AHEAD)
+
+    begun = sign_ins.sign_in(office.database, "k" * 32, "desk-1", PASSWORD, now())
+    with office.database.writing() as session:
+        token = sign_ins.issue_token(session, "desk-1", "test", now())
+
+    with office.database.reading() as session:
+        assert signed_in_person(session, begun.key, now()) == begun.person
+        assert sign_ins.token_person(session, token) == begun.person
+
+
+def test_wrong_passwords_typed_while_the_clock_was_ahead_lock_nobody_out(office: Office) -> None:
+    office.person("desk-1", Role.TECHNICIAN)
+    fail(office, "desk-1", FAILURES_ALLOWED, now() + AHEAD)
+
+    assert sign_ins.sign_in(office.database, "k" * 32, "desk-1", PASSWORD, now()).person.name == "desk-1"
+
+
+def test_a_new_password_ends_what_was_begun_while_the_clock_was_ahead(office: Office) -> None:
+    office.person("desk-1", Role.TECHNICIAN)
+    before = sign_ins.sign_in(office.database, "k" * 32, "desk-1", PASSWORD, now() + AHEAD)
+
+    sign_ins.change_password(
+        office.database, "k" * 32, before.person, PASSWORD, "other words that hold well", now()
+    )
+
+    with office.database.reading() as session:
+        assert signed_in_person(session, before.key, now()) is None

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.cheap_hashes import _cheap_hashes
-from tests.pages.conftest import compiled_templates, migrated_sqlite, office
+from tests.pages.conftest import compiled_templates, migrated, office
 
-__all__ = ["_cheap_hashes", "compiled_templates", "migrated_sqlite", "office"]
+__all__ = ["_cheap_hashes", "compiled_templates", "migrated", "office"]

@@ -17,6 +17,7 @@ from certs.repository import published_policy
 from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
 from tests.sentences import spoken as t
 from tests.sentences.table import ANNOUNCED, IN_FORCE, LIFTED, PAUSED
+from tests.server.databases import Databases
 
 _REFUSED = "Security exception: Shell cannot change component state for null to 1"
 _PERSONALITIES = {t.CLEAN: "clean", t.SHUT: "closed-work-profile", t.CUT_OFF: "tiktok-work"}
@@ -94,11 +95,11 @@ class Story:
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+def told(tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     """What commands and phones said in every chapter."""
     # Wide enough that no sentence is broken in two.
     monkeypatch.setenv("COLUMNS", "1000")
-    with Office.opened(tmp_path) as office, ExitStack() as stack:
+    with Office.opened(tmp_path, databases) as office, ExitStack() as stack:
         phones = {
             phone: stack.enter_context(office.phone(_PERSONALITIES.get(phone, "tiktok-personal")))
             for phone in t.PHONES

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from server.app import create_app
+from server.cli import main as curfew_server
+from server.config import read_config
 from server.storage.migrating import migrate
 from tests.cheap_hashes import _cheap_hashes
 from tests.server.authority import Authority, Bench, TrustFolder, make_config
+from tests.server.databases import Databases, PostgresqlDatabases, SqliteDatabases, point_to
 from tests.server.postgresql import Postgresql
 
 __all__ = ["_cheap_hashes"]
@@ -29,55 +30,80 @@ def service_trust(tmp_path_factory: pytest.TempPathFactory) -> TrustFolder:
 
 
 @pytest.fixture(scope="session")
-def published_sqlite(demo_trust: TrustFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published(databases: Databases, demo_trust: TrustFolder, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with a publication, made once; tests work on copies."""
-    folder = tmp_path_factory.mktemp("sqlite")
-    _publish_into(f"sqlite:///{folder / 'published.sqlite'}", demo_trust, folder)
-    return folder / "published.sqlite"
+    return _published(databases, demo_trust, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def published_sqlite(demo_trust: TrustFolder, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return _published(SqliteDatabases(), demo_trust, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def published_postgresql(
     postgresql: Postgresql, demo_trust: TrustFolder, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    name = f"published_{uuid4().hex}"
-    _publish_into(postgresql.create_database(name), demo_trust, tmp_path_factory.mktemp("postgresql"))
-    return name
+    return _published(PostgresqlDatabases(postgresql), demo_trust, tmp_path_factory)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database of either kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'curfew.sqlite'}"
-    server: Postgresql = request.getfixturevalue("postgresql")
-    return server.create_database(f"empty_{uuid4().hex}")
+    kind = _databases_of(request)
+    url = kind.empty(tmp_path)
+    yield url
+    kind.drop(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def authority(request: pytest.FixtureRequest, demo_trust: TrustFolder, tmp_path: Path) -> Iterator[Authority]:
     """Storage of either kind with a publication in it."""
-    if request.param == "sqlite":
-        url = _copied(request.getfixturevalue("published_sqlite"), tmp_path)
-    else:
-        server: Postgresql = request.getfixturevalue("postgresql")
-        url = server.create_database(f"t_{uuid4().hex}", request.getfixturevalue("published_postgresql"))
-    yield from _opened(tmp_path, demo_trust, url)
+    kind = _databases_of(request)
+    published: str = request.getfixturevalue(f"published_{request.param}")
+    yield from _opened(tmp_path, demo_trust, kind, kind.copy_of(published, tmp_path))
 
 
 @pytest.fixture
-def small_authority(published_sqlite: Path, demo_trust: TrustFolder, tmp_path: Path) -> Iterator[Authority]:
-    """Storage on SQLite, for what does not depend on the database."""
-    yield from _opened(tmp_path, demo_trust, _copied(published_sqlite, tmp_path))
+def small_authority(
+    databases: Databases, published: str, demo_trust: TrustFolder, tmp_path: Path
+) -> Iterator[Authority]:
+    """Storage of the run's own kind, for what does not depend on the database."""
+    yield from _opened(tmp_path, demo_trust, databases, databases.copy_of(published, tmp_path))
 
 
 @pytest.fixture
-def service_authority(service_trust: TrustFolder, tmp_path: Path) -> Iterator[Authority]:
-    """Storage on SQLite under a root that is not marked as a demo."""
-    for made in _opened(tmp_path, service_trust, f"sqlite:///{tmp_path / 'curfew.sqlite'}"):
+def service_authority(
+    databases: Databases, service_trust: TrustFolder, tmp_path: Path
+) -> Iterator[Authority]:
+    """Storage of the run's own kind under a root that is not marked as a demo."""
+    for made in _opened(tmp_path, service_trust, databases, databases.empty(tmp_path)):
         migrate(made.database)
         made.publish()
         yield made
+
+
+@pytest.fixture
+def empty_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """An empty database of the run's own kind."""
+    url = databases.empty(tmp_path)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def office(
+    databases: Databases, published: str, demo_trust: TrustFolder, tmp_path: Path
+) -> Iterator[Authority]:
+    """The folder of a server as `curfew-server init` makes it, with a publication, on the run's own kind."""
+    folder = tmp_path / "office"
+    assert curfew_server(["init", str(folder), "--trust", str(demo_trust.path)]) == 0
+    url = databases.copy_of(published, folder)
+    point_to(folder / "server.env", url)
+    made = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
+    yield made
+    made.database.close()
+    databases.drop(url)
 
 
 @pytest.fixture
@@ -95,25 +121,26 @@ def bench(small_authority: Authority) -> Bench:
     return small_authority.bench()
 
 
-def _opened(folder: Path, trust: TrustFolder, url: str) -> Iterator[Authority]:
+def _opened(folder: Path, trust: TrustFolder, kind: Databases, url: str) -> Iterator[Authority]:
     made = Authority(folder, trust, make_config(folder / "server", trust, url))
     yield made
     made.database.close()
+    kind.drop(url)
 
 
-def _copied(published: Path, folder: Path) -> str:
-    shutil.copy(published, folder / "curfew.sqlite")
-    return f"sqlite:///{folder / 'curfew.sqlite'}"
+def _databases_of(request: pytest.FixtureRequest) -> Databases:
+    if request.param == "sqlite":
+        return SqliteDatabases()
+    return PostgresqlDatabases(request.getfixturevalue("postgresql"))
 
 
-def _publish_into(url: str, trust: TrustFolder, folder: Path) -> None:
-    made = Authority(folder, trust, make_config(folder / "server", trust, url))
-    migrate(made.database)
-    made.publish()
-    if url.startswith("sqlite"):
-        with made.database.engine.connect() as connection:
-            # The copy is of one file: nothing may wait beside it.
-            connection.exec_driver_sql("COMMIT")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.exec_driver_sql("BEGIN")
-    made.database.close()
+def _published(kind: Databases, trust: TrustFolder, folders: pytest.TempPathFactory) -> str:
+    folder = folders.mktemp("published")
+
+    def publish(url: str) -> None:
+        made = Authority(folder, trust, make_config(folder / "server", trust, url))
+        migrate(made.database)
+        made.publish()
+        made.database.close()
+
+    return kind.ready_made(folder, publish)

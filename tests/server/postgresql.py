@@ -45,18 +45,27 @@ class Postgresql:
             *("-D", str(data), "-k", str(self._folder), "-c", "listen_addresses="),
             *("-c", f"fsync={self._fsync}", "-c", "max_connections=40"),
         )
-        self._process = subprocess.Popen(
-            command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self._wait()
+        self._command = command
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Let it serve, anew after `stop`."""
+        self._process = subprocess.Popen(
+            self._command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self._wait()
+
+    def stop(self) -> None:
+        """Send everybody away and end it."""
         assert self._process is not None
         # A fast shutdown: the smart one would wait for connections that a pool keeps.
         self._process.send_signal(signal.SIGINT)
         self._process.wait(timeout=30)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def create_database(self, name: str, template: str = "template0") -> str:
         """Make a database and return its SQLAlchemy URL."""

@@ -18,10 +18,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from server.cli import main as curfew_server
-from tests.forked import Forked
+from tests.forked import Forked, Limits
+from tests.server.authority import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 _STARTS_WITHIN_S = 60
@@ -47,7 +49,7 @@ class RunningServer:
         self,
         folder: Path,
         authority_pem: Path,
-        file_limit_bytes: int | None = None,
+        limits: Limits = MappingProxyType({}),
         workers: int = 1,
         *,
         from_scratch: bool = False,
@@ -56,7 +58,7 @@ class RunningServer:
         self.log = folder / "log"
         self._folder = folder
         self.authority_pem = authority_pem
-        self._limit = file_limit_bytes
+        self._limits = limits
         self._workers = workers
         self._from_scratch = from_scratch
         self._process: subprocess.Popen[bytes] | Forked | None = None
@@ -68,12 +70,12 @@ class RunningServer:
         if self._from_scratch:
             self._process = self._popen(words, environment)
         else:
-            self._process = Forked(curfew_server, words, environment, self.log, self._limit)
+            self._process = Forked(curfew_server, words, environment, self.log, self._limits)
         self._wait()
         return self
 
     def _popen(self, words: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        assert self._limit is None, "only a forked server gets a limit"
+        assert not self._limits, "only a forked server gets a limit"
         with self.log.open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "server.cli", *words],
@@ -165,6 +167,12 @@ class RunningServer:
             except OSError:
                 time.sleep(0.05)
         raise AssertionError(f"the server did not start: {self.log.read_text()[-2000:]}")
+
+
+def serving(office: Authority, limits: Limits = MappingProxyType({})) -> RunningServer:
+    """Return the server of a folder that `curfew-server init` made, to be started by ``with``."""
+    authority_pem = office.config.tls_folder / "authority.pem"
+    return RunningServer(office.config.audit_key.parent, authority_pem, limits)
 
 
 class StartedProgram(RunningServer):

@@ -247,6 +247,7 @@ def test_a_database_of_a_newer_curfew_asks_for_that_version(
     assert "install that version" in said
 
 
+@pytest.mark.about_sqlite("what is done to its file")
 def test_looking_makes_no_database_where_there_is_none(
     small_authority: Authority, verify: Verify, tmp_path: Path
 ) -> None:
@@ -261,6 +262,7 @@ def test_looking_makes_no_database_where_there_is_none(
     assert not database.exists()
 
 
+@pytest.mark.about_sqlite("what is done to its file")
 def test_a_whole_chain_is_told_without_a_byte_written(
     small_authority: Authority, verify: Verify, tmp_path: Path
 ) -> None:

@@ -7,11 +7,10 @@ import json
 import os
 import random
 import shutil
-import sqlite3
 import stat
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
@@ -22,16 +21,19 @@ from uuid import uuid4
 
 import pytest
 from alembic import command
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
 
 from server.app import create_app
 from server.cli import main
 from server.config import Config, read_config
 from server.errors import BackupRefused
 from server.evidence.audit import newest_rows
-from server.maintenance.archive import unpack_archive
-from server.storage.database import Database
+from server.maintenance.archive import DATABASES, unpack_archive
+from server.storage.database import Base, Database
 from server.storage.migrating import alembic_config, migrate, schemas
-from tests.server.authority import Authority, TrustFolder
+from tests.server.authority import Authority
+from tests.server.databases import Databases
 from tests.server.postgresql import find_programs
 
 Run = Callable[..., tuple[int, str]]
@@ -39,25 +41,32 @@ OURS = version("curfew")
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(
+    capsys: pytest.CaptureFixture[str],
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Run:
+    """Type a command; a server that is restored to a new place gets an empty database where that is not beside it."""
+    monkeypatch.setenv("PATH", f"{find_programs()}{os.pathsep}{os.environ['PATH']}")
+
     def type_it(config: Path, *words: str) -> tuple[int, str]:
-        code = main(["--config", str(config), *words])
+        with monkeypatch.context() as patch:
+            if words[0] == "restore" and not config.exists() and "CURFEW_DATABASE_URL" not in os.environ:
+                config.parent.mkdir(mode=0o700, exist_ok=True)
+                patch.setenv("CURFEW_DATABASE_URL", databases.empty(config.parent))
+            code = main(["--config", str(config), *words])
         return code, "".join(capsys.readouterr())
 
     return type_it
 
 
 @pytest.fixture
-def office(demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path) -> Iterator[Authority]:
+def office(office: Authority) -> Authority:
     """A server as `curfew-server init` makes it, with a publication, a station and a phone's report."""
-    folder = tmp_path / "office"
-    assert main(["init", str(folder), "--trust", str(demo_trust.path)]) == 0
-    shutil.copy(published_sqlite, folder / "curfew.sqlite")
-    made = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
-    bench = made.bench()
-    made.accept(bench.sign(bench.report(made.phone(bench))))
-    yield made
-    made.database.close()
+    bench = office.bench()
+    office.accept(bench.sign(bench.report(office.phone(bench))))
+    return office
 
 
 @pytest.fixture
@@ -72,6 +81,12 @@ def archive(run: Run, settings: Path, tmp_path: Path) -> Path:
     return tmp_path / "office.backup"
 
 
+@pytest.fixture
+def copied(office: Authority) -> str:
+    """The name of the part that is the database."""
+    return DATABASES[make_url(office.config.database_url).get_backend_name()]
+
+
 def restored(before: dict[str, int]) -> dict[str, int]:
     """Return what is to be there after a restore: a row about it, and one snapshot above all that was seen."""
     return before | {name: before[name] + 1 for name in ("audit", "trust_file")}
@@ -79,9 +94,9 @@ def restored(before: dict[str, int]) -> dict[str, int]:
 
 def stored(config: Config) -> dict[str, int]:
     """Return how many rows each table has."""
-    with closing(sqlite3.connect(config.database_url.removeprefix("sqlite:///"))) as database:
-        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
+    with closing(Database(config.database_url)) as database, database.reading() as session:
+        tables = Base.metadata.sorted_tables
+        return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
 
 def rewritten(archive: Path, **changes: object) -> Path:
@@ -111,7 +126,9 @@ def test_a_backup_is_one_file_that_nobody_else_can_read_and_says_so_loudly(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_it_holds_what_a_server_needs_and_no_key_that_a_server_must_not_have(archive: Path) -> None:
+def test_it_holds_what_a_server_needs_and_no_key_that_a_server_must_not_have(
+    archive: Path, copied: str
+) -> None:
     with tarfile.open(archive) as found:
         names = found.getnames()
 
@@ -124,17 +141,18 @@ def test_it_holds_what_a_server_needs_and_no_key_that_a_server_must_not_have(arc
             "tls/authority.pem",
             "tls/server.pem",
         ),
-        *("tls/server.key", "keys/snapshot.pem", "keys/timestamp.pem", "database.sqlite.gz"),
+        *("tls/server.key", "keys/snapshot.pem", "keys/timestamp.pem", copied),
     ]
 
 
-def test_its_manifest_tells_version_schema_and_the_hash_of_each_part(archive: Path) -> None:
+def test_its_manifest_tells_version_schema_and_the_hash_of_each_part(archive: Path, copied: str) -> None:
     with tarfile.open(archive) as found:
         content = {member.name: found.extractfile(member).read() for member in found}  # type: ignore[union-attr]
     manifest = json.loads(content.pop("manifest.json"))
     content.pop("manifest.sha256")
 
-    assert (manifest["schema"], manifest["database"]) == (schemas()[-1], "sqlite")
+    kind = next(kind for kind, name in DATABASES.items() if name == copied)
+    assert (manifest["schema"], manifest["database"]) == (schemas()[-1], kind)
     assert manifest["parts"] == {name: sha256(data).hexdigest() for name, data in content.items()}
 
 
@@ -181,6 +199,7 @@ def test_a_file_that_the_settings_name_and_that_is_gone_is_told(
     assert f"NOT IN IT: {office.config.audit_key}" in said
 
 
+@pytest.mark.about_sqlite("its file is damaged")
 def test_a_damaged_database_makes_no_backup(
     run: Run, settings: Path, office: Authority, tmp_path: Path
 ) -> None:
@@ -224,7 +243,7 @@ def test_what_was_restored_is_closed_to_others(run: Run, archive: Path, tmp_path
 def test_restoring_is_a_row_of_the_audit_chain(run: Run, archive: Path, tmp_path: Path) -> None:
     run(tmp_path / "new" / "server.env", "restore", str(archive))
 
-    database = Database(f"sqlite:///{tmp_path / 'new' / 'curfew.sqlite'}")
+    database = Database(read_config(tmp_path / "new" / "server.env", environ={}).database_url)
     with database.reading() as session:
         row = newest_rows(session)[0]
     database.close()
@@ -251,12 +270,12 @@ def test_a_flipped_bit_anywhere_is_refused_or_changes_nothing(archive: Path, tmp
     assert refused > len(places) / 2
 
 
-@pytest.mark.parametrize("part", ["server.env", "database.sqlite.gz", "manifest.json", "keys/snapshot.pem"])
+@pytest.mark.parametrize("part", ["server.env", "the database", "manifest.json", "keys/snapshot.pem"])
 def test_a_flipped_bit_in_a_part_is_refused_and_nothing_is_made(
-    run: Run, archive: Path, tmp_path: Path, part: str
+    run: Run, archive: Path, tmp_path: Path, part: str, copied: str
 ) -> None:
     with tarfile.open(archive) as found:
-        place = found.getmember(part).offset_data + 40
+        place = found.getmember(copied if part == "the database" else part).offset_data + 40
     damaged = bytearray(archive.read_bytes())
     damaged[place] ^= 1
     archive.write_bytes(damaged)
@@ -348,13 +367,15 @@ def test_a_server_that_is_there_is_overwritten_only_when_told(
 def test_a_database_in_use_is_not_replaced(
     run: Run, settings: Path, office: Authority, archive: Path
 ) -> None:
-    with office.database.reading():
+    with office.database.reading() as session:
+        newest_rows(session)
         code, said = run(settings, "restore", str(archive), "--replace")
 
     assert code == 1
     assert "the database is in use; stop the server" in said
 
 
+@pytest.mark.about_sqlite("its file is damaged")
 def test_a_database_that_is_damaged_can_be_replaced(
     run: Run, settings: Path, office: Authority, archive: Path
 ) -> None:
@@ -377,6 +398,7 @@ def test_a_backup_of_an_older_schema_is_brought_to_the_newest(
     assert run(tmp_path / "new" / "server.env", "check")[0] == 0
 
 
+@pytest.mark.about_sqlite("where its file is")
 def test_the_database_may_go_to_another_place(
     run: Run, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,6 +411,7 @@ def test_the_database_may_go_to_another_place(
     assert run(tmp_path / "new" / "server.env", "check")[0] == 0
 
 
+@pytest.mark.about_sqlite("where its file is")
 def test_a_server_that_is_replaced_keeps_its_place_for_the_database(
     run: Run, settings: Path, office: Authority, tmp_path: Path
 ) -> None:
@@ -407,6 +430,7 @@ def test_a_server_that_is_replaced_keeps_its_place_for_the_database(
     assert not (settings.parent / "curfew.sqlite").exists()
 
 
+@pytest.mark.about_sqlite("a copy of its file")
 def test_one_kind_of_database_is_not_restored_into_another(
     run: Run, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,7 @@ def test_online_keys_that_do_not_count_are_told(small_authority: Authority, tmp_
     assert "the timestamp cannot be renewed" in failing(small_authority)["trust"].found
 
 
+@pytest.mark.about_sqlite("PostgreSQL stores no such row")
 def test_a_row_that_names_what_is_not_there_is_told(small_authority: Authority) -> None:
     bench = small_authority.bench()
     small_authority.phone(bench)
@@ -167,6 +168,7 @@ def damage(path: Path) -> None:
         file.write(b"\xa5" * 4096 * 4)
 
 
+@pytest.mark.about_sqlite("what is done to its file")
 def test_a_damaged_file_is_told_and_the_other_parts_are_looked_at(small_authority: Authority) -> None:
     small_authority.database.close()
     damage(small_authority.folder / "curfew.sqlite")
@@ -233,6 +235,7 @@ def test_one_part_that_fails_ends_the_command_with_1_and_tells_what_to_type(
     )
 
 
+@pytest.mark.about_sqlite("what is done to its file")
 def test_looking_changes_nothing(
     typed: Callable[..., tuple[int, list[str]]], small_authority: Authority
 ) -> None:
@@ -244,6 +247,7 @@ def test_looking_changes_nothing(
     assert (small_authority.folder / "curfew.sqlite").read_bytes() == before
 
 
+@pytest.mark.about_sqlite("what is done to its file")
 def test_a_database_that_is_not_there_is_one_sentence(
     small_authority: Authority, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import ssl
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from server.cli import main
 from server.running.buffering import BufferLimits
 from server.running.client_address import client_address
-from tests.server.authority import TrustFolder
+from tests.server.authority import Authority, TrustFolder
 from tests.server.running import RunningServer, StartedProgram
 from tests.server.test_stalled_requests import PROGRAM, answer, begun, secured
 
@@ -85,17 +83,13 @@ def test_the_running_server_believes_its_proxy_and_no_stranger(behind_a_proxy: S
     assert seen_from(behind_a_proxy, "127.0.0.5") == "127.0.0.5"
 
 
-def test_the_proxies_of_the_settings_are_those_that_the_program_believes(
-    demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "office"
-    assert main(["init", str(folder), "--trust", str(demo_trust.path)]) == 0
-    shutil.copy(published_sqlite, folder / "curfew.sqlite")
+def test_the_proxies_of_the_settings_are_those_that_the_program_believes(office: Authority) -> None:
+    folder = office.config.audit_key.parent
     with (folder / "server.env").open("a") as settings:
         settings.write("CURFEW_TRUSTED_PROXIES=127.0.0.5\n")
     half = b"POST /api/v1/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nX-Forwarded-For: 192.0.2.%d\r\n\r\nabc"
     with (
-        RunningServer(folder, demo_trust.path / "tls" / "authority.pem") as server,
+        RunningServer(folder, office.config.tls_folder / "authority.pem") as server,
         contextlib.ExitStack() as held,
     ):
         for client in range(BufferLimits().unfinished_per_source):

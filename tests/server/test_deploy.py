@@ -24,7 +24,7 @@ from server.running.buffering import BufferLimits
 from server.running.health import HEALTH_PATHS
 from server.serving import CONNECTIONS_MAX, HEAD_TIMEOUT_MS
 from server.stations.refused_bundles import RefusedBundle, keep_refusal
-from tests.server.authority import Authority, TrustFolder, make_config, post_reports
+from tests.server.authority import Authority, post_reports
 from tests.server.running import ROOT
 from tests.test_readme import assert_exists
 
@@ -48,19 +48,14 @@ SETTINGS_OF_SYSTEMD = (
 
 
 @pytest.fixture
-def scraped(demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path) -> str:
+def scraped(small_authority: Authority) -> str:
     """What a server tells that has a bundle, a report and a refusal."""
-    (tmp_path / "curfew.sqlite").write_bytes(published_sqlite.read_bytes())
-    (tmp_path / "curfew.sqlite").chmod(0o600)
-    config = make_config(tmp_path / "server", demo_trust, f"sqlite:///{tmp_path / 'curfew.sqlite'}")
-    authority = Authority(tmp_path, demo_trust, config)
-    bench, now = authority.bench(), datetime.now(UTC)
-    app = create_app(config)
-    post_reports(app.test_client(), bench.sign(bench.report(authority.phone(bench))))
-    with authority.database.writing() as session:
+    bench, now = small_authority.bench(), datetime.now(UTC)
+    client = create_app(small_authority.config).test_client()
+    post_reports(client, bench.sign(bench.report(small_authority.phone(bench))))
+    with small_authority.database.writing() as session:
         keep_refusal(session, bench.station_id, RefusedBundle(2, "rule_unknown", "x", "0", 1, 1, now), now)
-    told: str = app.test_client().get("/metrics").text
-    authority.database.close()
+    told: str = client.get("/metrics").text
     return told
 
 

@@ -22,7 +22,7 @@ from server.errors import InConflict, NotAllowed, NotThere
 from server.stations import enrolment
 from server.stations.stations import revoke_station, stations
 from server.storage.migrating import migrate
-from tests.server.authority import NOW, Authority, make_config
+from tests.server.authority import NOW, Authority, TrustFolder, make_config
 
 
 def a_key(folder: Path) -> str:
@@ -126,13 +126,15 @@ def test_the_code_names_address_root_and_authority(small_authority: Authority) -
     assert "=" not in code.line()
 
 
-def test_there_is_no_code_before_the_first_publication(demo_trust: object, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'empty.sqlite'}"
-    empty = Authority(tmp_path, demo_trust, make_config(tmp_path / "server", demo_trust, url))  # type: ignore[arg-type]
+def test_there_is_no_code_before_the_first_publication(
+    demo_trust: TrustFolder, empty_url: str, tmp_path: Path
+) -> None:
+    empty = Authority(tmp_path, demo_trust, make_config(tmp_path / "server", demo_trust, empty_url))
     migrate(empty.database)
 
     with empty.database.writing() as session, pytest.raises(InConflict, match="no trust is published"):
         enrolment.new_code(session, empty.config, "", NOW + timedelta(hours=1), NOW)
+    empty.database.close()
 
 
 def test_revoking_twice_changes_nothing(authority: Authority) -> None:

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-import pytest
 
 from agent_scripts.server_link.https import ServerLink
 from certs.envelope import public_key_pem
 from certs.keys import create_key, load_signer
-from server.config import read_config
 from server.fleet.phones import register_phone
 from server.stations.stations import add_station
-from tests.server.authority import NOW, Authority, Bench, TrustFolder, make_registration
-from tests.server.running import ROOT, StartedProgram
+from tests.server.authority import NOW, Authority, Bench, make_registration
+from tests.server.running import StartedProgram
 
 STATIONS = 64
 # The pauses of a station are kept, in a clock that goes so much faster.
@@ -38,20 +31,6 @@ config = read_config(Path(ENV), environ={})
 load = lambda: BufferedRequests(create_app(config), THREADS, lambda: datetime.now(UTC), BufferLimits(waiting=16))
 serve_buffered(load, "127.0.0.1", int(sys.argv[1]), 1, config.tls_folder)
 """
-
-
-@pytest.fixture
-def office(demo_trust: TrustFolder, tmp_path: Path) -> Iterator[Authority]:
-    """The folder of a server that has room for sixteen requests at once."""
-    folder = tmp_path / "office"
-    command = [sys.executable, "-m", "server.cli", "init", str(folder), "--trust", str(demo_trust.path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    options = [sys.executable, "-m", "server.cli", "--config", str(folder / "server.env")]
-    subprocess.run([*options, "migrate"], cwd=ROOT, check=True, capture_output=True)
-    made = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
-    made.publish()
-    yield made
-    made.database.close()
 
 
 def batches_of_stations(office: Authority) -> list[bytes]:

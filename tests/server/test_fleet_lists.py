@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -295,8 +296,7 @@ def test_a_list_and_the_hour_of_a_limit_are_read_along_the_index_without_sorting
 
     def explain(connection: Connection, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
         if ("FROM fleet_entry" in statement and "LIMIT" in statement) or "count(*)" in statement:
-            plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", values)
-            asked.extend(row[3] for row in plan)
+            asked.append(plan_of(connection, statement, values))
 
     with small_authority.database.reading() as session:
         here = office.situation(True, False, set(), later=48)
@@ -306,7 +306,21 @@ def test_a_list_and_the_hour_of_a_limit_are_read_along_the_index_without_sorting
         fleet_counts(session, office.situation(True, False, set(), later=49))
 
     assert asked
-    assert [step for step in asked if "USING COVERING INDEX ix_fleet_entry_kind" not in step] == []
+    assert [plan for plan in asked if not ALONG_THE_INDEX.search(plan) or SORTED.search(plan)] == []
+
+
+ALONG_THE_INDEX = re.compile(r"(USING COVERING INDEX|Index Only Scan using) ix_fleet_entry_kind")
+SORTED = re.compile(r"USE TEMP B-TREE|\bSort\b|(?<!Index Only )Scan\b|SCAN fleet_entry(?! USING)")
+
+
+def plan_of(connection: Connection, statement: str, values: Any) -> str:
+    """Return in the database's own words how it would answer, where PostgreSQL spares a small table no trouble."""
+    cursor = connection.connection.cursor()
+    if connection.dialect.name == "postgresql":
+        for way in ("seqscan", "bitmapscan", "sort"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        return "\n".join(row[0] for row in cursor.execute(f"EXPLAIN {statement}", values))
+    return "\n".join(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values))
 
 
 def test_counts_stay_right_while_two_nodes_store_and_a_bench_provisions(authority: Authority) -> None:

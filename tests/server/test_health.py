@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +14,12 @@ import pytest
 from alembic import command
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, func, select, text
 
 from server.app import create_app
 from server.running.buffering import BufferedRequests
 from server.running.health import HEALTH_PATHS, Part, Readiness
+from server.storage.database import Base
 from server.storage.migrating import alembic_config
 from tests.server.authority import Authority, TrustFolder, make_config
 from tests.server.test_metrics import told
@@ -62,6 +61,7 @@ def test_without_its_database_a_server_answers_and_is_not_ready(
     assert asked(app) == (503, failing("database"))
 
 
+@pytest.mark.about_sqlite("its file is damaged")
 def test_a_damaged_database_is_told(app: Flask, small_authority: Authority) -> None:
     (small_authority.folder / "curfew.sqlite").write_bytes(NOT_A_DATABASE)
 
@@ -85,7 +85,7 @@ def test_an_older_schema_is_told(authority: Authority) -> None:
 )
 def test_trust_that_stations_could_not_read_is_told(small_authority: Authority, statement: str) -> None:
     with small_authority.database.writing() as session:
-        session.connection().exec_driver_sql(statement)
+        session.execute(text(statement))
 
     assert asked(create_app(small_authority.config)) == (503, failing("trust"))
 
@@ -172,9 +172,11 @@ def test_both_are_counted_under_their_own_names(client: FlaskClient) -> None:
 
 
 def rows_of(authority: Authority) -> int:
-    with contextlib.closing(sqlite3.connect(authority.folder / "curfew.sqlite")) as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return sum(database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables)
+    with authority.database.reading() as session:
+        counts = [
+            session.scalar(select(func.count()).select_from(table)) for table in Base.metadata.sorted_tables
+        ]
+    return sum(count or 0 for count in counts)
 
 
 @dataclass

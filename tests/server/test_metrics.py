@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from server.app import create_app
-from server.cli import main as curfew_server
-from server.config import read_config
 from server.evidence.alarms import Settlement, settle_alarm
 from server.stations.refused_bundles import RefusedBundle, keep_refusal
-from server.storage.database import Database
 from server.storage.migrating import migrate
-from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, TrustFolder
+from tests.server.authority import (
+    NOT_ENFORCEABLE,
+    NOW,
+    UNREADABLE,
+    VIOLATING,
+    Authority,
+    TrustFolder,
+    make_config,
+)
 from tests.server.running import RunningServer
 
 
@@ -76,11 +82,9 @@ def test_open_alarms_and_refusals_and_stations_in_service_are_counted(authority:
 
 
 def test_before_anything_happened_what_stands_is_told_all_the_same(
-    demo_trust: TrustFolder, small_authority: Authority, tmp_path: Path
+    demo_trust: TrustFolder, empty_url: str, tmp_path: Path
 ) -> None:
-    empty = Authority(tmp_path, demo_trust, small_authority.config)
-    (tmp_path / "curfew.sqlite").unlink()
-    empty.database = Database(empty.config.database_url)
+    empty = Authority(tmp_path, demo_trust, make_config(tmp_path / "server", demo_trust, empty_url))
     migrate(empty.database)
 
     text = scrape(empty)
@@ -90,6 +94,7 @@ def test_before_anything_happened_what_stands_is_told_all_the_same(
     empty.database.close()
 
 
+@pytest.mark.about_sqlite("its file is damaged")
 def test_a_database_that_does_not_answer_is_told_as_such(small_authority: Authority) -> None:
     client = create_app(small_authority.config).test_client()
     (small_authority.folder / "curfew.sqlite").write_bytes(b"no database at all" * 100)
@@ -112,14 +117,9 @@ def test_no_name_and_no_id_is_told(small_authority: Authority) -> None:
         assert secret not in text
 
 
-def test_a_scrape_counts_what_all_workers_did(
-    demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "office"
-    assert curfew_server(["init", str(folder), "--trust", str(demo_trust.path)]) == 0
-    shutil.copy(published_sqlite, folder / "curfew.sqlite")
-    authority_pem = read_config(folder / "server.env", environ={}).tls_folder / "authority.pem"
-    with RunningServer(folder, authority_pem, workers=2) as server:
+def test_a_scrape_counts_what_all_workers_did(office: Authority) -> None:
+    authority_pem = office.config.tls_folder / "authority.pem"
+    with RunningServer(office.config.audit_key.parent, authority_pem, workers=2) as server:
         for _ in range(40):  # each on a connection of its own: the kernel hands them to either worker
             assert server.ask("GET", "/api/v1/status")[0] == 200
         texts = []

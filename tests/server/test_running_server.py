@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+import resource
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -22,26 +21,8 @@ from uuid import uuid4
 import pytest
 
 from policy.report import Report
-from server.cli import main as curfew_server
-from server.config import read_config
 from tests.server.authority import Authority, Bench, TrustFolder
-from tests.server.running import ROOT, RunningServer, StartedProgram, free_port
-
-
-@pytest.fixture
-def office(demo_trust: TrustFolder, published_sqlite: Path, tmp_path: Path) -> Iterator[Authority]:
-    """The folder of a server as `curfew-server init` makes it, with a publication."""
-    folder = tmp_path / "office"
-    assert curfew_server(["init", str(folder), "--trust", str(demo_trust.path)]) == 0
-    shutil.copy(published_sqlite, folder / "curfew.sqlite")
-    made = Authority(tmp_path, demo_trust, read_config(folder / "server.env", environ={}))
-    yield made
-    made.database.close()
-
-
-def serving(office: Authority, file_limit_bytes: int | None = None) -> RunningServer:
-    authority_pem = office.config.tls_folder / "authority.pem"
-    return RunningServer(office.config.audit_key.parent, authority_pem, file_limit_bytes)
+from tests.server.running import ROOT, RunningServer, StartedProgram, free_port, serving
 
 
 def test_the_server_speaks_https_under_the_organisations_authority_and_no_other(office: Authority) -> None:
@@ -188,11 +169,12 @@ def test_two_servers_on_one_postgresql_store_each_report_once(
     assert list(statuses.values()) == [{"stored", "duplicate"}] * len(envelopes)
 
 
+@pytest.mark.about_sqlite("the disk of the server's own process is full")
 def test_a_full_disk_loses_nothing_that_was_acknowledged(office: Authority) -> None:
     bench = office.bench()
     phone_id = office.phone(bench)
     acknowledged, refused = [], 0
-    with serving(office, file_limit_bytes=_size(office) + 200_000) as server:
+    with serving(office, {resource.RLIMIT_FSIZE: _size(office) + 200_000}) as server:
         for _ in range(40):
             envelope = bench.sign(_bulky_report(bench, phone_id))
             status, told = server.post_reports(envelope)

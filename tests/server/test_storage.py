@@ -33,7 +33,7 @@ from server.fleet.phones import register_phone
 from server.people.people import Role
 from server.policies.bundles import newest
 from server.storage.database import Base, Database
-from server.storage.migrating import alembic_config, migrate, schema_is_newest
+from server.storage.migrating import alembic_config, migrate, schema_of, schemas
 from tests.server.authority import (
     NOT_ENFORCEABLE,
     NOW,
@@ -67,7 +67,7 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
     migrate(database)
 
     with database.reading() as session:
-        assert schema_is_newest(session)
+        assert schema_of(session) == schemas()[-1]
     database.close()
 
 
@@ -220,6 +220,7 @@ def test_nothing_of_a_failed_block_is_stored(authority: Authority) -> None:
         assert session.scalar(select(func.count()).where(table.c.name == "half")) == 0
 
 
+@pytest.mark.about_sqlite("its settings")
 def test_sqlite_writes_ahead_and_syncs_fully(small_authority: Authority) -> None:
     with small_authority.database.reading() as session:
         assert session.scalar(text("PRAGMA journal_mode")) == "wal"
@@ -244,6 +245,7 @@ def locked(authority: Authority) -> Iterator[None]:
     other.close()
 
 
+@pytest.mark.about_sqlite("one lock for the whole file")
 def test_a_locked_database_is_a_clear_503_and_nothing_is_acknowledged(
     small_authority: Authority, bench: Bench
 ) -> None:
@@ -259,6 +261,7 @@ def test_a_locked_database_is_a_clear_503_and_nothing_is_acknowledged(
     assert post_reports(client, envelope).get_json()["results"][0]["status"] == "stored"
 
 
+@pytest.mark.about_sqlite("one lock for the whole file")
 def test_looking_goes_on_while_another_program_writes(small_authority: Authority) -> None:
     client = impatient(small_authority).test_client()
 
@@ -328,6 +331,7 @@ def limit_pages(app: Flask, pages: int) -> None:
     )
 
 
+@pytest.mark.about_sqlite("its bound on pages")
 def test_a_full_disk_is_a_clear_503_and_what_was_stored_stays(
     app: Flask, client: FlaskClient, small_authority: Authority, bench: Bench
 ) -> None:
@@ -357,6 +361,7 @@ def test_a_damaged_database_is_a_clear_503(demo_trust: TrustFolder, tmp_path: Pa
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "storage_full")
 
 
+@pytest.mark.about_sqlite("one lock for the whole file")
 def test_errors_are_told_apart_without_http(small_authority: Authority) -> None:
     url = make_url(small_authority.config.database_url).update_query_dict({"timeout": "0.05"})
     database = Database(url.render_as_string())

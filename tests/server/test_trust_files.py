@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from certs.errors import FileMissing
 from certs.repository import refresh
@@ -303,11 +305,16 @@ def test_a_database_that_takes_nothing_now_keeps_no_station_from_the_timestamp_o
 ) -> None:
     story = tmp_path / "story"
     story.write_text(str(timedelta(hours=13).total_seconds()))
-    url = f"{small_authority.config.database_url}?timeout=0.1"
-    config = make_config(tmp_path / "server", small_authority.trust, url, story_clock=story)
+    url = make_url(small_authority.config.database_url)
+    on_sqlite = url.get_backend_name() == "sqlite"
+    patience = {"timeout": "0.1"} if on_sqlite else {"options": "-c lock_timeout=100ms"}
+    impatient = url.update_query_dict(patience).render_as_string(hide_password=False)
+    config = make_config(tmp_path / "server", small_authority.trust, impatient, story_clock=story)
     client = create_app(config).test_client()
 
-    with small_authority.database.writing():
+    with small_authority.database.writing() as session:
+        if not on_sqlite:
+            session.execute(text("LOCK TABLE trust_file IN EXCLUSIVE MODE"))
         answer = client.get("/trust/timestamp.json")
 
     assert answer.status_code == 200
@@ -331,15 +338,15 @@ def test_the_story_clock_is_refused_under_a_service_root(
 
 
 def test_service_trust_is_not_published_under_a_story_clock(
-    service_trust: TrustFolder, tmp_path: Path
+    service_trust: TrustFolder, empty_url: str, tmp_path: Path
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'empty.sqlite'}"
-    config = make_config(tmp_path / "server", service_trust, url, story_clock=tmp_path / "story")
+    config = make_config(tmp_path / "server", service_trust, empty_url, story_clock=tmp_path / "story")
     empty = Authority(tmp_path, service_trust, config)
     migrate(empty.database)
 
     with pytest.raises(PublicationRefused, match="CURFEW_STORY_CLOCK"):
         empty.publish()
+    empty.database.close()
 
 
 def test_the_story_clock_moves_the_servers_time(small_authority: Authority, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # The database itself gives the default: the reports that are there already need a value, too.
-    with op.batch_alter_table("report") as table:
-        table.add_column(sa.Column("watched", sa.Boolean, nullable=False, server_default=sa.false()))
+    # The database itself gives the default: the reports that are there already need a value, too. Not as a batch, which
+    # for a default makes the table anew on SQLite: other tables refer to its rows.
+    op.add_column("report", sa.Column("watched", sa.Boolean, nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:

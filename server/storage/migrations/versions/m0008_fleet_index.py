@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -27,6 +29,7 @@ SELECT phone.phone_id,
     COALESCE(state.effective_at, phone.registered_at)
 FROM phone LEFT JOIN phone_state AS state ON state.phone_id = phone.phone_id
 """
+_AT_ONCE = 1_000
 _TALLIES = """
 INSERT INTO fleet_tally (hour, fresh, has_open, reach, phones)
 SELECT {hour} AS hour, fresh, has_open, reach, COUNT(*) FROM fleet_entry GROUP BY 1, fresh, has_open, reach
@@ -103,11 +106,17 @@ def upgrade() -> None:
 def _name_phones() -> None:
     phone = sa.table("phone", *map(sa.column, ("phone_id", "label", "model", "manufacturer")))
     names = sa.table("phone_names", sa.column("phone_id"), sa.column("names"))
-    found = op.get_bind().execute(sa.select(phone)).all()
-    rows = [{"phone_id": row[0], "names": "\n".join(row).casefold()} for row in found]
-    # Folded here and not by the database, which knows other rules, and SQLite those of ASCII only.
-    if rows:
+    after = ""
+    # Piece by piece: the names of a million phones at once would take a gigabyte.
+    while found := op.get_bind().execute(_next_phones(phone, after)).all():
+        # Folded here and not by the database, which knows other rules, and SQLite those of ASCII only.
+        rows = [{"phone_id": row[0], "names": "\n".join(row).casefold()} for row in found]
         op.get_bind().execute(sa.insert(names), rows)
+        after = found[-1][0]
+
+
+def _next_phones(phone: sa.TableClause, after: str) -> sa.Select[Any]:
+    return sa.select(phone).where(phone.c.phone_id > after).order_by(phone.c.phone_id).limit(_AT_ONCE)
 
 
 def downgrade() -> None:

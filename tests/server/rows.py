@@ -1,0 +1,103 @@
+"""Rows for every table of any version of the schema, as the database itself describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    insert,
+    select,
+)
+from sqlalchemy.orm import Session
+
+ROWS = 4
+"""In each table; more than there are verdicts, so that some are alike."""
+_BEGINNING = datetime(2023, 3, 15, 11, tzinfo=UTC)
+_MEANT: Mapping[str, tuple[object, ...]] = {
+    "verdict": ("compliant", "violating", "unreadable", "violating"),
+    "enforceable": (True, True, False, False),
+    "consent": ("agreed", "agreed", "agreed", "declined"),
+    "kind": ("conflict", "cloned_station", "conflict", "conflict"),
+    "reach": ("open", "closed", "unknown", "open"),
+    "label": ("Straße 1", "İ 2", "", "x"),
+}
+"""What migrations read: by column, one value a row. Everything else follows from the kind of column."""
+_KEPT_BY_MIGRATIONS = frozenset({"alembic_version", "audit_head"})
+
+Rows = Mapping[str, set[tuple[tuple[str, object], ...]]]
+
+
+def fill(session: Session, **meant: tuple[object, ...]) -> None:
+    """Store rows in every table that the database has; `meant` are values for columns of these names."""
+    for table in _tables(session):
+        if table.name not in _KEPT_BY_MIGRATIONS:
+            session.execute(insert(table), [_row(table, number, meant) for number in range(ROWS)])
+
+
+def rows_of(session: Session) -> Rows:
+    """Return all rows of all tables; each as pairs of column and value, in order of the columns' names."""
+    return {
+        table.name: {
+            tuple(sorted((name, _plain(value)) for name, value in row.items()))
+            for row in session.execute(select(table)).mappings()
+        }
+        for table in _tables(session)
+        if table.name != "alembic_version"
+    }
+
+
+def only(rows: Rows, known: Rows) -> Rows:
+    """Return of `rows` the tables and columns that `known` has as well."""
+    columns = {name: {column for row in found for column, _ in row} for name, found in known.items()}
+    return {
+        name: {tuple(pair for pair in row if pair[0] in columns[name]) for row in found}
+        for name, found in rows.items()
+        if name in known
+    }
+
+
+def _tables(session: Session) -> list[Table]:
+    found = MetaData()
+    found.reflect(session.connection())
+    return found.sorted_tables
+
+
+def _row(table: Table, number: int, meant: Mapping[str, tuple[object, ...]]) -> dict[str, Any]:
+    values = {**_MEANT, **meant}
+    return {
+        column.name: values[column.name][number] if column.name in values else _value(column, number)
+        for column in table.columns
+    }
+
+
+def _value(column: Column[Any], number: int) -> object:
+    match column.type:
+        case Boolean():
+            return number % 2 == 0
+        case DateTime():
+            moment = _BEGINNING + timedelta(hours=number, seconds=len(column.name))
+            return moment if column.type.timezone else moment.replace(tzinfo=None)
+        case BigInteger() | Integer():
+            return number + 1
+        case LargeBinary():
+            return f"{column.name} {number}".encode()
+        case String():
+            # Alike in every table, so that one row refers to another: each names the one with its own number.
+            return f"{column.name[:20]} {number}"[: column.type.length]
+    raise AssertionError(f"{column}: no value for {column.type}")
+
+
+def _plain(value: object) -> object:
+    # SQLite answers times without a zone, PostgreSQL in that of the session.
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
