@@ -68,6 +68,11 @@ class Postgresql:
         with psycopg.connect(self._address, autocommit=True) as connection:
             connection.execute(statement)
 
+    def ask(self, question: str) -> str:
+        """Return the one value of a query."""
+        with psycopg.connect(self._address, autocommit=True) as connection:
+            return str(connection.execute(question).fetchone()[0])  # type: ignore[index]
+
     @property
     def process_id(self) -> int:
         """The process whose children do the server's work."""
