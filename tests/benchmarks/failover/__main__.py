@@ -1,0 +1,210 @@
+"""The trial: bad days one after the other, under load, and what each cost.
+
+python -m tests.benchmarks.failover [--stations N] [--workers N] [--away SECONDS] [DAY ...]
+
+By hand and as root: it wants etcd, Patroni, PgBouncer, HAProxy and a network of its own, and takes some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from server.loadtest.trial_server import TrialServer
+from tests.benchmarks.failover.load import Told, faults_since, longest_gap, lost, sending
+from tests.benchmarks.failover.programs import enter_own_network, require_programs
+from tests.benchmarks.failover.site import DATABASES, NODES, Site, until
+
+Day = Callable[[Site, argparse.Namespace], str]
+"""What happens on one day; returns what is to be told of it."""
+
+_QUIET_S = 8
+"""Before and after each day, so that what it does is seen apart from the others."""
+
+
+def main() -> None:
+    """Run the days that are named, or all, and print a row for each."""
+    days = _days()
+    asked = argparse.ArgumentParser(prog="python -m tests.benchmarks.failover")
+    asked.add_argument("--stations", type=int, default=8)
+    asked.add_argument("--workers", type=int, default=1)
+    asked.add_argument("--away", type=int, default=60, help="seconds without network")
+    asked.add_argument("days", nargs="*", choices=[*days, []], metavar="DAY", help=", ".join(days))
+    given = asked.parse_args()
+    require_programs()
+    enter_own_network()
+    with (
+        tempfile.TemporaryDirectory(prefix="curfew-failover-") as folder,
+        Site(Path(folder), given.workers) as site,
+    ):
+        print(
+            "| day | seconds without any answer | longest wait of one station | failed requests, each sent again |"
+        )
+        print("| --- | --- | --- | --- |", flush=True)
+        server = TrialServer(
+            site.authority.database,
+            443,
+            site.tls,
+            site.node_pid("node1"),
+            site.folder,
+            site.authority.config.holder_key,
+        )
+        with sending(server, given.stations) as told:
+            for name in given.days or days:
+                _run(name, days[name], site, told, given)
+        _prove(site, told)
+
+
+def _run(name: str, day: Day, site: Site, told: Told, given: argparse.Namespace) -> None:
+    time.sleep(_QUIET_S)
+    began = time.monotonic()
+    note = day(site, given)
+    time.sleep(_QUIET_S)
+    gap, wait = longest_gap(told, began)
+    faults = (
+        ", ".join(f"{count} {kind}" for kind, count in sorted(faults_since(told, began).items())) or "none"
+    )
+    print(f"| {name}: {note} | {gap:.1f} | {wait:.1f} | {faults} |", flush=True)
+
+
+def _prove(site: Site, told: Told) -> None:
+    """Compare what stations were told with what is stored, id by id, and let the server check itself."""
+    stored = site.stored_reports()
+    missing, twice = lost(told, stored)
+    print(
+        f"\nacknowledged {len(told.acknowledged)}, stored {len(stored)}, lost {len(missing)}, stored twice {twice}"
+    )
+    settings = str(site.folder / "node1" / "server.env")
+    subprocess.run([sys.executable, "-m", "server.cli", "--config", settings, "check"], check=True)
+    if missing or twice:
+        raise SystemExit(1)
+
+
+def _days() -> Mapping[str, Day]:
+    return {
+        "quiet": _quiet,
+        "node-killed": _node_killed,
+        "balancer-reload": _balancer_reload,
+        "rolling-restart": _rolling_restart,
+        "plain-restart": _plain_restart,
+        "no-network": _no_network,
+        "standby-killed": _standby_killed,
+        "postgresql-killed": _postgresql_killed,
+        "primary-killed": _primary_killed,
+    }
+
+
+def _quiet(_site: Site, _given: argparse.Namespace) -> str:
+    time.sleep(10)
+    return "nothing happens"
+
+
+def _node_killed(site: Site, _given: argparse.Namespace) -> str:
+    site.kill_node("node2")
+    time.sleep(10)
+    ready = site.start_node("node2")
+    until(lambda: site.is_up("node2"), "the balancer to find node2")
+    return f"kill -9 of a server and its workers; started again, first answer after {ready:.1f} s"
+
+
+def _balancer_reload(site: Site, _given: argparse.Namespace) -> str:
+    for _ in range(5):
+        site.reload_balancer()
+        time.sleep(3)
+    return "HAProxy reloaded 5 times"
+
+
+def _rolling_restart(site: Site, _given: argparse.Namespace) -> str:
+    for name in NODES:
+        site.tell_balancer(f"set server curfew/{name} state drain")
+        until(partial(_is_idle, site, name), f"{name} to be out of work")
+        site.stop_node(name)
+        site.start_node(name)
+        site.tell_balancer(f"set server curfew/{name} state ready")
+        until(partial(site.is_up, name), f"the balancer to find {name}")
+    return "each server drained, stopped, started"
+
+
+def _plain_restart(site: Site, _given: argparse.Namespace) -> str:
+    for name in NODES:
+        site.stop_node(name)
+        site.start_node(name)
+        until(partial(site.is_up, name), f"the balancer to find {name}")
+    return "each server stopped and started, nothing drained"
+
+
+def _no_network(site: Site, given: argparse.Namespace) -> str:
+    address = NODES["node1"]
+    rules = (
+        f"add table inet trial; add chain inet trial cut {{ type filter hook input priority 0; }};"
+        f" add rule inet trial cut ip saddr {address} ip daddr {{ {', '.join(DATABASES.values())} }} drop;"
+        f" add rule inet trial cut ip daddr {address} ip saddr {{ {', '.join(DATABASES.values())} }} drop;"
+    )
+    subprocess.run(["nft", rules], check=True)
+    began = time.monotonic()
+    until(lambda: not site.is_up("node1"), "the balancer to leave node1")
+    left = time.monotonic() - began
+    time.sleep(max(given.away - left, 0))
+    subprocess.run(["nft", "delete table inet trial"], check=True)
+    began = time.monotonic()
+    until(lambda: site.is_up("node1"), "the balancer to find node1 again")
+    back = time.monotonic() - began
+    told = f"{given.away} s without network between a node and the databases"
+    return f"{told}: left after {left:.1f} s, back {back:.1f} s after its return"
+
+
+def _standby_killed(site: Site, _given: argparse.Namespace) -> str:
+    primary = site.primary()
+    standby = next(name for name in DATABASES if name != primary)
+    site.kill_database(standby)
+    time.sleep(20)
+    back = _return_of(site, standby)
+    return f"kill -9 of the standby; synchronous again {back:.1f} s after its start"
+
+
+def _postgresql_killed(site: Site, _given: argparse.Namespace) -> str:
+    primary = site.primary()
+    site.kill_postgresql(primary)
+    until(lambda: _is_replaced(site, primary), "another primary")
+    until(lambda: site.standbys() == 1, "a synchronous standby")
+    return "kill -9 of the primary's PostgreSQL, Patroni lives"
+
+
+def _primary_killed(site: Site, _given: argparse.Namespace) -> str:
+    primary = site.primary()
+    began = time.monotonic()
+    site.kill_database(primary)
+    until(lambda: _is_replaced(site, primary), "another primary")
+    promoted = time.monotonic() - began
+    time.sleep(10)
+    back = _return_of(site, primary)
+    told = f"kill -9 of the primary and its Patroni; another one after {promoted:.1f} s"
+    return f"{told}, the old one its synchronous standby {back:.1f} s after its start"
+
+
+def _is_idle(site: Site, name: str) -> bool:
+    return site.under_way(name) == 0
+
+
+def _is_replaced(site: Site, before: str) -> bool:
+    try:
+        return site.primary() != before
+    except StopIteration:
+        return False
+
+
+def _return_of(site: Site, name: str) -> float:
+    began = time.monotonic()
+    site.start_database(name)
+    until(lambda: site.standbys() == 1, "a synchronous standby")
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The programs of the trial, each a process of its own in a network of their own, ended by its own handle."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+_CLONE_NEWNET = 0x40000000
+_PACKAGES = {
+    "etcd": "etcd-server",
+    "patroni": "patroni",
+    "pgbouncer": "pgbouncer",
+    "haproxy": "haproxy",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "pg_createcluster": "postgresql-15",
+}
+
+
+def require_programs() -> None:
+    """End loudly, with the command that helps, where something is missing."""
+    missing = [package for program, package in _PACKAGES.items() if shutil.which(program) is None]
+    if missing:
+        raise SystemExit(
+            f"the trial needs {', '.join(missing)}: apt-get install --no-install-recommends {' '.join(missing)}"
+        )
+    if os.geteuid() != 0:
+        raise SystemExit("the trial needs a network of its own, which root alone can make: run it as root")
+
+
+def enter_own_network() -> None:
+    """Give this process and all it starts a loopback of their own, where nobody else is reached."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET):
+        raise SystemExit(f"no network of its own could be made: {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def lent_to_postgres(folder: Path) -> Path:
+    """Make a folder that PostgreSQL's own user may write in."""
+    owner = pwd.getpwnam("postgres")
+    folder.mkdir(mode=0o700)
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+    return folder
+
+
+class Program:
+    """One process with all that it starts; its words go into a log beside it."""
+
+    def __init__(self, command: Sequence[str], folder: Path, *, user: str = "") -> None:
+        owner = pwd.getpwnam(user) if user else None
+        with (folder / f"{Path(command[0]).name}.out").open("ab") as log:
+            self._process = subprocess.Popen(
+                list(command),
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                user=owner.pw_uid if owner else None,
+                group=owner.pw_gid if owner else None,
+                extra_groups=[] if owner else None,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The number of the process that was started."""
+        return self._process.pid
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone."""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Take its power away: it and all in its session get no moment to tidy up."""
+        for pid in _session_of(self.pid):
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait(30)
+
+    def stop(self) -> None:
+        """Ask it to end and wait until it has."""
+        if self.runs:
+            self._process.terminate()
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def _session_of(leader: int) -> list[int]:
+    # Field 6 of /proc/PID/stat. PostgreSQL makes a session of its own below Patroni, found by its parents.
+    found, parents = [leader], {leader}
+    processes = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        processes[int(stat.parent.name)] = int(fields[1])
+    while more := {pid for pid, parent in processes.items() if parent in parents} - set(found):
+        found += sorted(more)
+        parents |= more
+    return found
