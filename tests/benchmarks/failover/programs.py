@@ -19,7 +19,8 @@ _PACKAGES = {
     "haproxy": "haproxy",
     "nft": "nftables",
     "ip": "iproute2",
-    "pg_createcluster": "postgresql-15",
+    # As deploy/patroni/patroni.yml names it.
+    "/usr/lib/postgresql/15/bin/postgres": "postgresql-15",
 }
 
 

@@ -267,8 +267,6 @@ class Site:
 
     def reload_balancer(self) -> None:
         """Let the balancer read its file anew, as `systemctl reload` would."""
-        state = self.tell_balancer("show servers state")
-        (self.folder / "balancer" / "servers.state").write_text(state)
         self._programs["balancer"].signal(signal.SIGUSR2)
 
     def tell_balancer(self, words: str) -> str:
