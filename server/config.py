@@ -48,6 +48,7 @@ class Config:
     trust_keys: Path | None = None
     story_clock: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
+    replica_url: str | None = field(default=None, repr=False)
 
 
 class _NotSo(ValueError):
@@ -82,6 +83,12 @@ def _database_url(text: str, _folder: Path) -> str:
         raise _NotSo("no URL of a database") from None
     if driver not in _DRIVERS:
         raise _NotSo(f"one that begins with {said_by_others(driver, 30)}")
+    return text
+
+
+def _replica_url(text: str, folder: Path) -> str:
+    if not _database_url(text, folder).startswith("postgresql"):
+        raise _NotSo("one of SQLite, which has no replicas")
     return text
 
 
@@ -206,6 +213,16 @@ SETTINGS = (
         "name the proxies in front of this server and nobody else",
         default="none: the client is whoever connects",
     ),
+    Setting(
+        "CURFEW_REPLICA_URL",
+        "replica_url",
+        "the URL of a replica in PostgreSQL, postgresql+psycopg://USER@HOST/NAME",
+        "A standby of the database, from which the page of the fleet and the API's lists of phones and stations are"
+        " read, with their age. While it is away or more than a minute behind, they are read from the database itself.",
+        _replica_url,
+        "name a standby of the database, or leave it out",
+        default="none: everything is read from the database",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -231,6 +248,11 @@ def read_config(env_file: Path | None = None, environ: Mapping[str, str] | None 
     }
     values = {setting.field: _value(setting, found.get(setting.name), folder) for setting in SETTINGS}
     values["database_url"] = values["database_url"] or f"sqlite:///{folder / 'curfew.sqlite'}"
+    if values["replica_url"] and not values["database_url"].startswith("postgresql"):
+        raise ConfigurationRefused(
+            f"{found['CURFEW_REPLICA_URL'].place}: expected CURFEW_DATABASE_URL to name a PostgreSQL, found SQLite,"
+            " which has no replicas; name the PostgreSQL, or leave the replica out"
+        )
     return Config(**{name: value for name, value in values.items() if value is not None})
 
 

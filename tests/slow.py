@@ -25,10 +25,12 @@ _FILES = (
     *(
         "server/test_backups",
         "server/test_client_address",
+        "server/test_deploy_several_nodes",
         "server/test_everybody_back_at_once",
         "server/test_fleet_lists",
         "server/test_loadtest",
         "server/test_metrics",
+        "server/test_replica",
         "server/test_reports",
         "server/test_running_server",
         "server/test_stalled_requests",

@@ -177,7 +177,7 @@ class Site:
         pgbouncer = on_loopback(
             DEPLOY / "pgbouncer" / "pgbouncer.ini",
             {
-                "host=127.0.0.1 port=5000": f"host={address} port=5000",
+                "host=127.0.0.1 port=": f"host={address} port=",
                 "listen_addr = 127.0.0.1": f"listen_addr = {address}",
                 "/etc/pgbouncer/userlist.txt": str(folder / "userlist.txt"),
                 "/var/log/postgresql/pgbouncer.log": str(folder / "pgbouncer.log"),
