@@ -6,6 +6,7 @@ starts, with where it stands, what was expected, what was found, and what to do.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ BODY_LIMIT_BYTES = BATCH_BYTES
 """No request may carry more; a batch of reports is cut to this by the station (docs/design.md 6)."""
 
 Network: TypeAlias = IPv4Network | IPv6Network
+_ONLINE_KEYS = ("snapshot.pem", "timestamp.pem")
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _SECRET_LENGTH = 32
 
@@ -263,6 +265,19 @@ def database_url_in(environ: Mapping[str, str]) -> str | None:
     found = None if text is None else _Found(text, f"the environment's {setting.name}")
     url: str | None = _value(setting, found, Path.cwd())
     return url
+
+
+def fingerprint_of_shared(config: Config) -> str:
+    """Return what is the same for all servers that can serve one database together, and tells no secret.
+
+    Of what `CURFEW_` settings name, the files' content counts: each machine may have them in a place of its own.
+    """
+    # A hash over more than 400 random bits: whoever reads it cannot try what they are.
+    told = hashlib.sha256("\0".join((config.secret_key, config.holder_key, config.public_url)).encode())
+    online = [config.trust_keys / name for name in _ONLINE_KEYS] if config.trust_keys else []
+    for file in (config.audit_key, config.tls_folder / "authority.pem", *online):
+        told.update(b"\0" + (file.read_bytes() if file.is_file() else b""))
+    return told.hexdigest()[:12]
 
 
 def written_settings(config: Config) -> str:

@@ -204,6 +204,14 @@ def takes_writes(session: Session) -> bool:
     return bool(session.scalar(text("SHOW transaction_read_only")) == "off")
 
 
+def clock_of(session: Session) -> datetime:
+    """Return the time by the database's own clock; of SQLite that of this machine."""
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)
+    told: datetime = session.scalars(text("SELECT clock_timestamp()")).one()
+    return told
+
+
 def lock_out_writers(session: Session) -> None:
     """Let nobody else change what reports change until this transaction ends; on SQLite a writer is alone anyway."""
     if session.get_bind().dialect.name == "postgresql":

@@ -58,6 +58,8 @@ def main() -> None:
         with sending(server, given.stations) as told:
             for name in given.days or days:
                 _run(name, days[name], site, told, given)
+            for name in NODES:
+                print(f"\n{name}: {_memory(site.node_pid(name))}")
         _prove(site, told)
 
 
@@ -71,6 +73,17 @@ def _run(name: str, day: Day, site: Site, told: Told, given: argparse.Namespace)
         ", ".join(f"{count} {kind}" for kind, count in sorted(faults_since(told, began).items())) or "none"
     )
     print(f"| {name}: {note} | {gap:.1f} | {wait:.1f} | {faults} |", flush=True)
+
+
+def _memory(parent: int) -> str:
+    """Return what each process of a server takes, after all this load."""
+    workers = [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    told = []
+    for what, pid in (("parent", parent), *(("worker", pid) for pid in workers)):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        sizes = {words[0]: int(words[1]) / 1024 for words in map(str.split, lines[1:])}
+        told.append(f"{what} {sizes['Rss:']:.0f} MiB, its share {sizes['Pss:']:.0f}")
+    return "; ".join(told)
 
 
 def _prove(site: Site, told: Told) -> None:
@@ -121,14 +134,15 @@ def _balancer_reload(site: Site, _given: argparse.Namespace) -> str:
 
 
 def _rolling_restart(site: Site, _given: argparse.Namespace) -> str:
+    ready: list[str] = []
     for name in NODES:
         site.tell_balancer(f"set server curfew/{name} state drain")
         until(partial(_is_idle, site, name), f"{name} to be out of work")
         site.stop_node(name)
-        site.start_node(name)
+        ready.append(f"{site.start_node(name):.1f} s")
         site.tell_balancer(f"set server curfew/{name} state ready")
         until(partial(site.is_up, name), f"the balancer to find {name}")
-    return "each server drained, stopped, started"
+    return f"each server drained, stopped, started; first answers after {' and '.join(ready)}"
 
 
 def _plain_restart(site: Site, _given: argparse.Namespace) -> str:
