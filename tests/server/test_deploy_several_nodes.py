@@ -125,7 +125,7 @@ def test_the_balancer_has_the_servers_own_bounds_and_asks_what_it_tells() -> Non
     for path in (*HEALTH_PATHS, "/metrics"):
         assert re.search(rf"^ *http-request deny .*{{ path .*{path}\b", text, re.MULTILINE)
     told = set(re.findall(r"CURFEW_[A-Z_]+(?==)", text + PGBOUNCER.read_text()))
-    assert told == {"CURFEW_TRUSTED_PROXIES", "CURFEW_DATABASE_URL"}
+    assert told == {"CURFEW_TRUSTED_PROXIES", "CURFEW_DATABASE_URL", "CURFEW_REPLICA_URL"}
     assert told <= {one.name for one in SETTINGS}
 
 
@@ -164,10 +164,8 @@ class Node:
 
 
 @contextmanager
-def running(file: Path) -> Iterator[None]:
-    process = subprocess.Popen(
-        [required("haproxy", "haproxy"), "-f", file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a process after the block."""
     try:
         yield
     finally:
@@ -179,7 +177,9 @@ def running(file: Path) -> Iterator[None]:
 def front(demo_trust: TrustFolder, tmp_path: Path) -> Iterator[tuple[int, list[Node]]]:
     """The real balancer with the shipped file before two nodes."""
     nodes, port = [Node(demo_trust), Node(demo_trust)], free_port()
-    with running(balancer(tmp_path, demo_trust, port, *(node.port for node in nodes))):
+    file = balancer(tmp_path, demo_trust, port, *(node.port for node in nodes))
+    command = [required("haproxy", "haproxy"), "-f", str(file)]
+    with ended(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)):
         yield port, nodes
     for node in nodes:
         node.close()
@@ -239,3 +239,31 @@ def test_the_balancer_sends_nothing_to_a_node_that_is_not_ready(
     assert of_ten() == [200] * 10
     assert len([head for head in nodes[0].asked if "/api/v1/status" in head]) == before
     assert any("/readyz" in head for head in nodes[0].asked)
+
+
+def test_nginx_goes_on_with_another_server_where_one_is_gone(demo_trust: TrustFolder, tmp_path: Path) -> None:
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    if nginx is None:
+        pytest.skip("NOT TRIED: nginx is not here: sudo apt-get install --no-install-recommends nginx-light")
+    nodes, port, tls = [Node(demo_trust), Node(demo_trust)], free_port(), demo_trust.path / "tls"
+    site = changed(
+        DEPLOY / "nginx" / "curfew.conf",
+        {
+            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+            "    listen [::]:443 ssl;\n": "",
+            "server 127.0.0.1:8443;": f"server 127.0.0.1:{nodes[0].port};",
+            "# server 10.0.0.12:8443;": f"server 127.0.0.1:{nodes[1].port};",
+            "curfew.example.org": "localhost",
+            "/etc/curfew/tls": str(tls),
+            "/var/cache/nginx": str(tmp_path),
+        },
+    )
+    folders = "".join(f"{kind}_temp_path {tmp_path};" for kind in ("client_body", "proxy"))
+    (tmp_path / "nginx.conf").write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ {folders}\n{site} }}"
+    )
+    nodes[0].close()
+
+    with ended(subprocess.Popen([nginx, "-p", tmp_path, "-c", tmp_path / "nginx.conf"])):
+        assert [ask(port, demo_trust, "/api/v1/status") for _ in range(6)] == [200] * 6
+    nodes[1].close()
