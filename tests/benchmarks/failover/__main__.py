@@ -19,7 +19,7 @@ from pathlib import Path
 from server.loadtest.trial_server import TrialServer
 from tests.benchmarks.failover.load import Told, faults_since, longest_gap, lost, sending
 from tests.benchmarks.failover.programs import enter_own_network, require_programs
-from tests.benchmarks.failover.site import DATABASES, NODES, Site, until
+from tests.benchmarks.failover.site import DATABASES, NODES, Site, older_version, until
 
 Day = Callable[[Site, argparse.Namespace], str]
 """What happens on one day; returns what is to be told of it."""
@@ -37,30 +37,29 @@ def main() -> None:
     asked.add_argument("--away", type=int, default=60, help="seconds without network")
     asked.add_argument("days", nargs="*", choices=[*days, []], metavar="DAY", help=", ".join(days))
     given = asked.parse_args()
+    asked_for = given.days or list(days)
     require_programs()
     enter_own_network()
-    with (
-        tempfile.TemporaryDirectory(prefix="curfew-failover-") as folder,
-        Site(Path(folder), given.workers) as site,
-    ):
-        print(
-            "| day | seconds without any answer | longest wait of one station | failed requests, each sent again |"
-        )
-        print("| --- | --- | --- | --- |", flush=True)
-        server = TrialServer(
-            site.authority.database,
-            443,
-            site.tls,
-            site.node_pid("node1"),
-            site.folder,
-            site.authority.config.holder_key,
-        )
-        with sending(server, given.stations) as told:
-            for name in given.days or days:
-                _run(name, days[name], site, told, given)
-            for name in NODES:
-                print(f"\n{name}: {_memory(site.node_pid(name))}")
-        _prove(site, told)
+    with tempfile.TemporaryDirectory(prefix="curfew-failover-") as name:
+        folder = Path(name)
+        before = older_version(folder / "older") if "upgrade" in asked_for else None
+        with Site(folder, given.workers, before) as site:
+            _try(site, {day: days[day] for day in asked_for}, given)
+
+
+def _try(site: Site, days: Mapping[str, Day], given: argparse.Namespace) -> None:
+    config, pid = site.authority.config, site.node_pid("node1")
+    server = TrialServer(site.authority.database, 443, site.tls, pid, site.folder, config.holder_key)
+    print(
+        "| day | seconds without any answer | longest wait of one station | failed requests, each sent again |"
+    )
+    print("| --- | --- | --- | --- |", flush=True)
+    with sending(server, given.stations) as told:
+        for name, day in days.items():
+            _run(name, day, site, told, given)
+        for name in NODES:
+            print(f"\n{name}: {_memory(site.node_pid(name))}")
+    _prove(site, told)
 
 
 def _run(name: str, day: Day, site: Site, told: Told, given: argparse.Namespace) -> None:
@@ -101,6 +100,7 @@ def _prove(site: Site, told: Told) -> None:
 
 def _days() -> Mapping[str, Day]:
     return {
+        "upgrade": _upgrade,
         "quiet": _quiet,
         "node-killed": _node_killed,
         "balancer-reload": _balancer_reload,
@@ -116,6 +116,10 @@ def _days() -> Mapping[str, Day]:
 def _quiet(_site: Site, _given: argparse.Namespace) -> str:
     time.sleep(10)
     return "nothing happens"
+
+
+def _upgrade(site: Site, _given: argparse.Namespace) -> str:
+    return f"from a version of an older schema, {_one_by_one(site)}"
 
 
 def _node_killed(site: Site, _given: argparse.Namespace) -> str:
@@ -134,6 +138,10 @@ def _balancer_reload(site: Site, _given: argparse.Namespace) -> str:
 
 
 def _rolling_restart(site: Site, _given: argparse.Namespace) -> str:
+    return _one_by_one(site)
+
+
+def _one_by_one(site: Site) -> str:
     ready: list[str] = []
     for name in NODES:
         site.tell_balancer(f"set server curfew/{name} state drain")

@@ -54,12 +54,14 @@ def lent_to_postgres(folder: Path) -> Path:
 class Program:
     """One process with all that it starts; its words go into a log beside it."""
 
-    def __init__(self, command: Sequence[str], folder: Path, *, user: str = "") -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, *, user: str = "", begins_in: Path | None = None
+    ) -> None:
         owner = pwd.getpwnam(user) if user else None
         with (folder / f"{Path(command[0]).name}.out").open("ab") as log:
             self._process = subprocess.Popen(
                 list(command),
-                cwd=folder,
+                cwd=begins_in or folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import time
 import urllib.request
@@ -29,6 +30,7 @@ from server.config import Config, written_settings
 from server.storage.migrating import migrate
 from tests.benchmarks.failover.programs import Program, lent_to_postgres
 from tests.server.authority import Authority, TrustFolder, make_config
+from tests.server.running import ROOT
 from tests.server.shipped import DEPLOY, changed
 
 NODES = {"node1": "127.0.0.11", "node2": "127.0.0.12"}
@@ -44,10 +46,12 @@ _LAST_WORDS = 15
 class Site:
     """All of it, running for the length of a ``with`` block."""
 
-    def __init__(self, folder: Path, workers: int) -> None:
+    def __init__(self, folder: Path, workers: int, before: Path | None = None) -> None:
+        """Make one in `folder`; `before` is a checkout of an older version, by which its servers begin."""
         folder.chmod(0o755)
         self.folder = folder
         self._workers = workers
+        self._before = before
         self._holder_key = Fernet.generate_key().decode()
         self._programs: dict[str, Program] = {}
         self.trust = TrustFolder(folder / "trust")
@@ -75,10 +79,13 @@ class Site:
         for name in NODES:
             self._start_way_to_database(name)
         self.authority = Authority(self.folder, self.trust, self._config("node1"))
-        migrate(self.authority.database)
-        self.authority.publish()
+        if self._before is None:
+            migrate(self.authority.database)
+            self.authority.publish()
+        else:
+            self._publish_by(self._before)
         for name in NODES:
-            self.start_node(name)
+            self.start_node(name, self._before)
         self._start_balancer()
         until(lambda: all(self.is_up(name) for name in NODES), "the balancer to find both nodes")
 
@@ -204,15 +211,29 @@ class Site:
             trusted_proxies=(ip_network(BALANCER),),
         )
 
-    def start_node(self, name: str) -> float:
-        """Start a server and return after how many seconds it answered that it is ready."""
+    def _publish_by(self, checkout: Path) -> None:
+        settings = str(self._settings("node1"))
+        command = [sys.executable, "-m", "server.cli", "--config", settings]
+        for words in (["migrate"], ["publish", str(self.trust.path)]):
+            subprocess.run([*command, *words], cwd=checkout, check=True, stdout=subprocess.DEVNULL)
+
+    def _settings(self, name: str) -> Path:
         settings = self.folder / name / "server.env"
         if not settings.exists():
             _write(settings, written_settings(self._config(name)), "root")
+        return settings
+
+    def start_node(self, name: str, checkout: Path | None = None) -> float:
+        """Start a server, of an older version's checkout if one is named, and return after how many seconds it answered
+        that it is ready."""
+        settings = self._settings(name)
         began = time.monotonic()
         command = [sys.executable, "-m", "server.cli", "--config", str(settings), "serve"]
-        self._start(
-            name, [*command, "--host", NODES[name], "--workers", str(self._workers)], self.folder / name
+        # Python looks for modules first where it is started.
+        self._programs[name] = Program(
+            [*command, "--host", NODES[name], "--workers", str(self._workers)],
+            self.folder / name,
+            begins_in=checkout or ROOT,
         )
         until(lambda: self.is_ready(name), f"{name} to be ready")
         return time.monotonic() - began
@@ -299,6 +320,14 @@ class Site:
         with suppress(OSError), urllib.request.urlopen(f"http://{address}:8008{path}", timeout=2) as answer:
             return bool(answer.status == 200)
         return False
+
+
+def older_version(folder: Path) -> Path:
+    """Return a checkout of a version as it was before the last migration: this one without it."""
+    for package in ("policy", "certs", "server"):
+        shutil.copytree(ROOT / package, folder / package)
+    max((folder / "server" / "storage" / "migrations" / "versions").glob("m0*.py")).unlink()
+    return folder
 
 
 def on_loopback(file: Path, changes: Mapping[str, str]) -> str:
