@@ -107,6 +107,7 @@ def _days() -> Mapping[str, Day]:
         "rolling-restart": _rolling_restart,
         "plain-restart": _plain_restart,
         "no-network": _no_network,
+        "etcd-killed": _etcd_killed,
         "standby-killed": _standby_killed,
         "postgresql-killed": _postgresql_killed,
         "primary-killed": _primary_killed,
@@ -179,6 +180,16 @@ def _no_network(site: Site, given: argparse.Namespace) -> str:
     back = time.monotonic() - began
     told = f"{given.away} s without network between a node and the databases"
     return f"{told}: left after {left:.1f} s, back {back:.1f} s after its return"
+
+
+def _etcd_killed(site: Site, given: argparse.Namespace) -> str:
+    before = site.primary()
+    site.kill_etcd()
+    time.sleep(given.away)
+    site.start_etcd()
+    until(lambda: site.standbys() == 1, "a synchronous standby")
+    kept = "kept" if site.primary() == before else "changed"
+    return f"etcd away for {given.away} s; primary {kept}"
 
 
 def _standby_killed(site: Site, _given: argparse.Namespace) -> str:

@@ -66,7 +66,7 @@ class Site:
         return self
 
     def _begin(self) -> None:
-        self._start_etcd()
+        self.start_etcd()
         for name in DATABASES:
             self.start_database(name)
             # The first to come makes the cluster; so it is known which one that is.
@@ -103,8 +103,11 @@ class Site:
 
     # Databases ------------------------------------------------------------------------------------------------
 
-    def _start_etcd(self) -> None:
-        folder = lent_to_postgres(self.folder / "etcd")
+    def start_etcd(self) -> None:
+        """Start etcd, for the first time or again."""
+        folder = self.folder / "etcd"
+        if not folder.exists():
+            lent_to_postgres(folder)
         address = "http://127.0.0.21:2379"
         command = ["etcd", "--data-dir", str(folder / "data"), "--listen-client-urls", address]
         self._start(
@@ -113,6 +116,10 @@ class Site:
             folder,
             user="postgres",
         )
+
+    def kill_etcd(self) -> None:
+        """Take etcd's power away."""
+        self._programs.pop("etcd").kill()
 
     def start_database(self, name: str) -> None:
         """Start PostgreSQL under Patroni on one machine, for the first time or again."""
