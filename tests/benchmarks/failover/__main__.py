@@ -8,6 +8,7 @@ By hand and as root: it wants etcd, Patroni, PgBouncer, HAProxy and a network of
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -111,6 +112,7 @@ def _days() -> Mapping[str, Day]:
         "standby-killed": _standby_killed,
         "postgresql-killed": _postgresql_killed,
         "primary-killed": _primary_killed,
+        "primary-frozen": _primary_frozen,
     }
 
 
@@ -219,6 +221,16 @@ def _primary_killed(site: Site, _given: argparse.Namespace) -> str:
     back = _return_of(site, primary)
     told = f"kill -9 of the primary and its Patroni; another one after {promoted:.1f} s"
     return f"{told}, the old one its synchronous standby {back:.1f} s after its start"
+
+
+def _primary_frozen(site: Site, given: argparse.Namespace) -> str:
+    primary = site.primary()
+    site.signal_database(primary, signal.SIGSTOP)
+    time.sleep(given.away)
+    # It wakes in the belief that it is the primary, with connections on which transactions are under way.
+    site.signal_database(primary, signal.SIGCONT)
+    until(lambda: site.standbys() == 1, "a synchronous standby")
+    return f"all of the primary's machine frozen for {given.away} s, and then awake again"
 
 
 def _is_idle(site: Site, name: str) -> bool:

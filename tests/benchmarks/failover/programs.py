@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000
@@ -86,8 +87,7 @@ class Program:
 
     def kill(self) -> None:
         """Take its power away: it and all in its session get no moment to tidy up."""
-        for pid in _session_of(self.pid):
-            os.kill(pid, signal.SIGKILL)
+        signal_family(self.pid, signal.SIGKILL)
         self._process.wait(30)
 
     def stop(self) -> None:
@@ -100,9 +100,16 @@ class Program:
                 self.kill()
 
 
-def _session_of(leader: int) -> list[int]:
-    # Field 6 of /proc/PID/stat. PostgreSQL makes a session of its own below Patroni, found by its parents.
-    found, parents = [leader], {leader}
+def signal_family(eldest: int, number: signal.Signals) -> None:
+    """Send a signal to a process and to all that it has started, and these have."""
+    for pid in _family_of(eldest):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _family_of(eldest: int) -> list[int]:
+    # By their parents, the second field behind the name in /proc/PID/stat: some make sessions of their own.
+    found, parents = [eldest], {eldest}
     processes = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

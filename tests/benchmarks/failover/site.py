@@ -28,7 +28,7 @@ from sqlalchemy import URL
 
 from server.config import Config, written_settings
 from server.storage.migrating import migrate
-from tests.benchmarks.failover.programs import Program, lent_to_postgres
+from tests.benchmarks.failover.programs import Program, lent_to_postgres, signal_family
 from tests.server.authority import Authority, TrustFolder, make_config
 from tests.server.running import ROOT
 from tests.server.shipped import DEPLOY, changed
@@ -157,6 +157,11 @@ class Site:
         # Patroni's child no more: it starts PostgreSQL so that it outlives it.
         with suppress(ProcessLookupError):
             os.kill(postgresql, signal.SIGKILL)
+
+    def signal_database(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to all processes of a database machine."""
+        signal_family(self._programs[name].pid, number)
+        signal_family(self._postgresql_of(name), number)
 
     def kill_postgresql(self, name: str) -> None:
         """Kill PostgreSQL alone; its Patroni lives on."""
