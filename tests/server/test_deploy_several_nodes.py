@@ -179,7 +179,7 @@ def front(demo_trust: TrustFolder, tmp_path: Path) -> Iterator[tuple[int, list[N
     nodes, port = [Node(demo_trust), Node(demo_trust)], free_port()
     file = balancer(tmp_path, demo_trust, port, *(node.port for node in nodes))
     command = [required("haproxy", "haproxy"), "-f", str(file)]
-    with ended(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)):
+    with (tmp_path / "log").open("wb") as log, ended(subprocess.Popen(command, stdout=log, stderr=log)):
         yield port, nodes
     for node in nodes:
         node.close()
@@ -221,6 +221,27 @@ def test_the_balancer_refuses_what_the_servers_would_not_take(
     )
     tries = [ask(port, demo_trust, "/sign-in", "POST", **{"Content-Length": "0"}) for _ in range(25)]
     assert (tries[0], tries[-1]) == (200, 429)
+
+
+def test_the_balancers_log_tells_no_address_of_a_client(
+    front: tuple[int, list[Node]], demo_trust: TrustFolder, tmp_path: Path
+) -> None:
+    port, nodes = front
+    ask(port, demo_trust, "/api/v1/status")
+    with socket.create_connection(("127.0.0.1", port)) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        plain.recv(100)
+    for node in nodes:
+        node.ready = False
+    deadline = time.monotonic() + _WITHIN_S
+
+    # A handshake that failed and a request that nobody could serve are told, and not of whom.
+    while not all(part in (tmp_path / "log").read_text() for part in ("SSL handshake failure", " 503 ")):
+        ask(port, demo_trust, "/?secret=query")
+        assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+
+    told = (tmp_path / "log").read_text()
+    assert [line for line in told.splitlines() if "127.0.0.1" in line or "secret" in line] == []
 
 
 def test_the_balancer_sends_nothing_to_a_node_that_is_not_ready(

@@ -18,9 +18,10 @@ from functools import partial
 from pathlib import Path
 
 from server.loadtest.trial_server import TrialServer
+from tests.benchmarks.failover.databases import DATABASES
 from tests.benchmarks.failover.load import Told, faults_since, longest_gap, lost, sending
-from tests.benchmarks.failover.programs import enter_own_network, require_programs
-from tests.benchmarks.failover.site import DATABASES, NODES, Site, older_version, until
+from tests.benchmarks.failover.programs import enter_own_network, require_programs, until
+from tests.benchmarks.failover.site import NODES, Site, older_version
 
 Day = Callable[[Site, argparse.Namespace], str]
 """What happens on one day; returns what is to be told of it."""
@@ -88,7 +89,7 @@ def _memory(parent: int) -> str:
 
 def _prove(site: Site, told: Told) -> None:
     """Compare what stations were told with what is stored, id by id, and let the server check itself."""
-    stored = site.stored_reports()
+    stored = site.databases.stored_reports()
     missing, twice = lost(told, stored)
     print(
         f"\nacknowledged {len(told.acknowledged)}, stored {len(stored)}, lost {len(missing)}, stored twice {twice}"
@@ -129,13 +130,13 @@ def _node_killed(site: Site, _given: argparse.Namespace) -> str:
     site.kill_node("node2")
     time.sleep(10)
     ready = site.start_node("node2")
-    until(lambda: site.is_up("node2"), "the balancer to find node2")
+    until(lambda: site.balancer.is_up("node2"), "the balancer to find node2")
     return f"kill -9 of a server and its workers; started again, first answer after {ready:.1f} s"
 
 
 def _balancer_reload(site: Site, _given: argparse.Namespace) -> str:
     for _ in range(5):
-        site.reload_balancer()
+        site.balancer.reload()
         time.sleep(3)
     return "HAProxy reloaded 5 times"
 
@@ -147,12 +148,12 @@ def _rolling_restart(site: Site, _given: argparse.Namespace) -> str:
 def _one_by_one(site: Site) -> str:
     ready: list[str] = []
     for name in NODES:
-        site.tell_balancer(f"set server curfew/{name} state drain")
+        site.balancer.tell(f"set server curfew/{name} state drain")
         until(partial(_is_idle, site, name), f"{name} to be out of work")
         site.stop_node(name)
         ready.append(f"{site.start_node(name):.1f} s")
-        site.tell_balancer(f"set server curfew/{name} state ready")
-        until(partial(site.is_up, name), f"the balancer to find {name}")
+        site.balancer.tell(f"set server curfew/{name} state ready")
+        until(partial(site.balancer.is_up, name), f"the balancer to find {name}")
     return f"each server drained, stopped, started; first answers after {' and '.join(ready)}"
 
 
@@ -160,7 +161,7 @@ def _plain_restart(site: Site, _given: argparse.Namespace) -> str:
     for name in NODES:
         site.stop_node(name)
         site.start_node(name)
-        until(partial(site.is_up, name), f"the balancer to find {name}")
+        until(partial(site.balancer.is_up, name), f"the balancer to find {name}")
     return "each server stopped and started, nothing drained"
 
 
@@ -173,48 +174,48 @@ def _no_network(site: Site, given: argparse.Namespace) -> str:
     )
     subprocess.run(["nft", rules], check=True)
     began = time.monotonic()
-    until(lambda: not site.is_up("node1"), "the balancer to leave node1")
+    until(lambda: not site.balancer.is_up("node1"), "the balancer to leave node1")
     left = time.monotonic() - began
     time.sleep(max(given.away - left, 0))
     subprocess.run(["nft", "delete table inet trial"], check=True)
     began = time.monotonic()
-    until(lambda: site.is_up("node1"), "the balancer to find node1 again")
+    until(lambda: site.balancer.is_up("node1"), "the balancer to find node1 again")
     back = time.monotonic() - began
     told = f"{given.away} s without network between a node and the databases"
     return f"{told}: left after {left:.1f} s, back {back:.1f} s after its return"
 
 
 def _etcd_killed(site: Site, given: argparse.Namespace) -> str:
-    before = site.primary()
-    site.kill_etcd()
+    before = site.databases.primary()
+    site.databases.kill_etcd()
     time.sleep(given.away)
-    site.start_etcd()
-    until(lambda: site.standbys() == 1, "a synchronous standby")
-    kept = "kept" if site.primary() == before else "changed"
+    site.databases.start_etcd()
+    until(lambda: site.databases.standbys() == 1, "a synchronous standby")
+    kept = "kept" if site.databases.primary() == before else "changed"
     return f"etcd away for {given.away} s; primary {kept}"
 
 
 def _standby_killed(site: Site, _given: argparse.Namespace) -> str:
-    primary = site.primary()
+    primary = site.databases.primary()
     standby = next(name for name in DATABASES if name != primary)
-    site.kill_database(standby)
+    site.databases.kill(standby)
     time.sleep(20)
     back = _return_of(site, standby)
     return f"kill -9 of the standby; synchronous again {back:.1f} s after its start"
 
 
 def _postgresql_killed(site: Site, _given: argparse.Namespace) -> str:
-    primary = site.primary()
-    site.kill_postgresql(primary)
+    primary = site.databases.primary()
+    site.databases.kill_postgresql(primary)
     until(lambda: _is_replaced(site, primary), "another primary")
-    until(lambda: site.standbys() == 1, "a synchronous standby")
+    until(lambda: site.databases.standbys() == 1, "a synchronous standby")
     return "kill -9 of the primary's PostgreSQL, Patroni lives"
 
 
 def _primary_killed(site: Site, _given: argparse.Namespace) -> str:
-    primary = site.primary()
+    primary = site.databases.primary()
     began = time.monotonic()
-    site.kill_database(primary)
+    site.databases.kill(primary)
     until(lambda: _is_replaced(site, primary), "another primary")
     promoted = time.monotonic() - began
     time.sleep(10)
@@ -224,30 +225,30 @@ def _primary_killed(site: Site, _given: argparse.Namespace) -> str:
 
 
 def _primary_frozen(site: Site, given: argparse.Namespace) -> str:
-    primary = site.primary()
-    site.signal_database(primary, signal.SIGSTOP)
+    primary = site.databases.primary()
+    site.databases.signal(primary, signal.SIGSTOP)
     time.sleep(given.away)
     # It wakes in the belief that it is the primary, with connections on which transactions are under way.
-    site.signal_database(primary, signal.SIGCONT)
-    until(lambda: site.standbys() == 1, "a synchronous standby")
+    site.databases.signal(primary, signal.SIGCONT)
+    until(lambda: site.databases.standbys() == 1, "a synchronous standby")
     return f"all of the primary's machine frozen for {given.away} s, and then awake again"
 
 
 def _is_idle(site: Site, name: str) -> bool:
-    return site.under_way(name) == 0
+    return site.balancer.under_way(name) == 0
 
 
 def _is_replaced(site: Site, before: str) -> bool:
     try:
-        return site.primary() != before
+        return site.databases.primary() != before
     except StopIteration:
         return False
 
 
 def _return_of(site: Site, name: str) -> float:
     began = time.monotonic()
-    site.start_database(name)
-    until(lambda: site.standbys() == 1, "a synchronous standby")
+    site.databases.start(name)
+    until(lambda: site.databases.standbys() == 1, "a synchronous standby")
     return time.monotonic() - began
 
 

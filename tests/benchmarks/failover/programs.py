@@ -8,10 +8,14 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tests.server.shipped import changed
+
+_WITHIN_S = 120
 _CLONE_NEWNET = 0x40000000
 _PACKAGES = {
     "etcd": "etcd-server",
@@ -121,3 +125,24 @@ def _family_of(eldest: int) -> list[int]:
         found += sorted(more)
         parents |= more
     return found
+
+
+def on_loopback(file: Path, changes: Mapping[str, str]) -> str:
+    """Return a shipped file with the trial's addresses and folders."""
+    return changed(file, changes).replace("10.0.0.", "127.0.0.")
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + _WITHIN_S
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"waited {_WITHIN_S} s in vain for {what}")
+        time.sleep(0.1)
+
+
+def write_closed(path: Path, text: str, owner: str) -> None:
+    """Write a file that `owner` alone can read."""
+    path.write_text(text)
+    path.chmod(0o600)
+    shutil.chown(path, owner)
