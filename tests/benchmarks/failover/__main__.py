@@ -14,10 +14,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
+from http.client import HTTPSConnection
 from pathlib import Path
 
 from server.loadtest.trial_server import TrialServer
+from server.people.people import Role
+from tests.benchmarks.failover.balancer import BALANCER
 from tests.benchmarks.failover.databases import DATABASES
 from tests.benchmarks.failover.load import Told, faults_since, longest_gap, lost, sending
 from tests.benchmarks.failover.programs import enter_own_network, require_programs, until
@@ -117,9 +122,25 @@ def _days() -> Mapping[str, Day]:
     }
 
 
-def _quiet(_site: Site, _given: argparse.Namespace) -> str:
-    time.sleep(10)
-    return "nothing happens"
+def _quiet(site: Site, _given: argparse.Namespace) -> str:
+    token = site.authority.person_token(Role.AUDITOR)
+    ages = []
+    for _ in range(20):
+        time.sleep(0.5)
+        ages.append(_age_of_lists(site, token))
+    of_replica = [age for age in ages if age is not None]
+    oldest = max(of_replica, default=0.0) * 1000
+    return f"nothing happens; {len(of_replica)} of {len(ages)} lists from the replica, {oldest:.0f} ms behind at most"
+
+
+def _age_of_lists(site: Site, token: str) -> float | None:
+    """Return how old a list is that the balancer hands out, None where it is read from the primary."""
+    with closing(HTTPSConnection(BALANCER, 443, timeout=30, context=site.tls)) as connection:
+        connection.request("GET", "/api/v1/phones?limit=10", headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+    as_of = answer.headers["Curfew-As-Of"]
+    return None if as_of is None else (datetime.now(UTC) - datetime.fromisoformat(as_of)).total_seconds()
 
 
 def _upgrade(site: Site, _given: argparse.Namespace) -> str:

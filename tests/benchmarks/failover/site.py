@@ -136,11 +136,17 @@ class Site:
         )
 
     def _config(self, name: str) -> Config:
-        url = URL.create("postgresql+psycopg", "curfew", PASSWORD, NODES[name], 6432, "curfew")
+        url, replica_url = (
+            URL.create(
+                "postgresql+psycopg", "curfew", PASSWORD, NODES[name], 6432, database
+            ).render_as_string(hide_password=False)
+            for database in ("curfew", "curfew-replica")
+        )
         return make_config(
             self.folder / "shared",
             self.trust,
-            url.render_as_string(hide_password=False),
+            url,
+            replica_url=replica_url,
             holder_key=self._holder_key,
             trusted_proxies=(ip_network(BALANCER),),
         )
