@@ -22,6 +22,7 @@ from server.running.logs import log_requests
 from server.running.metrics import count_requests
 from server.storage.database import Database
 from server.storage.migrating import schemas, serve_at
+from server.storage.replica import Lists
 
 
 def create_app(config: Config) -> Flask:
@@ -37,7 +38,9 @@ def create_app(config: Config) -> Flask:
     if config.story_clock is not None:
         require_demo_root(database)
     clock = Clock(config.story_clock)
-    here = Context(config, database, clock, _head_signer(config), Intake(database))
+    here = Context(
+        config, database, clock, _head_signer(config), Intake(database), Lists(database, config.replica_url)
+    )
     install_context(app, here)
 
     # Flask runs hooks in the order of their registration. A request that is refused by its headers is logged and

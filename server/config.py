@@ -6,6 +6,7 @@ starts, with where it stands, what was expected, what was found, and what to do.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ BODY_LIMIT_BYTES = BATCH_BYTES
 """No request may carry more; a batch of reports is cut to this by the station (docs/design.md 6)."""
 
 Network: TypeAlias = IPv4Network | IPv6Network
+_ONLINE_KEYS = ("snapshot.pem", "timestamp.pem")
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _SECRET_LENGTH = 32
 
@@ -48,6 +50,7 @@ class Config:
     trust_keys: Path | None = None
     story_clock: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
+    replica_url: str | None = field(default=None, repr=False)
 
 
 class _NotSo(ValueError):
@@ -82,6 +85,12 @@ def _database_url(text: str, _folder: Path) -> str:
         raise _NotSo("no URL of a database") from None
     if driver not in _DRIVERS:
         raise _NotSo(f"one that begins with {said_by_others(driver, 30)}")
+    return text
+
+
+def _replica_url(text: str, folder: Path) -> str:
+    if not _database_url(text, folder).startswith("postgresql"):
+        raise _NotSo("one of SQLite, which has no replicas")
     return text
 
 
@@ -206,6 +215,16 @@ SETTINGS = (
         "name the proxies in front of this server and nobody else",
         default="none: the client is whoever connects",
     ),
+    Setting(
+        "CURFEW_REPLICA_URL",
+        "replica_url",
+        "the URL of a replica in PostgreSQL, postgresql+psycopg://USER@HOST/NAME",
+        "A standby of the database, from which the page of the fleet and the API's lists of phones and stations are"
+        " read, with their age. While it is away or more than a minute behind, they are read from the database itself.",
+        _replica_url,
+        "name a standby of the database, or leave it out",
+        default="none: everything is read from the database",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -231,6 +250,11 @@ def read_config(env_file: Path | None = None, environ: Mapping[str, str] | None 
     }
     values = {setting.field: _value(setting, found.get(setting.name), folder) for setting in SETTINGS}
     values["database_url"] = values["database_url"] or f"sqlite:///{folder / 'curfew.sqlite'}"
+    if values["replica_url"] and not values["database_url"].startswith("postgresql"):
+        raise ConfigurationRefused(
+            f"{found['CURFEW_REPLICA_URL'].place}: expected CURFEW_DATABASE_URL to name a PostgreSQL, found SQLite,"
+            " which has no replicas; name the PostgreSQL, or leave the replica out"
+        )
     return Config(**{name: value for name, value in values.items() if value is not None})
 
 
@@ -241,6 +265,19 @@ def database_url_in(environ: Mapping[str, str]) -> str | None:
     found = None if text is None else _Found(text, f"the environment's {setting.name}")
     url: str | None = _value(setting, found, Path.cwd())
     return url
+
+
+def fingerprint_of_shared(config: Config) -> str:
+    """Return what is the same for all servers that can serve one database together, and tells no secret.
+
+    Of what `CURFEW_` settings name, the files' content counts: each machine may have them in a place of its own.
+    """
+    # A hash over more than 400 random bits: whoever reads it cannot try what they are.
+    told = hashlib.sha256("\0".join((config.secret_key, config.holder_key, config.public_url)).encode())
+    online = [config.trust_keys / name for name in _ONLINE_KEYS] if config.trust_keys else []
+    for file in (config.audit_key, config.tls_folder / "authority.pem", *online):
+        told.update(b"\0" + (file.read_bytes() if file.is_file() else b""))
+    return told.hexdigest()[:12]
 
 
 def written_settings(config: Config) -> str:

@@ -12,6 +12,7 @@ from server.config import Config
 from server.evidence.audit import HeadSigner
 from server.intake.intake import Intake
 from server.storage.database import Database
+from server.storage.replica import Lists
 
 _EXTENSION = "curfew"
 
@@ -25,6 +26,7 @@ class Context:
     clock: Clock
     head_signer: HeadSigner
     intake: Intake
+    lists: Lists
 
 
 def install_context(app: Flask, context: Context) -> None:

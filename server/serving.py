@@ -61,7 +61,9 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
     refuse_foreign_key(config.tls_folder)
     # Made once here so that a refusal is one sentence in this process, not the death of a worker.
     with create_app(config).app_context():
-        context().database.close()  # workers are forks, and a connection must not be shared with one
+        # Workers are forks, and a connection must not be shared with one.
+        context().database.close()
+        context().lists.close()
     with TemporaryDirectory(prefix="curfew-counts-") as counts:
         load = partial(_load, config, Path(counts), f"https://{_in_url(host)}:{port}")
         serve_buffered(load, host, port, workers, config.tls_folder)

@@ -36,6 +36,8 @@ PACKAGES = (
     "shellcheck",
     "chromium",
     "libatomic1",
+    "haproxy",
+    "pgbouncer",
     *BUILD_PACKAGES,
 )
 PROGRAM_OF = {"musl-tools": "musl-gcc", "xz-utils": "xz"}

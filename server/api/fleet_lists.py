@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Response
@@ -41,14 +42,17 @@ def list_fleet(wanted: dict[str, Any]) -> Response:
     here = context()
     now = here.clock.now()
     after = _cursor(wanted["after"]) if wanted["after"] else None
+    # Who may look is asked of the primary: a token that was withdrawn is good nowhere.
     with here.database.reading() as session:
         requesting_person(session, Right.LOOK)
+    with here.lists.reading() as (session, seen):
         asked = Wanted(wanted["standing"], wanted["search"].strip())
         found = list_phones(session, situation(session, now), asked, after, wanted["limit"])
     rows = [_phone(row) for row in found.rows]
-    return answer_list(
+    answer = answer_list(
         "phones", list(ListedPhoneSchema().fields), rows, found.next.written() if found.next else None, now
     )
+    return _with_age(answer, seen.as_of if seen else None)
 
 
 @described("/stations", ListedStationsSchema, query=PieceSchema, proof=PERSON, refusals=_REFUSALS)
@@ -58,12 +62,21 @@ def list_stations(wanted: dict[str, Any]) -> Response:
     now = here.clock.now()
     with here.database.reading() as session:
         requesting_person(session, Right.LOOK)
+    with here.lists.reading() as (session, seen):
         found = stations_after(session, wanted["after"], wanted["limit"] + 1)
     shown = found[: wanted["limit"]]
     behind = shown[-1].station_id if len(found) > len(shown) else None
-    return answer_list(
+    answer = answer_list(
         "stations", list(ListedStationSchema().fields), [_station(row) for row in shown], behind, now
     )
+    return _with_age(answer, seen.as_of if seen else None)
+
+
+def _with_age(answer: Response, as_of: datetime | None) -> Response:
+    # Beside the rows, in whichever form they come.
+    if as_of is not None:
+        answer.headers["Curfew-As-Of"] = written(as_of)
+    return answer
 
 
 def _cursor(text: str) -> Cursor:

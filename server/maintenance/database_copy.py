@@ -19,7 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from certs.durable import sync_folder
 from policy.plain_text import said_by_others
-from server.errors import BackupRefused
+from server.errors import BackupRefused, StorageUnavailable
+from server.storage.database import Database
+from server.storage.postgresql import is_pooled
 
 _BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside its file; of another database, it would be taken for this one's."""
@@ -52,6 +54,7 @@ def kind_of(url: str) -> str:
 def copy_out(url: str, target: Path) -> None:
     """Write one consistent state of the database at `url` into `target`; raises `BackupRefused`."""
     if kind_of(url) == "postgresql":
+        _refuse_pooler(url)
         _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", url=url)
         return
     copy = target.with_suffix(".copy")
@@ -70,6 +73,7 @@ def copy_out(url: str, target: Path) -> None:
 def copy_in(url: str, source: Path, replace: bool) -> None:
     """Put what `copy_out` wrote at `url`; raises `BackupRefused`, and then what was there is as it was."""
     if kind_of(url) == "postgresql":
+        _refuse_pooler(url)
         _copy_into_postgresql(url, source, replace)
         return
     path = _file_of(url)
@@ -90,6 +94,24 @@ def copy_in(url: str, source: Path, replace: bool) -> None:
         ) from error
     finally:
         unpacked.unlink(missing_ok=True)
+
+
+def _refuse_pooler(url: str) -> None:
+    """Raise `BackupRefused` where the programs would speak to a pooler: they set things for a session, and it lends one
+    session to many."""
+    database = Database(url, read_only=True)
+    try:
+        with database.reading() as session:
+            pooled = is_pooled(session.connection())
+    except StorageUnavailable as error:
+        raise BackupRefused(f"the database could not be read; {LOOK}") from error
+    finally:
+        database.close()
+    if pooled:
+        raise BackupRefused(
+            "expected PostgreSQL itself, found a pooler such as PgBouncer before it, whose connections would be spoiled"
+            " for the servers; give the URL of PostgreSQL in the environment, CURFEW_DATABASE_URL=…, and try again"
+        )
 
 
 def _copy_into_postgresql(url: str, source: Path, replace: bool) -> None:

@@ -71,7 +71,7 @@ class Selection:
 def fleet() -> str:
     """Show the counts and one piece of the table."""
     selection = _selection()
-    with context().database.reading() as session:
+    with context().lists.reading() as (session, seen):
         here = situation(session, now())
         counts = fleet_counts(session, here)
         piece = list_phones(session, here, selection.wanted, selection.after, ROWS_PER_PAGE)
@@ -87,6 +87,7 @@ def fleet() -> str:
         standings=STANDINGS,
         reaches=REACHES,
         waiting=[(words, counts.waiting_by_age[age]) for age, words in _WAITING_WORDS.items()],
+        seen=seen,
         selection=selection,
         piece=piece,
         matching=_matching(piece, counts, selection),

@@ -1,7 +1,7 @@
 """Whether this process answers, and whether it can serve: for supervisors and load balancers, who sign in nowhere.
 
-``/healthz``: the process answers; nothing is looked at. ``/readyz``: the database answers in time, has the schema that
-this version works with, and what is published can be read; else 503, with the parts that fail:
+``/healthz``: the process answers; nothing is looked at. ``/readyz``: the database answers in time, can be written to,
+has the schema that this version works with, and what is published can be read; else 503, with the parts that fail:
 ``{"ready": false, "failing": ["database"]}``. What rests on a part that fails is not looked at.
 """
 
@@ -28,6 +28,7 @@ from server.context import Context
 from server.errors import SchemaMismatch, ServiceError, StorageUnavailable
 from server.policies import bundles
 from server.stations.enrolment import authority_certificate
+from server.storage.database import takes_writes
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 _WITHIN_S = 2.0
@@ -120,6 +121,10 @@ def _begun(look: Look) -> Future[Sequence[Part]]:
 def _look(here: Context) -> Sequence[Part]:
     try:
         with here.database.reading() as session:
+            if not takes_writes(session):
+                # A standby, or what was the primary once; new connections may find the primary.
+                here.database.close()
+                return (Part.DATABASE,)
             return () if _trust_is_readable(session, here.config) else (Part.TRUST,)
     except SchemaMismatch:
         return (Part.MIGRATIONS,)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter as Tally
 from collections.abc import Container, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -27,6 +28,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.orm import Session
 
 from certs.errors import BundleFault
+from server.config import fingerprint_of_shared
 from server.context import context
 from server.errors import StorageUnavailable
 from server.evidence import alarms
@@ -34,6 +36,7 @@ from server.fleet.counts import fleet_counts, oldest_check_at
 from server.policies import bundles
 from server.stations import stations
 from server.stations.refused_bundles import open_refusals
+from server.storage.database import clock_of
 
 _EXTENSION = "curfew_metrics"
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -114,7 +117,7 @@ def _gauges_or_silence() -> Sequence[Metric]:
     answers = GaugeMetricFamily("curfew_database_answers", "1 if the database could be asked just now")
     try:
         with context().database.reading() as session:
-            found = [*_fleet(session), *_authority(session)]
+            found = [*_fleet(session), *_authority(session), *_node(session)]
     except StorageUnavailable as error:
         # The scrape goes on: its counters need no database.
         _log.warning("standing_not_known", reason=str(error))
@@ -161,6 +164,21 @@ def _authority(session: Session) -> Iterable[Metric]:
             "When the approvers' signatures of the bundle in force end",
             current.expires.timestamp(),
         )
+
+
+def _node(session: Session) -> Iterable[Metric]:
+    shared = GaugeMetricFamily(
+        "curfew_shared_settings",
+        "1; its label is the same on all servers that have the same secrets, keys and address",
+        labels=("fingerprint",),
+    )
+    shared.add_metric([fingerprint_of_shared(context().config)], 1)
+    yield shared
+    yield GaugeMetricFamily(
+        "curfew_clock_ahead_of_database_seconds",
+        "How far this server's clock is ahead of its database's, which all servers share",
+        (datetime.now(UTC) - clock_of(session)).total_seconds(),
+    )
 
 
 def count_requests(app: Flask) -> None:

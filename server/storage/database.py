@@ -25,9 +25,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
 from server.errors import ConfigurationRefused, StorageBusy, StorageFull
-
-_PATIENCE_S = 5
-"""How long a request waits for a lock or a connection before it is told to come again."""
+from server.storage.postgresql import PATIENCE_S, postgresql_engine, replicated
 
 _WRITES = "curfew_writes"
 
@@ -113,7 +111,8 @@ class Database:
             session.connection(execution_options={_WRITES: True})
             self._look_first(session)
             yield session
-            session.commit()
+            with replicated():
+                session.commit()
 
     def _look_first(self, session: Session) -> None:
         if self._require is not None:
@@ -129,20 +128,12 @@ def _engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         _close_to_others(parsed.database or "")
         # What the URL says itself counts more, here and below.
-        patience = {} if "timeout" in parsed.query else {"timeout": str(_PATIENCE_S)}
+        patience = {} if "timeout" in parsed.query else {"timeout": str(PATIENCE_S)}
         engine = create_engine(parsed.update_query_dict(patience))
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    # PostgreSQL waits for a lock, and libpq for a connection, without end unless they are told not to. Each connection
-    # is tried before it is lent: those from before a restart of the database would cost a request each.
-    patience = {} if "options" in parsed.query else {"options": f"-c lock_timeout={_PATIENCE_S}s"}
-    return create_engine(
-        parsed.update_query_dict(patience),
-        pool_pre_ping=True,
-        pool_timeout=_PATIENCE_S,
-        connect_args={"connect_timeout": _PATIENCE_S},
-    )
+    return postgresql_engine(parsed)
 
 
 def _engine_to_look(url: str) -> Engine:
@@ -158,7 +149,7 @@ def _engine_to_look(url: str) -> Engine:
         )
     # As a URI, the one form in which SQLite takes a mode; its own marks in the path are escaped.
     uri = f"file:{percent_encoded(str(path.resolve()))}?mode=ro"
-    timeout = float(str(parsed.query.get("timeout", _PATIENCE_S)))
+    timeout = float(str(parsed.query.get("timeout", PATIENCE_S)))
     engine = create_engine("sqlite://", creator=lambda: _connected_to_look(uri, timeout), poolclass=NullPool)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -218,10 +209,25 @@ def stored_by_nobody_else() -> Iterator[None]:
         ) from error
 
 
+def takes_writes(session: Session) -> bool:
+    """Whether the database stores what it is told: a standby of PostgreSQL does not."""
+    if session.get_bind().dialect.name == "sqlite":
+        return True
+    return bool(session.scalar(text("SHOW transaction_read_only")) == "off")
+
+
+def clock_of(session: Session) -> datetime:
+    """Return the time by the database's own clock; of SQLite that of this machine."""
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)
+    told: datetime = session.scalars(text("SELECT clock_timestamp()")).one()
+    return told
+
+
 def lock_out_writers(session: Session) -> None:
     """Let nobody else change what reports change until this transaction ends; on SQLite a writer is alone anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        # Who holds one of these may finish; who wants one comes again (`_PATIENCE_S`).
+        # Who holds one of these may finish; who wants one comes again (`PATIENCE_S`).
         session.execute(text("LOCK TABLE station, phone, report, phone_state IN SHARE ROW EXCLUSIVE MODE"))
 
 
@@ -243,7 +249,8 @@ def _translated_errors() -> Iterator[None]:
                 "the database can only be read: it is a standby, or its file system is read-only; let it be written to,"
                 " then try again"
             ) from error
-        if isinstance(error, OperationalError | InterfaceError):
+        # A connection that is of no use is given up, whatever the error is called (`server.storage.postgresql`).
+        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise StorageBusy(
                 "the database is locked or cannot be reached; try again in a few seconds"
             ) from error

@@ -7,7 +7,8 @@ context, a result with names) costs ten times what SQLite takes for the statemen
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,6 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -51,45 +51,25 @@ class Prepared:
 
     def rows(self, session: Session, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
         """Return the rows that the statement finds with these values."""
-        compiled, cursor = self._ready(session)
-        try:
+        connection = _connection_of(session)
+        compiled = self._for(connection.dialect)
+        with _cursor(connection, compiled) as cursor:
             cursor.execute(compiled.text, compiled.bound(values or {}))
             return [compiled.read(row) for row in cursor.fetchall()]
-        except compiled.error as error:
-            raise compiled.translated(error) from error
-        finally:
-            cursor.close()
 
     def run(self, session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run the statement, which finds nothing, once for each of `rows`."""
         values = list(rows)
         if not values:
             return
-        compiled, cursor = self._ready(session)
+        connection = _connection_of(session)
+        compiled = self._for(connection.dialect)
         bound = [compiled.bound(one) for one in values]
-        try:
+        with _cursor(connection, compiled) as cursor:
             if len(bound) == 1:
                 cursor.execute(compiled.text, bound[0])
             else:
                 cursor.executemany(compiled.text, bound)
-        except compiled.error as error:
-            raise compiled.translated(error) from error
-        finally:
-            cursor.close()
-
-    def _ready(self, session: Session) -> tuple[_Compiled, Any]:
-        """Return the statement for the session's database, and a cursor of its transaction."""
-        # As SQLAlchemy does before each statement: what was changed in objects is there to be found.
-        session.flush()
-        transaction = session.get_transaction()
-        known: tuple[object, Connection] | None = session.info.get(_CONNECTION)
-        # Kept for the transaction: asking the session each time costs more than the statement does.
-        if known is None or known[0] is not transaction or transaction is None:
-            connection = session.connection()
-            session.info[_CONNECTION] = (session.get_transaction(), connection)
-        else:
-            connection = known[1]
-        return self._for(connection.dialect), connection.connection.cursor()
 
     def _for(self, dialect: Dialect) -> _Compiled:
         # Two threads may both compile it; they come to the same.
@@ -178,13 +158,34 @@ class _Compiled:
     bound: Callable[[Mapping[str, Any]], Any]
     read: Callable[[Row], Row]
     error: type[Exception]
-    dialect: Dialect
 
-    def translated(self, error: Exception) -> Exception:
-        """Return the driver's error as SQLAlchemy's, without the values of the statement."""
-        return DBAPIError.instance(
-            self.text, None, error, self.error, hide_parameters=True, dialect=self.dialect
-        )
+
+def _connection_of(session: Session) -> Connection:
+    # As SQLAlchemy does before each statement: what was changed in objects is there to be found.
+    session.flush()
+    transaction = session.get_transaction()
+    known: tuple[object, Connection] | None = session.info.get(_CONNECTION)
+    # Kept for the transaction: asking the session each time costs more than the statement does.
+    if known is not None and transaction is not None and known[0] is transaction:
+        return known[1]
+    connection = session.connection()
+    session.info[_CONNECTION] = (session.get_transaction(), connection)
+    return connection
+
+
+@contextmanager
+def _cursor(connection: Connection, compiled: _Compiled) -> Iterator[Any]:
+    cursor = None
+    try:
+        cursor = connection.connection.cursor()
+        yield cursor
+    except compiled.error as error:
+        # SQLAlchemy's own way with a driver's error, which has no public name: it raises its own, and gives up a
+        # connection that is of no use any more (`server.storage.postgresql`). Without the values of the statement.
+        connection._handle_dbapi_exception(error, compiled.text, None, None, None)
+    finally:
+        if cursor is not None:
+            cursor.close()
 
 
 def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
@@ -192,11 +193,7 @@ def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
     assert isinstance(compiled, SQLCompiler)
     assert dialect.loaded_dbapi is not None
     return _Compiled(
-        str(compiled),
-        _binder(compiled, dialect),
-        _reader(compiled, dialect),
-        dialect.loaded_dbapi.Error,
-        dialect,
+        str(compiled), _binder(compiled, dialect), _reader(compiled, dialect), dialect.loaded_dbapi.Error
     )
 
 

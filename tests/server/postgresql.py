@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 import psycopg
 
@@ -31,15 +32,14 @@ class Postgresql:
         self._folder = Path(tempfile.mkdtemp(prefix="pg"))
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Postgresql:
+    def __enter__(self) -> Self:
         self._folder.chmod(0o700)
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
             self._lend_programs()
         data = self._folder / "data"
-        initdb = ["--no-sync", "--auth=trust", f"--username={_SUPERUSER}", "--encoding=UTF8", "--locale=C"]
-        self._run(self._programs / "initdb", *initdb, f"--pgdata={data}")
+        self._make_data(data)
         command = self._as_ordinary_user(
             str(self._programs / "postgres"),
             *("-D", str(data), "-k", str(self._folder), "-c", "listen_addresses="),
@@ -48,6 +48,10 @@ class Postgresql:
         self._command = command
         self.start()
         return self
+
+    def _make_data(self, data: Path) -> None:
+        initdb = ["--no-sync", "--auth=trust", f"--username={_SUPERUSER}", "--encoding=UTF8", "--locale=C"]
+        self._run(self._programs / "initdb", *initdb, f"--pgdata={data}")
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -76,6 +80,16 @@ class Postgresql:
         """Run one statement outside a transaction."""
         with psycopg.connect(self._address, autocommit=True) as connection:
             connection.execute(statement)
+
+    def ask(self, question: str) -> str:
+        """Return the one value of a query."""
+        with psycopg.connect(self._address, autocommit=True) as connection:
+            return str(connection.execute(question).fetchone()[0])  # type: ignore[index]
+
+    @property
+    def folder(self) -> Path:
+        """Where its socket is."""
+        return self._folder
 
     @property
     def process_id(self) -> int:
@@ -127,6 +141,24 @@ class Postgresql:
             "--clear-groups",
             *command,
         ]
+
+
+class Standby(Postgresql):
+    """A server that follows another by streaming replication."""
+
+    def __init__(self, primary: Postgresql) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def _make_data(self, data: Path) -> None:
+        copied = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", f"--username={_SUPERUSER}"]
+        self._run(
+            self._programs / "pg_basebackup", *copied, f"--host={self._primary.folder}", f"--pgdata={data}"
+        )
+
+    def promote(self) -> None:
+        """Let it be a primary of its own."""
+        self.execute("SELECT pg_promote()")
 
 
 def find_programs() -> Path:

@@ -78,6 +78,13 @@ def test_every_metric_that_an_alert_or_a_panel_asks_for_is_told(scraped: str) ->
     assert {(place, name) for place, name in asked if name not in known_metrics} == set()
 
 
+def test_what_every_server_tells_alike_is_never_summed_up() -> None:
+    # With two servers there would be two of each phone.
+    alike = re.compile(r"\bsum(?: by \([^)]*\))? ?\(curfew_(?!requests_|request_|reports_)\w+")
+
+    assert [(place, text) for place, text in expressions() if alike.search(text)] == []
+
+
 def test_every_value_of_a_label_that_is_asked_for_can_occur() -> None:
     known = {
         "standing": {standing.value for standing in Standing},

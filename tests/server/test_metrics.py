@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from certs.keys import create_key
 from server.app import create_app
 from server.evidence.alarms import Settlement, settle_alarm
+from server.running import metrics
 from server.stations.refused_bundles import RefusedBundle, keep_refusal
+from server.storage.database import clock_of
 from server.storage.migrating import migrate
 from tests.server.authority import (
     NOT_ENFORCEABLE,
@@ -115,6 +121,34 @@ def test_no_name_and_no_id_is_told(small_authority: Authority) -> None:
 
     for secret in ("canary", phone, bench.station_id, report.report_id):
         assert secret not in text
+
+
+def test_servers_with_different_secrets_tell_different_fingerprints(authority: Authority) -> None:
+    def fingerprint(**changes: Any) -> str:
+        config = dataclasses.replace(authority.config, **changes)
+        text = create_app(config).test_client().get("/metrics").get_data(as_text=True)
+        [found] = re.findall(
+            r'^curfew_shared_settings\{fingerprint="([0-9a-f]{12})"\} 1.0$', text, re.MULTILINE
+        )
+        return str(found)
+
+    other_key = authority.folder / "other.key"
+    create_key(other_key)
+    copied = authority.folder / "copied.key"
+    shutil.copy(authority.config.audit_key, copied)
+
+    assert fingerprint(audit_key=copied) == fingerprint()
+    different = {"secret_key": "t" * 43, "holder_key": "o" * 43, "audit_key": other_key, "trust_keys": None}
+    assert len({fingerprint(), *(fingerprint(**{name: value}) for name, value in different.items())}) == 5
+
+
+def test_a_clock_that_differs_from_the_databases_is_told(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert abs(told(scrape(authority), "curfew_clock_ahead_of_database_seconds")) < 5
+    monkeypatch.setattr(metrics, "clock_of", lambda session: clock_of(session) - timedelta(minutes=7))
+
+    assert told(scrape(authority), "curfew_clock_ahead_of_database_seconds") > 400
 
 
 def test_a_scrape_counts_what_all_workers_did(office: Authority) -> None:

@@ -109,6 +109,17 @@ WRONG = {
         ("https://[::1", 'found "https://[::1"; stations accept no other'),
         ("https://x:99999", 'found "https://x:99999"; stations accept no other'),
     ],
+    "CURFEW_REPLICA_URL": [
+        (
+            "standby.example.org",
+            "expected the URL of a replica in PostgreSQL, postgresql+psycopg://USER@HOST/NAME,",
+        ),
+        (
+            "sqlite:///copy.sqlite",
+            "found one of SQLite, which has no replicas; name a standby of the database",
+        ),
+        ("postgresql+psycopg://standby/curfew", "to name a PostgreSQL, found SQLite, which has no replicas"),
+    ],
     "CURFEW_TRUSTED_PROXIES": [
         ("proxy.example.org", "'proxy.example.org' does not appear to be an IPv4 or IPv6 network"),
         ("127.0.0.1 10.1.2.3/16", "10.1.2.3/16 has host bits set"),
