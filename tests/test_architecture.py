@@ -61,6 +61,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
     "running": {
         *{"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
+        "storage",
     },
     "api": {
         *{"context", "errors", "evidence", "fleet", "intake", "people", "policies", "reports", "running"},
