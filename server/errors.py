@@ -9,6 +9,7 @@ ServiceError
 ├── PublicationRefused          a trust folder cannot be published as it stands
 └── RequestRefused              one request, refused; carries the HTTP status and a code that programs read
     ├── Malformed               400
+    │   └── NoSuchPlace
     ├── NotSignedIn             401
     ├── NotAllowed              403
     ├── NotThere                404
@@ -63,6 +64,17 @@ class RequestRefused(ServiceError):
 
 class Malformed(RequestRefused):
     """The request does not have the agreed form."""
+
+
+class NoSuchPlace(Malformed):
+    """A list is asked for from behind a place that it does not have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "after_malformed",
+            "expected in `after` what an earlier answer to the same question gave as `next`",
+            "Leave it out to begin at the top.",
+        )
 
 
 class NotSignedIn(RequestRefused):

@@ -14,43 +14,75 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from flask import Response, jsonify, request
+from sqlalchemy.orm import Session
 
+from server.api.person_access import requesting_person
+from server.context import context
+from server.people.people import Right
 from server.running.error_handlers import written
 
 CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
 Row = Mapping[str, Any]
+Rows = tuple[Sequence[Row], str | None]
+"""Some rows, and behind which cursor the next begin, if any."""
 
 
-def answer_list(
-    name: str, columns: Sequence[str], rows: Sequence[Row], behind: str | None, now: datetime
-) -> Response:
-    """Return a piece of the list `name` in the form that was asked for; `behind` is where the next begins, if any.
+@dataclass(frozen=True)
+class Listing:
+    """A list as the API tells it: its name, its columns, who may read it, and how a piece of it is read.
 
-    Each row has a value for each of `columns`.
+    ``read`` takes a session, the moment that the list is of, a cursor ("": the top) and the most rows there may be.
+    Each row has a value for each of ``columns``.
     """
-    form = request.accept_mimetypes.best_match([JSON, CSV, NDJSON], default=JSON)
+
+    name: str
+    columns: Sequence[str]
+    right: Right
+    read: Callable[[Session, datetime, str, int], Rows]
+
+
+def answer_list(listing: Listing, after: str, limit: int) -> Response:
+    """Return a piece of a list in the form that was asked for."""
+    here = context()
+    now = here.clock.now()
+    with here.database.reading() as session:
+        requesting_person(session, listing.right)
+        rows, behind = listing.read(session, now, after, limit)
+    return answer_piece(listing, rows, behind, now)
+
+
+def answer_piece(
+    listing: Listing, rows: Sequence[Row], behind: str | None, now: datetime, **told: Any
+) -> Response:
+    """Return these rows in the form that was asked for; `told` stands beside them in JSON, and counts as no change."""
+    form = _form()
     if form == CSV:
-        answer = Response(to_csv(columns, rows), content_type=f"{CSV}; charset=utf-8; header=present")
+        answer = Response(to_csv(listing.columns, rows), content_type=f"{CSV}; charset=utf-8; header=present")
     elif form == NDJSON:
-        answer = Response("".join(f"{json.dumps(row)}\n" for row in rows), content_type=NDJSON)
+        answer = Response(to_ndjson(rows), content_type=NDJSON)
     else:
-        answer = jsonify({name: rows, "next": behind, "server_time": written(now)})
+        answer = jsonify({listing.name: rows, "next": behind, **told, "server_time": written(now)})
     if behind is not None:
         arguments = request.args.to_dict() | {"after": behind}
         answer.headers["Link"] = f'<{_address(arguments)}>; rel="next"'
     answer.vary.add("Accept")
     answer.headers["Cache-Control"] = "private, no-cache"
     # Weak, and of the rows: the time of the answer, which is another each time, is no change.
-    told = json.dumps([form, list(columns), list(rows), behind], sort_keys=True).encode()
-    answer.set_etag(hashlib.sha256(told).hexdigest(), weak=True)
+    told_rows = json.dumps([form, list(listing.columns), list(rows), behind], sort_keys=True).encode()
+    answer.set_etag(hashlib.sha256(told_rows).hexdigest(), weak=True)
     answer.make_conditional(request)
     return answer
+
+
+def _form() -> str:
+    return request.accept_mimetypes.best_match([JSON, CSV, NDJSON], default=JSON)
 
 
 def _address(arguments: Mapping[str, str]) -> str:
@@ -59,11 +91,17 @@ def _address(arguments: Mapping[str, str]) -> str:
     return f"{request.path}?{query}"
 
 
-def to_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    """Return a table as RFC 4180 wants it, with a header, in which no cell is a formula."""
+def to_ndjson(rows: Sequence[Row]) -> str:
+    """Return a line of JSON for each row."""
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def to_csv(columns: Sequence[str], rows: Sequence[Row], *, header: bool = True) -> str:
+    """Return a table as RFC 4180 wants it, in which no cell is a formula."""
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(columns)
+    if header:
+        table.writerow(columns)
     table.writerows([[_cell(row[column]) for column in columns] for row in rows])
     return text.getvalue()
 
