@@ -14,6 +14,7 @@ ServiceError
     ├── NotAllowed              403
     ├── NotThere                404
     ├── InConflict              409
+    ├── ChangesUnknown          410
     ├── TooLarge                413
     ├── ComeLater               429
     └── NotAccepted             a header asks for what this server does not do (411, 415)
@@ -99,6 +100,19 @@ class InConflict(RequestRefused):
     """The request contradicts what is stored."""
 
     status = 409
+
+
+class ChangesUnknown(RequestRefused):
+    """The changes since a moment cannot be told."""
+
+    status = 410
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "changes_unknown",
+            f"the changes since this cursor cannot be told: {reason}",
+            "Read the whole list, without `since`; its `cursor` is good for the next time.",
+        )
 
 
 class TooLarge(RequestRefused):

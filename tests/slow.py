@@ -24,6 +24,7 @@ _FILES = (
     *("policy/test_documents_round_trip", "policy/test_judgement_properties", "policy/test_quick_reading"),
     *(
         "server/test_backups",
+        "server/test_block_changes",
         "server/test_client_address",
         "server/test_everybody_back_at_once",
         "server/test_fleet_lists",

@@ -66,6 +66,12 @@ class PhonePieceSchema(PieceSchema):
     search = fields.String(load_default="", validate=validate.Length(max=100))
 
 
+class BlockPieceSchema(PieceSchema):
+    """Whose places: everybody's, or theirs who may stand otherwise since what an earlier answer gave as ``cursor``."""
+
+    since = fields.String(load_default="", validate=validate.Length(max=200))
+
+
 class StationPieceSchema(PieceSchema):
     """Which stations: those in service or those revoked."""
 
@@ -146,7 +152,12 @@ class BlockSchema(Schema):
 
 
 class BlocksSchema(_ListSchema):
-    """Every holder of a provisioned phone once, in pieces; ``next`` is null behind the last."""
+    """Every holder of a provisioned phone once, in pieces; ``next`` is null behind the last.
+
+    ``cursor``, which each piece of a list tells as the first did, is to be sent as ``since`` the next time.
+    """
+
+    cursor = fields.String(required=True)
 
     blocks = fields.List(fields.Nested(BlockSchema), required=True)
 

@@ -35,15 +35,20 @@ Rows = tuple[Sequence[Row], str | None]
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A list as the API tells it: its name, its columns, who may read it, and how a piece of it is read.
-
-    ``read`` takes a session, the moment that the list is of, a cursor ("": the top) and the most rows there may be.
-    Each row has a value for each of ``columns``.
-    """
+class Table:
+    """What a list is called, and its columns, for each of which every row has a value."""
 
     name: str
     columns: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Listing(Table):
+    """A list as the API tells it, who may read it, and how a piece of it is read.
+
+    ``read`` takes a session, the moment that the list is of, a cursor ("": the top) and the most rows there may be.
+    """
+
     right: Right
     read: Callable[[Session, datetime, str, int], Rows]
 
@@ -55,27 +60,30 @@ def answer_list(listing: Listing, after: str, limit: int) -> Response:
     with here.database.reading() as session:
         requesting_person(session, listing.right)
         rows, behind = listing.read(session, now, after, limit)
-    return answer_piece(listing, rows, behind, now)
+    return answer_piece(listing, rows, behind, now, marked=behind)
 
 
 def answer_piece(
-    listing: Listing, rows: Sequence[Row], behind: str | None, now: datetime, **told: Any
+    table: Table, rows: Sequence[Row], behind: str | None, now: datetime, marked: str | None, **told: Any
 ) -> Response:
-    """Return these rows in the form that was asked for; `told` stands beside them in JSON, and counts as no change."""
+    """Return these rows in the form that was asked for, behind which the next begin at the cursor `behind`.
+
+    By the rows and `marked` a change is known; `told` stands beside them in JSON.
+    """
     form = _form()
     if form == CSV:
-        answer = Response(to_csv(listing.columns, rows), content_type=f"{CSV}; charset=utf-8; header=present")
+        answer = Response(to_csv(table.columns, rows), content_type=f"{CSV}; charset=utf-8; header=present")
     elif form == NDJSON:
         answer = Response(to_ndjson(rows), content_type=NDJSON)
     else:
-        answer = jsonify({listing.name: rows, "next": behind, **told, "server_time": written(now)})
+        answer = jsonify({table.name: rows, "next": behind, **told, "server_time": written(now)})
     if behind is not None:
         arguments = request.args.to_dict() | {"after": behind}
         answer.headers["Link"] = f'<{_address(arguments)}>; rel="next"'
     answer.vary.add("Accept")
     answer.headers["Cache-Control"] = "private, no-cache"
     # Weak, and of the rows: the time of the answer, which is another each time, is no change.
-    told_rows = json.dumps([form, list(listing.columns), list(rows), behind], sort_keys=True).encode()
+    told_rows = json.dumps([form, list(table.columns), list(rows), marked], sort_keys=True).encode()
     answer.set_etag(hashlib.sha256(told_rows).hexdigest(), weak=True)
     answer.make_conditional(request)
     return answer

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.attempt import Attempt, AttemptCause
@@ -27,6 +27,7 @@ TRANSPORT_MAX_LENGTH = 100
 
 class _AttemptTable(Base):
     __tablename__ = "attempt"
+    __table_args__ = (Index("ix_attempt_effective_at", "effective_at", "station_id", "phone_id"),)
 
     station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"), primary_key=True)
     phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"), primary_key=True, index=True)

@@ -39,6 +39,7 @@ from server.errors import StorageBusy
 from server.evidence import audit
 from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
 from server.fleet import entries, meetings, phone_states, phones
+from server.fleet.block_changes import moves_block, note_changes
 from server.fleet.entries import Entry
 from server.fleet.standing import CheckFacts
 from server.policies import bundles
@@ -220,6 +221,17 @@ class _Group:
         entries.note_entries(self._session, self._entries(recorded.after), self._entries(recorded.before))
         note_reports(self._session, self._kept, self._activity)
         meetings.note_meetings(self._session, self._newly_met)
+        self._note_blocks(recorded)
+
+    def _note_blocks(self, recorded: phone_states.Recorded) -> None:
+        now = max((kept.received_at for kept in self._kept), default=None)
+        moved = [
+            phone_id
+            for phone_id, after in recorded.after.items()
+            if now and moves_block(recorded.before.get(phone_id), after, now)
+        ]
+        if moved and now:
+            note_changes(self._session, phones.tags_of(self._session, moved), now)
 
     def _entries(self, facts: Mapping[str, CheckFacts]) -> Mapping[str, Entry]:
         return {

@@ -182,7 +182,7 @@ def situation_and_history(session: Session, now: datetime) -> Situation:
     # A publication is never updated, so each is read and parsed once.
     newer = _EVERY_PUBLICATION.where(_PublicationTable.serial > (known[-1][0] if known else 0))
     known += tuple(
-        (serial, Published(at, _bundle(policy_bytes, fleet_bytes)))
+        (serial, Published(at, _bundle(policy_bytes, fleet_bytes), serial))
         for serial, at, policy_bytes, fleet_bytes in session.execute(newer)
     )
     _history_read_once[database] = known
