@@ -39,6 +39,7 @@ _FILES = (
         "server/test_since_when_blocked",
         "server/test_storage",
         "server/test_thinning",
+        "server/test_whole_lists",
         "server/test_trust_files",
     ),
     *("server/test_verify_witness", "test_readme"),

@@ -64,7 +64,7 @@ def list_all_alarms(wanted: dict[str, Any]) -> Response:
     asked = WantedAlarms(wanted["open"], wanted["kind"], wanted["station"], wanted["phone"])
     read = partial(_read_alarms, asked, wanted["sort"])
     listing = Listing("alarms", columns_of(ListedAlarmSchema), Right.LOOK, read)
-    return answer_list(listing, wanted["after"], wanted["limit"])
+    return answer_list(listing, wanted)
 
 
 def _read_alarms(
@@ -80,7 +80,7 @@ def list_audit_rows(wanted: dict[str, Any]) -> Response:
     asked = WantedRows(wanted["actor"], wanted["action"], wanted["subject"])
     read = partial(_read_audit_rows, asked, wanted["sort"])
     listing = Listing("audit_rows", columns_of(AuditRowSchema), Right.READ_AUDIT, read)
-    return answer_list(listing, wanted["after"], wanted["limit"])
+    return answer_list(listing, wanted)
 
 
 def _read_audit_rows(
@@ -96,7 +96,7 @@ def list_all_refusals(wanted: dict[str, Any]) -> Response:
     asked = WantedRefusals(wanted["open"], wanted["station"], wanted["bundle_number"], wanted["code"])
     read = partial(_read_refusals, asked, wanted["sort"])
     listing = Listing("refusals", columns_of(ListedRefusalSchema), Right.LOOK, read)
-    return answer_list(listing, wanted["after"], wanted["limit"])
+    return answer_list(listing, wanted)
 
 
 def _read_refusals(
@@ -113,7 +113,7 @@ def list_all_publications(wanted: dict[str, Any]) -> Response:
     """List what was published: bundles, and under the same number new exemptions and signatures"""
     read = partial(_read_publications, wanted["bundle_number"], wanted["sort"])
     listing = Listing("publications", columns_of(ListedPublicationSchema), Right.LOOK, read)
-    return answer_list(listing, wanted["after"], wanted["limit"])
+    return answer_list(listing, wanted)
 
 
 def _read_publications(
@@ -128,7 +128,7 @@ def list_all_exemptions(wanted: dict[str, Any]) -> Response:
     """List the exemptions that are published, in force and over, by the ids of their phones"""
     read = partial(_read_exemptions, wanted["in_force"])
     listing = Listing("exemptions", columns_of(ListedExemptionSchema), Right.LOOK, read)
-    return answer_list(listing, wanted["after"], wanted["limit"])
+    return answer_list(listing, wanted)
 
 
 def _read_exemptions(in_force: bool | None, session: Session, now: datetime, after: str, limit: int) -> Rows:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Response
+from sqlalchemy.orm import Session
 
 from server.api.blueprint import PERSON, described
 from server.api.list_schemas import BlockPieceSchema, BlockSchema, BlocksSchema, columns_of
-from server.api.lists import Table, answer_piece
+from server.api.lists import Listing, Rows, answer_piece, answer_whole
 from server.api.person_access import requesting_person
 from server.context import context
 from server.errors import Malformed, NoSuchPlace
@@ -19,7 +21,6 @@ from server.fleet.blocks import Block, blocks, changed_blocks
 from server.people.people import Right
 from server.running.error_handlers import written
 
-_TABLE = Table("blocks", columns_of(BlockSchema))
 CURSOR_HEADER = "Curfew-Cursor"
 
 
@@ -42,22 +43,40 @@ def list_blocks(wanted: dict[str, Any]) -> Response:
     has the whole list as it is now.
     """
     _tag_holders()
-    here = context()
-    now, after = here.clock.now(), _after(wanted["after"])
-    with here.database.reading() as session:
-        requesting_person(session, Right.SEE_HOLDERS)
-        asked = (session, now, here.config.holder_key)
-        if wanted["since"]:
-            found = changed_blocks(*asked, _since(wanted["since"]), after.tag, wanted["limit"])
-        else:
-            found = blocks(*asked, after.tag, wanted["limit"])
-    # What changes while a list is read in pieces is told after its first.
-    cursor = after.cursor or found.cursor
-    behind = None if found.next is None else _After(found.next, cursor).written()
-    rows = [_row(entry) for entry in found.blocks]
-    answer = answer_piece(_TABLE, rows, behind, now, marked=found.next, cursor=cursor.written())
-    answer.headers[CURSOR_HEADER] = cursor.written()
+    asked = _Asked(wanted["since"], _after(wanted["after"]))
+    listing = Listing("blocks", columns_of(BlockSchema), Right.SEE_HOLDERS, asked.read)
+    if wanted["whole"]:
+        answer = answer_whole(listing, asked.after.tag)
+    else:
+        here = context()
+        now = here.clock.now()
+        with here.database.reading() as session:
+            rows, tag = asked.read(session, now, asked.after.tag, wanted["limit"])
+        behind = None if tag is None else f"{tag}~{asked.cursor}"
+        answer = answer_piece(listing, rows, behind, now, marked=tag, cursor=asked.cursor)
+    answer.headers[CURSOR_HEADER] = asked.cursor
     return answer
+
+
+class _Asked:
+    """One question for the list; ``cursor`` is up to where its first piece was read, as a word."""
+
+    def __init__(self, since: str, after: _After) -> None:
+        self.after = after
+        self.cursor = after.cursor
+        self._since = _read_since(since) if since else None
+
+    def read(self, session: Session, now: datetime, after: str, limit: int) -> Rows:
+        """Return the next rows, and the tag behind which the next begin."""
+        key, since = context().config.holder_key, self._since
+        found = (
+            changed_blocks(session, now, key, since, after, limit)
+            if since
+            else blocks(session, now, key, after, limit)
+        )
+        # What changes while a list is read in pieces is told after its first.
+        self.cursor = self.cursor or found.cursor.written()
+        return [_row(entry) for entry in found.blocks], found.next
 
 
 def _tag_holders() -> None:
@@ -75,21 +94,18 @@ class _After:
     """Behind which holder's tag a piece begins, and up to where the first piece of its list was read."""
 
     tag: str = ""
-    cursor: Cursor | None = None
-
-    def written(self) -> str:
-        return f"{self.tag}~{self.cursor.written()}" if self.cursor else self.tag
+    cursor: str = ""
 
 
 def _after(text: str) -> _After:
     tag, _, cursor = text.partition("~")
     try:
-        return _After(tag, read_cursor(cursor)) if text else _After()
+        return _After(tag, read_cursor(cursor).written()) if text else _After()
     except ValueError as error:
         raise NoSuchPlace from error
 
 
-def _since(text: str) -> Cursor:
+def _read_since(text: str) -> Cursor:
     try:
         return read_cursor(text)
     except ValueError as error:

@@ -55,7 +55,7 @@ def list_fleet(wanted: dict[str, Any]) -> Response:
     """List the phones: what needs a person first, and of one standing those not seen for longest"""
     read = partial(_read_phones, Wanted(wanted["standing"], wanted["search"].strip()))
     listing = Listing("phones", columns_of(ListedPhoneSchema), Right.LOOK, read)
-    return answer_list(listing, wanted["after"], wanted["limit"])
+    return answer_list(listing, wanted)
 
 
 def _read_phones(asked: Wanted, session: Session, now: datetime, after: str, limit: int) -> Rows:
@@ -68,7 +68,7 @@ def list_all_stations(wanted: dict[str, Any]) -> Response:
     """List the stations"""
     read = partial(_read_stations, wanted["in_service"], wanted["sort"])
     listing = Listing("stations", columns_of(ListedStationSchema), Right.LOOK, read)
-    return answer_list(listing, wanted["after"], wanted["limit"])
+    return answer_list(listing, wanted)
 
 
 def _read_stations(
@@ -85,7 +85,7 @@ def list_all_attempts(wanted: dict[str, Any]) -> Response:
     asked = WantedAttempts(wanted["open"], wanted["station"], wanted["phone"], wanted["cause"])
     read = partial(_read_attempts, asked, wanted["sort"])
     listing = Listing("attempts", columns_of(ListedAttemptSchema), Right.LOOK, read)
-    return answer_list(listing, wanted["after"], wanted["limit"])
+    return answer_list(listing, wanted)
 
 
 def _read_attempts(

@@ -57,6 +57,12 @@ class PieceSchema(Schema):
 
     after = fields.String(load_default="", validate=validate.Length(max=200))
     limit = fields.Integer(load_default=1000, validate=validate.Range(1, 5000))
+    whole = fields.Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        load_default=False,
+        metadata={"description": "all rows at once, whatever `limit` says; as CSV or lines of JSON"},
+    )
 
 
 class PhonePieceSchema(PieceSchema):

@@ -14,7 +14,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,39 +22,42 @@ from urllib.parse import quote
 
 from flask import Response, jsonify, request
 from sqlalchemy.orm import Session
+from werkzeug.wsgi import wrap_file
 
 from server.api.person_access import requesting_person
 from server.context import context
+from server.errors import NotAccepted
 from server.people.people import Right
 from server.running.error_handlers import written
+from server.running.spooled import new_spool
 
 CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
+_TYPES = {CSV: f"{CSV}; charset=utf-8; header=present", NDJSON: NDJSON}
+_ROWS_AT_ONCE = 1000
 Row = Mapping[str, Any]
 Rows = tuple[Sequence[Row], str | None]
 """Some rows, and behind which cursor the next begin, if any."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """What a list is called, and its columns, for each of which every row has a value."""
+class Listing:
+    """A list as the API tells it: its name, its columns, who may read it, and how a piece of it is read.
+
+    ``read`` takes a session, the moment that the list is of, a cursor ("": the top) and the most rows there may be.
+    Each row has a value for each of ``columns``.
+    """
 
     name: str
     columns: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Listing(Table):
-    """A list as the API tells it, who may read it, and how a piece of it is read.
-
-    ``read`` takes a session, the moment that the list is of, a cursor ("": the top) and the most rows there may be.
-    """
-
     right: Right
     read: Callable[[Session, datetime, str, int], Rows]
 
 
-def answer_list(listing: Listing, after: str, limit: int) -> Response:
-    """Return a piece of a list in the form that was asked for."""
+def answer_list(listing: Listing, wanted: Mapping[str, Any]) -> Response:
+    """Return a piece of a list, or the whole of it, in the form that was asked for."""
+    after, limit = wanted["after"], wanted["limit"]
+    if wanted["whole"]:
+        return answer_whole(listing, after)
     here = context()
     now = here.clock.now()
     with here.database.reading() as session:
@@ -63,34 +66,80 @@ def answer_list(listing: Listing, after: str, limit: int) -> Response:
     return answer_piece(listing, rows, behind, now, marked=behind)
 
 
+def answer_whole(listing: Listing, after: str = "") -> Response:
+    """Return the whole list behind a cursor as CSV or as lines of JSON, of one moment.
+
+    It is read in pieces, each in a transaction of its own, and written to a file that is sent once it is whole: neither
+    a long list nor a slow reader holds memory or keeps others from the database.
+    """
+    here, form = context(), _form(CSV, NDJSON)
+    now = here.clock.now()
+    with here.database.reading() as session:
+        requesting_person(session, listing.right)
+    with new_spool() as spool:
+        tag = hashlib.sha256()
+        for number, rows in enumerate(_pieces(listing, now, after)):
+            piece = to_ndjson(rows) if form == NDJSON else to_csv(listing.columns, rows, header=number == 0)
+            spool.write(piece.encode())
+            tag.update(piece.encode())
+        length = spool.tell()
+        spool.seek(0)
+        answer = Response(
+            wrap_file(request.environ, spool), content_type=_TYPES[form], direct_passthrough=True
+        )
+    answer.content_length = length
+    answer.set_etag(tag.hexdigest(), weak=True)
+    return _conditional(answer)
+
+
+def _pieces(listing: Listing, now: datetime, after: str) -> Iterator[Sequence[Row]]:
+    behind: str | None = after
+    while behind is not None:
+        with context().database.reading() as session:
+            rows, behind = listing.read(session, now, behind, _ROWS_AT_ONCE)
+        yield rows
+
+
 def answer_piece(
-    table: Table, rows: Sequence[Row], behind: str | None, now: datetime, marked: str | None, **told: Any
+    listing: Listing, rows: Sequence[Row], behind: str | None, now: datetime, marked: str | None, **told: Any
 ) -> Response:
     """Return these rows in the form that was asked for, behind which the next begin at the cursor `behind`.
 
     By the rows and `marked` a change is known; `told` stands beside them in JSON.
     """
-    form = _form()
+    form = _form(JSON, CSV, NDJSON)
     if form == CSV:
-        answer = Response(to_csv(table.columns, rows), content_type=f"{CSV}; charset=utf-8; header=present")
+        answer = Response(to_csv(listing.columns, rows), content_type=_TYPES[CSV])
     elif form == NDJSON:
-        answer = Response(to_ndjson(rows), content_type=NDJSON)
+        answer = Response(to_ndjson(rows), content_type=_TYPES[NDJSON])
     else:
-        answer = jsonify({table.name: rows, "next": behind, **told, "server_time": written(now)})
+        answer = jsonify({listing.name: rows, "next": behind, **told, "server_time": written(now)})
     if behind is not None:
         arguments = request.args.to_dict() | {"after": behind}
         answer.headers["Link"] = f'<{_address(arguments)}>; rel="next"'
+    # Weak, and of the rows: the time of the answer, which is another each time, is no change.
+    told_rows = json.dumps([form, list(listing.columns), list(rows), marked], sort_keys=True).encode()
+    answer.set_etag(hashlib.sha256(told_rows).hexdigest(), weak=True)
+    return _conditional(answer)
+
+
+def _conditional(answer: Response) -> Response:
     answer.vary.add("Accept")
     answer.headers["Cache-Control"] = "private, no-cache"
-    # Weak, and of the rows: the time of the answer, which is another each time, is no change.
-    told_rows = json.dumps([form, list(table.columns), list(rows), marked], sort_keys=True).encode()
-    answer.set_etag(hashlib.sha256(told_rows).hexdigest(), weak=True)
     answer.make_conditional(request)
     return answer
 
 
-def _form() -> str:
-    return request.accept_mimetypes.best_match([JSON, CSV, NDJSON], default=JSON)
+def _form(*offered: str) -> str:
+    form = request.accept_mimetypes.best_match(offered)
+    if form is None and JSON not in offered:
+        raise NotAccepted(
+            406,
+            "lines_wanted",
+            "a whole list comes as text/csv or application/x-ndjson, and neither is accepted",
+            "Send `Accept: application/x-ndjson`, or leave `whole` out and read the list in pieces.",
+        )
+    return form or JSON
 
 
 def _address(arguments: Mapping[str, str]) -> str:

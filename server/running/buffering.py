@@ -20,13 +20,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
-from werkzeug.test import run_wsgi_app
 
 from server.config import BODY_LIMIT_BYTES, Network
 from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
 from server.running.client_address import client_address
 from server.running.error_handlers import RETRY_AFTER_S, error_form
 from server.running.health import HEALTH_PATHS
+from server.running.spooled import SpooledAnswer, lend_path
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class BufferLimits:
 
 
 WsgiApp = Callable[..., Any]
-Answer = tuple[int, list[tuple[str, str]], bytes]
+Answer = tuple[int, list[tuple[str, str]], bytes | SpooledAnswer]
 _HEALTH_WAITING = 32
 """How this process is, is asked in lanes of one thread each: a supervisor that waits behind a slow database would end a
 process that is well, and whoever asks without end takes no thread from a station."""
@@ -75,6 +75,9 @@ class Exchange(Protocol):
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send the answer."""
+
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        """Send an answer that lies in a file, as fast as it is taken."""
 
 
 class BufferedRequests:
@@ -119,7 +122,10 @@ class BufferedRequests:
         except RequestRefused as refused:
             _log.warning(refused.code, method=scope.method)
             status, headers, content = self._refusal(refused)
-        exchange.response_bytes(status, headers, content)
+        if isinstance(content, SpooledAnswer):
+            exchange.response_file(status, headers, lend_path(content))
+        else:
+            exchange.response_bytes(status, headers, content)
 
     async def _body(self, scope: Scope, exchange: Exchange, source: str) -> bytes:
         length = _declared_length(scope)
@@ -214,8 +220,23 @@ class _Lane:
 
 
 def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:
-    content, status, headers = run_wsgi_app(app, environ, buffered=True)
-    return int(status.split(" ", 1)[0]), headers.to_wsgi_list(), b"".join(content)
+    told: list[Any] = []
+
+    def start(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
+        told[:] = status, headers
+
+    content = app(environ, start)
+    # Joined before the status is looked at: an application may say it with its first piece (PEP 3333).
+    joined = content if isinstance(content, SpooledAnswer) else _joined(content)
+    status, headers = told
+    return int(status.split(" ", 1)[0]), list(headers), joined
+
+
+def _joined(content: Any) -> bytes:
+    try:
+        return b"".join(content)
+    finally:
+        getattr(content, "close", lambda: None)()
 
 
 def _declared_length(scope: Scope) -> int:
@@ -253,6 +274,7 @@ def _environ(scope: Scope, body: bytes, source: str) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        "wsgi.file_wrapper": SpooledAnswer,
     }
     for header, value in scope.headers.items():
         # A header with an underscore would pass for the one with a hyphen; nginx drops them, too.
