@@ -22,10 +22,12 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from certs.audit_chain import AuditHead
 from certs.envelope import UnverifiedEnvelope
@@ -81,6 +83,8 @@ class _Request:
 
     opened: Sequence[_Verified | ReportResult]
     received_at: datetime
+    log_context: Mapping[str, Any]
+    """What is logged about it is logged with: whichever thread stores it."""
 
 
 class Intake:
@@ -102,7 +106,7 @@ class Intake:
         try:
             # Opened by what `run` calls: in this thread, outside of any transaction, and while a leader knows that it
             # is coming.
-            return self._group.run(lambda: _Request(self._open_all(envelopes), now))
+            return self._group.run(lambda: _Request(self._open_all(envelopes), now, get_contextvars()))
         except IntegrityError as error:
             # Once is the same report by another node at this moment, and storing it again alone has shown that.
             raise StorageBusy(
@@ -207,10 +211,11 @@ class _Group:
 
     def decide(self, request: _Request) -> Sequence[ReportResult]:
         """Return one result per envelope of the request; what is to be stored is noted for `keep`."""
-        return [
-            found if isinstance(found, ReportResult) else self._decide(found, request.received_at)
-            for found in request.opened
-        ]
+        with bound_contextvars(**request.log_context):
+            return [
+                found if isinstance(found, ReportResult) else self._decide(found, request.received_at)
+                for found in request.opened
+            ]
 
     def keep(self) -> None:
         """Store what was decided to be stored."""

@@ -26,6 +26,7 @@ from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
 from server.running.client_address import client_address
 from server.running.error_handlers import RETRY_AFTER_S, error_form
 from server.running.health import HEALTH_PATHS
+from server.running.request_id import ENVIRON_KEY, HEADER, request_id
 from server.running.spooled import SpooledAnswer, lend_path
 
 
@@ -114,14 +115,18 @@ class BufferedRequests:
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request."""
+        peer = _peer(scope)
+        identity = request_id(peer, scope.headers.get(HEADER.lower()), self._trusted_proxies)
         try:
-            source = _source(scope, self._trusted_proxies)
+            source = _source(scope, peer, self._trusted_proxies)
             body = await self._body(scope, exchange, source)
             lane = self._health_lanes.get(scope.path, self._lane)
-            status, headers, content = await lane.run(self._app, _environ(scope, body, source))
+            status, headers, content = await lane.run(
+                self._app, _environ(scope, body, source) | {ENVIRON_KEY: identity}
+            )
         except RequestRefused as refused:
-            _log.warning(refused.code, method=scope.method)
-            status, headers, content = self._refusal(refused)
+            _log.warning(refused.code, method=scope.method, request_id=identity)
+            status, headers, content = self._refusal(refused, identity)
         if isinstance(content, SpooledAnswer):
             exchange.response_file(status, headers, lend_path(content))
         else:
@@ -187,15 +192,16 @@ class BufferedRequests:
         except TimeoutError:
             raise _too_slow(len(body), length, limits) from None
 
-    def _refusal(self, refused: RequestRefused) -> Answer:
+    def _refusal(self, refused: RequestRefused, identity: str) -> Answer:
         headers = [
             ("content-type", "application/json"),
             ("cache-control", "no-store"),
             ("connection", "close"),
+            (HEADER, identity),
         ]
         if isinstance(refused, ComeLater) or refused.status == 503:
             headers.append(("retry-after", str(RETRY_AFTER_S)))
-        form = error_form(refused.code, refused.message, refused.next_step, self._now())
+        form = error_form(refused.code, refused.message, refused.next_step, self._now(), identity)
         return refused.status, headers, json.dumps(form).encode()
 
 
@@ -244,9 +250,12 @@ def _declared_length(scope: Scope) -> int:
     return int(scope.headers.get("content-length") or 0)
 
 
-def _source(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
+def _peer(scope: Scope) -> str:
     # Without the port, which each connection has anew; IPv6 stands in brackets.
-    peer = scope.client.rpartition(":")[0].strip("[]")
+    return scope.client.rpartition(":")[0].strip("[]")
+
+
+def _source(scope: Scope, peer: str, trusted_proxies: Sequence[Network]) -> str:
     if not trusted_proxies:
         return peer
     # Several headers of one name are one list (RFC 9110 5.3).

@@ -1,7 +1,7 @@
 """Every error becomes one shape of answer, and no stack trace ever leaves.
 
-``{"error": {"code": …, "message": …, "next": …}, "server_time": "2023-03-15T11:00:00Z"}`` under ``/api``, ``/trust``,
-``/metrics`` and the paths of health; a page with the same words everywhere else.
+``{"error": {"code": …, "message": …, "next": …}, "request_id": …, "server_time": "2023-03-15T11:00:00Z"}`` under
+``/api``, ``/trust``, ``/metrics`` and the paths of health; a page with the same words everywhere else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as PlainResponse
 
@@ -41,9 +41,10 @@ def written(time: datetime) -> str:
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def error_form(code: str, message: str, next_step: str, now: datetime) -> dict[str, Any]:
+def error_form(code: str, message: str, next_step: str, now: datetime, request_id: str) -> dict[str, Any]:
     """Return an error as programs get it; the module's first lines show one."""
-    return {"error": {"code": code, "message": message, "next": next_step}, "server_time": written(now)}
+    error = {"code": code, "message": message, "next": next_step}
+    return {"error": error, "request_id": request_id, "server_time": written(now)}
 
 
 def answer_errors(app: Flask) -> None:
@@ -101,14 +102,17 @@ def _unforeseen(error: Exception) -> Response:
     # The outermost loop: everything not foreseen ends here, in the log whole and to the client as one sentence.
     _log.exception("unforeseen", path=request.path, error=type(error).__name__)
     return _answer(
-        500, "internal_error", "the server failed", "Tell the server's operator the time of this answer."
+        500,
+        "internal_error",
+        "the server failed",
+        f"Tell the server's operator: request {g.get('request_id', '')}.",
     )
 
 
 def _answer(status: int, code: str, message: str, next_step: str) -> Response:
     if not request.path.startswith(_MACHINE_PATHS):
         return error_page(status, message, next_step)
-    answer = jsonify(error_form(code, message, next_step, context().clock.now()))
+    answer = jsonify(error_form(code, message, next_step, context().clock.now(), g.get("request_id", "")))
     answer.status_code = status
     # Of a 404 above all: stations ask for the next root before there is one, and a cache would go on denying it.
     answer.headers["Cache-Control"] = "no-store"

@@ -8,6 +8,8 @@ import time
 import structlog
 from flask import Flask, Response, g, request
 
+from server.running.request_id import ENVIRON_KEY, HEADER, new_request_id
+
 _log = structlog.get_logger()
 
 
@@ -16,6 +18,7 @@ def configure_logs() -> None:
     # JSON escapes control characters, so no text from outside begins a line of its own or paints a terminal.
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -26,13 +29,20 @@ def configure_logs() -> None:
 
 
 def log_requests(app: Flask) -> None:
-    """Write one line for each request of `app`: method, route, status and time, but no address or header."""
+    """Write one line for each request of `app`: method, route, status and time, but no address or header.
+
+    What else is logged while the request is served carries its id, and so does the answer.
+    """
     app.before_request(_remember_start)
     app.after_request(_write_line)
 
 
 def _remember_start() -> None:
     g.started_at_s = time.perf_counter()
+    g.request_id = request.environ.get(ENVIRON_KEY) or new_request_id()
+    # A thread serves one request after another: the one before is over.
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def _write_line(response: Response) -> Response:
@@ -40,4 +50,5 @@ def _write_line(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "unknown"
     took_ms = round((time.perf_counter() - g.started_at_s) * 1000, 1) if "started_at_s" in g else None
     _log.info("request", method=request.method, route=route, status=response.status_code, took_ms=took_ms)
+    response.headers[HEADER] = g.request_id
     return response
