@@ -25,6 +25,7 @@ _FILES = (
     *(
         "server/test_backups",
         "server/test_block_changes",
+        "server/test_deploy_tried",
         "server/test_client_address",
         "server/test_everybody_back_at_once",
         "server/test_fleet_lists",
