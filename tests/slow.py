@@ -40,6 +40,7 @@ _FILES = (
         "server/test_since_when_blocked",
         "server/test_storage",
         "server/test_thinning",
+        "server/test_two_workers",
         "server/test_whole_lists",
         "server/test_trust_files",
     ),
