@@ -90,6 +90,10 @@ class _Sender:
         self._phone = office.phone(self._bench)
         self._connection = server.connect()
 
+    def begin_anew(self) -> None:
+        """Give up the connection, which the server has ended if nothing was asked on it for long."""
+        self._connection.close()
+
     def check_in(self) -> float:
         """Send one report and return how long its answer took."""
         report = self._bench.report(self._phone, checked_at=datetime.now(UTC))
@@ -103,6 +107,7 @@ class _Sender:
 
 
 def _percentiles(station: _Sender) -> Sequence[float]:
+    station.begin_anew()
     waits = []
     for _ in range(_ASKED):
         waits.append(station.check_in())
@@ -131,6 +136,7 @@ def _sending(senders: Sequence[_Sender], rate: float) -> Iterator[None]:
     over = Event()
 
     def send(sender: _Sender) -> None:
+        sender.begin_anew()
         while not over.wait(len(senders) / rate):
             sender.check_in()
 
