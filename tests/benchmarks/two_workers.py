@@ -27,7 +27,7 @@ from tests.server.authority import Authority, TrustFolder
 from tests.server.postgresql import Postgresql
 from tests.server.running import ROOT, RunningServer
 
-ROUNDS = 3
+ROUNDS = 2
 OTHERS = 8
 _ASKED = 100
 _EVERY_S = 0.05
