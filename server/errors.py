@@ -10,10 +10,12 @@ ServiceError
 ├── PublicationRefused          a trust folder cannot be published as it stands
 └── RequestRefused              one request, refused; carries the HTTP status and a code that programs read
     ├── Malformed               400
+    │   └── NoSuchPlace
     ├── NotSignedIn             401
     ├── NotAllowed              403
     ├── NotThere                404
     ├── InConflict              409
+    ├── ChangesUnknown          410
     ├── TooLarge                413
     ├── ComeLater               429
     └── NotAccepted             a header asks for what this server does not do (411, 415)
@@ -70,6 +72,17 @@ class Malformed(RequestRefused):
     """The request does not have the agreed form."""
 
 
+class NoSuchPlace(Malformed):
+    """A list is asked for from behind a place that it does not have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "after_malformed",
+            "expected in `after` what an earlier answer to the same question gave as `next`",
+            "Leave it out to begin at the top.",
+        )
+
+
 class NotSignedIn(RequestRefused):
     """The request does not prove who it comes from."""
 
@@ -92,6 +105,19 @@ class InConflict(RequestRefused):
     """The request contradicts what is stored."""
 
     status = 409
+
+
+class ChangesUnknown(RequestRefused):
+    """The changes since a moment cannot be told."""
+
+    status = 410
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "changes_unknown",
+            f"the changes since this cursor cannot be told: {reason}",
+            "Read the whole list, without `since`; its `cursor` is good for the next time.",
+        )
 
 
 class TooLarge(RequestRefused):

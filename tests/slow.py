@@ -25,6 +25,8 @@ _FILES = (
     *(
         "server/test_backups",
         "server/test_bad_days",
+        "server/test_block_changes",
+        "server/test_deploy_tried",
         "server/test_client_address",
         "server/test_deploy_several_nodes",
         "server/test_everybody_back_at_once",
@@ -42,6 +44,8 @@ _FILES = (
         "server/test_since_when_blocked",
         "server/test_storage",
         "server/test_thinning",
+        "server/test_two_workers",
+        "server/test_whole_lists",
         "server/test_trust_files",
     ),
     *("server/test_verify_witness", "test_readme"),

@@ -7,6 +7,7 @@ from flask import Flask
 from server.api import (
     attempts,
     audit,
+    authority_lists,
     blocks,
     fleet_lists,
     phones,
@@ -18,7 +19,18 @@ from server.api import (
 from server.api.blueprint import serve_api
 from server.api.parameters import refuse_unknown_parameters
 
-_VIEWS = (attempts, audit, blocks, fleet_lists, phones, refused_bundles, reports, stations, status)
+_VIEWS = (
+    attempts,
+    audit,
+    authority_lists,
+    blocks,
+    fleet_lists,
+    phones,
+    refused_bundles,
+    reports,
+    stations,
+    status,
+)
 """Importing a module of views adds them to the blueprints."""
 
 

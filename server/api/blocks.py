@@ -2,48 +2,125 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Response
+from sqlalchemy.orm import Session
 
 from server.api.blueprint import PERSON, described
-from server.api.list_schemas import BlockSchema, BlocksSchema, PieceSchema
-from server.api.lists import answer_list
+from server.api.list_schemas import BlockPieceSchema, BlockSchema, BlocksSchema, columns_of
+from server.api.lists import Listing, Rows, answer_piece, answer_whole
 from server.api.person_access import requesting_person
 from server.context import context
+from server.errors import Malformed, NoSuchPlace
 from server.fleet import phones
-from server.fleet.blocks import blocks
+from server.fleet.block_changes import Cursor, read_cursor
+from server.fleet.blocks import Block, blocks, changed_blocks
 from server.people.people import Right
 from server.running.error_handlers import written
+
+CURSOR_HEADER = "Curfew-Cursor"
 
 
 @described(
     "/blocks",
     BlocksSchema,
-    query=PieceSchema,
+    query=BlockPieceSchema,
     proof=PERSON,
-    refusals={401: "no token, or one that is not good", 403: "right_missing"},
+    refusals={
+        400: "after_malformed, since_malformed",
+        401: "no token, or one that is not good",
+        403: "right_missing",
+        410: "changes_unknown",
+    },
 )
 def list_blocks(wanted: dict[str, Any]) -> Response:
-    """List every holder: to block or not, why, and since when"""
+    """List every holder: to block or not, why, and since when; with `since` only those who may stand otherwise
+
+    Whoever puts each of the latter in place of what was told of that holder, and takes out those of the cause no_phone,
+    has the whole list as it is now.
+    """
+    _tag_holders()
+    asked = _Asked(wanted["since"], _after(wanted["after"]))
+    listing = Listing("blocks", columns_of(BlockSchema), Right.SEE_HOLDERS, asked.read)
+    if wanted["whole"]:
+        answer = answer_whole(listing, asked.after.tag)
+    else:
+        here = context()
+        now = here.clock.now()
+        with here.database.reading() as session:
+            rows, tag = asked.read(session, now, asked.after.tag, wanted["limit"])
+        behind = None if tag is None else f"{tag}~{asked.cursor}"
+        answer = answer_piece(listing, rows, behind, now, marked=tag, cursor=asked.cursor)
+    answer.headers[CURSOR_HEADER] = asked.cursor
+    return answer
+
+
+class _Asked:
+    """One question for the list; ``cursor`` is up to where its first piece was read, as a word."""
+
+    def __init__(self, since: str, after: _After) -> None:
+        self.after = after
+        self.cursor = after.cursor
+        self._since = _read_since(since) if since else None
+
+    def read(self, session: Session, now: datetime, after: str, limit: int) -> Rows:
+        """Return the next rows, and the tag behind which the next begin."""
+        key, since = context().config.holder_key, self._since
+        found = (
+            changed_blocks(session, now, key, since, after, limit)
+            if since
+            else blocks(session, now, key, after, limit)
+        )
+        # What changes while a list is read in pieces is told after its first.
+        self.cursor = self.cursor or found.cursor.written()
+        return [_row(entry) for entry in found.blocks], found.next
+
+
+def _tag_holders() -> None:
     here = context()
-    now = here.clock.now()
     with here.database.reading() as session:
         requesting_person(session, Right.SEE_HOLDERS)
         is_from_before = phones.has_untagged_holders(session)
     if is_from_before:
         with here.database.writing() as session:
             phones.tag_holders(session, here.config.holder_key)
-    with here.database.reading() as session:
-        found = blocks(session, now, here.config.holder_key, wanted["after"], wanted["limit"])
-    rows = [
-        {
-            "holder": entry.holder,
-            "block": entry.block,
-            "cause": entry.cause.value,
-            "since": written(entry.since),
-            "phone_id": entry.phone_id,
-        }
-        for entry in found.blocks
-    ]
-    return answer_list("blocks", list(BlockSchema().fields), rows, found.next, now)
+
+
+@dataclass(frozen=True)
+class _After:
+    """Behind which holder's tag a piece begins, and up to where the first piece of its list was read."""
+
+    tag: str = ""
+    cursor: str = ""
+
+
+def _after(text: str) -> _After:
+    tag, _, cursor = text.partition("~")
+    try:
+        return _After(tag, read_cursor(cursor).written()) if text else _After()
+    except ValueError as error:
+        raise NoSuchPlace from error
+
+
+def _read_since(text: str) -> Cursor:
+    try:
+        return read_cursor(text)
+    except ValueError as error:
+        raise Malformed(
+            "since_malformed",
+            "expected in `since` what an earlier answer gave as `cursor`",
+            "Leave it out to read the whole list.",
+        ) from error
+
+
+def _row(entry: Block) -> dict[str, Any]:
+    return {
+        "holder": entry.holder,
+        "block": entry.block,
+        "cause": entry.cause.value,
+        "since": written(entry.since),
+        "phone_id": entry.phone_id,
+    }

@@ -1,93 +1,106 @@
-"""``GET /phones`` and ``GET /stations``: the lists that pages show, for programs."""
+"""``GET /phones``, ``/stations`` and ``/attempts``: the lists of phones and stations that pages show, for programs."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Response
+from sqlalchemy.orm import Session
 
 from server.api.blueprint import PERSON, described
 from server.api.list_schemas import (
+    AttemptPieceSchema,
+    ListedAttemptSchema,
+    ListedAttemptsSchema,
     ListedPhoneSchema,
     ListedPhonesSchema,
     ListedStationSchema,
     ListedStationsSchema,
     PhonePieceSchema,
-    PieceSchema,
+    Sort,
+    StationPieceSchema,
+    StationSort,
+    columns_of,
 )
-from server.api.lists import answer_list
-from server.api.person_access import requesting_person
-from server.context import context
-from server.errors import Malformed
+from server.api.lists import Listing, Rows, answer_list
+from server.errors import NoSuchPlace
+from server.fleet.attempts import (
+    ATTEMPTS_NEWEST,
+    ATTEMPTS_OLDEST,
+    ListedAttempt,
+    WantedAttempts,
+    list_attempts,
+)
 from server.fleet.listing import Cursor, Wanted, list_phones, read_cursor
 from server.fleet.phone_rows import PhoneRow
 from server.people.people import Right
 from server.policies.bundles import situation
 from server.running.error_handlers import written
-from server.stations.stations import StationRow, stations_after
+from server.stations.stations import BY_ENROLMENT, BY_NAME, BY_STATION_ID, StationRow, list_stations
 
-_REFUSALS = {401: "no token, or one that is not good", 403: "right_missing"}
+REFUSALS = {400: "after_malformed", 401: "no token, or one that is not good", 403: "right_missing"}
+"""What any list may be refused for."""
+_STATION_ORDERS = {
+    StationSort.STATION_ID: BY_STATION_ID,
+    StationSort.NAME: BY_NAME,
+    StationSort.ENROLLED_AT: BY_ENROLMENT,
+}
+_ATTEMPT_ORDERS = {Sort.NEWEST: ATTEMPTS_NEWEST, Sort.OLDEST: ATTEMPTS_OLDEST}
 
 
-@described(
-    "/phones",
-    ListedPhonesSchema,
-    query=PhonePieceSchema,
-    proof=PERSON,
-    refusals={400: "after_malformed", **_REFUSALS},
-)
+@described("/phones", ListedPhonesSchema, query=PhonePieceSchema, proof=PERSON, refusals=REFUSALS)
 def list_fleet(wanted: dict[str, Any]) -> Response:
     """List the phones: what needs a person first, and of one standing those not seen for longest"""
-    here = context()
-    now = here.clock.now()
-    after = _cursor(wanted["after"]) if wanted["after"] else None
-    # Who may look is asked of the primary: a token that was withdrawn is good nowhere.
-    with here.database.reading() as session:
-        requesting_person(session, Right.LOOK)
-    with here.lists.reading() as (session, seen):
-        asked = Wanted(wanted["standing"], wanted["search"].strip())
-        found = list_phones(session, situation(session, now), asked, after, wanted["limit"])
-    rows = [_phone(row) for row in found.rows]
-    answer = answer_list(
-        "phones", list(ListedPhoneSchema().fields), rows, found.next.written() if found.next else None, now
-    )
-    return _with_age(answer, seen.as_of if seen else None)
+    read = partial(_read_phones, Wanted(wanted["standing"], wanted["search"].strip()))
+    listing = Listing("phones", columns_of(ListedPhoneSchema), Right.LOOK, read, may_be_old=True)
+    return answer_list(listing, wanted)
 
 
-@described("/stations", ListedStationsSchema, query=PieceSchema, proof=PERSON, refusals=_REFUSALS)
-def list_stations(wanted: dict[str, Any]) -> Response:
-    """List the stations, by their ids"""
-    here = context()
-    now = here.clock.now()
-    with here.database.reading() as session:
-        requesting_person(session, Right.LOOK)
-    with here.lists.reading() as (session, seen):
-        found = stations_after(session, wanted["after"], wanted["limit"] + 1)
-    shown = found[: wanted["limit"]]
-    behind = shown[-1].station_id if len(found) > len(shown) else None
-    answer = answer_list(
-        "stations", list(ListedStationSchema().fields), [_station(row) for row in shown], behind, now
-    )
-    return _with_age(answer, seen.as_of if seen else None)
+def _read_phones(asked: Wanted, session: Session, now: datetime, after: str, limit: int) -> Rows:
+    found = list_phones(session, situation(session, now), asked, _cursor(after), limit)
+    return [_phone(row) for row in found.rows], found.next.written() if found.next else None
 
 
-def _with_age(answer: Response, as_of: datetime | None) -> Response:
-    # Beside the rows, in whichever form they come.
-    if as_of is not None:
-        answer.headers["Curfew-As-Of"] = written(as_of)
-    return answer
+@described("/stations", ListedStationsSchema, query=StationPieceSchema, proof=PERSON, refusals=REFUSALS)
+def list_all_stations(wanted: dict[str, Any]) -> Response:
+    """List the stations"""
+    read = partial(_read_stations, wanted["in_service"], wanted["sort"])
+    listing = Listing("stations", columns_of(ListedStationSchema), Right.LOOK, read, may_be_old=True)
+    return answer_list(listing, wanted)
 
 
-def _cursor(text: str) -> Cursor:
+def _read_stations(
+    in_service: bool | None, sort: StationSort, session: Session, _now: datetime, after: str, limit: int
+) -> Rows:
+    order = _STATION_ORDERS[sort]
+    found = list_stations(session, in_service, order, after, limit)
+    return [_station(row) for row in found.rows], found.next
+
+
+@described("/attempts", ListedAttemptsSchema, query=AttemptPieceSchema, proof=PERSON, refusals=REFUSALS)
+def list_all_attempts(wanted: dict[str, Any]) -> Response:
+    """List the phones that stations visited in vain, the newest visit of each station to each phone"""
+    asked = WantedAttempts(wanted["open"], wanted["station"], wanted["phone"], wanted["cause"])
+    read = partial(_read_attempts, asked, wanted["sort"])
+    listing = Listing("attempts", columns_of(ListedAttemptSchema), Right.LOOK, read)
+    return answer_list(listing, wanted)
+
+
+def _read_attempts(
+    asked: WantedAttempts, sort: Sort, session: Session, _now: datetime, after: str, limit: int
+) -> Rows:
+    order = _ATTEMPT_ORDERS[sort]
+    found = list_attempts(session, asked, order, after, limit)
+    return [_attempt(row) for row in found.rows], found.next
+
+
+def _cursor(after: str) -> Cursor | None:
     try:
-        return read_cursor(text)
+        return read_cursor(after) if after else None
     except ValueError as error:
-        raise Malformed(
-            "after_malformed",
-            "expected in `after` what an earlier answer gave as `next`",
-            "Leave it out to begin at the top.",
-        ) from error
+        raise NoSuchPlace from error
 
 
 def _phone(row: PhoneRow) -> dict[str, Any]:
@@ -119,4 +132,18 @@ def _station(row: StationRow) -> dict[str, Any]:
         "reports": row.reports,
         "bundle_number": row.bundle_number,
         "alarms": row.alarms,
+    }
+
+
+def _attempt(row: ListedAttempt) -> dict[str, Any]:
+    return {
+        "station_id": row.station_id,
+        "station": row.told.station_name,
+        "phone_id": row.phone_id,
+        "at": written(row.told.at),
+        "since": written(row.told.since),
+        "time_trusted": row.told.time_trusted,
+        "transport": row.told.transport,
+        "cause": row.told.cause.value,
+        "open": row.is_open,
     }

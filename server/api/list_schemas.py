@@ -2,9 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
+from policy.attempt import AttemptCause
+from server.api.schemas import AuditRowSchema
+from server.evidence.alarms import AlarmKind
 from server.fleet.standing import Standing
+
+
+class Sort(Enum):
+    """In which order things are listed that happened at some time."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+class StationSort(Enum):
+    """What stations are listed by."""
+
+    STATION_ID = "station_id"
+    NAME = "name"
+    ENROLLED_AT = "enrolled_at"
+
+
+def columns_of(row: type[Schema]) -> Sequence[str]:
+    """Return the columns of a list with such rows, in their order."""
+    return list(row().fields)
+
+
+def _yes_or_no() -> fields.Boolean:
+    # marshmallow's own would take "on" and "t", too.
+    return fields.Boolean(truthy={"true"}, falsy={"false"}, load_default=None)
+
+
+def _word(length: int = 100) -> fields.String:
+    return fields.String(load_default=None, validate=validate.Length(1, length))
+
+
+def _number() -> fields.Integer:
+    # The columns' bound: a larger one stands in no row, and fails in a database.
+    return fields.Integer(load_default=None, validate=validate.Range(0, (1 << 63) - 1))
+
+
+def _time(**options: Any) -> fields.String:
+    return fields.String(required=True, metadata={"format": "date-time"}, **options)
 
 
 class PieceSchema(Schema):
@@ -12,6 +57,12 @@ class PieceSchema(Schema):
 
     after = fields.String(load_default="", validate=validate.Length(max=200))
     limit = fields.Integer(load_default=1000, validate=validate.Range(1, 5000))
+    whole = fields.Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        load_default=False,
+        metadata={"description": "all rows at once, whatever `limit` says; as CSV or lines of JSON"},
+    )
 
 
 class PhonePieceSchema(PieceSchema):
@@ -19,6 +70,75 @@ class PhonePieceSchema(PieceSchema):
 
     standing = fields.Enum(Standing, by_value=True, load_default=None)
     search = fields.String(load_default="", validate=validate.Length(max=100))
+
+
+class BlockPieceSchema(PieceSchema):
+    """Whose places: everybody's, or theirs who may stand otherwise since what an earlier answer gave as ``cursor``."""
+
+    since = fields.String(load_default="", validate=validate.Length(max=200))
+
+
+class StationPieceSchema(PieceSchema):
+    """Which stations: those in service or those revoked."""
+
+    in_service = _yes_or_no()
+    sort = fields.Enum(StationSort, by_value=True, load_default=StationSort.STATION_ID)
+
+
+class _ByTimeSchema(PieceSchema):
+    sort = fields.Enum(Sort, by_value=True, load_default=Sort.NEWEST)
+
+
+class AlarmPieceSchema(_ByTimeSchema):
+    """Which alarms: open or settled, of one kind, that one station raised, about one phone."""
+
+    open = _yes_or_no()
+    kind = fields.Enum(AlarmKind, by_value=True, load_default=None)
+    station = _word()
+    phone = _word()
+
+
+class AuditPieceSchema(_ByTimeSchema):
+    """Which audit rows: of one actor, one action, one subject, each whole as it stands in the row."""
+
+    actor = _word(200)
+    action = _word()
+    subject = _word(300)
+
+
+class RefusalPieceSchema(_ByTimeSchema):
+    """Which refusals: that still stand or do not, of one station, of one bundle, for one reason."""
+
+    open = _yes_or_no()
+    station = _word()
+    bundle_number = _number()
+    code = _word()
+
+
+class AttemptPieceSchema(_ByTimeSchema):
+    """Which visits in vain: since which the phone was not checked, or was; by station, phone and cause."""
+
+    open = _yes_or_no()
+    station = _word()
+    phone = _word()
+    cause = fields.Enum(AttemptCause, by_value=True, load_default=None)
+
+
+class PublicationPieceSchema(_ByTimeSchema):
+    """Which publications: of one bundle."""
+
+    bundle_number = _number()
+
+
+class ExemptionPieceSchema(PieceSchema):
+    """Which exemptions: in force, or over."""
+
+    in_force = _yes_or_no()
+
+
+class _ListSchema(Schema):
+    next = fields.String(required=True, allow_none=True)
+    server_time = _time()
 
 
 class BlockSchema(Schema):
@@ -37,12 +157,15 @@ class BlockSchema(Schema):
     phone_id = fields.String(required=True)
 
 
-class BlocksSchema(Schema):
-    """Every holder of a provisioned phone once, in pieces; ``next`` is null behind the last."""
+class BlocksSchema(_ListSchema):
+    """Every holder of a provisioned phone once, in pieces; ``next`` is null behind the last.
+
+    ``cursor``, which each piece of a list tells as the first did, is to be sent as ``since`` the next time.
+    """
+
+    cursor = fields.String(required=True)
 
     blocks = fields.List(fields.Nested(BlockSchema), required=True)
-    next = fields.String(required=True, allow_none=True)
-    server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
 class ListedPhoneSchema(Schema):
@@ -56,19 +179,17 @@ class ListedPhoneSchema(Schema):
     exempt = fields.Boolean(required=True)
     consent = fields.String(required=True)
     virtual = fields.Boolean(required=True)
-    registered_at = fields.String(required=True, metadata={"format": "date-time"})
-    last_check_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    registered_at = _time()
+    last_check_at = _time(allow_none=True)
     families = fields.List(fields.String(), required=True)
     open_entries = fields.Integer(required=True)
     station = fields.String(required=True)
 
 
-class ListedPhonesSchema(Schema):
+class ListedPhonesSchema(_ListSchema):
     """A piece of the fleet, by urgency, and of one standing those not seen for longest first."""
 
     phones = fields.List(fields.Nested(ListedPhoneSchema), required=True)
-    next = fields.String(required=True, allow_none=True)
-    server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
 class ListedStationSchema(Schema):
@@ -76,17 +197,124 @@ class ListedStationSchema(Schema):
 
     station_id = fields.String(required=True)
     name = fields.String(required=True)
-    enrolled_at = fields.String(required=True, metadata={"format": "date-time"})
-    revoked_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
-    last_report_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    enrolled_at = _time()
+    revoked_at = _time(allow_none=True)
+    last_report_at = _time(allow_none=True)
     reports = fields.Integer(required=True)
     bundle_number = fields.Integer(required=True)
     alarms = fields.Integer(required=True)
 
 
-class ListedStationsSchema(Schema):
+class ListedStationsSchema(_ListSchema):
     """A piece of the stations, by their ids."""
 
     stations = fields.List(fields.Nested(ListedStationSchema), required=True)
-    next = fields.String(required=True, allow_none=True)
-    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class ListedAlarmSchema(Schema):
+    """One alarm; of the audit chain's troubles phone and report are empty."""
+
+    number = fields.Integer(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf([kind.value for kind in AlarmKind]))
+    station_id = fields.String(required=True)
+    phone_id = fields.String(required=True)
+    report_id = fields.String(required=True)
+    raised_at = _time()
+    detail = fields.String(required=True)
+    open = fields.Boolean(required=True)
+    settled_at = _time(allow_none=True)
+    settled_by = fields.String(required=True, allow_none=True)
+    settled_reason = fields.String(required=True, allow_none=True)
+
+
+class ListedAlarmsSchema(_ListSchema):
+    """A piece of the alarms, by their numbers."""
+
+    alarms = fields.List(fields.Nested(ListedAlarmSchema), required=True)
+
+
+class ListedAuditRowsSchema(_ListSchema):
+    """A piece of the audit chain, by the rows' numbers."""
+
+    audit_rows = fields.List(fields.Nested(AuditRowSchema), required=True)
+
+
+class ListedRefusalSchema(Schema):
+    """A bundle that a station refused; ``open``: it is what that station told last, and no report has settled it."""
+
+    station_id = fields.String(required=True)
+    station = fields.String(required=True)
+    bundle_number = fields.Integer(required=True)
+    code = fields.String(required=True)
+    sentence = fields.String(required=True)
+    agent_version = fields.String(required=True)
+    judgement_version = fields.Integer(required=True)
+    accepted_number = fields.Integer(required=True)
+    first_seen_at = _time()
+    last_seen_at = _time()
+    open = fields.Boolean(required=True)
+
+
+class ListedRefusalsSchema(_ListSchema):
+    """A piece of the refusals, by when each was told last."""
+
+    refusals = fields.List(fields.Nested(ListedRefusalSchema), required=True)
+
+
+class ListedAttemptSchema(Schema):
+    """The newest visit of one station to one phone that was in vain; ``open``: the phone was not checked since."""
+
+    station_id = fields.String(required=True)
+    station = fields.String(required=True)
+    phone_id = fields.String(required=True)
+    at = _time()
+    since = _time()
+    time_trusted = fields.Boolean(required=True)
+    transport = fields.String(required=True)
+    cause = fields.String(required=True)
+    open = fields.Boolean(required=True)
+
+
+class ListedAttemptsSchema(_ListSchema):
+    """A piece of the visits in vain, by when each was."""
+
+    attempts = fields.List(fields.Nested(ListedAttemptSchema), required=True)
+
+
+class ListedPublicationSchema(Schema):
+    """One publication; new exemptions or signatures of a bundle are a publication of their own."""
+
+    serial = fields.Integer(required=True)
+    bundle_number = fields.Integer(required=True)
+    fleet_number = fields.Integer(required=True)
+    name = fields.String(required=True)
+    published_at = _time()
+    deadline = _time()
+    review_at = _time()
+    ends_at = _time()
+    lifted = fields.Boolean(required=True)
+    exemptions = fields.Integer(required=True)
+    signers = fields.List(fields.String(), required=True)
+    expires = _time()
+    demo = fields.Boolean(required=True)
+
+
+class ListedPublicationsSchema(_ListSchema):
+    """A piece of the publications, in their order."""
+
+    publications = fields.List(fields.Nested(ListedPublicationSchema), required=True)
+
+
+class ListedExemptionSchema(Schema):
+    """One exemption of the newest fleet document."""
+
+    phone_id = fields.String(required=True)
+    until = _time()
+    reason = fields.String(required=True)
+    in_force = fields.Boolean(required=True)
+
+
+class ListedExemptionsSchema(_ListSchema):
+    """A piece of the exemptions, by the ids of their phones."""
+
+    exemptions = fields.List(fields.Nested(ListedExemptionSchema), required=True)

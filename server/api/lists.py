@@ -14,43 +14,153 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from flask import Response, jsonify, request
+from sqlalchemy.orm import Session
+from werkzeug.wsgi import wrap_file
 
+from server.api.person_access import requesting_person
+from server.context import context
+from server.errors import NotAccepted
+from server.people.people import Right
 from server.running.error_handlers import written
+from server.running.spooled import new_spool
+from server.storage.replica import Seen
 
 CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
+_TYPES = {CSV: f"{CSV}; charset=utf-8; header=present", NDJSON: NDJSON}
+_ROWS_AT_ONCE = 1000
 Row = Mapping[str, Any]
+Rows = tuple[Sequence[Row], str | None]
+"""Some rows, and behind which cursor the next begin, if any."""
 
 
-def answer_list(
-    name: str, columns: Sequence[str], rows: Sequence[Row], behind: str | None, now: datetime
-) -> Response:
-    """Return a piece of the list `name` in the form that was asked for; `behind` is where the next begins, if any.
+@dataclass(frozen=True)
+class Listing:
+    """A list as the API tells it: its name, its columns, who may read it, and how a piece of it is read.
 
-    Each row has a value for each of `columns`.
+    ``read`` takes a session, the moment that the list is of, a cursor ("": the top) and the most rows there may be.
+    Each row has a value for each of ``columns``.
     """
-    form = request.accept_mimetypes.best_match([JSON, CSV, NDJSON], default=JSON)
-    if form == CSV:
-        answer = Response(to_csv(columns, rows), content_type=f"{CSV}; charset=utf-8; header=present")
-    elif form == NDJSON:
-        answer = Response("".join(f"{json.dumps(row)}\n" for row in rows), content_type=NDJSON)
+
+    name: str
+    columns: Sequence[str]
+    right: Right
+    read: Callable[[Session, datetime, str, int], Rows]
+    may_be_old: bool = False
+    """Whether a piece may come from a replica, where there is one; a whole list never does."""
+
+
+def answer_list(listing: Listing, wanted: Mapping[str, Any]) -> Response:
+    """Return a piece of a list, or the whole of it, in the form that was asked for."""
+    after, limit = wanted["after"], wanted["limit"]
+    if wanted["whole"]:
+        return answer_whole(listing, after)
+    here = context()
+    now = here.clock.now()
+    # Who may look is asked of the primary: a token that was withdrawn is good nowhere.
+    with here.database.reading() as session:
+        requesting_person(session, listing.right)
+    with _reading(listing) as (session, seen):
+        rows, behind = listing.read(session, now, after, limit)
+    answer = answer_piece(listing, rows, behind, now, marked=behind)
+    # Beside the rows, in whichever form they come.
+    if seen is not None:
+        answer.headers["Curfew-As-Of"] = written(seen.as_of)
+    return answer
+
+
+@contextmanager
+def _reading(listing: Listing) -> Iterator[tuple[Session, Seen | None]]:
+    here = context()
+    if listing.may_be_old:
+        with here.lists.reading() as (session, seen):
+            yield session, seen
     else:
-        answer = jsonify({name: rows, "next": behind, "server_time": written(now)})
+        with here.database.reading() as session:
+            yield session, None
+
+
+def answer_whole(listing: Listing, after: str = "") -> Response:
+    """Return the whole list behind a cursor as CSV or as lines of JSON, of one moment.
+
+    It is read in pieces, each in a transaction of its own, and written to a file that is sent once it is whole: neither
+    a long list nor a slow reader holds memory or keeps others from the database.
+    """
+    here, form = context(), _form(CSV, NDJSON)
+    now = here.clock.now()
+    with here.database.reading() as session:
+        requesting_person(session, listing.right)
+    with new_spool() as spool:
+        tag = hashlib.sha256()
+        for number, rows in enumerate(_pieces(listing, now, after)):
+            piece = to_ndjson(rows) if form == NDJSON else to_csv(listing.columns, rows, header=number == 0)
+            spool.write(piece.encode())
+            tag.update(piece.encode())
+        length = spool.tell()
+        spool.seek(0)
+        answer = Response(
+            wrap_file(request.environ, spool), content_type=_TYPES[form], direct_passthrough=True
+        )
+    answer.content_length = length
+    answer.set_etag(tag.hexdigest(), weak=True)
+    return _conditional(answer)
+
+
+def _pieces(listing: Listing, now: datetime, after: str) -> Iterator[Sequence[Row]]:
+    behind: str | None = after
+    while behind is not None:
+        with context().database.reading() as session:
+            rows, behind = listing.read(session, now, behind, _ROWS_AT_ONCE)
+        yield rows
+
+
+def answer_piece(
+    listing: Listing, rows: Sequence[Row], behind: str | None, now: datetime, marked: str | None, **told: Any
+) -> Response:
+    """Return these rows in the form that was asked for, behind which the next begin at the cursor `behind`.
+
+    By the rows and `marked` a change is known; `told` stands beside them in JSON.
+    """
+    form = _form(JSON, CSV, NDJSON)
+    if form == CSV:
+        answer = Response(to_csv(listing.columns, rows), content_type=_TYPES[CSV])
+    elif form == NDJSON:
+        answer = Response(to_ndjson(rows), content_type=_TYPES[NDJSON])
+    else:
+        answer = jsonify({listing.name: rows, "next": behind, **told, "server_time": written(now)})
     if behind is not None:
         arguments = request.args.to_dict() | {"after": behind}
         answer.headers["Link"] = f'<{_address(arguments)}>; rel="next"'
+    # Weak, and of the rows: the time of the answer, which is another each time, is no change.
+    told_rows = json.dumps([form, list(listing.columns), list(rows), marked], sort_keys=True).encode()
+    answer.set_etag(hashlib.sha256(told_rows).hexdigest(), weak=True)
+    return _conditional(answer)
+
+
+def _conditional(answer: Response) -> Response:
     answer.vary.add("Accept")
     answer.headers["Cache-Control"] = "private, no-cache"
-    # Weak, and of the rows: the time of the answer, which is another each time, is no change.
-    told = json.dumps([form, list(columns), list(rows), behind], sort_keys=True).encode()
-    answer.set_etag(hashlib.sha256(told).hexdigest(), weak=True)
     answer.make_conditional(request)
     return answer
+
+
+def _form(*offered: str) -> str:
+    form = request.accept_mimetypes.best_match(offered)
+    if form is None and JSON not in offered:
+        raise NotAccepted(
+            406,
+            "lines_wanted",
+            "a whole list comes as text/csv or application/x-ndjson, and neither is accepted",
+            "Send `Accept: application/x-ndjson`, or leave `whole` out and read the list in pieces.",
+        )
+    return form or JSON
 
 
 def _address(arguments: Mapping[str, str]) -> str:
@@ -59,11 +169,17 @@ def _address(arguments: Mapping[str, str]) -> str:
     return f"{request.path}?{query}"
 
 
-def to_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    """Return a table as RFC 4180 wants it, with a header, in which no cell is a formula."""
+def to_ndjson(rows: Sequence[Row]) -> str:
+    """Return a line of JSON for each row."""
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def to_csv(columns: Sequence[str], rows: Sequence[Row], *, header: bool = True) -> str:
+    """Return a table as RFC 4180 wants it, in which no cell is a formula."""
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(columns)
+    if header:
+        table.writerow(columns)
     table.writerows([[_cell(row[column]) for column in columns] for row in rows])
     return text.getvalue()
 

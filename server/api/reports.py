@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Response, current_app, jsonify, request
+from structlog.contextvars import bound_contextvars
 
 from policy.counted import counted
 from policy.errors import InvalidDocument
@@ -29,6 +30,7 @@ from server.intake.intake import Accepted
 from server.running.error_handlers import RETRY_AFTER_S, unavailable, unforeseen
 from server.running.logs import log_request
 from server.running.metrics import Metrics, metrics
+from server.running.request_id import HEADER
 
 _NEXT_STEP = 'Send {"reports": [envelopes]}.'
 
@@ -59,26 +61,30 @@ class ReportsDoor:
         self._metrics = metrics(app)
         self._write = app.json.dumps
 
-    async def answer(self, body: bytes) -> Answer | None:
+    async def answer(self, body: bytes, request_id: str) -> Answer | None:
         """Return the answer to this body; None where the view has to say what is wrong with it."""
         began_s, now = time.perf_counter(), self._here.clock.now()
-        headers = [("content-type", "application/json")]
+        headers = [("content-type", "application/json"), (HEADER.lower(), request_id)]
+        context = {"request_id": request_id}
         try:
-            accepted = await asyncio.wrap_future(self._here.intake.submit(lambda: _envelopes(body), now))
+            coming = self._here.intake.submit(lambda: _envelopes(body), now, context)
+            accepted = await asyncio.wrap_future(coming)
             form, status = _answer(self._here, self._metrics, accepted, now)
         except Malformed:
             return None
         except StorageUnavailable as error:
-            refusal = unavailable(error, self.path)
-            form, status = refusal.form(now), refusal.status
+            with bound_contextvars(**context):
+                refusal = unavailable(error, self.path)
+            form, status = refusal.form(now, request_id), refusal.status
             headers += [_UNCACHED, ("retry-after", str(RETRY_AFTER_S))]
         # The outermost loop of this way, as that of the application is of all others.
         except Exception as error:
-            refusal = unforeseen(error, self.path)
-            form, status = refusal.form(now), refusal.status
+            with bound_contextvars(**context):
+                refusal = unforeseen(error, self.path, request_id)
+            form, status = refusal.form(now, request_id), refusal.status
             headers.append(_UNCACHED)
         took_s = time.perf_counter() - began_s
-        log_request("POST", self.path, status, took_s)
+        log_request("POST", self.path, status, took_s, request_id)
         self._metrics.count_request("POST", self.path, status, took_s)
         return status, headers, f"{self._write(form)}\n".encode()
 

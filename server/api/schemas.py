@@ -68,6 +68,9 @@ class ErrorSchema(Schema):
     """The one shape of every error."""
 
     error = fields.Nested(ErrorDetailSchema, required=True)
+    request_id = fields.String(
+        required=True, metadata={"description": "what the server's log calls this request; X-Request-Id, too"}
+    )
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 

@@ -12,6 +12,7 @@ import click
 from certs.terminal import tell
 from server.commands.settings import given_config, given_config_file, now_of, opened, operator, takes_config
 from server.evidence import audit
+from server.fleet.block_changes import forget_cursors
 from server.maintenance.backup import make_backup
 from server.maintenance.restore import restore_backup
 from server.policies import publishing
@@ -60,6 +61,7 @@ def restore(archive: Path, replace: bool) -> None:
             detail = {"made_at": manifest.made_at, "version": manifest.version, "schema": manifest.schema}
             audit.record(session, operator(), "database restored", "backup", detail, now)
             publishing.renew_above_all_seen(session, config, now)
+            forget_cursors(session)
     tell(
         f"Restored what Curfew {manifest.version} had stored at {manifest.made_at}. Next: curfew-server --config"
         f" {quote(str(env_file))} check"

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.errors import NotThere
 from server.storage.database import Base, UtcTime
+from server.storage.keyset import Order, RowPiece, next_rows
 
 _DETAIL_MAX_LENGTH = 300
 _log = structlog.get_logger()
@@ -271,6 +272,40 @@ def open_alarms(session: Session, phone_id: str | None = None, limit: int = 50) 
 def settled_alarms(session: Session, phone_id: str | None = None, limit: int = 50) -> Sequence[Alarm]:
     """Return the newest alarms that a person has settled, of one phone or of all."""
     return _newest(session, ~_OPEN, phone_id, limit)
+
+
+@dataclass(frozen=True)
+class WantedAlarms:
+    """Which alarms are asked for; None: whichever."""
+
+    is_open: bool | None = None
+    kind: AlarmKind | None = None
+    station_id: str | None = None
+    phone_id: str | None = None
+
+
+_BY_NUMBER = (_AlarmTable.id,)
+ALARMS_NEWEST, ALARMS_OLDEST = Order(_BY_NUMBER, descending=True), Order(_BY_NUMBER)
+"""In which orders alarms can be listed."""
+
+
+def list_alarms(
+    session: Session, wanted: WantedAlarms, order: Order, after: str, limit: int
+) -> RowPiece[Alarm]:
+    """Return the alarms behind a place, settled or not."""
+    query = select(_AlarmTable)
+    if wanted.is_open is not None:
+        query = query.where(_OPEN if wanted.is_open else ~_OPEN)
+    if wanted.kind is not None:
+        query = query.where(_AlarmTable.kind == wanted.kind.value)
+    for column, value in (
+        (_AlarmTable.station_id, wanted.station_id),
+        (_AlarmTable.phone_id, wanted.phone_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    found = next_rows(session, query, order, after, limit)
+    return RowPiece([_as_alarm(row) for row in found.rows], found.next)
 
 
 def open_counts(session: Session) -> Mapping[AlarmKind, int]:

@@ -32,6 +32,7 @@ from certs.envelope import public_key_pem, sign_envelope
 from certs.keys import load_signer
 from server.evidence.alarms import AlarmKind, raise_chain_alarm
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
+from server.storage.keyset import Order, RowPiece, next_rows
 from server.storage.prepared import Prepared
 
 _ROWS_AT_ONCE = 1000
@@ -131,6 +132,36 @@ def newest_rows(session: Session, limit: int = 100, before: int | None = None) -
     ]
 
 
+@dataclass(frozen=True)
+class WantedRows:
+    """Which audit rows are asked for; None: whichever."""
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+
+
+_BY_NUMBER = (_AuditTable.number,)
+ROWS_NEWEST, ROWS_OLDEST = Order(_BY_NUMBER, descending=True), Order(_BY_NUMBER)
+"""In which orders audit rows can be listed."""
+
+
+def list_rows(
+    session: Session, wanted: WantedRows, order: Order, after: str, limit: int
+) -> RowPiece[ChainRow]:
+    """Return the audit rows behind a place, in the very texts that were hashed."""
+    query = select(_AuditTable)
+    for column, value in (
+        (_AuditTable.actor, wanted.actor),
+        (_AuditTable.action, wanted.action),
+        (_AuditTable.subject, wanted.subject),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    found = next_rows(session, query, order, after, limit)
+    return RowPiece([_as_chain_row(row) for row in found.rows], found.next)
+
+
 def rows_after(session: Session, number: int, limit: int | None = None) -> Iterator[ChainRow]:
     """Yield the rows above `number`, oldest first, in the very texts that were hashed."""
     query = (
@@ -140,17 +171,20 @@ def rows_after(session: Session, number: int, limit: int | None = None) -> Itera
         .limit(limit)
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
-    for row in session.scalars(query):
-        yield ChainRow(
-            number=row.number,
-            at=_hashed_time(row.at),
-            actor=row.actor,
-            action=row.action,
-            subject=row.subject,
-            detail=row.detail,
-            previous=row.previous,
-            hash=row.hash,
-        )
+    yield from map(_as_chain_row, session.scalars(query))
+
+
+def _as_chain_row(row: _AuditTable) -> ChainRow:
+    return ChainRow(
+        number=row.number,
+        at=_hashed_time(row.at),
+        actor=row.actor,
+        action=row.action,
+        subject=row.subject,
+        detail=row.detail,
+        previous=row.previous,
+        hash=row.hash,
+    )
 
 
 def stored_head(session: Session) -> AuditHead | None:

@@ -9,22 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.attempt import Attempt, AttemptCause
 from policy.names import PhoneId
 from server.fleet import phone_states, phones
 from server.fleet.meetings import meetings_among
+from server.fleet.standing import CheckFacts
 from server.reports.kept_reports import effective
-from server.stations.stations import find_stations
+from server.stations.stations import find_stations, station_names
 from server.storage.database import Base, UtcTime
+from server.storage.keyset import Order, RowPiece, next_rows
 
 TRANSPORT_MAX_LENGTH = 100
 
 
 class _AttemptTable(Base):
     __tablename__ = "attempt"
+    __table_args__ = (Index("ix_attempt_effective_at", "effective_at", "station_id", "phone_id"),)
 
     station_id: Mapped[str] = mapped_column(ForeignKey("station.station_id"), primary_key=True)
     phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"), primary_key=True, index=True)
@@ -116,4 +119,62 @@ def last_attempt(session: Session, phone_id: PhoneId, checked: datetime | None) 
         time_trusted=newest.time_trusted,
         transport=newest.transport,
         cause=AttemptCause(newest.cause),
+    )
+
+
+@dataclass(frozen=True)
+class WantedAttempts:
+    """Which visits in vain are asked for; None: whichever. ``is_open``: the phone was not checked since, or it was."""
+
+    is_open: bool | None = None
+    station_id: str | None = None
+    phone_id: str | None = None
+    cause: AttemptCause | None = None
+
+
+@dataclass(frozen=True)
+class ListedAttempt:
+    """The newest visit of one station to one phone that was in vain, and whether the phone was not checked since."""
+
+    station_id: str
+    phone_id: str
+    told: LastAttempt
+    is_open: bool
+
+
+_BY_TIME = (_AttemptTable.effective_at, _AttemptTable.station_id, _AttemptTable.phone_id)
+ATTEMPTS_NEWEST, ATTEMPTS_OLDEST = Order(_BY_TIME, descending=True), Order(_BY_TIME)
+"""In which orders visits in vain can be listed."""
+
+
+def list_attempts(
+    session: Session, wanted: WantedAttempts, order: Order, after: str, limit: int
+) -> RowPiece[ListedAttempt]:
+    """Return the visits behind a place; with ``is_open`` there may be fewer than `limit` before the next place."""
+    query = select(_AttemptTable)
+    for column, value in (
+        (_AttemptTable.station_id, wanted.station_id),
+        (_AttemptTable.phone_id, wanted.phone_id),
+        (_AttemptTable.cause, wanted.cause and wanted.cause.value),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    found = next_rows(session, query, order, after, limit)
+    names = station_names(session, {row.station_id for row in found.rows})
+    checks = phone_states.check_facts(session, {row.phone_id for row in found.rows})
+    rows = [_listed(row, names[row.station_id], checks.get(row.phone_id)) for row in found.rows]
+    return RowPiece([row for row in rows if wanted.is_open in (None, row.is_open)], found.next)
+
+
+def _listed(row: _AttemptTable, station_name: str, check: CheckFacts | None) -> ListedAttempt:
+    told = LastAttempt(
+        station_name=station_name,
+        at=row.effective_at,
+        since=row.since,
+        time_trusted=row.time_trusted,
+        transport=row.transport,
+        cause=AttemptCause(row.cause),
+    )
+    return ListedAttempt(
+        row.station_id, row.phone_id, told, check is None or row.effective_at > check.effective_at
     )

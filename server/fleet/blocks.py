@@ -6,19 +6,33 @@ repeat without harm. A holder with several phones is blocked while one of them a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from itertools import islice, product
 
 from sqlalchemy.orm import Session
 
+from policy.names import PhoneId
 from policy.report import Consent
 from policy.stage import enforcement_starts_at
 from policy.verdict import Verdict
-from server.fleet import phone_states, phones
+from server.errors import ChangesUnknown
+from server.fleet import entries, phone_states, phones
+from server.fleet.block_changes import (
+    CLOCKS_DIFFER,
+    Cursor,
+    cursor_at,
+    exemptions_moved,
+    left_holders,
+    not_told,
+    noted_since,
+    overdue_between,
+)
 from server.fleet.phones import Phone
-from server.fleet.standing import CheckFacts
+from server.fleet.spans import FRESH_STANDINGS, Span
+from server.fleet.standing import CheckFacts, Standing
 from server.policies.bundles import situation_and_history
 from server.policies.situation import Situation
 
@@ -36,7 +50,11 @@ class BlockCause(Enum):
     ENFORCED_ON_PHONE = "enforced_on_phone"
     COMPLIANT = "compliant"
     WITHIN_LIMIT = "within_limit"
+    NO_PHONE = "no_phone"
 
+
+MANY = 20_000
+"""So many holders' changes are told at most; of more, the list may as well be read whole."""
 
 BLOCKING = frozenset(
     {BlockCause.NOT_ENFORCEABLE, BlockCause.DECLINED, BlockCause.UNREADABLE, BlockCause.SILENT}
@@ -61,17 +79,69 @@ class Block:
 
 @dataclass(frozen=True)
 class BlockPage:
-    """A piece of the list, and behind which holder's tag the next begins; None behind the last."""
+    """A piece of the list, and behind which holder's tag the next begins; None behind the last.
+
+    ``cursor`` is up to where it was read.
+    """
 
     blocks: Sequence[Block]
     next: str | None
+    cursor: Cursor
 
 
 def blocks(session: Session, now: datetime, holder_key: str, after: str = "", limit: int = 1000) -> BlockPage:
     """Return one entry for each of the next holders, in an order that stays; holders are opened for this piece only."""
     here = situation_and_history(session, now)
     tags = phones.holder_tags(session, after, limit + 1)
-    by_holder = phones.phones_by_holder(session, tags[:limit])
+    found = _of_holders(session, here, holder_key, tags[:limit])
+    return BlockPage(found, tags[limit - 1] if len(tags) > limit else None, cursor_at(session, here))
+
+
+def changed_blocks(
+    session: Session, now: datetime, holder_key: str, since: Cursor, after: str = "", limit: int = 1000
+) -> BlockPage:
+    """Return one entry for each of the next holders whose place may be other than when a list was read up to `since`.
+
+    Who has no phone any more is told with `BlockCause.NO_PHONE`. Raises `ChangesUnknown` where the whole list has to be
+    read instead.
+    """
+    # Two nodes' clocks: a place that was told is not taken back because this one is a moment behind.
+    here = situation_and_history(session, max(now, min(since.at, now + CLOCKS_DIFFER)))
+    cursor = cursor_at(session, here)
+    if reason := not_told(since, cursor, here):
+        raise ChangesUnknown(reason)
+    tags = sorted(tag for tag in _moved(session, since, here) if tag > after)
+    found = _of_holders(session, here, holder_key, tags[:limit])
+    return BlockPage(found, tags[limit - 1] if len(tags) > limit else None, cursor)
+
+
+def _moved(session: Session, since: Cursor, here: Situation) -> set[str]:
+    """Return the tags of the holders whose places may have moved."""
+    tags = noted_since(session, since, MANY + 1)
+    moved: set[PhoneId] = exemptions_moved(since, here)
+    if overdue := overdue_between(since, here):
+        moved |= set(islice(_overdue(session, *overdue), MANY + 1))
+    if len(moved) + len(tags) > MANY:
+        raise ChangesUnknown(f"more than {MANY} holders may stand otherwise since then")
+    return tags | phones.tags_of(session, moved)
+
+
+def _overdue(session: Session, since: datetime, until: datetime) -> Iterator[PhoneId]:
+    """Yield the phones that were last well within that stretch of time."""
+    for fresh, has_open in product(FRESH_STANDINGS, (False, True)):
+        if fresh is Standing.DECLINED:
+            continue
+        for place in entries.walk(session, Span(fresh, has_open, since, until), None, 1000):
+            yield place.phone_id
+    # Of those whose owners agreed anew, who was seen since counts from then, and is found above.
+    agreed = phones.agreed_between(session, since, until)
+    known = entries.entries_of(session, agreed)
+    yield from (phone_id for phone_id in agreed if known[phone_id].last_at < until)
+    yield from phone_states.unread_between(session, since, until)
+
+
+def _of_holders(session: Session, here: Situation, holder_key: str, tags: Sequence[str]) -> Sequence[Block]:
+    by_holder = phones.phones_by_holder(session, tags)
     phone_ids = [phone_id for of_one in by_holder.values() for phone_id in of_one]
     facts = phone_states.check_facts(session, phone_ids)
     known = {phone.phone_id: phone for phone in phones.find_phones(session, phone_ids)}
@@ -80,8 +150,11 @@ def blocks(session: Session, now: datetime, holder_key: str, after: str = "", li
         for tag, of_one in by_holder.items()
     }
     names = phones.holders(session, holder_key, [one.phone_id for one in worst.values()])
-    found = [replace(worst[tag], holder=names[worst[tag].phone_id]) for tag in tags[:limit]]
-    return BlockPage(found, tags[limit - 1] if len(tags) > limit else None)
+    entry_of = {tag: replace(one, holder=names[one.phone_id]) for tag, one in worst.items()}
+    without = [tag for tag in tags if tag not in entry_of]
+    for tag, at, sealed in left_holders(session, without):
+        entry_of[tag] = Block(phones.opened(holder_key, sealed), "", BlockCause.NO_PHONE, at)
+    return [entry_of[tag] for tag in tags if tag in entry_of]
 
 
 def _caused(phone: Phone, facts: CheckFacts | None, here: Situation) -> Block:

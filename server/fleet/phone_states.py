@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ForeignKey, String, Table, Text, select
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Table, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from policy.names import PhoneId
 from policy.report import Report
 from policy.verdict import Reason, ReasonCode, Stage, Verdict
 from server.fleet.standing import CheckFacts, LatestCheck
@@ -21,6 +22,15 @@ from server.storage.prepared import Prepared, among, upsert
 
 class _StateTable(Base):
     __tablename__ = "phone_state"
+    __table_args__ = (
+        # Of the few that cannot be read: who falls overdue (`server.fleet.blocks`).
+        Index(
+            "ix_phone_state_unread",
+            "unchanged_since",
+            sqlite_where=text("verdict = 'unreadable'"),
+            postgresql_where=text("verdict = 'unreadable'"),
+        ),
+    )
 
     phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"), primary_key=True)
     report_id: Mapped[str] = mapped_column(ForeignKey("report.report_id"))
@@ -150,6 +160,13 @@ def check_facts(session: Session, phone_ids: Collection[str] | None = None) -> M
         row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5], not_enforceable_since=row[6])
         for row in session.execute(query)
     }
+
+
+def unread_between(session: Session, since: datetime, until: datetime) -> Sequence[PhoneId]:
+    """Return the phones that no check could read from some moment on, of ``since`` or later and before ``until``."""
+    within = (_STATES.c.unchanged_since >= since, _STATES.c.unchanged_since < until)
+    query = select(_STATES.c.phone_id).where(_STATES.c.verdict == Verdict.UNREADABLE.value, *within)
+    return cast("Sequence[PhoneId]", session.scalars(query).all())
 
 
 def _as_facts(row: Row) -> CheckFacts:

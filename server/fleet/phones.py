@@ -22,6 +22,7 @@ from policy.report import Consent
 from policy.schemas import dump_probe, load_probe
 from server.errors import ConfigurationRefused, InConflict
 from server.fleet import phone_states
+from server.fleet.block_changes import note_changes
 from server.fleet.entries import entry_of, note_entries
 from server.fleet.meetings import meet
 from server.fleet.search import note_names
@@ -41,7 +42,7 @@ class _PhoneTable(Base):
     # Sealed anew it is another text each time: it can be neither searched nor joined, only opened.
     sealed_holder: Mapped[bytes] = mapped_column(LargeBinary)
     consent: Mapped[str] = mapped_column(String(10))
-    consent_since: Mapped[datetime] = mapped_column(UtcTime)
+    consent_since: Mapped[datetime] = mapped_column(UtcTime, index=True)
     api_level: Mapped[int]
     virtual: Mapped[bool]
     registered_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -118,6 +119,7 @@ def register_phone(
             label="",
         )
         session.add(stored)
+    before = (stored.consent, stored.holder_tag, stored.sealed_holder)
     # Only a change moves the time: the mail side counts from it.
     if stored.consent != registration.consent.value:
         stored.consent, stored.consent_since = registration.consent.value, now
@@ -139,7 +141,55 @@ def register_phone(
     facts = phone_states.check_facts(session, [phone_id]).get(phone_id)
     entry = entry_of(registration.consent, _reach(stored.reach), stored.registered_at, facts)
     note_entries(session, {phone_id: entry})
+    _note_block(session, stored, before, holder_key, now)
     return phone_id, is_new
+
+
+def _note_block(
+    session: Session,
+    stored: _PhoneTable,
+    before: tuple[str, str | None, bytes],
+    holder_key: str,
+    now: datetime,
+) -> None:
+    consent, tag, sealed = before
+    if (consent, tag) == (stored.consent, stored.holder_tag) or stored.holder_tag is None:
+        return
+    left = {tag: sealed} if tag not in (None, stored.holder_tag) and _opens(holder_key, sealed) else {}
+    note_changes(session, [stored.holder_tag], now, left)
+
+
+def _opens(holder_key: str, sealed: bytes) -> bool:
+    try:
+        opened(holder_key, sealed)
+    except ConfigurationRefused:
+        # Sealed under a key that was lost: whose phone it was nobody knows any more.
+        return False
+    return True
+
+
+def opened(holder_key: str, sealed: bytes) -> str:
+    """Return a holder that was sealed; raises `ConfigurationRefused` if the key is not the one of old."""
+    try:
+        return Fernet(holder_key).decrypt(sealed).decode()
+    except InvalidToken as error:
+        raise ConfigurationRefused(
+            "CURFEW_HOLDER_KEY does not open the stored holders; put back the key they were stored under"
+        ) from error
+
+
+def tags_of(session: Session, phone_ids: Collection[str]) -> set[str]:
+    """Return the tags of the holders of these phones."""
+    tag = _PhoneTable.holder_tag
+    query = select(tag).where(_PhoneTable.phone_id.in_(phone_ids), tag.is_not(None))
+    return set(cast("Sequence[str]", session.scalars(query).all()))
+
+
+def agreed_between(session: Session, since: datetime, until: datetime) -> Sequence[PhoneId]:
+    """Return the phones whose owners agreed at ``since`` or later, and before ``until``."""
+    within = (_PhoneTable.consent_since >= since, _PhoneTable.consent_since < until)
+    query = select(_PhoneTable.phone_id).where(_PhoneTable.consent == Consent.AGREED.value, *within)
+    return cast("Sequence[PhoneId]", session.scalars(query).all())
 
 
 def is_marker_of(session: Session, phone_id: str, marker: str) -> bool:
@@ -295,13 +345,7 @@ def phones_by_holder(session: Session, tags: Collection[str]) -> Mapping[str, Se
 
 def holders(session: Session, holder_key: str, phone_ids: Collection[str] | None = None) -> dict[str, str]:
     """Return the holders of all phones, or of these; raises `ConfigurationRefused` if the key is not the one of old."""
-    box = Fernet(holder_key)
     query = select(_PhoneTable.phone_id, _PhoneTable.sealed_holder)
     if phone_ids is not None:
         query = query.where(_PhoneTable.phone_id.in_(phone_ids))
-    try:
-        return {phone_id: box.decrypt(sealed).decode() for phone_id, sealed in session.execute(query)}
-    except InvalidToken as error:
-        raise ConfigurationRefused(
-            "CURFEW_HOLDER_KEY does not open the stored holders; put back the key they were stored under"
-        ) from error
+    return {phone_id: opened(holder_key, sealed) for phone_id, sealed in session.execute(query)}

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from policy.counted import counted
 from server.fleet import entries, phone_states, phones
+from server.fleet.block_changes import forget_cursors
 from server.fleet.entries import Bin, Entry, entry_of
 from server.reports import station_activity
 from server.storage.database import lock_out_writers
@@ -46,6 +47,7 @@ def make_anew(session: Session) -> None:
         entries.note_entries(session, right)
         tallied.update(entries.bin_of(entry) for entry in right.values())
     entries.replace_tallies(session, tallied)
+    forget_cursors(session)
 
 
 def _made_anew(session: Session) -> Iterator[Mapping[str, Entry]]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
 from policy.report import Report
 from policy.report_results import ReportResult, ReportStatus
 from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
 from server.fleet import entries, meetings, phone_states, phones
+from server.fleet.block_changes import moves_block, note_changes
 from server.fleet.entries import Entry
 from server.fleet.standing import CheckFacts
 from server.intake.opening import UNKNOWN_STATION, Verified, rejected
@@ -34,6 +37,8 @@ class OpenedRequest:
 
     opened: Sequence[Verified | ReportResult]
     received_at: datetime
+    log_context: Mapping[str, Any]
+    """What is logged about it is logged with: whichever thread stores it."""
 
 
 class Group:
@@ -64,10 +69,11 @@ class Group:
 
     def decide(self, request: OpenedRequest) -> Sequence[ReportResult]:
         """Return one result per envelope of the request; what is to be stored is noted for `keep`."""
-        return [
-            found if isinstance(found, ReportResult) else self._decide(found, request.received_at)
-            for found in request.opened
-        ]
+        with bound_contextvars(**request.log_context):
+            return [
+                found if isinstance(found, ReportResult) else self._decide(found, request.received_at)
+                for found in request.opened
+            ]
 
     def keep(self) -> None:
         """Store what was decided to be stored."""
@@ -78,6 +84,17 @@ class Group:
         entries.note_entries(self._session, self._entries(recorded.after), self._entries(recorded.before))
         note_reports(self._session, self._kept, self._activity)
         meetings.note_meetings(self._session, self._newly_met)
+        self._note_blocks(recorded)
+
+    def _note_blocks(self, recorded: phone_states.Recorded) -> None:
+        now = max((kept.received_at for kept in self._kept), default=None)
+        moved = [
+            phone_id
+            for phone_id, after in recorded.after.items()
+            if now and moves_block(recorded.before.get(phone_id), after, now)
+        ]
+        if moved and now:
+            note_changes(self._session, phones.tags_of(self._session, moved), now)
 
     def _entries(self, facts: Mapping[str, CheckFacts]) -> Mapping[str, Entry]:
         return {

@@ -24,6 +24,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
+from structlog.contextvars import get_contextvars
 
 from certs.audit_chain import AuditHead
 from policy.document import Bundle
@@ -68,11 +69,15 @@ class Intake:
 
         Raises `StorageUnavailable` when nothing of the request could be stored.
         """
-        return self.submit(lambda: envelopes, now).result()
+        return self.submit(lambda: envelopes, now, get_contextvars()).result()
 
-    def submit(self, envelopes: Callable[[], Envelopes], now: datetime) -> Future[Accepted]:
+    def submit(
+        self, envelopes: Callable[[], Envelopes], now: datetime, log_context: Mapping[str, Any]
+    ) -> Future[Accepted]:
         """Return at once the outcome to come of `accept`; `envelopes` is called for them by another thread."""
-        return self._group.submit(lambda: OpenedRequest(open_all(envelopes(), self._keys_of), now))
+        return self._group.submit(
+            lambda: OpenedRequest(open_all(envelopes(), self._keys_of), now, log_context)
+        )
 
     def _keys_of(self, station_ids: Collection[str]) -> Mapping[str, bytes]:
         # A station's key never changes, so it is asked for once; whether it was revoked is asked for every report.

@@ -28,6 +28,10 @@ _BUSY = frozenset({429, 503})
 _MARKER = "trial"
 
 
+KEPT_S = 5.0
+"""A connection on which nothing was asked for longer is made anew; the server ends it after 15 s."""
+
+
 @dataclass
 class Answers:
     """What a station saw: the milliseconds of each answer, and how often it was asked to come later."""
@@ -47,6 +51,7 @@ class TrialStation:
         self._signer = load_signer(str(key))
         self._counter = 0
         self._connection = server.connection()
+        self._asked_at = time.monotonic()
         now = datetime.now(UTC)
         with server.database.writing() as session:
             station = add_station(session, f"trial {number}", public_key_pem(self._signer), now)
@@ -126,10 +131,14 @@ class TrialStation:
 
     def _ask(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, str], bytes]:
         headers = {} if body is None else {"Content-Type": "application/json"}
+        # While hundreds of stations sign their reports, the server ends connections on which nothing is asked.
+        if time.monotonic() - self._asked_at > KEPT_S:
+            self._connection.close()
         try:
             self._connection.request(method, path, body, headers)
             answer = self._connection.getresponse()
             told = answer.read()
+            self._asked_at = time.monotonic()
         except (OSError, HTTPException) as error:
             said = self._server.last_words()
             raise TrialFailed(f"no answer ({error!r}); the server's log ends with: {said}") from error

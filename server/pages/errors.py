@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, make_response, render_template
+from flask import Response, g, make_response, render_template
 
 _HEADINGS = {
     400: "This request was not understood",
@@ -23,6 +23,11 @@ def error_page(status: int, message: str, next_step: str) -> Response:
     """
     heading = _HEADINGS.get(status, "This did not work")
     page = render_template(
-        "problem.html", heading=heading, message=message, next_step=next_step, bare=status > 499
+        "problem.html",
+        heading=heading,
+        message=message,
+        next_step=next_step,
+        request_id=g.get("request_id", ""),
+        bare=status > 499,
     )
     return make_response(page, status)

@@ -129,5 +129,6 @@ MAIL: Mapping[BlockCause, str] = {
     BlockCause.ENFORCED_ON_PHONE: "the phone violates, and can be enforced on by itself",
     BlockCause.COMPLIANT: "the phone complied at its latest check",
     BlockCause.WITHIN_LIMIT: "the phone is not overdue",
+    BlockCause.NO_PHONE: "the holder has no phone any more",
 }
 """Why the mail side is told to block the holder of a phone, or not to."""

@@ -18,6 +18,7 @@ from policy.schemas import load_fleet, load_policy_document
 from server.errors import ConfigurationRefused
 from server.policies.situation import Published, Situation
 from server.storage.database import Base, Database, UtcTime
+from server.storage.keyset import Order, RowPiece, next_rows
 from server.storage.prepared import Prepared
 
 
@@ -93,6 +94,40 @@ def bundles(session: Session) -> Sequence[BundleRow]:
     return [_as_row(latest[n], first_time[n], n == current) for n in sorted(latest, reverse=True)]
 
 
+@dataclass(frozen=True)
+class PublicationRow:
+    """One publication: of a bundle, or of its exemptions anew."""
+
+    serial: int
+    bundle: Bundle
+    published_at: datetime
+    signers: tuple[str, ...]
+    """Key ids of the approvers whose signatures counted."""
+    expires: datetime
+    demo: bool
+
+
+_BY_SERIAL = (_PublicationTable.serial,)
+PUBLICATIONS_NEWEST, PUBLICATIONS_OLDEST = Order(_BY_SERIAL, descending=True), Order(_BY_SERIAL)
+"""In which orders publications can be listed."""
+
+
+def list_publications(
+    session: Session, bundle_number: int | None, order: Order, after: str, limit: int
+) -> RowPiece[PublicationRow]:
+    """Return the publications behind a place, of one bundle or of all."""
+    query = select(_PublicationTable)
+    if bundle_number is not None:
+        query = query.where(_PublicationTable.number == bundle_number)
+    found = next_rows(session, query, order, after, limit)
+    return RowPiece([_as_publication(row) for row in found.rows], found.next)
+
+
+def _as_publication(row: _PublicationTable) -> PublicationRow:
+    bundle, signers = _bundle(row.policy_bytes, row.fleet_bytes), tuple(json.loads(row.signers))
+    return PublicationRow(row.serial, bundle, row.published_at, signers, row.expires, row.demo)
+
+
 # Made once: building a query costs more than running these.
 # Newest by serial: exemptions signed anew are published under the number that is in force.
 # Of the table's columns: asking by the mapper costs more than the answer, and every report asks.
@@ -148,7 +183,7 @@ def situation_and_history(session: Session, now: datetime) -> Situation:
     # A publication is never updated, so each is read and parsed once.
     newer = _EVERY_PUBLICATION.where(_PublicationTable.serial > (known[-1][0] if known else 0))
     known += tuple(
-        (serial, Published(at, _bundle(policy_bytes, fleet_bytes)))
+        (serial, Published(at, _bundle(policy_bytes, fleet_bytes), serial))
         for serial, at, policy_bytes, fleet_bytes in session.execute(newer)
     )
     _history_read_once[database] = known

@@ -17,6 +17,8 @@ class Published:
 
     at: datetime
     bundle: Bundle
+    serial: int = 0
+    """Which publication it is."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Situation:
     bundle: Bundle | None = None
     publications: tuple[Published, ...] = ()
     """Every publication up to the newest, oldest first; without them the newest bundle counts as always in force."""
+
+    @property
+    def serial(self) -> int:
+        """Which publication is the newest; 0 without any."""
+        return self.publications[-1].serial if self.publications else 0
 
     @property
     def lifted(self) -> bool:

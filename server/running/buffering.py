@@ -20,13 +20,14 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
-from werkzeug.test import run_wsgi_app
 
 from server.config import BODY_LIMIT_BYTES, Network
 from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
 from server.running.client_address import client_address
 from server.running.error_handlers import RETRY_AFTER_S, error_form
 from server.running.health import HEALTH_PATHS
+from server.running.request_id import ENVIRON_KEY, HEADER, request_id
+from server.running.spooled import SpooledAnswer, lend_path
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class BufferLimits:
 
 
 WsgiApp = Callable[..., Any]
-Answer = tuple[int, list[tuple[str, str]], bytes]
+Answer = tuple[int, list[tuple[str, str]], bytes | SpooledAnswer]
 _HEALTH_WAITING = 32
 """How this process is, is asked in lanes of one thread each: a supervisor that waits behind a slow database would end a
 process that is well, and whoever asks without end takes no thread from a station."""
@@ -76,13 +77,16 @@ class Exchange(Protocol):
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send the answer."""
 
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        """Send an answer that lies in a file, as fast as it is taken."""
+
 
 class Door(Protocol):
     """A way past the application for one address, for POST without a query."""
 
     path: str
 
-    async def answer(self, body: bytes) -> Answer | None:
+    async def answer(self, body: bytes, request_id: str) -> Answer | None:
         """Return the answer to this body, None where the application has to answer."""
 
 
@@ -124,18 +128,23 @@ class BufferedRequests:
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request."""
+        peer = _peer(scope)
+        identity = request_id(peer, scope.headers.get(HEADER.lower()), self._trusted_proxies)
         try:
-            source = _source(scope, self._trusted_proxies)
+            source = _source(scope, peer, self._trusted_proxies)
             body = await self._body(scope, exchange, source)
-            status, headers, content = await self._at_the_door(scope, body) or await self._by_application(
-                scope, body, source
-            )
+            status, headers, content = await self._at_the_door(
+                scope, body, identity
+            ) or await self._by_application(scope, body, source, identity)
         except RequestRefused as refused:
-            _log.warning(refused.code, method=scope.method)
-            status, headers, content = self._refusal(refused)
-        exchange.response_bytes(status, headers, content)
+            _log.warning(refused.code, method=scope.method, request_id=identity)
+            status, headers, content = self._refusal(refused, identity)
+        if isinstance(content, SpooledAnswer):
+            exchange.response_file(status, headers, lend_path(content))
+        else:
+            exchange.response_bytes(status, headers, content)
 
-    async def _at_the_door(self, scope: Scope, body: bytes) -> Answer | None:
+    async def _at_the_door(self, scope: Scope, body: bytes, identity: str) -> Answer | None:
         """Return the answer of the way past the application; None for what is the application's to answer."""
         door = self._door
         # A body was read only where nothing in the head is to be refused.
@@ -149,13 +158,13 @@ class BufferedRequests:
             raise _busy()
         self._at_door += 1
         try:
-            return await door.answer(body)
+            return await door.answer(body, identity)
         finally:
             self._at_door -= 1
 
-    async def _by_application(self, scope: Scope, body: bytes, source: str) -> Answer:
+    async def _by_application(self, scope: Scope, body: bytes, source: str, identity: str) -> Answer:
         lane = self._health_lanes.get(scope.path, self._lane)
-        return await lane.run(self._app, _environ(scope, body, source))
+        return await lane.run(self._app, _environ(scope, body, source) | {ENVIRON_KEY: identity})
 
     async def _body(self, scope: Scope, exchange: Exchange, source: str) -> bytes:
         length = _declared_length(scope)
@@ -217,15 +226,16 @@ class BufferedRequests:
         except TimeoutError:
             raise _too_slow(len(body), length, limits) from None
 
-    def _refusal(self, refused: RequestRefused) -> Answer:
+    def _refusal(self, refused: RequestRefused, identity: str) -> Answer:
         headers = [
             ("content-type", "application/json"),
             ("cache-control", "no-store"),
             ("connection", "close"),
+            (HEADER, identity),
         ]
         if isinstance(refused, ComeLater) or refused.status == 503:
             headers.append(("retry-after", str(RETRY_AFTER_S)))
-        form = error_form(refused.code, refused.message, refused.next_step, self._now())
+        form = error_form(refused.code, refused.message, refused.next_step, self._now(), identity)
         return refused.status, headers, json.dumps(form).encode()
 
 
@@ -250,8 +260,23 @@ class _Lane:
 
 
 def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:
-    content, status, headers = run_wsgi_app(app, environ, buffered=True)
-    return int(status.split(" ", 1)[0]), headers.to_wsgi_list(), b"".join(content)
+    told: list[Any] = []
+
+    def start(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
+        told[:] = status, headers
+
+    content = app(environ, start)
+    # Joined before the status is looked at: an application may say it with its first piece (PEP 3333).
+    joined = content if isinstance(content, SpooledAnswer) else _joined(content)
+    status, headers = told
+    return int(status.split(" ", 1)[0]), list(headers), joined
+
+
+def _joined(content: Any) -> bytes:
+    try:
+        return b"".join(content)
+    finally:
+        getattr(content, "close", lambda: None)()
 
 
 def _declared_length(scope: Scope) -> int:
@@ -259,9 +284,12 @@ def _declared_length(scope: Scope) -> int:
     return int(scope.headers.get("content-length") or 0)
 
 
-def _source(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
+def _peer(scope: Scope) -> str:
     # Without the port, which each connection has anew; IPv6 stands in brackets.
-    peer = scope.client.rpartition(":")[0].strip("[]")
+    return scope.client.rpartition(":")[0].strip("[]")
+
+
+def _source(scope: Scope, peer: str, trusted_proxies: Sequence[Network]) -> str:
     if not trusted_proxies:
         return peer
     # Several headers of one name are one list (RFC 9110 5.3).
@@ -289,6 +317,7 @@ def _environ(scope: Scope, body: bytes, source: str) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        "wsgi.file_wrapper": SpooledAnswer,
     }
     for header, value in scope.headers.items():
         # A header with an underscore would pass for the one with a hyphen; nginx drops them, too.

@@ -16,7 +16,7 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     """
     client = peer
     for named in reversed(forwarded_for.split(",") if forwarded_for else ()):
-        if not _is_among(client, trusted):
+        if not is_among(client, trusted):
             break
         address = _parsed(named)
         # No proxy writes that: whoever stands behind it cannot be known.
@@ -26,7 +26,8 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     return client
 
 
-def _is_among(client: str, trusted: Sequence[Network]) -> bool:
+def is_among(client: str, trusted: Sequence[Network]) -> bool:
+    """Whether an address is one of these, or in one of these networks."""
     address = _parsed(client)
     return address is not None and any(address in network for network in trusted)
 

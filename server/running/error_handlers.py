@@ -1,7 +1,7 @@
 """Every error becomes one shape of answer, and no stack trace ever leaves.
 
-``{"error": {"code": …, "message": …, "next": …}, "server_time": "2023-03-15T11:00:00Z"}`` under ``/api``, ``/trust``,
-``/metrics`` and the paths of health; a page with the same words everywhere else.
+``{"error": {"code": …, "message": …, "next": …}, "request_id": …, "server_time": "2023-03-15T11:00:00Z"}`` under
+``/api``, ``/trust``, ``/metrics`` and the paths of health; a page with the same words everywhere else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as PlainResponse
 
@@ -46,9 +46,10 @@ def written(time: datetime) -> str:
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def error_form(code: str, message: str, next_step: str, now: datetime) -> dict[str, Any]:
+def error_form(code: str, message: str, next_step: str, now: datetime, request_id: str) -> dict[str, Any]:
     """Return an error as programs get it; the module's first lines show one."""
-    return {"error": {"code": code, "message": message, "next": next_step}, "server_time": written(now)}
+    error = {"code": code, "message": message, "next": next_step}
+    return {"error": error, "request_id": request_id, "server_time": written(now)}
 
 
 class Refusal(NamedTuple):
@@ -59,9 +60,9 @@ class Refusal(NamedTuple):
     message: str
     next_step: str
 
-    def form(self, now: datetime) -> dict[str, Any]:
+    def form(self, now: datetime, request_id: str) -> dict[str, Any]:
         """Return it as programs get it."""
-        return error_form(self.code, self.message, self.next_step, now)
+        return error_form(self.code, self.message, self.next_step, now, request_id)
 
 
 def answer_errors(app: Flask) -> None:
@@ -84,11 +85,11 @@ def unavailable(error: StorageUnavailable, path: str) -> Refusal:
     return Refusal(503, code, str(error), "Nothing of this request was stored; send it again later.")
 
 
-def unforeseen(error: Exception, path: str) -> Refusal:
+def unforeseen(error: Exception, path: str, request_id: str) -> Refusal:
     """Return the answer where everything not foreseen ends: in the log whole, to the client as one sentence."""
     _log.error("unforeseen", path=path, error=type(error).__name__, exc_info=error)
     return Refusal(
-        500, "internal_error", "the server failed", "Tell the server's operator the time of this answer."
+        500, "internal_error", "the server failed", f"Tell the server's operator: request {request_id}."
     )
 
 
@@ -129,13 +130,13 @@ def _faults(messages: Any, path: str = "") -> Iterator[str]:
 
 
 def _unforeseen(error: Exception) -> Response:
-    return _answer(*unforeseen(error, request.path))
+    return _answer(*unforeseen(error, request.path, g.get("request_id", "")))
 
 
 def _answer(status: int, code: str, message: str, next_step: str) -> Response:
     if not request.path.startswith(_MACHINE_PATHS):
         return error_page(status, message, next_step)
-    answer = jsonify(error_form(code, message, next_step, context().clock.now()))
+    answer = jsonify(error_form(code, message, next_step, context().clock.now(), g.get("request_id", "")))
     answer.status_code = status
     # Of a 404 above all: stations ask for the next root before there is one, and a cache would go on denying it.
     answer.headers["Cache-Control"] = "no-store"

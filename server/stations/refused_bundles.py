@@ -6,7 +6,7 @@ can be open; a report judged afterwards, by that bundle or a newer one, settles 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +15,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.reports import kept_reports
 from server.reports.station_activity import StationActivity, activity_of
-from server.stations.stations import find_stations
+from server.stations.stations import find_stations, station_names
 from server.storage.database import Base, UtcTime
+from server.storage.keyset import Order, RowPiece, next_rows
 
 SENTENCE_MAX_LENGTH = 300
 
@@ -92,17 +93,68 @@ def keep_refusal(session: Session, station_id: str, refusal: RefusedBundle, now:
 
 def open_refusals(session: Session) -> Sequence[OpenRefusal]:
     """Return what stations in service refuse now, at most one per station, the newest bundle first."""
+    refusing = session.scalars(select(_RefusalTable.station_id).distinct()).all()
+    standing = _standing_of(session, refusing)
+    names = station_names(session, standing)
+    found = [_as_open(row, names[row.station_id]) for row in standing.values()]
+    return sorted(found, key=lambda one: (-one.refusal.bundle_number, one.refusal.code, one.station_name))
+
+
+@dataclass(frozen=True)
+class WantedRefusals:
+    """Which refusals are asked for; None: whichever. ``is_open``: those that still stand, or those that do not."""
+
+    is_open: bool | None = None
+    station_id: str | None = None
+    bundle_number: int | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class ListedRefusal:
+    """A refusal that was ever told, and whether it still stands."""
+
+    told: OpenRefusal
+    is_open: bool
+
+
+_KEY = (_RefusalTable.station_id, _RefusalTable.bundle_number, _RefusalTable.code)
+_BY_TIME = (_RefusalTable.last_seen_at, *_KEY)
+REFUSALS_NEWEST, REFUSALS_OLDEST = Order(_BY_TIME, descending=True), Order(_BY_TIME)
+"""In which orders refusals can be listed: by when they were told last."""
+
+
+def list_refusals(
+    session: Session, wanted: WantedRefusals, order: Order, after: str, limit: int
+) -> RowPiece[ListedRefusal]:
+    """Return the refusals behind a place; with ``is_open`` there may be fewer than `limit` before the next place."""
+    query = select(_RefusalTable)
+    for column, value in zip(_KEY, (wanted.station_id, wanted.bundle_number, wanted.code), strict=True):
+        if value is not None:
+            query = query.where(column == value)
+    found = next_rows(session, query, order, after, limit)
+    names = station_names(session, {row.station_id for row in found.rows})
+    standing = _standing_of(session, names)
+    rows = [
+        ListedRefusal(_as_open(row, names[row.station_id]), standing.get(row.station_id) is row)
+        for row in found.rows
+    ]
+    return RowPiece([row for row in rows if wanted.is_open in (None, row.is_open)], found.next)
+
+
+def _standing_of(session: Session, station_ids: Collection[str]) -> Mapping[str, _RefusalTable]:
+    """Return of each of these stations, if it is in service, the refusal that still stands, if one does."""
     newest: dict[str, _RefusalTable] = {}
+    query = select(_RefusalTable).where(_RefusalTable.station_id.in_(station_ids))
     # In order of time, so that the latest of each station is what stays.
-    for row in session.scalars(select(_RefusalTable).order_by(_RefusalTable.last_seen_at)):
+    for row in session.scalars(query.order_by(_RefusalTable.last_seen_at)):
         newest[row.station_id] = row
     known, activity = find_stations(session, newest), activity_of(session, newest)
-    found = [
-        _as_open(row, known[row.station_id].name)
-        for row in newest.values()
-        if not known[row.station_id].revoked and not _is_settled(row, activity.get(row.station_id))
-    ]
-    return sorted(found, key=lambda one: (-one.refusal.bundle_number, one.refusal.code, one.station_name))
+    return {
+        station_id: row
+        for station_id, row in newest.items()
+        if not known[station_id].revoked and not _is_settled(row, activity.get(station_id))
+    }
 
 
 def refusals_by_station(session: Session) -> Mapping[str, OpenRefusal]:

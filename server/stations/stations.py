@@ -17,6 +17,7 @@ from server.errors import InConflict, Malformed, NotThere
 from server.evidence import alarms
 from server.reports.station_activity import StationActivity, activity_of, judging_by
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
+from server.storage.keyset import Order, RowPiece, next_rows
 from server.storage.prepared import Prepared, among
 
 # Verified 1.65 times cheaper than Ed25519, and without holding the interpreter's lock (docs/performance.md 1).
@@ -127,10 +128,22 @@ def stations(session: Session, limit: int, offset: int = 0) -> Sequence[StationR
     )
 
 
-def stations_after(session: Session, station_id: str, limit: int) -> Sequence[StationRow]:
-    """Return the stations behind one, by their ids."""
-    query = select(_StationTable).where(_StationTable.station_id > station_id)
-    return _as_rows(session, session.scalars(query.order_by(_StationTable.station_id).limit(limit)))
+BY_STATION_ID = Order((_StationTable.station_id,))
+BY_NAME = Order((_StationTable.name, _StationTable.station_id))
+BY_ENROLMENT = Order((_StationTable.enrolled_at, _StationTable.station_id))
+"""In which orders stations can be listed."""
+
+
+def list_stations(
+    session: Session, in_service: bool | None, order: Order, after: str, limit: int
+) -> RowPiece[StationRow]:
+    """Return the stations behind a place: those in service, those revoked, or all (None)."""
+    query = select(_StationTable)
+    if in_service is not None:
+        revoked_at = _StationTable.revoked_at
+        query = query.where(revoked_at.is_(None) if in_service else revoked_at.is_not(None))
+    found = next_rows(session, query, order, after, limit)
+    return RowPiece(_as_rows(session, found.rows), found.next)
 
 
 def station_row(session: Session, station_id: str) -> StationRow | None:

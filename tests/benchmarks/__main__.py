@@ -25,7 +25,7 @@ _MEASURES = (
     "under_attack",
     "reading",
 )
-_BY_HAND = ("script_costs", "failover")
+_BY_HAND = ("script_costs", "failover", "two_workers")
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ def main() -> None:
         memory: dict[str, float] = {}
         for _ in range(ROUNDS):
             for name, attack in (("quiet", None), ("stalled", stall), ("flooded", flood)):
-                with _attacked(server, attack):
+                with attacked(server, attack):
                     waits[name].append(_p99_s(server))
                     memory[name] = max(memory.get(name, 0), _resident_mib(server))
     quiet = median(waits["quiet"])
@@ -100,7 +100,7 @@ def _p99_s(server: RunningServer) -> float:
 
 
 @contextmanager
-def _attacked(server: RunningServer, attack: Attack | None) -> Iterator[None]:
+def attacked(server: RunningServer, attack: Attack | None) -> Iterator[None]:
     """Let `attack` go on in a process of its own for the length of the block."""
     if attack is None:
         yield

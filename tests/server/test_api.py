@@ -23,7 +23,7 @@ MIB = 1024 * 1024
 
 def error_of(answer: TestResponse) -> dict[str, Any]:
     told = answer.get_json()
-    assert set(told) == {"error", "server_time"}
+    assert set(told) == {"error", "request_id", "server_time"}
     assert set(told["error"]) == {"code", "message", "next"}
     error: dict[str, Any] = told["error"]
     return error

@@ -5,15 +5,29 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from policy.attempt import Attempt, AttemptCause
+from policy.document import Exemption
 from policy.report import Consent
+from policy.verdict import Verdict
 from server.app import create_app
+from server.evidence.alarms import Settlement, settle_alarm
+from server.fleet.attempts import keep_attempts
+from server.fleet.meetings import meet
 from server.people.people import Role
-from tests.server.authority import VIOLATING, Authority, Bench
+from server.stations.refused_bundles import RefusedBundle, keep_refusal
+from tests.server.authority import NOW, VIOLATING, Authority, Bench
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+REFUSED = RefusedBundle(2, "rule_unknown", "x", "0", 1, 1, NOW)
 
 
 @pytest.fixture
@@ -98,18 +112,143 @@ def test_stations_are_listed(reader: Reader, bench: Bench, small_authority: Auth
     assert second["next"] is None
 
 
-@pytest.mark.parametrize("path", ["/phones", "/stations", "/blocks"])
-def test_each_list_comes_as_csv_and_as_lines_of_json(
-    reader: Reader, bench: Bench, small_authority: Authority, path: str
-) -> None:
-    small_authority.phone(bench)
-    [row] = reader.get(path).get_json()[path[1:]]
+LISTS = {
+    "/phones": "phones",
+    "/stations": "stations",
+    "/blocks": "blocks",
+    "/alarms": "alarms",
+    "/audit-rows": "audit_rows",
+    "/refusals": "refusals",
+    "/attempts": "attempts",
+    "/publications": "publications",
+    "/exemptions": "exemptions",
+}
+
+
+@pytest.fixture
+def busy(small_authority: Authority, tmp_path: Path) -> Authority:
+    """An office that has two of everything that is listed."""
+    here = small_authority
+    here.trust = here.trust.copy(tmp_path / "trust")
+    benches = [here.bench(f"bench {number}") for number in (1, 2)]
+    phones = [here.phone(bench, holder=f"mailbox-{number}") for number, bench in enumerate(benches)]
+    here.trust.publish_fleet(1, *(Exemption(phone, NOW + DAY, "travel") for phone in phones))
+    here.publish()
+    for bench, phone in zip(benches, phones, strict=True):
+        report = bench.report(phone, checked_at=NOW - 2 * HOUR)
+        here.accept(bench.sign(report), bench.sign(replace(report, verdict=Verdict.UNREADABLE)))
+        with here.database.writing() as session:
+            keep_refusal(session, bench.station_id, REFUSED, NOW)
+            attempt = Attempt(phone, NOW - HOUR, True, "tcp:127.0.0.1:5555", AttemptCause.NOT_REACHED)
+            keep_attempts(session, bench.station_id, [attempt], NOW)
+    return here
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_each_list_comes_as_csv_and_as_lines_of_json(reader: Reader, busy: Authority, path: str) -> None:
+    rows = reader.get(path).get_json()[LISTS[path]]
+    assert len(rows) >= 2
 
     table = list(csv.DictReader(io.StringIO(reader.get(path, Accept="text/csv").text)))
     lines = [json.loads(line) for line in reader.get(path, Accept="application/x-ndjson").text.splitlines()]
 
-    assert lines == [row]
-    assert [set(found) for found in table] == [set(row)]
+    assert lines == rows
+    assert [set(found) for found in table] == [set(row) for row in rows]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_read_row_by_row_is_the_whole_list(reader: Reader, busy: Authority, path: str) -> None:
+    whole = reader.get(path).get_json()[LISTS[path]]
+
+    found, after = [], ""
+    while after is not None:
+        piece = reader.get(f"{path}?limit=1&after={quote(after)}").get_json()
+        found += piece[LISTS[path]]
+        after = piece["next"]
+
+    assert found == whole
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in LISTS if path not in ("/phones", "/stations", "/blocks", "/exemptions")]
+)
+def test_what_happened_is_listed_newest_first_or_oldest_first(
+    reader: Reader, busy: Authority, path: str
+) -> None:
+    newest = reader.get(path).get_json()[LISTS[path]]
+    oldest = reader.get(f"{path}?sort=oldest").get_json()[LISTS[path]]
+
+    assert oldest == newest[::-1]
+    times = [
+        row.get("number") or row.get("serial") or row.get("at") or row.get("last_seen_at") for row in oldest
+    ]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize("sort", ["station_id", "name", "enrolled_at"])
+def test_stations_are_sorted_by_what_is_asked_for(reader: Reader, busy: Authority, sort: str) -> None:
+    stations = reader.get(f"/stations?sort={sort}").get_json()["stations"]
+
+    assert [row[sort] for row in stations] == sorted(row[sort] for row in stations)
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("/alarms?open=true", 2),
+        ("/alarms?open=false", 0),
+        ("/alarms?kind=conflict", 2),
+        ("/alarms?kind=cloned_station", 0),
+        ("/alarms?station={station}", 1),
+        ("/alarms?phone={phone}", 1),
+        ("/audit-rows?action=phone+exempted", 2),
+        ("/audit-rows?subject={phone}", 1),
+        ("/audit-rows?actor=nobody", 0),
+        ("/refusals?open=true", 2),
+        ("/refusals?open=false", 0),
+        ("/refusals?station={station}&code=rule_unknown&bundle_number=2", 1),
+        ("/refusals?bundle_number=3", 0),
+        ("/attempts?open=true", 2),
+        ("/attempts?phone={phone}", 1),
+        ("/attempts?station={station}&cause=not_reached", 1),
+        ("/publications?bundle_number=1", 2),
+        ("/publications?bundle_number=2", 0),
+        ("/exemptions?in_force=true", 2),
+        ("/exemptions?in_force=false", 0),
+        ("/stations?in_service=true", 2),
+        ("/stations?in_service=false", 0),
+    ],
+)
+def test_each_list_is_filtered(reader: Reader, busy: Authority, query: str, count: int) -> None:
+    station = reader.get("/stations").get_json()["stations"][0]["station_id"]
+    phone = reader.get("/phones").get_json()["phones"][0]["phone_id"]
+
+    answer = reader.get(query.format(station=station, phone=phone)).get_json()
+
+    assert len(answer[LISTS[query.partition("?")[0]]]) == count
+
+
+def test_a_check_closes_visits_in_vain_and_a_reason_closes_an_alarm(reader: Reader, busy: Authority) -> None:
+    alarm = reader.get("/alarms").get_json()["alarms"][0]
+    bench = busy.bench("bench 3")
+    with busy.database.writing() as session:
+        settle_alarm(session, alarm["number"], Settlement("desk-1", NOW, "a copied folder"))
+        meet(session, bench.station_id, alarm["phone_id"], NOW)
+    busy.accept(bench.sign(bench.report(alarm["phone_id"])))
+
+    [settled] = reader.get("/alarms?open=false").get_json()["alarms"]
+    closed = reader.get("/attempts?open=false").get_json()["attempts"]
+
+    assert (settled["settled_by"], settled["settled_reason"]) == ("desk-1", "a copied folder")
+    assert [one["phone_id"] for one in closed] == [alarm["phone_id"]]
+
+
+def test_audit_rows_are_for_auditors(client: FlaskClient, small_authority: Authority) -> None:
+    token = small_authority.person_token(Role.TECHNICIAN)
+
+    answer = client.get("/api/v1/audit-rows", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("label", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)"])
@@ -124,21 +263,25 @@ def test_no_cell_of_a_table_is_a_formula(
     assert reader.get("/phones").get_json()["phones"][0]["label"] == label
 
 
-@pytest.mark.parametrize("path", ["/phones", "/stations", "/blocks"])
-def test_what_has_not_changed_is_not_sent_again(
-    reader: Reader, bench: Bench, small_authority: Authority, path: str
-) -> None:
-    small_authority.phone(bench)
+@pytest.mark.parametrize("path", LISTS)
+def test_what_has_not_changed_is_not_sent_again(reader: Reader, busy: Authority, path: str) -> None:
     tag = reader.get(path).headers["ETag"]
 
     again = reader.get(path, If_None_Match=tag)
-    small_authority.phone(small_authority.bench("bench 2"), holder="another")
-    changed = reader.get(path, If_None_Match=tag)
+    less = reader.get(f"{path}?limit=1", If_None_Match=tag)
 
     assert (again.status_code, again.data) == (304, b"")
-    assert changed.status_code == 200
+    assert less.status_code == 200
     # The same rows in another form are another answer.
-    assert reader.get(path, Accept="text/csv").headers["ETag"] != changed.headers["ETag"]
+    assert reader.get(path, Accept="text/csv").headers["ETag"] != tag
+
+
+def test_what_has_changed_is_sent_again(reader: Reader, busy: Authority) -> None:
+    tag = reader.get("/phones").headers["ETag"]
+
+    busy.phone(busy.bench("bench 3"), holder="another")
+
+    assert reader.get("/phones", If_None_Match=tag).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -150,7 +293,18 @@ def test_what_has_not_changed_is_not_sent_again(
         ("/phones?standing=nonsense", 422, "standing"),
         ("/phones?after=nonsense", 400, "after"),
         ("/phones?page=2", 400, "after, limit, search, standing"),
-        ("/stations?standing=silent", 400, "after, limit"),
+        ("/stations?standing=silent", 400, "after, in_service, limit, sort"),
+        ("/stations?in_service=yes", 422, "in_service"),
+        ("/stations?sort=colour", 422, "sort"),
+        ("/stations?after=bm8", 400, "after"),
+        ("/alarms?after=WyJ4Il0", 400, "after"),
+        ("/alarms?after=WzFlOTld", 400, "after"),
+        ("/alarms?after=%C3%BC", 400, "after"),
+        ("/alarms?kind=noise", 422, "kind"),
+        ("/audit-rows?after=WzEsMl0", 400, "after"),
+        ("/attempts?after=Wzk5OTk5OTk5OTk5OTk5OTk5OTksIngiLCJ4Il0", 400, "after"),
+        ("/attempts?after=WzksIngiLCIAIl0", 400, "after"),
+        ("/refusals?bundle_number=9223372036854775808", 422, "bundle_number"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused_by_name(
@@ -162,6 +316,6 @@ def test_a_question_that_makes_no_sense_is_refused_by_name(
     assert named in answer.get_json()["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/phones", "/stations"])
+@pytest.mark.parametrize("path", LISTS)
 def test_lists_are_for_people_with_a_token(client: FlaskClient, path: str) -> None:
     assert client.get(f"/api/v1{path}").status_code == 401

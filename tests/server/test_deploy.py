@@ -1,7 +1,7 @@
 """The files of deploy/ agree with the program: its commands, bounds, addresses and metrics are the ones they name.
 
-They are read as texts: neither systemd nor nginx, Prometheus or Grafana has to be here. Where `systemd-analyze` or
-`nginx` are, docs/operating.md says how to let them look, too.
+They are read as texts: neither systemd nor nginx, Prometheus or Grafana has to be here. Where those are, the files are
+tried in them (`tests/server/test_deploy_tried.py`).
 """
 
 from __future__ import annotations

@@ -201,6 +201,9 @@ class Asked:
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.status = status
 
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        raise AssertionError("nothing here lies in a file")
+
 
 def test_it_is_told_while_every_thread_for_requests_waits_for_the_database() -> None:
     database_answers = Event()

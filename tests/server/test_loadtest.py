@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,8 +12,10 @@ from sqlalchemy import text
 
 from server.cli import main
 from server.commands.loadtest import line_of
+from server.loadtest import trial_station
 from server.loadtest.trial import Measured, TrialSize, run_trial, trial_size
 from server.loadtest.trial_server import trial_server
+from server.loadtest.trial_station import TrialStation
 from tests.server.authority import Authority
 
 SMALL = TrialSize(stations=2, phones=64, singles=3, batches=1)
@@ -120,3 +123,19 @@ def test_for_people_each_day_is_a_line() -> None:
     assert "400/s" in line
     assert "0.50 ms CPU each" in line
     assert line.endswith("lost 1, asked 3 times to come later")
+
+
+def test_a_station_whose_connection_was_long_idle_asks_on_a_new_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with trial_server(folder, None, 1) as server:
+        station = TrialStation(server, 1, phones=1)
+        # What the server does by itself once nothing was asked for a while.
+        station._connection.connect()
+        station._connection.sock.shutdown(socket.SHUT_RDWR)
+        monkeypatch.setattr(trial_station, "KEPT_S", 0.0)
+
+        answers = station.fetch(["/api/v1/status"])
+        station.close()
+
+    assert len(answers.waits_ms) == 1

@@ -14,9 +14,11 @@ from structlog.testing import capture_logs
 
 from policy.report_results import BATCH_REPORTS
 from server.api.reports import ReportsDoor
+from server.running.request_id import ENVIRON_KEY
 from server.stations.stations import revoke_station
 from tests.server.authority import NOW, Authority, Bench
 
+ID = "0123456789abcdef"
 Told = tuple[int, dict[str, str], dict[str, Any]]
 
 
@@ -25,7 +27,7 @@ def body_of(*envelopes: bytes) -> bytes:
 
 
 def by_door(app: Flask, body: bytes) -> Told | None:
-    answer = asyncio.run(ReportsDoor(app).answer(body))
+    answer = asyncio.run(ReportsDoor(app).answer(body, ID))
     if answer is None:
         return None
     status, headers, content = answer
@@ -33,7 +35,9 @@ def by_door(app: Flask, body: bytes) -> Told | None:
 
 
 def by_view(app: Flask, body: bytes) -> Told:
-    answer = app.test_client().post("/api/v1/reports", data=body, content_type="application/json")
+    answer = app.test_client().post(
+        "/api/v1/reports", data=body, content_type="application/json", environ_overrides={ENVIRON_KEY: ID}
+    )
     # granian adds the length; that the session's cookie was looked at is true of the view only.
     headers = {
         name.lower(): value for name, value in answer.headers if name not in ("Content-Length", "Vary")

@@ -96,6 +96,7 @@ def test_a_body_that_stops_is_given_up_and_told_what_was_found_and_expected(hast
     status, headers, said = answer(begun(hasty, b"abc", 500))
     assert (status, headers["connection"]) == (408, "close")
     assert json.loads(said) == {
+        "request_id": headers["x-request-id"],
         "error": {
             "code": "body_too_slow",
             "message": "3 of 500 bytes came; something has to come every 0.25 s, and 1000 bytes a second on the whole",

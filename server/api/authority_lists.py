@@ -1,0 +1,209 @@
+"""``GET /alarms``, ``/audit-rows``, ``/refusals``, ``/publications``, ``/exemptions``: what else pages list."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from policy.document import Exemption
+from server.api.blueprint import PERSON, described
+from server.api.fleet_lists import REFUSALS
+from server.api.list_schemas import (
+    AlarmPieceSchema,
+    AuditPieceSchema,
+    ExemptionPieceSchema,
+    ListedAlarmSchema,
+    ListedAlarmsSchema,
+    ListedAuditRowsSchema,
+    ListedExemptionSchema,
+    ListedExemptionsSchema,
+    ListedPublicationSchema,
+    ListedPublicationsSchema,
+    ListedRefusalSchema,
+    ListedRefusalsSchema,
+    PublicationPieceSchema,
+    RefusalPieceSchema,
+    Sort,
+    columns_of,
+)
+from server.api.lists import Listing, Rows, answer_list
+from server.api.schemas import AuditRowSchema
+from server.evidence.alarms import ALARMS_NEWEST, ALARMS_OLDEST, Alarm, WantedAlarms, list_alarms
+from server.evidence.audit import ROWS_NEWEST, ROWS_OLDEST, WantedRows, list_rows
+from server.people.people import Right
+from server.policies.bundles import (
+    PUBLICATIONS_NEWEST,
+    PUBLICATIONS_OLDEST,
+    PublicationRow,
+    list_publications,
+    newest_bundle,
+)
+from server.running.error_handlers import written
+from server.stations.refused_bundles import (
+    REFUSALS_NEWEST,
+    REFUSALS_OLDEST,
+    ListedRefusal,
+    WantedRefusals,
+    list_refusals,
+)
+
+_ALARM_ORDERS = {Sort.NEWEST: ALARMS_NEWEST, Sort.OLDEST: ALARMS_OLDEST}
+_AUDIT_ORDERS = {Sort.NEWEST: ROWS_NEWEST, Sort.OLDEST: ROWS_OLDEST}
+_REFUSAL_ORDERS = {Sort.NEWEST: REFUSALS_NEWEST, Sort.OLDEST: REFUSALS_OLDEST}
+_PUBLICATION_ORDERS = {Sort.NEWEST: PUBLICATIONS_NEWEST, Sort.OLDEST: PUBLICATIONS_OLDEST}
+
+
+@described("/alarms", ListedAlarmsSchema, query=AlarmPieceSchema, proof=PERSON, refusals=REFUSALS)
+def list_all_alarms(wanted: dict[str, Any]) -> Response:
+    """List the alarms, open and settled"""
+    asked = WantedAlarms(wanted["open"], wanted["kind"], wanted["station"], wanted["phone"])
+    read = partial(_read_alarms, asked, wanted["sort"])
+    listing = Listing("alarms", columns_of(ListedAlarmSchema), Right.LOOK, read)
+    return answer_list(listing, wanted)
+
+
+def _read_alarms(
+    asked: WantedAlarms, sort: Sort, session: Session, _now: datetime, after: str, limit: int
+) -> Rows:
+    found = list_alarms(session, asked, _ALARM_ORDERS[sort], after, limit)
+    return [_alarm(alarm) for alarm in found.rows], found.next
+
+
+@described("/audit-rows", ListedAuditRowsSchema, query=AuditPieceSchema, proof=PERSON, refusals=REFUSALS)
+def list_audit_rows(wanted: dict[str, Any]) -> Response:
+    """List who changed what"""
+    asked = WantedRows(wanted["actor"], wanted["action"], wanted["subject"])
+    read = partial(_read_audit_rows, asked, wanted["sort"])
+    listing = Listing("audit_rows", columns_of(AuditRowSchema), Right.READ_AUDIT, read)
+    return answer_list(listing, wanted)
+
+
+def _read_audit_rows(
+    asked: WantedRows, sort: Sort, session: Session, _now: datetime, after: str, limit: int
+) -> Rows:
+    found = list_rows(session, asked, _AUDIT_ORDERS[sort], after, limit)
+    return [asdict(row) for row in found.rows], found.next
+
+
+@described("/refusals", ListedRefusalsSchema, query=RefusalPieceSchema, proof=PERSON, refusals=REFUSALS)
+def list_all_refusals(wanted: dict[str, Any]) -> Response:
+    """List which bundles stations refuse, and have refused, and why"""
+    asked = WantedRefusals(wanted["open"], wanted["station"], wanted["bundle_number"], wanted["code"])
+    read = partial(_read_refusals, asked, wanted["sort"])
+    listing = Listing("refusals", columns_of(ListedRefusalSchema), Right.LOOK, read)
+    return answer_list(listing, wanted)
+
+
+def _read_refusals(
+    asked: WantedRefusals, sort: Sort, session: Session, _now: datetime, after: str, limit: int
+) -> Rows:
+    found = list_refusals(session, asked, _REFUSAL_ORDERS[sort], after, limit)
+    return [_refusal(row) for row in found.rows], found.next
+
+
+@described(
+    "/publications", ListedPublicationsSchema, query=PublicationPieceSchema, proof=PERSON, refusals=REFUSALS
+)
+def list_all_publications(wanted: dict[str, Any]) -> Response:
+    """List what was published: bundles, and under the same number new exemptions and signatures"""
+    read = partial(_read_publications, wanted["bundle_number"], wanted["sort"])
+    listing = Listing("publications", columns_of(ListedPublicationSchema), Right.LOOK, read)
+    return answer_list(listing, wanted)
+
+
+def _read_publications(
+    bundle_number: int | None, sort: Sort, session: Session, _now: datetime, after: str, limit: int
+) -> Rows:
+    found = list_publications(session, bundle_number, _PUBLICATION_ORDERS[sort], after, limit)
+    return [_publication(row) for row in found.rows], found.next
+
+
+@described("/exemptions", ListedExemptionsSchema, query=ExemptionPieceSchema, proof=PERSON, refusals=REFUSALS)
+def list_all_exemptions(wanted: dict[str, Any]) -> Response:
+    """List the exemptions that are published, in force and over, by the ids of their phones"""
+    read = partial(_read_exemptions, wanted["in_force"])
+    listing = Listing("exemptions", columns_of(ListedExemptionSchema), Right.LOOK, read)
+    return answer_list(listing, wanted)
+
+
+def _read_exemptions(in_force: bool | None, session: Session, now: datetime, after: str, limit: int) -> Rows:
+    bundle = newest_bundle(session)
+    # One document, read whole already; of several exemptions of one phone the longest counts.
+    until = {
+        one.phone_id: one
+        for one in sorted(bundle.fleet.exemptions if bundle else (), key=lambda one: one.until)
+    }
+    found = [
+        one
+        for phone_id, one in sorted(until.items())
+        if phone_id > after and in_force in (None, now < one.until)
+    ]
+    behind = found[limit - 1].phone_id if len(found) > limit else None
+    return [_exemption(one, now) for one in found[:limit]], behind
+
+
+def _exemption(one: Exemption, now: datetime) -> dict[str, Any]:
+    return {
+        "phone_id": one.phone_id,
+        "until": written(one.until),
+        "reason": one.reason,
+        "in_force": now < one.until,
+    }
+
+
+def _alarm(alarm: Alarm) -> dict[str, Any]:
+    settled = alarm.settled
+    return {
+        "number": alarm.number,
+        "kind": alarm.kind.value,
+        "station_id": alarm.station_id,
+        "phone_id": alarm.phone_id,
+        "report_id": alarm.report_id,
+        "raised_at": written(alarm.raised_at),
+        "detail": alarm.detail,
+        "open": settled is None,
+        "settled_at": written(settled.at) if settled else None,
+        "settled_by": settled.by if settled else None,
+        "settled_reason": settled.reason if settled else None,
+    }
+
+
+def _refusal(row: ListedRefusal) -> dict[str, Any]:
+    told = row.told
+    return {
+        "station_id": told.station_id,
+        "station": told.station_name,
+        "bundle_number": told.refusal.bundle_number,
+        "code": told.refusal.code,
+        "sentence": told.refusal.sentence,
+        "agent_version": told.refusal.agent_version,
+        "judgement_version": told.refusal.judgement_version,
+        "accepted_number": told.refusal.accepted_number,
+        "first_seen_at": written(told.first_seen_at),
+        "last_seen_at": written(told.last_seen_at),
+        "open": row.is_open,
+    }
+
+
+def _publication(row: PublicationRow) -> dict[str, Any]:
+    policy = row.bundle.policy
+    return {
+        "serial": row.serial,
+        "bundle_number": row.bundle.number,
+        "fleet_number": row.bundle.fleet.number,
+        "name": policy.name,
+        "published_at": written(row.published_at),
+        "deadline": written(policy.deadline),
+        "review_at": written(policy.review_at),
+        "ends_at": written(policy.ends_at),
+        "lifted": policy.lifted,
+        "exemptions": len(row.bundle.fleet.exemptions),
+        "signers": list(row.signers),
+        "expires": written(row.expires),
+        "demo": row.demo,
+    }
