@@ -65,7 +65,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "api": {
         *{"context", "errors", "evidence", "fleet", "intake", "people", "policies", "reports", "running"},
-        *{"stations", "texts"},
+        *{"stations", "storage", "texts"},
     },
     "app": {
         *{
