@@ -35,14 +35,18 @@ def log_requests(app: Flask) -> None:
     """
     app.before_request(_remember_start)
     app.after_request(_write_line)
+    app.teardown_request(_forget)
 
 
 def _remember_start() -> None:
     g.started_at_s = time.perf_counter()
     g.request_id = request.environ.get(ENVIRON_KEY) or new_request_id()
-    # A thread serves one request after another: the one before is over.
-    structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _forget(_error: BaseException | None) -> None:
+    # The thread goes on to other work, which is not this request's.
+    structlog.contextvars.unbind_contextvars("request_id")
 
 
 def _write_line(response: Response) -> Response:

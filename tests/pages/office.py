@@ -49,6 +49,7 @@ from server.stations.stations import add_station
 from server.storage.database import Database
 from server.storage.migrating import migrate
 from tests.reports import compliant_report
+from tests.server.authority import as_json
 
 PASSWORD = "four unrelated words here"
 TIKTOK = PackageName("com.zhiliaoapp.musically")
@@ -176,7 +177,7 @@ class Office:
     def send_reports(self, reports: Sequence[Report]) -> Sequence[Any]:
         envelopes = [sign_envelope(dump_report(r), REPORT_PAYLOAD_TYPE, self.signer) for r in reports]
         intake: Intake = self.app.extensions["curfew"].intake
-        return intake.accept(envelopes, now()).results
+        return intake.accept([as_json(envelope) for envelope in envelopes], now()).results
 
 
 def make_office(folder: Path, database_url: str) -> Office:

@@ -22,13 +22,19 @@ PROGRAM = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from server.api.reports import ReportsDoor
 from server.app import create_app
 from server.config import read_config
 from server.running.buffering import BufferedRequests, BufferLimits
 from server.serving import THREADS, serve_buffered
 
 config = read_config(Path(ENV), environ={})
-load = lambda: BufferedRequests(create_app(config), THREADS, lambda: datetime.now(UTC), BufferLimits(waiting=16))
+
+def load():
+    app = create_app(config)
+    few = BufferLimits(waiting=4)
+    return BufferedRequests(app, THREADS, lambda: datetime.now(UTC), few, door=ReportsDoor(app))
+
 serve_buffered(load, "127.0.0.1", int(sys.argv[1]), 1, config.tls_folder)
 """
 

@@ -39,6 +39,7 @@ from tests.server.authority import (
     UNREADABLE,
     VIOLATING,
     Authority,
+    as_json,
     banning_policy,
     disabled_ledger,
 )
@@ -341,7 +342,8 @@ def test_counts_stay_right_while_two_nodes_store_and_a_bench_provisions(authorit
                 for phone_id in office.phones[:4]
             ]
             envelopes = [benches[node].sign(one) for one in made]
-            assert all(result.status.is_kept for result in nodes[node].accept(envelopes, NOW).results)
+            results = nodes[node].accept([as_json(one) for one in envelopes], NOW).results
+            assert all(result.status.is_kept for result in results)
 
     def provision() -> None:
         for turn in range(12):
