@@ -457,6 +457,7 @@ def test_a_report_under_way_while_the_list_is_read_is_told_the_next_time(
     assert list(told) == ["mailbox-2"]
 
 
+@pytest.mark.about_sqlite("how it plans a query")
 def test_what_the_clock_moves_is_found_along_indexes(small_authority: Authority) -> None:
     office = Office(small_authority)
     mail = MailSide(office)

@@ -114,6 +114,7 @@ def test_what_has_another_form_is_left_to_the_view_which_says_what_is_wrong(app:
     assert by_view(app, body)[0] == 400
 
 
+@pytest.mark.about_sqlite("its one writer is kept waiting")
 def test_both_ways_say_that_the_database_is_busy_and_when_to_come_again(
     app: Flask, bench: Bench, small_authority: Authority
 ) -> None:
