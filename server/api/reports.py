@@ -74,14 +74,14 @@ class ReportsDoor:
             return None
         except StorageUnavailable as error:
             with bound_contextvars(**context):
-                refusal = unavailable(error, self.path)
-            form, status = refusal.form(now, request_id), refusal.status
+                error_answer = unavailable(error, self.path)
+            form, status = error_answer.form(now, request_id), error_answer.status
             headers += [_UNCACHED, ("retry-after", str(RETRY_AFTER_S))]
         # The outermost loop of this way, as that of the application is of all others.
         except Exception as error:
             with bound_contextvars(**context):
-                refusal = unforeseen(error, self.path, request_id)
-            form, status = refusal.form(now, request_id), refusal.status
+                error_answer = unforeseen(error, self.path, request_id)
+            form, status = error_answer.form(now, request_id), error_answer.status
             headers.append(_UNCACHED)
         took_s = time.perf_counter() - began_s
         log_request("POST", self.path, status, took_s, request_id)

@@ -41,7 +41,7 @@ class OpenedRequest:
     """What is logged about it is logged with: whichever thread stores it."""
 
 
-class Group:
+class RequestGroup:
     """Requests within one transaction; what was decided so far counts for the reports that follow."""
 
     def __init__(self, session: Session, requests: Sequence[OpenedRequest]) -> None:

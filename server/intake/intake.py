@@ -31,7 +31,7 @@ from policy.document import Bundle
 from policy.report_results import ReportResult
 from server.errors import StorageBusy
 from server.evidence import audit
-from server.intake.deciding import Group, OpenedRequest
+from server.intake.deciding import OpenedRequest, RequestGroup
 from server.intake.opening import open_all
 from server.policies import bundles
 from server.policies.bundles import Newest
@@ -90,7 +90,7 @@ class Intake:
 
     def _store(self, requests: Sequence[OpenedRequest]) -> Sequence[Accepted]:
         with self._database.writing() as session:
-            group = Group(session, requests)
+            group = RequestGroup(session, requests)
             decided = [group.decide(request) for request in requests]
             group.keep()
             bundle = bundles.bundle_of(session, group.newest)

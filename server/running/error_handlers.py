@@ -52,7 +52,7 @@ def error_form(code: str, message: str, next_step: str, now: datetime, request_i
     return {"error": error, "request_id": request_id, "server_time": written(now)}
 
 
-class Refusal(NamedTuple):
+class ErrorAnswer(NamedTuple):
     """What a request that cannot be served is told."""
 
     status: int
@@ -77,18 +77,18 @@ def _refused(error: RequestRefused) -> Response:
     return _answer(error.status, error.code, error.message, error.next_step)
 
 
-def unavailable(error: StorageUnavailable, path: str) -> Refusal:
+def unavailable(error: StorageUnavailable, path: str) -> ErrorAnswer:
     """Return the answer to a request that the database could not serve; written to the log."""
     code = next(code for kind, code in _UNAVAILABLE.items() if isinstance(error, kind))
     # The type and not the text of a cause: a driver's message may hold the values of the statement.
     _log.error(code, path=path, reason=str(error), cause=type(error.__cause__).__name__)
-    return Refusal(503, code, str(error), "Nothing of this request was stored; send it again later.")
+    return ErrorAnswer(503, code, str(error), "Nothing of this request was stored; send it again later.")
 
 
-def unforeseen(error: Exception, path: str, request_id: str) -> Refusal:
+def unforeseen(error: Exception, path: str, request_id: str) -> ErrorAnswer:
     """Return the answer where everything not foreseen ends: in the log whole, to the client as one sentence."""
     _log.error("unforeseen", path=path, error=type(error).__name__, exc_info=error)
-    return Refusal(
+    return ErrorAnswer(
         500, "internal_error", "the server failed", f"Tell the server's operator: request {request_id}."
     )
 
