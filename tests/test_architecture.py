@@ -97,6 +97,7 @@ LIVES_IN = {
     "securesystemslib": {"certs"},
     "flask": {"server"},
     "sqlalchemy": {"server"},
+    "orjson": {"policy/schemas/strict_json.py"},
 }
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from marshmallow import Schema, fields, missing
 
 from policy.errors import PolicyError
 from policy.schemas.fields import Many, Record, Value
+from policy.schemas.strict_json import quick_json
 
 Take = Callable[[Any], Any]
 
@@ -74,8 +74,8 @@ def _remembering(make_of: Take) -> Take:
     def take(value: Any) -> Any:
         try:
             # As text: 0, 0.0 and false are equal to Python, and only one of them is right.
-            key = orjson.dumps(value)
-        except orjson.JSONEncodeError:
+            key = quick_json(value)
+        except TypeError:
             return make_of(value)
         if key in known:
             return known[key]

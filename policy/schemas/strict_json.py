@@ -72,6 +72,11 @@ def _canonical_object(data: bytes) -> dict[str, Any] | None:
     return None
 
 
+def quick_json(value: object) -> bytes:
+    """Return a value that `parse_object` gave as sorted, compact UTF-8; raises `TypeError` for any other."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
 def canonical_json(value: object) -> bytes:
     """Return `value` as sorted, compact UTF-8."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

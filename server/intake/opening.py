@@ -11,14 +11,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from certs.envelope import UnverifiedEnvelope
 from certs.errors import EnvelopeRefused
 from policy.errors import InvalidDocument, PolicyError
 from policy.report import REPORT_PAYLOAD_TYPE, Report
 from policy.report_results import ReportResult, ReportStatus
 from policy.schemas import parse_report, read_report
+from policy.schemas.strict_json import quick_json
 from server.texts import storable
 
 UNKNOWN_STATION = "this station is not enrolled here; enrol it with a new code"
@@ -38,7 +37,7 @@ class Verified:
     @property
     def envelope(self) -> bytes:
         """The envelope in the form that stations write it in; what they signed is the payload inside, as it came."""
-        return orjson.dumps(self.form, option=orjson.OPT_SORT_KEYS)
+        return quick_json(self.form)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -152,6 +154,15 @@ def test_a_list_that_was_read_before_is_the_same_value_and_one_that_only_equals_
 
 
 def test_what_the_reader_keeps_is_bounded_whatever_is_sent() -> None:
-    for number in range(3000):
+    def read(number: int) -> ReportedUser:
         user = {"user": number, "kind": "personal", "open_to_shell": True}
-        assert read_quickly({**DOCUMENT, "users": [user]}).users[0].user == number
+        read_user: ReportedUser = read_quickly({**DOCUMENT, "users": [user]}).users[0]
+        assert read_user.user == number
+        return read_user
+
+    first = weakref.ref(read(20_000))
+    assert first() is not None
+    for number in range(3000):
+        read(number)
+    gc.collect()
+    assert first() is None
