@@ -27,6 +27,7 @@ from server.api.status import status_of
 from server.context import Context, context
 from server.errors import Malformed, StorageUnavailable
 from server.intake.intake import Accepted
+from server.running.buffering import Answer
 from server.running.error_handlers import RETRY_AFTER_S, unavailable, unforeseen
 from server.running.logs import log_request
 from server.running.metrics import Metrics, metrics
@@ -35,8 +36,6 @@ from server.running.request_id import HEADER
 _NEXT_STEP = 'Send {"reports": [envelopes]}.'
 
 _UNCACHED = ("cache-control", "no-store")
-Answer = tuple[int, list[tuple[str, str]], bytes]
-"""Status, headers and body, as `server.running.buffering` sends them."""
 
 
 @hot.post("/reports")

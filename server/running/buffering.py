@@ -110,7 +110,7 @@ class BufferedRequests:
     ) -> None:
         self._app = app
         self._door = door
-        self._at_door = 0
+        self._room_at_door = _Room(limits.waiting)
         self._listening = listening
         self._lane = _Lane("request", threads, limits.waiting)
         self._health_lanes = {path: _Lane("health", 1, _HEALTH_WAITING) for path in HEALTH_PATHS}
@@ -154,13 +154,8 @@ class BufferedRequests:
             or (scope.method, scope.path, scope.query_string) != ("POST", door.path, "")
         ):
             return None
-        if self._at_door >= self._limits.waiting:
-            raise _busy()
-        self._at_door += 1
-        try:
+        with self._room_at_door.taken():
             return await door.answer(body, identity)
-        finally:
-            self._at_door -= 1
 
     async def _by_application(self, scope: Scope, body: bytes, source: str, identity: str) -> Answer:
         lane = self._health_lanes.get(scope.path, self._lane)
@@ -239,24 +234,37 @@ class BufferedRequests:
         return refused.status, headers, json.dumps(form).encode()
 
 
+class _Room:
+    """A bound on the requests that are under way in one place."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Count one request for the length of the block; raises `NotAccepted` where there are too many."""
+        if self._count >= self._most:
+            raise _busy()
+        # Without a lock, as all that is counted here: only the event loop counts, other threads do the work.
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+
+
 class _Lane:
     """A few threads that run the application, and a bound on the requests that have or wait for one."""
 
     def __init__(self, name: str, threads: int, waiting: int) -> None:
         self._threads = ThreadPoolExecutor(threads, name)
-        self._most = waiting
-        self._waiting = 0
+        self._room = _Room(waiting)
 
     async def run(self, app: WsgiApp, environ: dict[str, Any]) -> Answer:
         """Return the answer of `app`; raises `NotAccepted` where too many wait."""
-        if self._waiting >= self._most:
-            raise _busy()
-        # Without a lock, as all that is counted here: only the event loop counts, the threads run the application.
-        self._waiting += 1
-        try:
+        with self._room.taken():
             return await asyncio.get_running_loop().run_in_executor(self._threads, _run, app, environ)
-        finally:
-            self._waiting -= 1
 
 
 def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:

@@ -31,6 +31,7 @@ def by_door(app: Flask, body: bytes) -> Told | None:
     if answer is None:
         return None
     status, headers, content = answer
+    assert isinstance(content, bytes)
     return status, dict(headers), timeless(json.loads(content))
 
 

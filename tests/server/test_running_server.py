@@ -36,6 +36,20 @@ def test_the_server_speaks_https_under_the_organisations_authority_and_no_other(
         assert server.stop() == 0
 
 
+def test_check_ins_are_answered_past_flask_and_what_is_not_plain_by_it(office: Authority) -> None:
+    with serving(office) as server:
+        headers = {}
+        for path in ("/api/v1/reports", "/api/v1/reports?more=1"):
+            connection = server.connect()
+            connection.request("POST", path, b'{"reports":[]}', {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            headers[answer.status] = answer.headers
+            connection.close()
+    # Flask has looked at the session's cookie, and says so.
+    assert headers.keys() == {200, 400}
+    assert (headers[200]["Vary"], headers[400]["Vary"]) == (None, "Cookie")
+
+
 def test_ctrl_c_in_a_terminal_ends_the_server_and_its_workers(office: Authority) -> None:
     authority_pem = office.config.tls_folder / "authority.pem"
     with RunningServer(office.config.audit_key.parent, authority_pem, workers=2, from_scratch=True) as server:
