@@ -92,6 +92,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
 }
 ROOMS = {"agent_scripts": AGENT_ROOMS, "server": SERVER_ROOMS}
 LIVES_IN = {
+    "yaml": {"policy/schemas/yaml_form.py"},
     "adb_shell": {"agent_scripts/adb/adb_shell_phone.py"},
     "adbutils": {"agent_scripts/adb/adb_server_phone.py"},
     "tuf": {"certs"},
