@@ -9,6 +9,10 @@ PolicyError
     └── PlanImpossible     no plan for a phone can be made of this, or its text is damaged
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class PolicyError(Exception):
     """Something about a document is wrong; the message says what, and what to do next."""
@@ -25,7 +29,15 @@ class InvalidTime(PolicyError, ValueError):
 
 
 class InvalidDocument(PolicyError, ValueError):
-    """A document does not have the agreed form; the message lists the fields at fault."""
+    """A document does not have the agreed form; the message lists the fields at fault.
+
+    ``faults`` are the same as pairs of path and sentence, where it was a single field:
+    ``("rules.rings.0.share", "expected a share above 0 and at most 1, found 7")``.
+    """
+
+    def __init__(self, message: str, faults: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
 
 
 class UnknownRule(InvalidDocument):

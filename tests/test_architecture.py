@@ -59,7 +59,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
-    "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
+    "pages": {"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
     "running": {
         *{"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
         "storage",

@@ -151,10 +151,11 @@ def load_strictly(
         if unknown:
             raise UnknownRule(
                 f"expected rules that this version knows, found {', '.join(unknown)};"
-                " update Curfew, or sign a document without them"
+                " update Curfew, or sign a document without them",
+                faults,
             ) from error
         listed = "; ".join(f"{path}: {message}" for path, message in faults)
-        raise InvalidDocument(f"not a valid {what}: {listed}. {advice}") from error
+        raise InvalidDocument(f"not a valid {what}: {listed}. {advice}", faults) from error
 
 
 def _is_under(path: str, rules: str) -> bool:

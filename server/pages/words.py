@@ -14,6 +14,7 @@ from policy.probe import Owner, Reach
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from policy.watched import ScriptState, SpanEnd, WatchedResult
+from server.drafts.drafts import DraftEnd
 from server.evidence.alarms import AlarmKind
 from server.fleet.off_times import OffEnd
 from server.fleet.standing import Standing
@@ -339,6 +340,11 @@ ATTEMPTS: Mapping[AttemptCause, Word] = {
     ),
 }
 
+DRAFT_ENDS: Mapping[DraftEnd, Word] = {
+    DraftEnd.PUBLISHED: Word("published", "good", "Approved and published as a bundle."),
+    DraftEnd.WITHDRAWN: Word("withdrawn", "", "Ended by hand; nothing of it can be published."),
+}
+
 _ALL: tuple[Mapping[Enum, Word], ...] = (
     VERDICTS,
     STAGES,
@@ -359,6 +365,7 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     WATCHED_RESULTS,
     OFF_ENDS,
     ATTEMPTS,
+    DRAFT_ENDS,
 )  # type: ignore[assignment]
 
 

@@ -153,6 +153,12 @@ def newest_bundle(session: Session) -> Bundle | None:
     return bundle_of(session, newest(session))
 
 
+def newest_bundle_bytes(session: Session) -> bytes | None:
+    """Return the policy of the newest bundle as it was signed, or None before the first publication."""
+    found = session.execute(_DOCUMENTS, {"serial": newest(session).serial}).one_or_none()
+    return found[0] if found else None
+
+
 def bundle_of(session: Session, published: Newest) -> Bundle | None:
     """Return the bundle of the newest publication, which was just asked for."""
     serial = published.serial
