@@ -31,6 +31,14 @@ _COMMANDS = {
         "Take over what curfew-certs has published.",
         ("curfew-server --config server/server.env publish trust",),
     ),
+    "policy": CommandAt(
+        "server.commands.policy:policy",
+        "Draft the next policy; export, import, compare.",
+        (
+            "curfew-server policy draft --author anna --title 'Later deadline'",
+            "curfew-server policy diff policy.yaml",
+        ),
+    ),
     "serve": CommandAt(
         "server.commands.serve:serve",
         "Serve pages and stations over HTTPS until stopped.",

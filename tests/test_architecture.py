@@ -65,7 +65,18 @@ SERVER_ROOMS: dict[str, set[str]] = {
         "storage",
     },
     "api": {
-        *{"context", "errors", "evidence", "fleet", "intake", "people", "policies", "reports", "running"},
+        *{
+            "context",
+            "drafts",
+            "errors",
+            "evidence",
+            "fleet",
+            "intake",
+            "people",
+            "policies",
+            "reports",
+            "running",
+        },
         *{"stations", "storage", "texts"},
     },
     "app": {
@@ -85,8 +96,8 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "serving": {"api", "app", "config", "context", "errors", "running"},
     "commands": {
-        *{"clock", "config", "errors", "evidence", "fleet", "loadtest", "maintenance", "people", "policies"},
-        *{"retention", "serving", "stations", "storage"},
+        *{"clock", "config", "drafts", "errors", "evidence", "fleet", "loadtest", "maintenance", "people"},
+        *{"policies", "retention", "serving", "stations", "storage"},
     },
     "cli": {"errors"},
 }

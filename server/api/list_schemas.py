@@ -34,7 +34,8 @@ def columns_of(row: type[Schema]) -> Sequence[str]:
     return list(row().fields)
 
 
-def _yes_or_no() -> fields.Boolean:
+def yes_or_no() -> fields.Boolean:
+    """Return a field of an address that is ``true``, ``false`` or not there."""
     # marshmallow's own would take "on" and "t", too.
     return fields.Boolean(truthy={"true"}, falsy={"false"}, load_default=None)
 
@@ -48,7 +49,8 @@ def _number() -> fields.Integer:
     return fields.Integer(load_default=None, validate=validate.Range(0, (1 << 63) - 1))
 
 
-def _time(**options: Any) -> fields.String:
+def moment(**options: Any) -> fields.String:
+    """Return a field for a time, UTC."""
     return fields.String(required=True, metadata={"format": "date-time"}, **options)
 
 
@@ -81,24 +83,26 @@ class BlockPieceSchema(PieceSchema):
 class StationPieceSchema(PieceSchema):
     """Which stations: those in service or those revoked."""
 
-    in_service = _yes_or_no()
+    in_service = yes_or_no()
     sort = fields.Enum(StationSort, by_value=True, load_default=StationSort.STATION_ID)
 
 
-class _ByTimeSchema(PieceSchema):
+class ByTimeSchema(PieceSchema):
+    """A piece of what happened at some time, and in which order."""
+
     sort = fields.Enum(Sort, by_value=True, load_default=Sort.NEWEST)
 
 
-class AlarmPieceSchema(_ByTimeSchema):
+class AlarmPieceSchema(ByTimeSchema):
     """Which alarms: open or settled, of one kind, that one station raised, about one phone."""
 
-    open = _yes_or_no()
+    open = yes_or_no()
     kind = fields.Enum(AlarmKind, by_value=True, load_default=None)
     station = _word()
     phone = _word()
 
 
-class AuditPieceSchema(_ByTimeSchema):
+class AuditPieceSchema(ByTimeSchema):
     """Which audit rows: of one actor, one action, one subject, each whole as it stands in the row."""
 
     actor = _word(200)
@@ -106,25 +110,25 @@ class AuditPieceSchema(_ByTimeSchema):
     subject = _word(300)
 
 
-class RefusalPieceSchema(_ByTimeSchema):
+class RefusalPieceSchema(ByTimeSchema):
     """Which refusals: that still stand or do not, of one station, of one bundle, for one reason."""
 
-    open = _yes_or_no()
+    open = yes_or_no()
     station = _word()
     bundle_number = _number()
     code = _word()
 
 
-class AttemptPieceSchema(_ByTimeSchema):
+class AttemptPieceSchema(ByTimeSchema):
     """Which visits in vain: since which the phone was not checked, or was; by station, phone and cause."""
 
-    open = _yes_or_no()
+    open = yes_or_no()
     station = _word()
     phone = _word()
     cause = fields.Enum(AttemptCause, by_value=True, load_default=None)
 
 
-class PublicationPieceSchema(_ByTimeSchema):
+class PublicationPieceSchema(ByTimeSchema):
     """Which publications: of one bundle."""
 
     bundle_number = _number()
@@ -133,12 +137,14 @@ class PublicationPieceSchema(_ByTimeSchema):
 class ExemptionPieceSchema(PieceSchema):
     """Which exemptions: in force, or over."""
 
-    in_force = _yes_or_no()
+    in_force = yes_or_no()
 
 
-class _ListSchema(Schema):
+class ListSchema(Schema):
+    """A piece of a list: its rows are added under the list's name."""
+
     next = fields.String(required=True, allow_none=True)
-    server_time = _time()
+    server_time = moment()
 
 
 class BlockSchema(Schema):
@@ -157,7 +163,7 @@ class BlockSchema(Schema):
     phone_id = fields.String(required=True)
 
 
-class BlocksSchema(_ListSchema):
+class BlocksSchema(ListSchema):
     """Every holder of a provisioned phone once, in pieces; ``next`` is null behind the last.
 
     ``cursor``, which each piece of a list tells as the first did, is to be sent as ``since`` the next time.
@@ -179,14 +185,14 @@ class ListedPhoneSchema(Schema):
     exempt = fields.Boolean(required=True)
     consent = fields.String(required=True)
     virtual = fields.Boolean(required=True)
-    registered_at = _time()
-    last_check_at = _time(allow_none=True)
+    registered_at = moment()
+    last_check_at = moment(allow_none=True)
     families = fields.List(fields.String(), required=True)
     open_entries = fields.Integer(required=True)
     station = fields.String(required=True)
 
 
-class ListedPhonesSchema(_ListSchema):
+class ListedPhonesSchema(ListSchema):
     """A piece of the fleet, by urgency, and of one standing those not seen for longest first."""
 
     phones = fields.List(fields.Nested(ListedPhoneSchema), required=True)
@@ -197,15 +203,15 @@ class ListedStationSchema(Schema):
 
     station_id = fields.String(required=True)
     name = fields.String(required=True)
-    enrolled_at = _time()
-    revoked_at = _time(allow_none=True)
-    last_report_at = _time(allow_none=True)
+    enrolled_at = moment()
+    revoked_at = moment(allow_none=True)
+    last_report_at = moment(allow_none=True)
     reports = fields.Integer(required=True)
     bundle_number = fields.Integer(required=True)
     alarms = fields.Integer(required=True)
 
 
-class ListedStationsSchema(_ListSchema):
+class ListedStationsSchema(ListSchema):
     """A piece of the stations, by their ids."""
 
     stations = fields.List(fields.Nested(ListedStationSchema), required=True)
@@ -219,21 +225,21 @@ class ListedAlarmSchema(Schema):
     station_id = fields.String(required=True)
     phone_id = fields.String(required=True)
     report_id = fields.String(required=True)
-    raised_at = _time()
+    raised_at = moment()
     detail = fields.String(required=True)
     open = fields.Boolean(required=True)
-    settled_at = _time(allow_none=True)
+    settled_at = moment(allow_none=True)
     settled_by = fields.String(required=True, allow_none=True)
     settled_reason = fields.String(required=True, allow_none=True)
 
 
-class ListedAlarmsSchema(_ListSchema):
+class ListedAlarmsSchema(ListSchema):
     """A piece of the alarms, by their numbers."""
 
     alarms = fields.List(fields.Nested(ListedAlarmSchema), required=True)
 
 
-class ListedAuditRowsSchema(_ListSchema):
+class ListedAuditRowsSchema(ListSchema):
     """A piece of the audit chain, by the rows' numbers."""
 
     audit_rows = fields.List(fields.Nested(AuditRowSchema), required=True)
@@ -250,12 +256,12 @@ class ListedRefusalSchema(Schema):
     agent_version = fields.String(required=True)
     judgement_version = fields.Integer(required=True)
     accepted_number = fields.Integer(required=True)
-    first_seen_at = _time()
-    last_seen_at = _time()
+    first_seen_at = moment()
+    last_seen_at = moment()
     open = fields.Boolean(required=True)
 
 
-class ListedRefusalsSchema(_ListSchema):
+class ListedRefusalsSchema(ListSchema):
     """A piece of the refusals, by when each was told last."""
 
     refusals = fields.List(fields.Nested(ListedRefusalSchema), required=True)
@@ -267,15 +273,15 @@ class ListedAttemptSchema(Schema):
     station_id = fields.String(required=True)
     station = fields.String(required=True)
     phone_id = fields.String(required=True)
-    at = _time()
-    since = _time()
+    at = moment()
+    since = moment()
     time_trusted = fields.Boolean(required=True)
     transport = fields.String(required=True)
     cause = fields.String(required=True)
     open = fields.Boolean(required=True)
 
 
-class ListedAttemptsSchema(_ListSchema):
+class ListedAttemptsSchema(ListSchema):
     """A piece of the visits in vain, by when each was."""
 
     attempts = fields.List(fields.Nested(ListedAttemptSchema), required=True)
@@ -288,18 +294,18 @@ class ListedPublicationSchema(Schema):
     bundle_number = fields.Integer(required=True)
     fleet_number = fields.Integer(required=True)
     name = fields.String(required=True)
-    published_at = _time()
-    deadline = _time()
-    review_at = _time()
-    ends_at = _time()
+    published_at = moment()
+    deadline = moment()
+    review_at = moment()
+    ends_at = moment()
     lifted = fields.Boolean(required=True)
     exemptions = fields.Integer(required=True)
     signers = fields.List(fields.String(), required=True)
-    expires = _time()
+    expires = moment()
     demo = fields.Boolean(required=True)
 
 
-class ListedPublicationsSchema(_ListSchema):
+class ListedPublicationsSchema(ListSchema):
     """A piece of the publications, in their order."""
 
     publications = fields.List(fields.Nested(ListedPublicationSchema), required=True)
@@ -309,12 +315,12 @@ class ListedExemptionSchema(Schema):
     """One exemption of the newest fleet document."""
 
     phone_id = fields.String(required=True)
-    until = _time()
+    until = moment()
     reason = fields.String(required=True)
     in_force = fields.Boolean(required=True)
 
 
-class ListedExemptionsSchema(_ListSchema):
+class ListedExemptionsSchema(ListSchema):
     """A piece of the exemptions, by the ids of their phones."""
 
     exemptions = fields.List(fields.Nested(ListedExemptionSchema), required=True)

@@ -27,12 +27,14 @@ AUDIT_HEADS_AT_ONCE = 100
 _NUMBER_MAX = (1 << 31) - 1
 
 
-def _text(longest: int, shortest: int = 0, **options: Any) -> fields.String:
+def one_line(longest: int, shortest: int = 0, **options: Any) -> fields.String:
+    """Return a field of one line of printable text; it must be there unless it has a default."""
+
     def check(value: str) -> None:
         if not shortest <= len(value) or not storable(value, longest):
             raise ValidationError(f"expected one line of {shortest} to {longest} printable characters")
 
-    return fields.String(required=True, validate=check, **options)
+    return fields.String(required="load_default" not in options, validate=check, **options)
 
 
 def _number(**options: Any) -> fields.Integer:
@@ -49,7 +51,9 @@ class _TrueOrFalse(fields.Boolean):
         return super()._deserialize(value, attr, data, **options)
 
 
-class _StrictSchema(Schema):
+class BodySchema(Schema):
+    """The mother of all bodies that are taken."""
+
     class Meta:
         """Refuse what we do not know."""
 
@@ -84,11 +88,11 @@ class StatusSchema(Schema):
     demo = fields.Boolean(required=True)
 
 
-class EnrolmentSchema(_StrictSchema):
+class EnrolmentSchema(BodySchema):
     """A station asks to be known."""
 
-    token = _text(64, 1)
-    name = _text(100, 1)
+    token = one_line(64, 1)
+    name = one_line(100, 1)
     # It has several lines, so it is no `_text`; whether it is a key shows when it is loaded.
     public_key_pem = fields.String(required=True, validate=validate.Length(max=2000))
 
@@ -100,16 +104,16 @@ class EnrolledSchema(Schema):
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
-class RegistrationSchema(_StrictSchema):
+class RegistrationSchema(BodySchema):
     """A station has provisioned a phone."""
 
     # Not $, which lets a line's end through (docs/performance.md 2).
     identity = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{64}\Z"))
     phone_id = fields.String(required=True)
-    manufacturer = _text(100)
-    model = _text(100)
-    label = _text(100)
-    holder = _text(200, 1)
+    manufacturer = one_line(100)
+    model = one_line(100)
+    label = one_line(100)
+    holder = one_line(200, 1)
     consent = fields.Enum(Consent, by_value=True, required=True)
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
     virtual = _TrueOrFalse(required=True)
@@ -145,10 +149,10 @@ class RegisteredSchema(Schema):
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
-class MeetingSchema(_StrictSchema):
+class MeetingSchema(BodySchema):
     """What a phone shows to those who read it."""
 
-    marker = _text(100, 1)
+    marker = one_line(100, 1)
 
 
 class MetSchema(Schema):
@@ -158,7 +162,7 @@ class MetSchema(Schema):
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
-class RefusalSchema(_StrictSchema):
+class RefusalSchema(BodySchema):
     """A station refuses the newest bundle and goes on with the one it accepted before."""
 
     bundle_number = _number(metadata={"description": "of the newest bundle, as the server named it"})
@@ -169,8 +173,8 @@ class RefusalSchema(_StrictSchema):
             "description": f"one of {', '.join(code.value for code in BundleFault)}; a newer agent may know more"
         },
     )
-    sentence = _text(SENTENCE_MAX_LENGTH, 1)
-    agent_version = _text(100, 1)
+    sentence = one_line(SENTENCE_MAX_LENGTH, 1)
+    agent_version = one_line(100, 1)
     judgement_version = _number()
     accepted_number = _number(
         metadata={"description": "of the bundle in force at the station, 0 without one"}
@@ -197,7 +201,7 @@ class RefusalKeptSchema(Schema):
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
-class AttemptsSchema(_StrictSchema):
+class AttemptsSchema(BodySchema):
     """A station visited phones in vain, where it had met them last."""
 
     attempts = fields.List(
@@ -253,7 +257,7 @@ class AuditRowsSchema(Schema):
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
-class AuditHeadsSchema(_StrictSchema):
+class AuditHeadsSchema(BodySchema):
     """Signed heads of the audit chain as a station kept them: DSSE envelopes."""
 
     heads = fields.List(

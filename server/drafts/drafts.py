@@ -33,6 +33,9 @@ COMMENT_MAX_LENGTH = 2000
 DOCUMENT_MAX_BYTES = 512 * 1024
 """Twenty times a policy with messages in all 24 languages."""
 
+# The columns' bound: PostgreSQL fails on a larger number, and there is no draft of it.
+_NUMBER_MAX = (1 << 31) - 1
+
 
 class DraftEnd(Enum):
     """How a draft ended."""
@@ -232,6 +235,8 @@ def close_draft(session: Session, draft_id: int, end: DraftEnd, actor: str, now:
 
 def find_draft(session: Session, draft_id: int, revision: int | None = None) -> Draft:
     """Return a draft at its newest revision, or at that one; raises `NotThere`."""
+    if max(draft_id, revision or 0) > _NUMBER_MAX:
+        raise _not_there(draft_id)
     row = session.get(_DraftTable, draft_id)
     text = session.get(_RevisionTable, (draft_id, revision or row.revision)) if row else None
     if row is None or text is None:
@@ -350,7 +355,7 @@ def _add_revision(
 def _open_row(session: Session, draft_id: int) -> _DraftTable:
     # Locked: of two who save at once, the second finds the revision of the first.
     query = select(_DraftTable).where(_DraftTable.draft_id == draft_id).with_for_update()
-    row = session.scalar(query)
+    row = session.scalar(query) if draft_id <= _NUMBER_MAX else None
     if row is None:
         raise _not_there(draft_id)
     if row.closed_as is not None:

@@ -8,16 +8,15 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as PlainResponse
 
-from certs.drafting import following_policy, renumbered_policy
 from certs.rendering import policy_rows
 from policy.document import Policy
 from policy.errors import PolicyError
 from policy.families import review_families
-from policy.ready_made import ready_made_document
 from policy.schemas import load_policy_document
-from policy.schemas.yaml_form import json_of_yaml, yaml_of_json
+from policy.schemas.yaml_form import yaml_of_json
 from server.context import context
 from server.drafts import drafts as kept
+from server.drafts.beginnings import Beginning, beginning, document_in, numbered_next
 from server.drafts.differences import differences
 from server.drafts.drafts import DRAFTS_NEWEST, Draft, DraftEnd
 from server.drafts.form import LANGUAGES, TEXTS, FilledForm, document_of, form_of, shows_as_moment
@@ -30,10 +29,8 @@ from server.people.people import Right
 from server.policies import bundles
 
 _SHOWN = 100
-# The columns' bound: a larger number would be an error of PostgreSQL instead of a 404.
-_DRAFT = "<int(max=2147483647):draft_id>"
-_REVISION = "<int(max=2147483647):revision>"
-_YAML_NAMES = (".yaml", ".yml")
+_DRAFT = "<int:draft_id>"
+_REVISION = "<int:revision>"
 
 
 @pages.get("/drafts")
@@ -60,7 +57,7 @@ def drafts() -> str:
 def open_draft() -> PlainResponse:
     """Begin a draft from the policy in force, from the ready-made one, from a file, or as a lift."""
     with context().database.writing() as session:
-        document = _beginning(session, request.form.get("from", ""))
+        document = _document(session, request.form.get("from", ""))
         draft = kept.open_draft(
             session, request.form.get("title", ""), document, person(), person().name, now()
         )
@@ -68,20 +65,14 @@ def open_draft() -> PlainResponse:
     return redirect(url_for("pages.draft", draft_id=draft.draft_id))
 
 
-def _beginning(session: Session, wanted: str) -> bytes:
-    in_force = bundles.newest_bundle_bytes(session)
-    number = bundles.newest(session).number + 1
+def _document(session: Session, wanted: str) -> bytes:
     if wanted == "file":
-        return renumbered_policy(_uploaded(), number)
-    if wanted == "ready_made":
-        return renumbered_policy(ready_made_document(), number)
-    if wanted in ("in_force", "lift") and in_force is not None:
-        return following_policy(in_force, lift=wanted == "lift")
-    raise Malformed(
-        "beginning_unknown",
-        "Choose what the draft begins with. Without a published policy it is the ready-made one or a file.",
-        "Go back and choose one.",
-    )
+        return numbered_next(session, _uploaded())
+    if wanted not in {one.value for one in Beginning}:
+        raise Malformed(
+            "beginning_unknown", "Choose what the draft begins with.", "Go back and choose one of the four."
+        )
+    return beginning(session, Beginning(wanted))
 
 
 def _uploaded() -> bytes:
@@ -89,13 +80,7 @@ def _uploaded() -> bytes:
     data = file.stream.read(kept.DOCUMENT_MAX_BYTES + 1) if file else b""
     if not file or not data:
         raise Malformed("file_missing", "No file came with the form.", "Go back and choose a file.")
-    try:
-        document = json_of_yaml(data) if str(file.filename).lower().endswith(_YAML_NAMES) else data
-        # Whatever number it has is replaced, so that it has to be one, of a policy that holds.
-        load_policy_document(document)
-    except PolicyError as error:
-        raise Malformed("policy_refused", f"{error}.", "Correct the file, and send it again.") from error
-    return document
+    return document_in(data, str(file.filename))
 
 
 @pages.get(f"/drafts/{_DRAFT}")
@@ -228,15 +213,13 @@ def _form_page(
 @needs(Right.DRAFT)
 def save_draft_file(draft_id: int) -> PlainResponse:
     """Save a file as the next revision."""
-    document = _uploaded()
     with context().database.writing() as session:
         found = kept.find_draft(session, draft_id)
-        number = bundles.newest(session).number + 1
         saved = kept.revise_draft(
             session,
             draft_id,
             request.form.get("revision", 0, type=int),
-            renumbered_policy(document, number),
+            numbered_next(session, _uploaded()),
             request.form.get("note", ""),
             person(),
             person().name,
@@ -254,7 +237,7 @@ def rebuild_draft(draft_id: int) -> PlainResponse:
     with context().database.writing() as session:
         found = kept.find_draft(session, draft_id)
         number = bundles.newest(session).number
-        document = renumbered_policy(found.document, number + 1)
+        document = numbered_next(session, found.document)
         note = f"rebuilt on bundle {number}"
         kept.revise_draft(session, draft_id, found.revision, document, note, person(), person().name, now())
     flash(f"The draft follows on bundle {number} now. Read below what it changes of it.", "good")

@@ -1,0 +1,258 @@
+"""The commands about drafts of policies: what pages do, and files for those who keep policies in git."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from sqlalchemy.orm import Session
+
+from certs.cli_tables import print_document
+from certs.durable import create_private_file
+from certs.errors import KeyExists
+from certs.family_lines import review_lines
+from certs.lazy_commands import CommandAt, LazyGroup
+from certs.rendering import policy_rows, with_changes
+from certs.terminal import tell
+from policy.document import Policy
+from policy.errors import PolicyError
+from policy.families import review_families
+from policy.plain_text import printable
+from policy.schemas import load_policy_document
+from policy.schemas.yaml_form import yaml_of_json
+from server.commands.settings import given_config, looked_at, now_of, opened, operator, takes_config
+from server.drafts import drafts as kept
+from server.drafts.beginnings import Beginning, beginning, document_in, numbered_next
+from server.drafts.drafts import DRAFTS_NEWEST, DraftEnd
+from server.errors import Malformed, NotAllowed, NotThere
+from server.people.people import Person, Right, find_person, nobody_called, roles_with
+from server.policies.bundles import newest_bundle_bytes
+
+_LISTED = 1000
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_AUTHOR = click.option(
+    "--author",
+    required=True,
+    metavar="NAME",
+    help="The account that answers for it; it cannot approve it, too.",
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "drafts": CommandAt(
+            "server.commands.policy:drafts", "List the drafts.", ("curfew-server policy drafts",)
+        ),
+        "draft": CommandAt(
+            "server.commands.policy:draft",
+            "Begin a draft.",
+            (
+                "curfew-server policy draft --author anna --title 'Later deadline'",
+                "curfew-server policy draft --author anna --title Lift --from lift",
+            ),
+        ),
+        "import": CommandAt(
+            "server.commands.policy:import_",
+            "Take a file as a draft, or as its next revision.",
+            (
+                "curfew-server policy import policy.yaml --author anna --title Next",
+                "curfew-server policy import policy.yaml --author anna --draft 3",
+            ),
+        ),
+        "export": CommandAt(
+            "server.commands.policy:export",
+            "Write a policy into a file.",
+            (
+                "curfew-server policy export policy.yaml",
+                "curfew-server policy export policy.json --draft 3",
+            ),
+        ),
+        "lint": CommandAt(
+            "server.commands.policy:lint",
+            "Judge a file as a policy.",
+            ("curfew-server policy lint policy.yaml",),
+        ),
+        "diff": CommandAt(
+            "server.commands.policy:diff",
+            "Show what a policy changes.",
+            (
+                "curfew-server policy diff policy.yaml",
+                "curfew-server policy diff policy.yaml --draft 3",
+            ),
+        ),
+        "withdraw": CommandAt(
+            "server.commands.policy:withdraw",
+            "End a draft that is not wanted.",
+            ("curfew-server policy withdraw 3 --author anna",),
+        ),
+    },
+)
+def policy() -> None:
+    """Draft the next policy; nothing is published by it."""
+
+
+@click.command()
+@takes_config
+@click.option("--all", "all_", is_flag=True, help="Those that have ended, too.")
+def drafts(all_: bool) -> None:
+    """List the drafts that are open."""
+    with looked_at(given_config()) as database, database.reading() as session:
+        rows = kept.list_drafts(session, None if all_ else True, DRAFTS_NEWEST, "", _LISTED).rows
+    for row in rows:
+        state = row.closed.value if row.closed else "open"
+        tell(f"{row.draft_id}: {printable(row.title)} (revision {row.revision}, {state})")
+    if not rows:
+        tell("No draft is open; begin one: curfew-server policy draft --author NAME --title TITLE", err=True)
+
+
+@click.command()
+@takes_config
+@_AUTHOR
+@click.option("--title", required=True, help="What it is for, in a line.")
+@click.option(
+    "--from",
+    "wanted",
+    type=click.Choice([one.value for one in Beginning]),
+    default=Beginning.IN_FORCE.value,
+    show_default=True,
+)
+def draft(author: str, title: str, wanted: str) -> None:
+    """Begin a draft with a policy that is there already."""
+    config = given_config()
+    with opened(config) as database, database.writing() as session:
+        writer = _author(session, author)
+        document = beginning(session, Beginning(wanted))
+        found = kept.open_draft(session, title, document, writer, operator(), now_of(config, database))
+    _tell_of(found)
+
+
+@click.command("import")
+@takes_config
+@click.argument("file", type=_FILE)
+@_AUTHOR
+@click.option("--title", help="What it is for, in a line; of a new draft.")
+@click.option("--draft", "draft_id", type=int, help="The draft whose next revision it becomes.")
+@click.option("--note", default="", help="What changed, in a line.")
+def import_(file: Path, author: str, title: str | None, draft_id: int | None, note: str) -> None:
+    """Take FILE (JSON, or YAML by its name) as a new draft, or as the next revision of one.
+
+    Its number is set to the one that follows on the newest bundle.
+    """
+    if (title is None) == (draft_id is None):
+        raise click.UsageError("Expected either --title, for a new draft, or --draft, for its next revision.")
+    config, document = given_config(), _read(file)
+    with opened(config) as database, database.writing() as session:
+        now, writer = now_of(config, database), _author(session, author)
+        document = numbered_next(session, document)
+        if draft_id is None:
+            found = kept.open_draft(session, str(title), document, writer, operator(), now)
+        else:
+            revision = kept.find_draft(session, draft_id).revision
+            found = kept.revise_draft(session, draft_id, revision, document, note, writer, operator(), now)
+    _tell_of(found)
+
+
+@click.command()
+@takes_config
+@click.argument("file", type=_FILE)
+@click.option("--draft", "draft_id", type=int, help="This draft; the policy in force unless given.")
+@click.option("--revision", type=int, help="This revision of it; the newest unless given.")
+def export(file: Path, draft_id: int | None, revision: int | None) -> None:
+    """Write the policy in force, or a draft, into FILE: YAML where its name says so, else the very bytes."""
+    with looked_at(given_config()) as database, database.reading() as session:
+        document = _document(session, draft_id, revision)
+    is_yaml = file.suffix.lower() in (".yaml", ".yml")
+    try:
+        create_private_file(file, yaml_of_json(document).encode() if is_yaml else document)
+    except KeyExists as error:
+        raise Malformed("file_exists", f"{file} is there already", "Name another file.") from error
+    tell(f"Written to {file}.")
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+def lint(file: Path) -> None:
+    """Judge FILE as a policy, as every station will, and name what is missing of the families that are known."""
+    number, found = _loaded(_read(file))
+    for label, text in policy_rows(number, found):
+        if label == "MIXED SCRIPTS":
+            tell(f"{label}: {text}")
+    reviews = review_families(found, datetime.now(UTC).date())
+    for line in review_lines(reviews, "this policy", "left out on purpose, go on"):
+        tell(line)
+    tell(f"{file}: a policy that this version understands whole.")
+
+
+@click.command()
+@takes_config
+@click.argument("file", type=_FILE)
+@click.option("--draft", "draft_id", type=int, help="Against this draft; the policy in force unless given.")
+def diff(file: Path, draft_id: int | None) -> int:
+    """Show what FILE says otherwise; exit code 1 if it does."""
+    document = _read(file)
+    with looked_at(given_config()) as database, database.reading() as session:
+        before = _document(session, draft_id, None)
+    # Under one number: alone it would be no difference.
+    rows = with_changes(policy_rows(0, _loaded(document)[1]), policy_rows(0, _loaded(before)[1]))
+    changed = [row for row in rows if row[2]]
+    if not changed:
+        tell("They say the same.")
+        return 0
+    print_document(changed)
+    return 1
+
+
+@click.command()
+@takes_config
+@click.argument("draft_id", type=int)
+@_AUTHOR
+def withdraw(draft_id: int, author: str) -> None:
+    """End DRAFT_ID; it stays readable, and nothing of it can be published."""
+    config = given_config()
+    with opened(config) as database, database.writing() as session:
+        _author(session, author)
+        kept.close_draft(session, draft_id, DraftEnd.WITHDRAWN, operator(), now_of(config, database))
+    tell(f"Draft {draft_id} is withdrawn.")
+
+
+def _author(session: Session, name: str) -> Person:
+    found = find_person(session, name)
+    if found is None:
+        raise nobody_called(name)
+    if found.off_since is not None or not found.may(Right.DRAFT):
+        roles = " or ".join(role.value for role in roles_with(Right.DRAFT))
+        raise NotAllowed(
+            "right_missing",
+            f"the account {found.name} may not {Right.DRAFT.value}, or is switched off",
+            f"Name one with the role {roles}.",
+        )
+    return found
+
+
+def _document(session: Session, draft_id: int | None, revision: int | None) -> bytes:
+    if draft_id is not None:
+        return kept.find_draft(session, draft_id, revision).document
+    document = newest_bundle_bytes(session)
+    if document is None:
+        raise NotThere("nothing_in_force", "no policy is published yet", "Name a draft: --draft NUMBER.")
+    return document
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return document_in(file.read_bytes(), file.name)
+    except OSError as error:
+        raise Malformed("file_unreadable", f"{file}: {error.strerror}", "Check its name.") from error
+
+
+def _loaded(document: bytes) -> tuple[int, Policy]:
+    try:
+        return load_policy_document(document)
+    except PolicyError as error:
+        raise Malformed("policy_refused", str(error), "Correct the file.") from error
+
+
+def _tell_of(found: kept.Draft) -> None:
+    tell(f"Draft {found.draft_id} stands at revision {found.revision}; nothing is published by it.")
