@@ -35,7 +35,7 @@ _COMMANDS = {
         "server.commands.policy:policy",
         "Draft the next policy; export, import, compare.",
         (
-            "curfew-server policy draft --author anna --title 'Later deadline'",
+            "curfew-server policy draft --author author-1 --title 'Later deadline'",
             "curfew-server policy diff policy.yaml",
         ),
     ),

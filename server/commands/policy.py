@@ -49,16 +49,16 @@ _AUTHOR = click.option(
             "server.commands.policy:draft",
             "Begin a draft.",
             (
-                "curfew-server policy draft --author anna --title 'Later deadline'",
-                "curfew-server policy draft --author anna --title Lift --from lift",
+                "curfew-server policy draft --author author-1 --title 'Later deadline'",
+                "curfew-server policy draft --author author-1 --title Lift --from lift",
             ),
         ),
         "import": CommandAt(
             "server.commands.policy:import_",
             "Take a file as a draft, or as its next revision.",
             (
-                "curfew-server policy import policy.yaml --author anna --title Next",
-                "curfew-server policy import policy.yaml --author anna --draft 3",
+                "curfew-server policy import policy.yaml --author author-1 --title Next",
+                "curfew-server policy import policy.yaml --author author-1 --draft 3",
             ),
         ),
         "export": CommandAt(
@@ -85,7 +85,7 @@ _AUTHOR = click.option(
         "withdraw": CommandAt(
             "server.commands.policy:withdraw",
             "End a draft that is not wanted.",
-            ("curfew-server policy withdraw 3 --author anna",),
+            ("curfew-server policy withdraw 3 --author author-1",),
         ),
     },
 )
