@@ -21,7 +21,8 @@ from policy.schemas import load_report
 from server.evidence import alarms, audit
 from server.fleet import phones
 from server.reports import kept_reports
-from server.reports.kept_reports import KeptEnvelope, payload_of
+from server.reports.kept_reports import KeptEnvelope
+from server.reports.stored_envelopes import payload_of
 from server.storage.database import Database
 
 _CHANGES_BY_ITSELF = frozenset(
@@ -69,7 +70,7 @@ def plan(database: Database, before: datetime) -> ThinningPlan:
         for one in _without_news(stored):
             if one.effective_at <= before and not named.holds(one.report_id, (one.station_id, one.counter)):
                 report_ids.append(one.report_id)
-                size += len(one.envelope)
+                size += one.stored_bytes
     return ThinningPlan(tuple(report_ids), older, size)
 
 
