@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     bindparam,
+    delete,
     false,
     func,
     insert,
@@ -71,6 +72,9 @@ class _ReportTable(Base):
 
 _FAR_BYTES = 256
 """A report that differs by more from its phone's base becomes the new base: a third of what storing one takes."""
+
+_DELETED_AT_ONCE = 1000
+"""Ids in one statement; PostgreSQL takes 65,535 values, older versions of SQLite fewer."""
 
 
 def effective(checked_at: datetime, received_at: datetime) -> datetime:
@@ -381,6 +385,58 @@ def envelopes_of(session: Session, phone_id: str) -> Iterator[KeptEnvelope]:
     for row in session.execute(query):
         one = StoredEnvelope(*row[3:])
         yield KeptEnvelope(one.report_id, row[0], one.counter, row[1], row[2], whole(one), len(one.stored))
+
+
+@dataclass(frozen=True)
+class OldCheck:
+    """What purging needs to know of one stored report."""
+
+    report_id: str
+    payload_sha256: str
+    station_id: str
+    counter: int
+    effective_at: datetime
+    received_at: datetime
+    verdict: Verdict
+
+
+def old_checks(session: Session, phone_id: str, before: datetime) -> list[OldCheck]:
+    """Return a phone's checks up to that moment that had arrived by then, too, oldest first."""
+    query = (
+        select(
+            _ReportTable.report_id,
+            _ReportTable.payload_sha256,
+            _ReportTable.station_id,
+            _ReportTable.counter,
+            _ReportTable.effective_at,
+            _ReportTable.received_at,
+            _ReportTable.verdict,
+        )
+        .where(
+            _ReportTable.phone_id == phone_id,
+            _ReportTable.effective_at <= before,
+            _ReportTable.received_at <= before,
+        )
+        .order_by(_ReportTable.effective_at, _ReportTable.counter)
+    )
+    return [OldCheck(*row[:6], Verdict(row[6])) for row in session.execute(query)]
+
+
+def indispensable_ids(session: Session, phone_id: str) -> set[str]:
+    """Return the ids of a phone's latest reports, and of the newest with its ledger: all else is known by these."""
+    of_phone = select(_ReportTable.report_id).where(_ReportTable.phone_id == phone_id)
+    newest_at = select(func.max(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id)
+    latest = of_phone.where(_ReportTable.effective_at == newest_at.scalar_subquery())
+    newest_first = (_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+    with_ledger = of_phone.where(_ReportTable.has_ledger).order_by(*newest_first).limit(1)
+    return {*session.scalars(latest), *session.scalars(with_ledger)}
+
+
+def delete_reports(session: Session, report_ids: Sequence[str]) -> None:
+    """Delete these reports, rows and all; the caller has made sure that nothing rests on them."""
+    for start in range(0, len(report_ids), _DELETED_AT_ONCE):
+        part = report_ids[start : start + _DELETED_AT_ONCE]
+        session.execute(delete(_ReportTable).where(_ReportTable.report_id.in_(part)))
 
 
 def named_bases(session: Session, phone_id: str | None = None) -> set[int]:
