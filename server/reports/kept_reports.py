@@ -261,22 +261,28 @@ def stored_report(session: Session, report_id: str) -> Report | None:
     return next((load_report(payload_of(one)) for one in _envelopes(session, query) if one), None)
 
 
-def watched_reports(session: Session, phone_id: PhoneId, limit: int = 30) -> Sequence[Report]:
+WATCHED_SHOWN = 30
+"""Of so many reports a page tells what the phone's own script noted."""
+
+
+def watched_reports(session: Session, phone_id: PhoneId) -> Sequence[Report]:
     """Return the newest reports in which a phone's own script had its say, newest first, whole, with times that count.
 
-    No time in them is later than their arrival. Those that were thinned out said nothing that an earlier one had not
-    said.
+    No time in them is later than their arrival. Those that were thinned out are left out and count all the same: they
+    said nothing that an earlier one had not said, and behind the last of these others may be gone that had stretches of
+    watching to tell, which would be gaps.
     """
     query = (
         select(_ReportTable.received_at, *_STORED)
-        .where(_ReportTable.phone_id == phone_id, _ReportTable.watched, _ReportTable.envelope != b"")
+        .where(_ReportTable.phone_id == phone_id, _ReportTable.watched)
         .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
-        .limit(limit)
+        .limit(WATCHED_SHOWN)
     )
     whole = StoredEnvelopes(session).whole
     return [
-        _as_counted(load_report(payload_of(whole(StoredEnvelope(*row[1:])))), row[0])
+        _as_counted(load_report(payload_of(envelope)), row[0])
         for row in session.execute(query)
+        if (envelope := whole(StoredEnvelope(*row[1:])))
     ]
 
 
@@ -364,6 +370,7 @@ class KeptEnvelope:
     counter: int
     effective_at: datetime
     has_ledger: bool
+    watched: bool
     envelope: bytes
     stored_bytes: int
 
@@ -375,6 +382,7 @@ def envelopes_of(session: Session, phone_id: str) -> Iterator[KeptEnvelope]:
             _ReportTable.station_id,
             _ReportTable.effective_at,
             _ReportTable.has_ledger,
+            _ReportTable.watched,
             *_STORED,
         )
         .where(_ReportTable.phone_id == phone_id)
@@ -383,8 +391,9 @@ def envelopes_of(session: Session, phone_id: str) -> Iterator[KeptEnvelope]:
     )
     whole = StoredEnvelopes(session).whole
     for row in session.execute(query):
-        one = StoredEnvelope(*row[3:])
-        yield KeptEnvelope(one.report_id, row[0], one.counter, row[1], row[2], whole(one), len(one.stored))
+        one = StoredEnvelope(*row[4:])
+        told = (one.report_id, row[0], one.counter, *row[1:4])
+        yield KeptEnvelope(*told, whole(one), len(one.stored))
 
 
 @dataclass(frozen=True)
