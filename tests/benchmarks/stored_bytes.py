@@ -151,11 +151,14 @@ def _size(database: Database) -> int:
 
 
 def _give_back(database: Database) -> None:
+    # Neither of the two works within a transaction.
+    if database.engine.dialect.name == "postgresql":
+        with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("VACUUM FULL report")
+        return
     with database.engine.connect() as connection:
-        # Neither of the two works within a transaction.
         connection.exec_driver_sql("COMMIT")
-        is_postgresql = connection.dialect.name == "postgresql"
-        connection.exec_driver_sql("VACUUM FULL report" if is_postgresql else "VACUUM")
+        connection.exec_driver_sql("VACUUM")
 
 
 if __name__ == "__main__":
