@@ -48,7 +48,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "configuration_page": {"config"},
     "storage": {"errors"},
     "evidence": {"errors", "storage"},
-    "reports": {"clock", "storage"},
+    "reports": {"clock", "errors", "storage"},
     "policies": {"clock", "config", "errors", "evidence", "storage"},
     "people": {"errors", "evidence", "storage"},
     "stations": {"clock", "config", "errors", "evidence", "policies", "reports", "storage", "texts"},
@@ -56,7 +56,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "retention": {"evidence", "fleet", "reports", "storage"},
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
-    "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
+    "maintenance": {"config", "errors", "evidence", "fleet", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
     "running": {
@@ -85,7 +85,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "serving": {"api", "app", "config", "context", "errors", "running"},
     "commands": {
         *{"clock", "config", "errors", "evidence", "fleet", "loadtest", "maintenance", "people", "policies"},
-        *{"retention", "serving", "stations", "storage"},
+        *{"reports", "retention", "serving", "stations", "storage"},
     },
     "cli": {"errors"},
 }

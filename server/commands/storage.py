@@ -21,9 +21,9 @@ from server.errors import ConfigurationRefused
 from server.evidence import audit
 from server.evidence.audit import HeadSigner
 from server.evidence.purge_certificates import ProvenPurge, certificate_file, open_certificate
+from server.reports.purges import certificates
 from server.reports.stored_envelopes import payload_of
 from server.retention import purging, thinning
-from server.retention.purges import certificates
 from server.retention.purging import PurgePolicy
 from server.storage.database import Database
 

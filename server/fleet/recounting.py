@@ -13,8 +13,8 @@ from server.fleet import entries, phone_states, phones
 from server.fleet.block_changes import forget_cursors
 from server.fleet.entries import Bin, Entry, entry_of
 from server.reports import station_activity
+from server.reports.purges import purged_of_stations
 from server.reports.station_activity import StationActivity
-from server.retention.purges import purged_of_stations
 from server.storage.database import lock_out_writers
 
 _AT_ONCE = 10_000

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server.reports.packing import Base as PackingBase
-from server.reports.packing import pack_base, unpack_base
 from server.storage.database import Base
+from server.storage.packing import Base as PackingBase
+from server.storage.packing import pack_base, unpack_base
 from server.storage.prepared import Prepared, among
 
 

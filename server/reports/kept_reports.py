@@ -35,9 +35,9 @@ from policy.report import Report
 from policy.schemas import load_report
 from policy.verdict import Verdict
 from server.clock import ALLOWED_SKEW
-from server.reports import packing
 from server.reports.kept_bases import add_base, base_numbers, drop_bases, newest_bases
 from server.reports.stored_envelopes import StoredEnvelope, StoredEnvelopes, payload_of
+from server.storage import packing
 from server.storage.database import Base, UtcTime
 from server.storage.prepared import Prepared, among
 

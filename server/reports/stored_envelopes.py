@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from server.errors import EvidenceDamaged
 from server.reports.kept_bases import BaseTexts
-from server.reports.packing import base_of, known_of, unpack
+from server.storage.packing import base_of, known_of, unpack
 
 
 class StoredEnvelope(NamedTuple):

@@ -28,8 +28,8 @@ from server.evidence.purge_certificates import (
 from server.fleet import phone_states, phones
 from server.reports import kept_reports, station_activity
 from server.reports.kept_reports import OldCheck
+from server.reports.purges import keep_purge
 from server.reports.stored_envelopes import payload_of
-from server.retention.purges import keep_purge
 from server.storage.database import Database
 
 _AT_ONCE = 5_000

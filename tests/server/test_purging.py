@@ -31,9 +31,9 @@ from server.evidence.purge_certificates import (
 )
 from server.fleet import phone_states, recounting
 from server.reports import kept_reports
+from server.reports.purges import certificates
 from server.reports.station_activity import activity_of
 from server.retention import purging
-from server.retention.purges import certificates
 from server.retention.purging import PurgePolicy
 from tests.forked import Forked
 from tests.server.authority import NOW, UNREADABLE, VIOLATING, Authority, Bench, disabled_ledger

@@ -19,7 +19,7 @@ from policy.watched import ScriptState, Watched
 from server.errors import EvidenceDamaged
 from server.maintenance.checks import run_checks
 from server.reports import kept_reports
-from server.reports.packing import base_of, taken_apart
+from server.storage.packing import base_of, taken_apart
 from tests.server.authority import NOW, UNREADABLE, VIOLATING, Authority, Bench, disabled_ledger
 
 HOUR = timedelta(hours=1)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from server.reports.packing import base_of, known_of, unpack, unpack_base
+from server.storage.packing import base_of, known_of, unpack, unpack_base
 
 revision = "0011"
 down_revision = "0010"
