@@ -109,6 +109,19 @@ _COMMANDS = {
             "curfew-server thin --older-than 90 --yes",
         ),
     ),
+    "purge": CommandAt(
+        "server.commands.storage:purge",
+        "Delete reports beyond the time they are kept.",
+        (
+            "curfew-server purge",
+            "curfew-server purge --yes --certificates /var/backups/curfew",
+        ),
+    ),
+    "verify-purge": CommandAt(
+        "server.commands.storage:verify_purge",
+        "Verify the certificate of a purge.",
+        ("curfew-server verify-purge purge-41.json --report kept.json",),
+    ),
 }
 
 

@@ -34,6 +34,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _ONLINE_KEYS = ("snapshot.pem", "timestamp.pem")
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _SECRET_LENGTH = 32
+_DAYS_MIN, _DAYS_DIGITS = 30, 5
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Config:
     story_clock: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     replica_url: str | None = field(default=None, repr=False)
+    keep_reports_days: int | None = None
 
 
 class _NotSo(ValueError):
@@ -130,6 +132,13 @@ def _networks(text: str, _folder: Path) -> tuple[Network, ...]:
         return tuple(ip_network(word) for word in words)
     except ValueError as error:
         raise _NotSo(said_by_others(str(error), 100)) from None
+
+
+def _days(text: str, _folder: Path) -> int:
+    # As it is written in a certificate: no sign, no blanks, digits of ASCII alone.
+    if not (text.isascii() and text.isdigit() and len(text) <= _DAYS_DIGITS and int(text) >= _DAYS_MIN):
+        raise _NotSo(said_by_others(text, 30))
+    return int(text)
 
 
 _BY_INIT = "`curfew-server init FOLDER` writes a server.env that has it"
@@ -224,6 +233,17 @@ SETTINGS = (
         _replica_url,
         "name a standby of the database, or leave it out",
         default="none: everything is read from the database",
+    ),
+    Setting(
+        "CURFEW_KEEP_REPORTS_DAYS",
+        "keep_reports_days",
+        f"a whole number of days, {_DAYS_MIN} or more",
+        "For how long reports are kept: `curfew-server purge --yes` deletes older ones, and leaves a signed certificate"
+        " of it. What a phone's standing rests on stays, and all of a phone on which something is still switched off or"
+        " about which an alarm is open.",
+        _days,
+        "give the number of days that your rules of retention name, or leave it out",
+        default="none: reports are kept for ever, and nothing is purged",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

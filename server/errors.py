@@ -6,6 +6,7 @@ ServiceError
 │   ├── StorageBusy             somebody else holds it
 │   ├── StorageFull             the disk below it is full, or failing
 │   └── SchemaMismatch          it has another schema than this version works with
+├── EvidenceDamaged             a stored report does not come back as it was signed
 ├── BackupRefused               a backup cannot be made or restored as it stands; nothing was replaced
 ├── PublicationRefused          a trust folder cannot be published as it stands
 └── RequestRefused              one request, refused; carries the HTTP status and a code that programs read
@@ -46,6 +47,17 @@ class StorageFull(StorageUnavailable):
 
 class SchemaMismatch(StorageUnavailable):
     """Another version of Curfew has migrated the database: this one would store less than that one expects."""
+
+
+class EvidenceDamaged(ServiceError):
+    """A stored report does not come back as it was signed."""
+
+    def __init__(self, report_id: str, expected: str, found: str) -> None:
+        """`expected` and `found` are what was looked for in the row of the report, and what is there."""
+        super().__init__(
+            f"report {report_id}: expected {expected}, found {found}; keep the database as it is, and look with:"
+            " curfew-server --config SERVER.env check"
+        )
 
 
 class BackupRefused(ServiceError):

@@ -48,7 +48,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "configuration_page": {"config"},
     "storage": {"errors"},
     "evidence": {"errors", "storage"},
-    "reports": {"clock", "storage"},
+    "reports": {"clock", "errors", "storage"},
     "policies": {"clock", "config", "errors", "evidence", "storage"},
     "people": {"errors", "evidence", "storage"},
     "stations": {"clock", "config", "errors", "evidence", "policies", "reports", "storage", "texts"},
@@ -57,7 +57,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "retention": {"evidence", "fleet", "reports", "storage"},
     "drafts": {"errors", "evidence", "people", "policies", "storage", "texts"},
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
-    "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
+    "maintenance": {"config", "errors", "evidence", "fleet", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
     "running": {
@@ -97,7 +97,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "serving": {"api", "app", "config", "context", "errors", "running"},
     "commands": {
         *{"clock", "config", "drafts", "errors", "evidence", "fleet", "loadtest", "maintenance", "people"},
-        *{"policies", "retention", "serving", "stations", "storage"},
+        *{"policies", "reports", "retention", "serving", "stations", "storage"},
     },
     "cli": {"errors"},
 }

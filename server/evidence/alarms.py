@@ -328,6 +328,13 @@ def alarmed_envelopes(session: Session) -> Sequence[bytes]:
     return session.scalars(select(_AlarmTable.envelope).where(_AlarmTable.kind.in_(of_reports))).all()
 
 
+def open_alarmed_envelopes(session: Session) -> Sequence[tuple[str, bytes]]:
+    """Return phone and envelope of each report that an open alarm is about."""
+    of_reports = [kind.value for kind in AlarmKind if not kind.is_about_chain]
+    query = select(_AlarmTable.phone_id, _AlarmTable.envelope).where(_OPEN, _AlarmTable.kind.in_(of_reports))
+    return [(phone_id, envelope) for phone_id, envelope in session.execute(query)]
+
+
 def counts_by_station(session: Session, station_ids: Collection[str]) -> Mapping[str, int]:
     """Return how many open alarms each of these stations caused, if any."""
     caused = _AlarmTable.station_id.in_(station_ids)

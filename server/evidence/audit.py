@@ -221,6 +221,10 @@ class HeadSigner:
         """The key that whoever compares a kept head needs."""
         return public_key_pem(self._signer)
 
+    def signed(self, payload: bytes, payload_type: str) -> bytes:
+        """Return the DSSE envelope (JSON) over something else that the audit key stands for."""
+        return sign_envelope(payload, payload_type, self._signer)
+
     def signed_head(self, newest: AuditHead) -> bytes:
         """Return the DSSE envelope (JSON) over `head_payload`."""
         # One signature a change, however many threads meet it at once; a thread with an older head gets one of its own.
@@ -230,7 +234,7 @@ class HeadSigner:
             return self._last[1]
 
     def _sign(self, newest: AuditHead) -> bytes:
-        return sign_envelope(head_payload(newest), AUDIT_HEAD_PAYLOAD_TYPE, self._signer)
+        return self.signed(head_payload(newest), AUDIT_HEAD_PAYLOAD_TYPE)
 
 
 def _lock_head(session: Session, now: datetime) -> AuditHead:

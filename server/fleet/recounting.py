@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,8 @@ from server.fleet import entries, phone_states, phones
 from server.fleet.block_changes import forget_cursors
 from server.fleet.entries import Bin, Entry, entry_of
 from server.reports import station_activity
+from server.reports.purges import purged_of_stations
+from server.reports.station_activity import StationActivity
 from server.storage.database import lock_out_writers
 
 _AT_ONCE = 10_000
@@ -32,7 +35,7 @@ def differences(session: Session) -> Iterator[str]:
     miscounted = [one for one in tallied.keys() | tallies.keys() if tallied[one] != tallies.get(one, 0)]
     if miscounted:
         yield f"{counted(len(miscounted), 'kept count')} of {len(tallies)} differ from the list"
-    sent, kept_of = station_activity.activity_from_reports(session), station_activity.all_activity(session)
+    sent, kept_of = _sent(session), station_activity.all_activity(session)
     if misled := sorted(one for one in sent.keys() | kept_of.keys() if sent.get(one) != kept_of.get(one)):
         stations = counted(len(misled), "station has", "stations have")
         yield f"{stations} sent other than is kept of it, such as {misled[0]}"
@@ -41,13 +44,22 @@ def differences(session: Session) -> Iterator[str]:
 def make_anew(session: Session) -> None:
     """Put what phones and reports say in the place of what is kept; whoever stores meanwhile waits."""
     lock_out_writers(session)
-    station_activity.replace_all(session, station_activity.activity_from_reports(session))
+    station_activity.replace_all(session, _sent(session))
     tallied: Counter[Bin] = Counter()
     for right in _made_anew(session):
         entries.note_entries(session, right)
         tallied.update(entries.bin_of(entry) for entry in right.values())
     entries.replace_tallies(session, tallied)
     forget_cursors(session)
+
+
+def _sent(session: Session) -> dict[str, StationActivity]:
+    """Return what every station has sent: what is stored of it, and what was purged since."""
+    purged = purged_of_stations(session)
+    return {
+        station_id: replace(stored, reports=stored.reports + purged.get(station_id, 0))
+        for station_id, stored in station_activity.activity_from_reports(session).items()
+    }
 
 
 def _made_anew(session: Session) -> Iterator[Mapping[str, Entry]]:

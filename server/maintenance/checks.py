@@ -21,6 +21,8 @@ from server.evidence.audit import verify_chain
 from server.fleet import recounting
 from server.policies import bundles
 from server.policies.bundles import Newest
+from server.reports.kept_bases import all_base_numbers
+from server.reports.kept_reports import named_bases
 from server.storage.database import Database
 from server.storage.migrating import schema_of, schemas
 
@@ -114,6 +116,15 @@ def _references(_config: Config, session: Session) -> CheckResult:
     return CheckResult(told, _RESTORE)
 
 
+def _bases(_config: Config, session: Session) -> CheckResult:
+    missing = named_bases(session) - set(all_base_numbers(session))
+    if not missing:
+        return CheckResult("every base that a stored report names is there")
+    told = ", ".join(map(str, sorted(missing)[:_FAULTS_SHOWN]))
+    bases = counted(len(missing), "base is", "bases are")
+    return CheckResult(f"{bases} gone, beside which reports are stored: {told}", _RESTORE)
+
+
 def _counts(_config: Config, session: Session) -> CheckResult:
     faults = list(recounting.differences(session))
     if not faults:
@@ -174,6 +185,7 @@ CHECKS = (
     Check("database", _database),
     Check("migrations", _migrations),
     Check("references", _references),
+    Check("bases", _bases),
     Check("counts", _counts),
     Check("audit", _audit),
     Check("trust", _trust),

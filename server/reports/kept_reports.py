@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -15,11 +13,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    Select,
     String,
     Table,
     UniqueConstraint,
     and_,
     bindparam,
+    delete,
     false,
     func,
     insert,
@@ -35,6 +35,9 @@ from policy.report import Report
 from policy.schemas import load_report
 from policy.verdict import Verdict
 from server.clock import ALLOWED_SKEW
+from server.reports.kept_bases import add_base, base_numbers, drop_bases, newest_bases
+from server.reports.stored_envelopes import StoredEnvelope, StoredEnvelopes, payload_of
+from server.storage import packing
 from server.storage.database import Base, UtcTime
 from server.storage.prepared import Prepared, among
 
@@ -64,7 +67,14 @@ class _ReportTable(Base):
     has_ledger: Mapped[bool]
     watched: Mapped[bool] = mapped_column(server_default=false())
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
-    """Empty once the report was thinned out (`server.retention.thinning`)."""
+    """As `stored_envelopes` reads it: packed, or as it came; empty once the report was thinned out."""
+
+
+_FAR_BYTES = 256
+"""A report that differs by more from its phone's base becomes the new base: a third of what storing one takes."""
+
+_DELETED_AT_ONCE = 1000
+"""Ids in one statement; PostgreSQL takes 65,535 values, older versions of SQLite fewer."""
 
 
 def effective(checked_at: datetime, received_at: datetime) -> datetime:
@@ -124,7 +134,28 @@ class PastCheck:
 
 def keep(session: Session, reports: Sequence[KeptReport]) -> None:
     """Store new reports; the caller has made sure that ids and counters are unused."""
-    _INSERT.run(session, map(_columns, reports))
+    packed = _packed(session, reports)
+    _INSERT.run(session, map(_columns, reports, packed))
+
+
+def _packed(session: Session, reports: Sequence[KeptReport]) -> Sequence[bytes]:
+    """Return the envelopes as they are stored, each packed against its phone's base."""
+    bases = newest_bases(session, {kept.report.phone_id for kept in reports})
+    stored = []
+    for kept in reports:
+        report, opened = kept.report, packing.taken_apart(kept.envelope)
+        if opened is None:
+            stored.append(kept.envelope)
+            continue
+        known = packing.known_of(report.report_id, report.counter, report.checked_at)
+        digest = report.answers_sha256
+        base = bases.get(report.phone_id)
+        packed = packing.pack(opened, base, known, digest) if base else b""
+        if not packed or packing.delta_bytes(packed) > _FAR_BYTES:
+            base = bases[report.phone_id] = add_base(session, report.phone_id, opened.text)
+            packed = packing.pack(opened, base, known, digest)
+        stored.append(packed)
+    return stored
 
 
 # Made once, and of the table's columns: building a query, or asking by the mapper, costs more than running it.
@@ -208,27 +239,50 @@ def _as_past(row: _ReportTable) -> PastCheck:
     )
 
 
+_STORED = (
+    _ReportTable.report_id,
+    _ReportTable.counter,
+    _ReportTable.checked_at,
+    _ReportTable.payload_sha256,
+    _ReportTable.envelope,
+)
+"""What `StoredEnvelope` is made of, in its order."""
+
+
+def _envelopes(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[bytes]:
+    """Yield the envelopes that a query for `_STORED` finds, each as it came."""
+    whole = StoredEnvelopes(session).whole
+    return (whole(StoredEnvelope(*row)) for row in session.execute(query))
+
+
 def stored_report(session: Session, report_id: str) -> Report | None:
     """Return one stored report, whole; None where there is none, or no longer whole."""
-    envelope = session.scalar(select(_ReportTable.envelope).where(_ReportTable.report_id == report_id))
-    return load_report(payload_of(envelope)) if envelope else None
+    query = select(*_STORED).where(_ReportTable.report_id == report_id)
+    return next((load_report(payload_of(one)) for one in _envelopes(session, query) if one), None)
 
 
-def watched_reports(session: Session, phone_id: PhoneId, limit: int = 30) -> Sequence[Report]:
+WATCHED_SHOWN = 30
+"""Of so many reports a page tells what the phone's own script noted."""
+
+
+def watched_reports(session: Session, phone_id: PhoneId) -> Sequence[Report]:
     """Return the newest reports in which a phone's own script had its say, newest first, whole, with times that count.
 
-    No time in them is later than their arrival. Those that were thinned out said nothing that an earlier one had not
-    said.
+    No time in them is later than their arrival. Those that were thinned out are left out and count all the same: they
+    said nothing that an earlier one had not said, and behind the last of these others may be gone that had stretches of
+    watching to tell, which would be gaps.
     """
     query = (
-        select(_ReportTable.envelope, _ReportTable.received_at)
-        .where(_ReportTable.phone_id == phone_id, _ReportTable.watched, _ReportTable.envelope != b"")
+        select(_ReportTable.received_at, *_STORED)
+        .where(_ReportTable.phone_id == phone_id, _ReportTable.watched)
         .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
-        .limit(limit)
+        .limit(WATCHED_SHOWN)
     )
+    whole = StoredEnvelopes(session).whole
     return [
-        _as_counted(load_report(payload_of(envelope)), received_at)
-        for envelope, received_at in session.execute(query)
+        _as_counted(load_report(payload_of(envelope)), row[0])
+        for row in session.execute(query)
+        if (envelope := whole(StoredEnvelope(*row[1:])))
     ]
 
 
@@ -241,7 +295,7 @@ def _as_counted(report: Report, received_at: datetime) -> Report:
 def acting_reports(session: Session, phone_id: PhoneId, limit: int) -> Sequence[Report]:
     """Return the newest reports in which something was done on a phone or its own script had its say, whole."""
     query = (
-        select(_ReportTable.envelope)
+        select(*_STORED)
         .where(
             _ReportTable.phone_id == phone_id,
             or_(_ReportTable.actions > 0, _ReportTable.watched),
@@ -250,7 +304,7 @@ def acting_reports(session: Session, phone_id: PhoneId, limit: int) -> Sequence[
         .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
         .limit(limit)
     )
-    return [load_report(payload_of(envelope)) for envelope in session.scalars(query)]
+    return [load_report(payload_of(envelope)) for envelope in _envelopes(session, query)]
 
 
 def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
@@ -258,13 +312,13 @@ def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
 
     A check that could not read the phone may carry no marker; it must not wipe out what an earlier one knew.
     """
-    envelope = session.scalar(
-        select(_ReportTable.envelope)
+    query = (
+        select(*_STORED)
         .where(_ReportTable.phone_id == phone_id, _ReportTable.has_ledger)
         .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
         .limit(1)
     )
-    return None if envelope is None else load_report(payload_of(envelope)).ledger
+    return next((load_report(payload_of(one)).ledger for one in _envelopes(session, query)), None)
 
 
 def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable: bool) -> datetime | None:
@@ -316,26 +370,100 @@ class KeptEnvelope:
     counter: int
     effective_at: datetime
     has_ledger: bool
+    watched: bool
     envelope: bytes
+    stored_bytes: int
 
 
 def envelopes_of(session: Session, phone_id: str) -> Iterator[KeptEnvelope]:
     """Yield every report of one phone, oldest first."""
     query = (
         select(
-            _ReportTable.report_id,
             _ReportTable.station_id,
-            _ReportTable.counter,
             _ReportTable.effective_at,
             _ReportTable.has_ledger,
-            _ReportTable.envelope,
+            _ReportTable.watched,
+            *_STORED,
         )
         .where(_ReportTable.phone_id == phone_id)
         .order_by(_ReportTable.effective_at, _ReportTable.counter)
         .execution_options(yield_per=200)
     )
+    whole = StoredEnvelopes(session).whole
     for row in session.execute(query):
-        yield KeptEnvelope(*row)
+        one = StoredEnvelope(*row[4:])
+        told = (one.report_id, row[0], one.counter, *row[1:4])
+        yield KeptEnvelope(*told, whole(one), len(one.stored))
+
+
+@dataclass(frozen=True)
+class OldCheck:
+    """What purging needs to know of one stored report."""
+
+    report_id: str
+    payload_sha256: str
+    station_id: str
+    counter: int
+    effective_at: datetime
+    received_at: datetime
+    verdict: Verdict
+
+
+def old_checks(session: Session, phone_id: str, before: datetime) -> list[OldCheck]:
+    """Return a phone's checks up to that moment that had arrived by then, too, oldest first."""
+    query = (
+        select(
+            _ReportTable.report_id,
+            _ReportTable.payload_sha256,
+            _ReportTable.station_id,
+            _ReportTable.counter,
+            _ReportTable.effective_at,
+            _ReportTable.received_at,
+            _ReportTable.verdict,
+        )
+        .where(
+            _ReportTable.phone_id == phone_id,
+            _ReportTable.effective_at <= before,
+            _ReportTable.received_at <= before,
+        )
+        .order_by(_ReportTable.effective_at, _ReportTable.counter)
+    )
+    return [OldCheck(*row[:6], Verdict(row[6])) for row in session.execute(query)]
+
+
+def indispensable_ids(session: Session, phone_id: str) -> set[str]:
+    """Return the ids of a phone's latest reports, and of the newest with its ledger: all else is known by these."""
+    of_phone = select(_ReportTable.report_id).where(_ReportTable.phone_id == phone_id)
+    newest_at = select(func.max(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id)
+    latest = of_phone.where(_ReportTable.effective_at == newest_at.scalar_subquery())
+    newest_first = (_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+    with_ledger = of_phone.where(_ReportTable.has_ledger).order_by(*newest_first).limit(1)
+    return {*session.scalars(latest), *session.scalars(with_ledger)}
+
+
+def delete_reports(session: Session, report_ids: Sequence[str]) -> None:
+    """Delete these reports, rows and all; the caller has made sure that nothing rests on them."""
+    for start in range(0, len(report_ids), _DELETED_AT_ONCE):
+        part = report_ids[start : start + _DELETED_AT_ONCE]
+        session.execute(delete(_ReportTable).where(_ReportTable.report_id.in_(part)))
+
+
+def named_bases(session: Session, phone_id: str | None = None) -> set[int]:
+    """Return the numbers of the bases that stored envelopes name: those of one phone, or of all."""
+    query = select(func.substr(_ReportTable.envelope, 1, packing.NAMED_WITHIN)).distinct()
+    if phone_id is not None:
+        query = query.where(_ReportTable.phone_id == phone_id)
+    found = map(packing.base_of, session.scalars(query))
+    return {number for number in found if number is not None}
+
+
+def drop_unnamed_bases(session: Session, phone_id: str) -> int:
+    """Delete a phone's bases that no envelope names any more, but for the newest, and return how many."""
+    # First the bases, then who names them: none but the newest is named by what is stored meanwhile.
+    older = base_numbers(session, phone_id)[:-1]
+    unnamed = set(older) - named_bases(session, phone_id) if older else set()
+    drop_bases(session, unnamed)
+    return len(unnamed)
 
 
 def counters_of(session: Session, report_ids: Collection[str]) -> Mapping[str, tuple[str, int]]:
@@ -350,12 +478,7 @@ def drop_envelopes(session: Session, report_ids: Collection[str]) -> None:
     session.execute(update(_ReportTable).where(_ReportTable.report_id.in_(report_ids)).values(envelope=b""))
 
 
-def payload_of(envelope: bytes) -> bytes:
-    """Return the payload of an envelope that was verified before it was stored."""
-    return base64.b64decode(json.loads(envelope)["payload"])
-
-
-def _columns(kept: KeptReport) -> dict[str, object]:
+def _columns(kept: KeptReport, stored: bytes) -> dict[str, object]:
     report = kept.report
     # A ledger without a marker is none: the check could not read it, and must not hide what an earlier one knew.
     return {
@@ -374,5 +497,5 @@ def _columns(kept: KeptReport) -> dict[str, object]:
         "actions": len(report.actions),
         "has_ledger": bool(report.ledger.marker),
         "watched": report.watched is not None,
-        "envelope": kept.envelope,
+        "envelope": stored,
     }

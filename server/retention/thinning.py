@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session
 from policy.errors import PolicyError
 from policy.report import Report
 from policy.schemas import load_report
+from policy.watched import Watched
 from server.evidence import alarms, audit
 from server.fleet import phones
 from server.reports import kept_reports
-from server.reports.kept_reports import KeptEnvelope, payload_of
+from server.reports.kept_reports import WATCHED_SHOWN, KeptEnvelope
+from server.reports.stored_envelopes import payload_of
 from server.storage.database import Database
 
 _CHANGES_BY_ITSELF = frozenset(
@@ -69,7 +71,7 @@ def plan(database: Database, before: datetime) -> ThinningPlan:
         for one in _without_news(stored):
             if one.effective_at <= before and not named.holds(one.report_id, (one.station_id, one.counter)):
                 report_ids.append(one.report_id)
-                size += len(one.envelope)
+                size += one.stored_bytes
     return ThinningPlan(tuple(report_ids), older, size)
 
 
@@ -129,23 +131,37 @@ def _without_news(stored: Sequence[KeptEnvelope]) -> Iterator[KeptEnvelope]:
     # The newest, and the newest with a ledger: by these the phone's standing and what to restore are known.
     # Of several at the newest moment, each: which of them the phone's state names depends on which arrived last.
     newest_at = stored[-1].effective_at if stored else None
+    # Of these the page tells the time between visits, stretch by stretch: one that is thinned out would be a gap in it.
+    shown = {one.report_id for one in [one for one in stored if one.watched][-WATCHED_SHOWN:]}
     indispensable = {one.report_id for one in stored if one.effective_at == newest_at}
     indispensable |= {one.report_id for one in [one for one in stored if one.has_ledger][-1:]}
     last: tuple[object, ...] | None = None
     for one in stored:
         if not one.envelope:
             continue  # thinned out before, because it said what `last` says
-        seen = _seen(one.envelope)
+        seen = _seen(one.envelope, one.report_id in shown)
         if seen is not None and seen == last and one.report_id not in indispensable:
             yield one
         # None as well: what comes after a report in which something was done is news whatever it says.
         last = seen
 
 
-def _seen(envelope: bytes) -> tuple[object, ...] | None:
+def _seen(envelope: bytes, is_shown: bool) -> tuple[object, ...] | None:
     """Return what a check saw, None for one that is news in any case: something was done, or it cannot be read."""
     try:
         report = load_report(payload_of(envelope))
     except PolicyError:
         return None
-    return None if report.actions else tuple(getattr(report, name) for name in _SEEN)
+    if report.actions:
+        return None
+    if report.watched is not None and not is_shown:
+        if _tells(report.watched):
+            return None
+        # That it went on watching, from line to line, is what repeats.
+        report = replace(report, watched=replace(report.watched, first_line=0, last_line=0, spans=()))
+    return tuple(getattr(report, name) for name in _SEEN)
+
+
+def _tells(watched: Watched) -> bool:
+    """Whether the phone's own notes tell more than that somebody watched: what changed, was done, or is lost."""
+    return bool(watched.verdicts or watched.actions or watched.dropped)

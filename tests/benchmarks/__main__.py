@@ -1,7 +1,7 @@
 """All measures, one after the other, as the rows of one table; or those that are named.
 
 python -m tests.benchmarks [exchanges | checks_per_core | reports_per_core | parsing | sizes | demo_seconds |
-standstill | programs | under_attack | reading]...
+standstill | programs | under_attack | reading | stored_bytes]...
 
 By hand only: script_costs, since it takes an hour; failover, which wants root and programs of Debian's.
 """
@@ -24,6 +24,7 @@ _MEASURES = (
     "programs",
     "under_attack",
     "reading",
+    "stored_bytes",
 )
 _BY_HAND = ("script_costs", "failover", "two_workers")
 

@@ -52,7 +52,7 @@ _HOST = "127.0.0.1"
 def main() -> None:
     """Print CPU a report, reports a second and core, and what share of a bare Flask route's rate that is."""
     with folder_for_a_while() as folder, ExitStack() as stack:
-        report = _report(folder)
+        report = recorded_report(folder)
         trust = TrustFolder(folder / "trust")
         postgresql = stack.enter_context(Postgresql(durable=True))
         urls = {
@@ -91,7 +91,7 @@ def _figures(cpu: dict[str, float]) -> list[Figure]:
     ]
 
 
-def _report(folder: Path) -> Report:
+def recorded_report(folder: Path) -> Report:
     """Return the report of a check of a compliant phone."""
     run = make_run(make_station(folder / "station"))
     _, done = asyncio.run(record(run, "pixel-14", folder / "phone"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
 import itertools
@@ -33,7 +32,10 @@ from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.visiting import Visit, Visitor, visit_phones
 from certs.tls import create_authority
 from policy.ready_made import ready_made_document
+from policy.report import Report
+from policy.schemas import dump_report
 from server.config import read_config
+from server.reports import kept_reports
 from server.storage.database import Database
 from tests.forked import Forked
 from tests.server.databases import Databases, point_to
@@ -112,11 +114,11 @@ class Bench:
     def last_reports(self, count: int) -> list[dict[str, Any]]:
         """Return the newest reports this station sent, as the server stored them."""
         found = self.office.rows(
-            "SELECT envelope FROM report WHERE station_id = :station ORDER BY counter DESC LIMIT :count",
+            "SELECT report_id FROM report WHERE station_id = :station ORDER BY counter DESC LIMIT :count",
             station=self.station().station_id,
             count=count,
         )
-        return [json.loads(base64.b64decode(json.loads(envelope)["payload"])) for (envelope,) in found]
+        return [json.loads(dump_report(self.office.stored_report(report_id))) for (report_id,) in found]
 
     def off_by(self, *, hours: float = 0, minutes: float = 0) -> None:
         """Put this station's clock beside the office's."""
@@ -199,6 +201,13 @@ class Office:
         """Ask the server's database and return the rows that were found."""
         with self._stored() as database, database.reading() as session:
             return [tuple(row) for row in session.execute(text(statement), values)]
+
+    def stored_report(self, report_id: str) -> Report:
+        """Return one report as the server stored it, whole."""
+        with self._stored() as database, database.reading() as session:
+            report = kept_reports.stored_report(session, report_id)
+        assert report is not None
+        return report
 
     def change(self, *statements: str, **values: Any) -> None:
         """Change the server's database by hand, as nobody should."""

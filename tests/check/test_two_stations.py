@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from policy.schemas import load_report
 from server.reports.between_visits import watch_story
-from server.reports.kept_reports import payload_of
 from tests.check.office import LYNC, OUTLOOK, TIKTOK, Office
 from tests.check.test_on_phone import folder_of, has_noted, until
 
@@ -52,9 +50,8 @@ def test_what_two_stations_both_collected_of_a_phones_record_counts_once(watchin
         second.row(address)
         known = first.station().phone_at(address)
         assert known is not None
-        query = "SELECT envelope FROM report WHERE phone_id = :phone"
-        envelopes = watching.rows(query, phone=known.phone_id)
-        reports = [load_report(payload_of(envelope)) for (envelope,) in envelopes]
+        found = watching.rows("SELECT report_id FROM report WHERE phone_id = :phone", phone=known.phone_id)
+        reports = [watching.stored_report(report_id) for (report_id,) in found]
         told = [report.watched for report in reports if report.watched and report.watched.spans]
         assert [sum(span.heartbeats for span in watched.spans) for watched in told] == [1, 1], "both told it"
 

@@ -120,6 +120,12 @@ WRONG = {
         ),
         ("postgresql+psycopg://standby/curfew", "to name a PostgreSQL, found SQLite, which has no replicas"),
     ],
+    "CURFEW_KEEP_REPORTS_DAYS": [
+        ("29", 'expected a whole number of days, 30 or more, found "29"; give the number of days'),
+        ("1 year", 'found "1 year"; give the number of days'),
+        ("-400", 'found "-400"; give the number of days'),
+        ("1000000", 'found "1000000"; give the number of days'),
+    ],
     "CURFEW_TRUSTED_PROXIES": [
         ("proxy.example.org", "'proxy.example.org' does not appear to be an IPv4 or IPv6 network"),
         ("127.0.0.1 10.1.2.3/16", "10.1.2.3/16 has host bits set"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +14,21 @@ from policy.ledger import Ledger
 from policy.names import PhoneId, UserNumber
 from policy.report import ActionResult, Report, ReportedAction
 from policy.report_results import ReportStatus
-from policy.verdict import ActionKind, Reason, ReasonCode, Stage
-from policy.watched import ScriptState, Watched
+from policy.verdict import ActionKind, Reason, ReasonCode, Stage, Verdict
+from policy.watched import (
+    ScriptState,
+    SpanEnd,
+    Watched,
+    WatchedAction,
+    WatchedResult,
+    WatchedSpan,
+    WatchedVerdict,
+)
 from server.cli import main
 from server.evidence import audit
 from server.fleet import phone_states
 from server.reports import kept_reports
+from server.reports.between_visits import watch_story
 from server.reports.kept_reports import history, newest_ledger
 from server.retention import thinning
 from tests.server.authority import MANAGED, NOW, UNREADABLE, VIOLATING, Authority, Bench, disabled_ledger
@@ -68,7 +78,8 @@ def test_the_first_and_the_latest_of_equal_reports_stay(authority: Authority, be
 
     assert thinned(authority, reports) == [1, 2]
     assert (len(planned.report_ids), planned.older, dropped) == (2, 3, 2)
-    assert planned.envelope_bytes > 1000
+    # Two signatures with what surrounds them: what they say besides is stored once.
+    assert 140 < planned.envelope_bytes < 400
 
 
 def test_only_what_is_older_goes(authority: Authority, bench: Bench) -> None:
@@ -225,6 +236,61 @@ def test_what_the_phones_own_script_said_again_is_left_out_and_the_rest_is_read(
         read = kept_reports.watched_reports(session, phone)
         assert [report.report_id for report in read] == [reports[3].report_id, reports[0].report_id]
         assert kept_reports.stored_report(session, reports[1].report_id) is None
+
+
+def watching(day: int, **told: Any) -> dict[str, Any]:
+    """Return what a report has of a script that watched the day before, in its lines of that day."""
+    until = NOW - DAY * day
+    span = WatchedSpan(until - DAY, until, SpanEnd.RUNNING, 24)
+    lines: dict[str, Any] = {"first_line": 9000 - day, "last_line": 9000 - day, "spans": (span,)}
+    return {"watched": Watched(ScriptState.RUNNING, **(lines | told))}
+
+
+def test_of_notes_that_it_went_on_watching_those_are_left_out_that_no_page_shows(
+    authority: Authority, bench: Bench
+) -> None:
+    phone = authority.phone(bench)
+    reports = story(authority, bench, phone, *[watching(day) for day in range(35, -1, -1)])
+    with authority.database.reading() as session:
+        before = watch_story(kept_reports.watched_reports(session, phone))
+
+    thin(authority)
+
+    # The 30 newest are shown, each with its stretch; of the six before, the first began it.
+    assert thinned(authority, reports) == [1, 2, 3, 4, 5]
+    with authority.database.reading() as session:
+        assert watch_story(kept_reports.watched_reports(session, phone)) == before
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"verdicts": (WatchedVerdict(NOW - 40 * DAY, Verdict.VIOLATING, True, Stage.ENFORCE),)},
+        {
+            "actions": (
+                WatchedAction(
+                    NOW - 40 * DAY, ActionKind.DISABLE, UserNumber(10), MANAGED, WatchedResult.DONE
+                ),
+            )
+        },
+        {"dropped": 3},
+        {"damage": ("line 7 is not what the script wrote",)},
+        {"problem": "the phone has no room for it"},
+        {"script": ScriptState.NOT_RUNNING},
+    ],
+    ids=lambda told: ", ".join(told),
+)
+def test_notes_that_tell_something_stay_and_so_does_the_report_after(
+    authority: Authority, bench: Bench, told: dict[str, Any]
+) -> None:
+    days = list(range(36, -1, -1))
+    checks = [watching(day) for day in days]
+    checks[3] = {"watched": replace(checks[3]["watched"], **told)}
+    reports = story(authority, bench, authority.phone(bench), *checks)
+
+    thin(authority)
+
+    assert thinned(authority, reports) == [1, 2, 5, 6]
 
 
 def test_a_thinned_report_sent_again_is_a_duplicate_and_with_other_content_a_conflict(
