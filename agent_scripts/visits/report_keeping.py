@@ -24,7 +24,7 @@ def keep_report(run: Run, record: CheckRecord) -> str:
     report = report_of(
         record,
         station_id=run.station.station_id,
-        counter=run.station.next_counter(),
+        counter=run.counters.take(),
         operator=run.operator,
         time=run.time,
         bundle_number=run.bundle.number if run.bundle else 0,
