@@ -6,7 +6,6 @@ import asyncio
 
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.sender import SendResult, send_spool
-from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
 from agent_scripts.visits.report_writing import CheckRecord, report_of
@@ -31,7 +30,7 @@ def keep_report(run: Run, record: CheckRecord) -> str:
     )
     # The counter was used up above: a crash from here on leaves a gap, which the server takes, and never a double.
     envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
-    Spool(run.station.spool_folder).keep(report.counter, envelope)
+    run.spool.keep(report.counter, envelope)
     _log.info("report kept", counter=report.counter, phone_id=report.phone_id, verdict=report.verdict.value)
     # Only now: if the report were lost, the same lines must be collected again.
     if record.watched is not None:
