@@ -5,7 +5,7 @@ station.key        P-256, signs reports and requests; never leaves this folder
 organisation.key   turns serials into identities; the server never has it
 authority.pem      the one TLS authority this station accepts
 adbkey, adbkey.pub the key that phones know
-counter            number of the last report
+counter            the last number that was taken for reports, used or not (`counters`)
 time.json          the last time the server told (`trusted_time`)
 *.lock             where this computer's processes wait for each other before they change the file of that name
 phones/ ledgers/   one file per phone
@@ -116,8 +116,8 @@ class Station:
         """Where reports wait for the server."""
         return self.folder / "spool"
 
-    def next_counter(self) -> int:
-        """Return a report number that this station never used, across processes and crashes."""
+    def reserve_counters(self, count: int) -> range:
+        """Return so many report numbers in a row that this station never used, across processes and crashes."""
         path = self.folder / "counter"
         # A file of its own for the lock: the counter is replaced, and a lock on it would be one on the old file.
         with held_alone(self.folder / "counter.lock"):
@@ -127,10 +127,10 @@ class Station:
                 raise FileDamaged(
                     f"{path} is not a number; ask the server for the last one and write it there"
                 )
-            counter = int(text) + 1
-            # On disk before it is used: after a crash a number is missing, never used again.
-            write_durably(path, b"%d\n" % counter)
-        return counter
+            last = int(text)
+            # On disk before the first is used: after a crash numbers are missing, never used again.
+            write_durably(path, b"%d\n" % (last + count))
+        return range(last + 1, last + count + 1)
 
     def ledger(self, phone_id: PhoneId) -> Ledger | None:
         """Return this station's copy of a phone's ledger, or None if it never touched the phone.

@@ -6,7 +6,6 @@ import asyncio
 
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.sender import SendResult, send_spool
-from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
 from agent_scripts.visits.report_writing import CheckRecord, report_of
@@ -24,14 +23,14 @@ def keep_report(run: Run, record: CheckRecord) -> str:
     report = report_of(
         record,
         station_id=run.station.station_id,
-        counter=run.station.next_counter(),
+        counter=run.counters.take(),
         operator=run.operator,
         time=run.time,
         bundle_number=run.bundle.number if run.bundle else 0,
     )
     # The counter was used up above: a crash from here on leaves a gap, which the server takes, and never a double.
     envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
-    Spool(run.station.spool_folder).keep(report.counter, envelope)
+    run.spool.keep(report.counter, envelope)
     _log.info("report kept", counter=report.counter, phone_id=report.phone_id, verdict=report.verdict.value)
     # Only now: if the report were lost, the same lines must be collected again.
     if record.watched is not None:

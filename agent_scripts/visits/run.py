@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from agent_scripts.errors import AgentError, ServerError
 from agent_scripts.ledgers.recalled import AskServer
 from agent_scripts.patience import Patience
 from agent_scripts.server_link.client import ServerClient, ServerStatus
 from agent_scripts.server_link.refused_bundle import tell_refusal
+from agent_scripts.station_files.counters import Counters
 from agent_scripts.station_files.durable_file import write_durably
+from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment, stopwatch
 from agent_scripts.visits.limits import Limits
@@ -57,6 +60,16 @@ class Run:
         Everything else goes by `time`: a bench of phones is judged as of one moment, however long the queue.
         """
         return self.time.now + self.lasted()
+
+    @cached_property
+    def counters(self) -> Counters:
+        """The numbers of this run's reports; of the run, for what `watch` had left would be old at its next round."""
+        return Counters(self.station.reserve_counters)
+
+    @cached_property
+    def spool(self) -> Spool:
+        """Where the reports of this run are kept; its folders are looked for once."""
+        return Spool(self.station.spool_folder)
 
     @property
     def bundle(self) -> Bundle | None:

@@ -55,15 +55,19 @@ class Value(fields.Field[Any]):
         self.read = read
         self._write = write
 
-    def _serialize(self, value: Any, attr: str | None, *_place: Any, **_options: Any) -> Any:
+    def written(self, value: Any, name: str | None) -> Any:
+        """Return what JSON holds for `value`; raises `InvalidDocument` for what could not be read again."""
         if value is None and self.allow_none:
             return None
         written = self._write(value)
         try:
             self.read(written)
         except ValueError as error:
-            raise InvalidDocument(f"cannot be written, {attr}: {error}") from error
+            raise InvalidDocument(f"cannot be written, {name}: {error}") from error
         return written
+
+    def _serialize(self, value: Any, attr: str | None, *_place: Any, **_options: Any) -> Any:
+        return self.written(value, attr)
 
     def _deserialize(self, value: Any, *_place: Any, **_options: Any) -> Any:
         try:
@@ -89,12 +93,16 @@ class Many(fields.List[Any]):
         self.least = least
         self.distinct = distinct
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> list[Any] | None:
-        # marshmallow validates nothing that it writes, so the bounds are asked here once more.
+    def require_bounds(self, value: Any, name: str | None) -> None:
+        """Raise `InvalidDocument` for more or fewer elements than could be read again."""
         if not self.least <= len(value) <= self.most:
             raise InvalidDocument(
-                f"cannot be written, {attr}: expected {self.least} to {self.most} elements, found {len(value)}"
+                f"cannot be written, {name}: expected {self.least} to {self.most} elements, found {len(value)}"
             )
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> list[Any] | None:
+        # marshmallow validates nothing that it writes, so the bounds are asked here once more.
+        self.require_bounds(value, attr)
         written = super()._serialize(list(value), attr, obj, **options)
         return sorted(written or []) if isinstance(value, frozenset) else written
 

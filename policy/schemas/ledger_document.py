@@ -12,7 +12,8 @@ from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
 from policy.schemas.fields import Many, Record, Value, load_strictly, part
-from policy.schemas.strict_json import canonical_json, parse_object
+from policy.schemas.quick_writing import quick_writer
+from policy.schemas.strict_json import parse_object, quick_json
 from policy.schemas.values import as_is, integer, number_of, token_or_empty, utc_time, word, write_utc_time
 
 ENTRIES_MAX = 2000
@@ -53,6 +54,7 @@ class LedgerSchema(Record):
 
 
 _SCHEMA = LedgerSchema()
+_write = quick_writer(_SCHEMA)
 
 
 def load_ledger(data: bytes) -> Ledger:
@@ -63,4 +65,4 @@ def load_ledger(data: bytes) -> Ledger:
 
 def dump_ledger(ledger: Ledger) -> bytes:
     """Return `ledger` as canonical JSON."""
-    return canonical_json(_SCHEMA.dump(ledger))
+    return quick_json(_write(ledger))

@@ -73,7 +73,10 @@ def _canonical_object(data: bytes) -> dict[str, Any] | None:
 
 
 def quick_json(value: object) -> bytes:
-    """Return a value that `parse_object` gave as sorted, compact UTF-8; raises `TypeError` for any other."""
+    """Return a value that `parse_object` gave, or would take again, as `canonical_json` does, several times sooner.
+
+    Raises `TypeError` for what it cannot write. Numbers with a fraction may come out in other words.
+    """
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 

@@ -55,22 +55,24 @@ class TrialStation:
         now = datetime.now(UTC)
         with server.database.writing() as session:
             station = add_station(session, f"trial {number}", public_key_pem(self._signer), now)
-            self._station_id = station.station_id
+            self.station_id = station.station_id
             self._phones = [
-                _register(session, server.holder_key, self._station_id, now) for _ in range(phones)
+                _register(session, server.holder_key, self.station_id, now) for _ in range(phones)
             ]
 
     def bodies(self, requests: int, size: int) -> list[bytes]:
         """Return so many requests of so many new reports each, signed."""
-        return [
-            b'{"reports":[' + b",".join(self._signed() for _ in range(size)) + b"]}" for _ in range(requests)
-        ]
+        return [b'{"reports":[' + b",".join(self.reports(size)) + b"]}" for _ in range(requests)]
+
+    def reports(self, count: int) -> list[bytes]:
+        """Return so many new reports, signed."""
+        return [self._signed() for _ in range(count)]
 
     def _signed(self) -> bytes:
         self._counter += 1
         report = Report(
             report_id=str(uuid4()),
-            station_id=self._station_id,
+            station_id=self.station_id,
             counter=self._counter,
             phone_id=self._phones[self._counter % len(self._phones)],
             checked_at=datetime.now(UTC),

@@ -44,6 +44,9 @@ class BufferLimits:
     """So much of unfinished bodies is kept, whoever they come from."""
     waiting: int = 512
     """So many whole requests may have or wait for a thread: at a few milliseconds each, seconds of work."""
+    waiting_bytes_at_door: int = 2 * 1024 * 1024
+    """So much of check-ins may wait: about a thousand reports, a second or two of work. A station waits 20 s for its
+    answer and then sends the same again; were more taken in, all work would go into answers nobody waits for."""
 
 
 WsgiApp = Callable[..., Any]
@@ -110,7 +113,7 @@ class BufferedRequests:
     ) -> None:
         self._app = app
         self._door = door
-        self._room_at_door = _Room(limits.waiting)
+        self._room_at_door = _Room(limits.waiting, limits.waiting_bytes_at_door)
         self._listening = listening
         self._lane = _Lane("request", threads, limits.waiting)
         self._health_lanes = {path: _Lane("health", 1, _HEALTH_WAITING) for path in HEALTH_PATHS}
@@ -154,7 +157,7 @@ class BufferedRequests:
             or (scope.method, scope.path, scope.query_string) != ("POST", door.path, "")
         ):
             return None
-        with self._room_at_door.taken():
+        with self._room_at_door.taken(len(body)):
             return await door.answer(body, identity)
 
     async def _by_application(self, scope: Scope, body: bytes, source: str, identity: str) -> Answer:
@@ -235,23 +238,28 @@ class BufferedRequests:
 
 
 class _Room:
-    """A bound on the requests that are under way in one place."""
+    """A bound on the requests that are under way in one place, and on the bytes of all but the first."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_bytes: int = 0) -> None:
         self._most = most
+        self._most_bytes = most_bytes
         self._count = 0
+        self._bytes = 0
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def taken(self, size: int = 0) -> Iterator[None]:
         """Count one request for the length of the block; raises `NotAccepted` where there are too many."""
-        if self._count >= self._most:
+        is_too_much = self._bytes > 0 and self._bytes + size > self._most_bytes
+        if self._count >= self._most or is_too_much:
             raise _busy()
         # Without a lock, as all that is counted here: only the event loop counts, other threads do the work.
         self._count += 1
+        self._bytes += size
         try:
             yield
         finally:
             self._count -= 1
+            self._bytes -= size
 
 
 class _Lane:

@@ -105,7 +105,7 @@ def test_a_code_makes_a_station(bench: Bench, serve: Serve, tls: Path, demo_root
     key = asked.json()["public_key_pem"].encode()
     assert asked.json() == {"token": "t" * 22, "name": "bench 7", "public_key_pem": key.decode()}
     assert load_public_key(key) == load_public_key(public_key_pem(station.signer))
-    assert station.next_counter() == 1
+    assert station.reserve_counters(1) == range(1, 2)
     assert TrustedClock(station.folder).read().now >= server_now()
     trust = TrustClient(station.trust_folder, lambda *_: b"", server.url)
     assert trust.root_sha256 == EnrolmentCode.parse(server.code(demo_root)).root_sha256

@@ -39,7 +39,7 @@ def fill(station: Station, count: int, padding: int = 0) -> list[str]:
     spool = Spool(station.spool_folder)
     names = [f"r{number}" for number in range(1, count + 1)]
     for name in names:
-        spool.keep(station.next_counter(), envelope_of(station, name, padding))
+        spool.keep(station.reserve_counters(1)[0], envelope_of(station, name, padding))
     return names
 
 

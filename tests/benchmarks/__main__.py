@@ -1,9 +1,10 @@
 """All measures, one after the other, as the rows of one table; or those that are named.
 
 python -m tests.benchmarks [exchanges | checks_per_core | reports_per_core | parsing | sizes | demo_seconds |
-standstill | programs | under_attack | reading | stored_bytes]...
+standstill | programs | under_attack | reading | stored_bytes | report_keeping]...
 
-By hand only: script_costs, since it takes an hour; failover, which wants root and programs of Debian's.
+By hand only: script_costs, since it takes an hour; two_workers, return_after_a_day and quick_reading_agrees, since they
+take minutes; failover, which wants root and programs of Debian's.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ _MEASURES = (
     "under_attack",
     "reading",
     "stored_bytes",
+    "report_keeping",
 )
-_BY_HAND = ("script_costs", "failover", "two_workers")
+_BY_HAND = ("script_costs", "failover", "two_workers", "return_after_a_day", "quick_reading_agrees")
 
 
 def main() -> None:

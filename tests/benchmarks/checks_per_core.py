@@ -63,8 +63,8 @@ def _compare(name: str, tape: Recording, port: int, run: Run, adb: Adb) -> list[
     cpu = in_turns(
         ROUNDS,
         {
-            "agent": lambda: _agent(run, port, walls, report=False),
-            "reporting": lambda: _agent(run, port, [], report=True),
+            "agent": lambda: check_by_agent(run, port, walls, report=False),
+            "reporting": lambda: check_by_agent(run, port, [], report=True),
             "adb": lambda: adb.check(port, list(tape.commands)),
         },
     )
@@ -85,7 +85,7 @@ def _compare(name: str, tape: Recording, port: int, run: Run, adb: Adb) -> list[
     ]
 
 
-def _agent(run: Run, port: int, walls: list[float], *, report: bool) -> float:
+def check_by_agent(run: Run, port: int, walls: list[float], *, report: bool) -> float:
     """Check phones in parallel and return the seconds of CPU for one."""
     address = f"tcp:127.0.0.1:{port}"
 

@@ -132,7 +132,7 @@ def stall(port: int, authority_pem: Path, begun: Event, over: Event) -> None:
 def flood(port: int, authority_pem: Path, begun: Event, over: Event) -> None:
     """Sign in by invented names, all at once, in volleys a second apart."""
     trust = ssl.create_default_context(cafile=str(authority_pem))
-    cookie, token = _form(_connect(port, trust))
+    cookie, token = sign_in_form(_connect(port, trust))
 
     def sign_in(name: str) -> None:
         form = urlencode({"name": name, "password": "wrong", "csrf_token": token})
@@ -153,7 +153,7 @@ def flood(port: int, authority_pem: Path, begun: Event, over: Event) -> None:
                 return
 
 
-def _form(connection: HTTPSConnection) -> tuple[str, str]:
+def sign_in_form(connection: HTTPSConnection) -> tuple[str, str]:
     """Return the cookie and the token without which no sign-in is looked at."""
     connection.request("GET", "/sign-in")
     answer = connection.getresponse()

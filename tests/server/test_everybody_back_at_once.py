@@ -7,6 +7,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from agent_scripts.server_link.https import ServerLink
 from certs.envelope import public_key_pem
 from certs.keys import create_key, load_signer
@@ -32,7 +34,7 @@ config = read_config(Path(ENV), environ={})
 
 def load():
     app = create_app(config)
-    few = BufferLimits(waiting=4)
+    few = BufferLimits(LIMIT)
     return BufferedRequests(app, THREADS, lambda: datetime.now(UTC), few, door=ReportsDoor(app))
 
 serve_buffered(load, "127.0.0.1", int(sys.argv[1]), 1, config.tls_folder)
@@ -55,9 +57,14 @@ def batches_of_stations(office: Authority) -> list[bytes]:
     return batches
 
 
-def test_every_station_gets_through_and_no_report_is_lost_or_stored_twice(office: Authority) -> None:
+# A report has 2 to 3 KB: by their bytes, three of them may wait.
+@pytest.mark.parametrize("limit", ["waiting=4", "waiting_bytes_at_door=9000"])
+def test_every_station_gets_through_and_no_report_is_lost_or_stored_twice(
+    limit: str, office: Authority
+) -> None:
     batches = batches_of_stations(office)
-    program = PROGRAM.replace("ENV", repr(str(office.config.audit_key.parent / "server.env")))
+    settings = office.config.audit_key.parent / "server.env"
+    program = PROGRAM.replace("ENV", repr(str(settings))).replace("LIMIT", limit)
     authority_pem = office.config.tls_folder / "authority.pem"
     together = threading.Barrier(STATIONS)
     pauses: list[float] = []
