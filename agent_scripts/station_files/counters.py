@@ -12,7 +12,7 @@ _BLOCK_MAX = 32
 class Counters:
     """The report numbers of one run, from any thread, each handed out once; what is left over nobody ever uses.
 
-    Blocks grow from one number (1, 2, 4, …), so that a run leaves fewer numbers unused than it used. The first of a
+    Blocks grow from one number (1, 2, 4, …), so that a run hands out more numbers than it leaves. The first of a
     block is used at once: two copies of a station's folder therefore meet in the first one that both take, as if each
     number were taken alone, and the server notices.
     """

@@ -18,17 +18,19 @@ from policy.schemas import dump_report
 _log = Log(__name__)
 
 
-def keep_report(run: Run, record: CheckRecord) -> str:
-    """Sign the report of `record`, put it on disk and return its id; from here on it cannot be lost."""
+def keep_report(run: Run, record: CheckRecord, counter: int) -> str:
+    """Sign the report of `record`, put it on disk and return its id; from here on it cannot be lost.
+
+    `counter` was taken of `run.counters` before the visit, and for it alone.
+    """
     report = report_of(
         record,
         station_id=run.station.station_id,
-        counter=run.counters.take(),
+        counter=counter,
         operator=run.operator,
         time=run.time,
         bundle_number=run.bundle.number if run.bundle else 0,
     )
-    # The counter was used up above: a crash from here on leaves a gap, which the server takes, and never a double.
     envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
     run.spool.keep(report.counter, envelope)
     _log.info("report kept", counter=report.counter, phone_id=report.phone_id, verdict=report.verdict.value)

@@ -53,6 +53,12 @@ class Run:
     patience: Patience = field(default_factory=Patience)
     limits: Limits = field(default_factory=Limits)
     server_away: bool = False
+    counters: Counters = field(init=False)
+    """The numbers of its reports; of the run, for what `watch` had left would be old at its next round."""
+
+    def __post_init__(self) -> None:
+        """Take no number yet: a run may visit nobody."""
+        object.__setattr__(self, "counters", Counters(self.station.reserve_counters))
 
     def now_for_phone(self) -> datetime:
         """Return the time to set a phone's script by: the run's, and what has passed since it was read.
@@ -60,11 +66,6 @@ class Run:
         Everything else goes by `time`: a bench of phones is judged as of one moment, however long the queue.
         """
         return self.time.now + self.lasted()
-
-    @cached_property
-    def counters(self) -> Counters:
-        """The numbers of this run's reports; of the run, for what `watch` had left would be old at its next round."""
-        return Counters(self.station.reserve_counters)
 
     @cached_property
     def spool(self) -> Spool:

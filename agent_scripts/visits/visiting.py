@@ -24,7 +24,7 @@ from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.live_table import LiveTable
 from agent_scripts.visits.report_keeping import keep_report, send_reports
 from agent_scripts.visits.report_writing import CheckRecord
-from agent_scripts.visits.row import row_of, row_of_error
+from agent_scripts.visits.row import Row, row_of, row_of_error
 from agent_scripts.visits.run import Run, begin_run
 from certs.terminal import tell
 from policy.counted import counted
@@ -68,10 +68,11 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
         known = visitor.station.phone_at(address)
         try:
             async with connected(visitor.station, address, visitor.plain_tcp, run.patience) as connection:
+                # In threads, here and below: a slow disk must not hold up the exchanges of the other phones. Before the
+                # visit: where no number is to be had, no report could be written of what was done.
+                counter = await asyncio.to_thread(run.counters.take)
                 record = await visit(run, connection, address)
-            # In a thread: one phone's slow disk must not hold up the exchanges of the others.
-            row = row_of(record, await asyncio.to_thread(keep_report, run, record))
-            await asyncio.to_thread(keep_missed, run, address, known, record.phone.phone_id)
+            row = await asyncio.to_thread(_kept, run, record, counter, known)
         except (PhoneError, StationError) as error:
             # A file of one phone that cannot be read or written must not cost the others their check.
             row = row_of_error(address, known.label if known else "", error)
@@ -93,6 +94,12 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
         # Last of all, where eyes are when a command ends.
         table.tell_count()
     return most_urgent([*codes, sent, told])
+
+
+def _kept(run: Run, record: CheckRecord, counter: int, known: KnownPhone | None) -> Row:
+    row = row_of(record, keep_report(run, record, counter))
+    keep_missed(run, record.address, known, record.phone.phone_id)
+    return row
 
 
 def _keep_failed(run: Run, address: str, known: KnownPhone | None, error: Exception) -> None:

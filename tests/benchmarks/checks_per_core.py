@@ -95,7 +95,7 @@ def check_by_agent(run: Run, port: int, walls: list[float], *, report: bool) -> 
         if done.reading.observation.unreadable or done.lost:
             raise SystemExit(f"a check of the canned phone failed: {done.judgement} {done.lost}")
         if report:
-            keep_report(run, done)
+            keep_report(run, done, run.counters.take())
 
     begun, before = time.monotonic(), time.process_time()
     asyncio.run(_all(one))

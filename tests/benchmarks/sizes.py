@@ -81,7 +81,7 @@ def _fetched(folder: Path) -> dict[str, dict[str, int]]:
 
 def _envelope(run: Run, personality: str, folder: Path) -> int:
     _, done = asyncio.run(record(run, personality, folder))
-    keep_report(run, done)
+    keep_report(run, done, run.counters.take())
     return Spool(run.station.spool_folder).waiting()[-1].stat().st_size
 
 

@@ -74,10 +74,11 @@ def check_within(
         here = run(await begin_run(station, "tests", "en", print))
         connection = await open_connection(PhoneAddress.parse(address), station.adb_keys)
         try:
+            counter = here.counters.take()
             record = await check_phone(here, wrapped(connection), address)
         finally:
             await connection.close()
-        return row_of(record, keep_report(here, record))
+        return row_of(record, keep_report(here, record, counter))
 
     row = asyncio.run(check())
     bench.agent("send")
