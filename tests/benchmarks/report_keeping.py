@@ -63,7 +63,7 @@ def _kept(run: Run, done: CheckRecord, flushes: list[float]) -> float:
     with patch("os.fsync", wraps=os.fsync) as flushed:
         before = time.process_time()
         for _ in range(_REPORTS):
-            keep_report(run, done)
+            keep_report(run, done, run.counters.take())
         used = (time.process_time() - before) / _REPORTS
     flushes.append(flushed.call_count / _REPORTS)
     for path in run.station.spool_folder.iterdir():
