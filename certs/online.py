@@ -37,6 +37,7 @@ from certs.roles import FLEET, LIFETIMES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, na
 from certs.verified_download import VerifiedDownload, root_name
 from policy.document import Fleet, Policy
 
+_BRING_UP = "bring the folder up to what is published first: curfew-certs fetch FOLDER URL"
 _BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -246,18 +247,14 @@ def _refuse_rewritten_names(files: Files, current: Files) -> None:
     for name in sorted(files.keys() & current.keys()):
         # Timestamp and snapshot are renewed on both sides, so one name may well say two things.
         if not is_online(name) and files[name] != current[name]:
-            raise VersionWentBack(
-                f"{name} was published with another content; publish from the newest folder"
-            )
+            raise VersionWentBack(f"{name} was published with another content; {_BRING_UP}")
 
 
 def _refuse_lower_versions(files: Files, current: Files) -> None:
     for role in (ROOT, TARGETS, FLEET):
         old, new = newest_version(current, role), newest_version(files, role)
         if new < old:
-            raise VersionWentBack(
-                f"version {old} of {role} is published, the folder has {new}; publish from the newest folder"
-            )
+            raise VersionWentBack(f"version {old} of {role} is published, the folder has {new}; {_BRING_UP}")
 
 
 def _snapshot_meta(files: Files) -> dict[str, MetaFile]:
