@@ -55,6 +55,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "retention": {"evidence", "fleet", "reports", "storage"},
+    "drafts": {"errors", "evidence", "people", "policies", "storage", "texts"},
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},

@@ -40,6 +40,7 @@ class Right(Enum):
     """One thing that pages or the API let a person do; the value completes "to …"."""
 
     LOOK = "look at phones, bundles and stations"
+    DRAFT = "write and rehearse drafts"
     SEE_HOLDERS = "see who holds a phone"
     ENROL_STATIONS = "make enrolment codes"
     REVOKE_STATIONS = "revoke stations"
@@ -48,9 +49,9 @@ class Right(Enum):
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
-    Role.AUTHOR: frozenset({Right.LOOK}),
+    Role.AUTHOR: frozenset({Right.LOOK, Right.DRAFT}),
     # A lost station must be stopped by whoever is at hand: the technician, or who answers for the policy.
-    Role.APPROVER: frozenset({Right.LOOK, Right.REVOKE_STATIONS}),
+    Role.APPROVER: frozenset({Right.LOOK, Right.DRAFT, Right.REVOKE_STATIONS}),
     Role.TECHNICIAN: frozenset(
         {
             Right.LOOK,

@@ -15,6 +15,8 @@ GET, POST = "GET", "POST"
 
 ADDRESSES = {
     Right.LOOK: [(GET, "/"), (GET, "/phones/PHONE"), (GET, "/bundles"), (GET, "/stations"), (GET, "/alarms")],
+    # The pages of drafts come with their own tests.
+    Right.DRAFT: [],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
