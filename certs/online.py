@@ -120,8 +120,23 @@ def adopt(
     documents = {name: data for name, data in offered.items() if not is_online(name)}
     # The server's snapshot and timestamp over the folder's: stations have seen its numbers, which run ahead.
     own = {name: data for name, data in current.items() if is_online(name) or name.endswith(".root.json")}
-    basis = {**documents, **own}
-    served = reachable({**basis, **renew(basis, signers, now, after=(files,))})
+    return _renewed_over({**documents, **own}, current, signers, now, after=(files,))
+
+
+def publish_over(
+    current: Files, documents: Files, signers: OnlineSigners, now: datetime
+) -> tuple[Publication, dict[str, bytes]]:
+    """Put signed targets and their policy on top of what is served, and return it with all files to serve from now on.
+
+    Raises the `BundleRefused` with which stations would refuse it, and `KeyUnusable` as `adopt` does.
+    """
+    return _renewed_over({**reachable(current), **documents}, current, signers, now)
+
+
+def _renewed_over(
+    basis: Files, current: Files, signers: OnlineSigners, now: datetime, after: tuple[Files, ...] = ()
+) -> tuple[Publication, dict[str, bytes]]:
+    served = reachable({**basis, **renew(basis, signers, now, after=after)})
     return verify_publication(served, current, now), served
 
 

@@ -34,8 +34,8 @@ class RehearsalWord:
     done_at: datetime
     phones: int
     """That it looked at."""
-    blocked: int
-    """Of them: whose managed apps would be disabled."""
+    blocked_share: float | None
+    """Of those whose outcome it knows, the share that would be cut off; None: it knows none."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def dump_proposal(document: ProposalDocument) -> dict[str, Any]:
         and {
             "done_at": write_utc_time(rehearsal.done_at),
             "phones": rehearsal.phones,
-            "blocked": rehearsal.blocked,
+            "blocked_share": rehearsal.blocked_share,
         },
         "warnings": list(document.warnings),
         "published": {name: _text(data) for name, data in document.published.items()},
@@ -176,7 +176,10 @@ def write_approval(draft_id: int, approval: Approval) -> bytes:
 def _rehearsal(told: Any) -> RehearsalWord | None:
     if told is None:
         return None
-    return RehearsalWord(utc_time(told["done_at"]), _number(told["phones"]), _number(told["blocked"]))
+    share = told["blocked_share"]
+    if share is not None and not (type(share) in (int, float) and 0 <= share <= 1):
+        raise ValueError(share)
+    return RehearsalWord(utc_time(told["done_at"]), _number(told["phones"]), share)
 
 
 def _bounded(data: bytes) -> bytes:

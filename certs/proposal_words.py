@@ -26,20 +26,17 @@ def policy_warnings(policy: Policy, in_force: Policy, now: datetime) -> Iterator
 
 def rehearsal_warnings(rehearsal: RehearsalWord | None) -> Iterator[str]:
     """Yield a warning of a policy that would block everybody."""
-    if rehearsal and rehearsal.phones and rehearsal.blocked >= rehearsal.phones:
-        yield (
-            f"BLOCKS EVERYBODY: every one of {counted(rehearsal.phones, 'phone')} in the rehearsal would lose its"
-            " managed apps"
-        )
+    if rehearsal and rehearsal.blocked_share == 1:
+        yield "BLOCKS EVERYBODY: every phone whose outcome the rehearsal knows would lose its managed apps"
 
 
 def rehearsal_line(rehearsal: RehearsalWord | None) -> str:
     """Return what the rehearsal of these bytes found, in one line."""
     if rehearsal is None:
         return "no rehearsal of these bytes is known"
-    share = f" ({rehearsal.blocked / rehearsal.phones:.0%})" if rehearsal.phones else ""
-    of = f"{rehearsal.blocked} of {counted(rehearsal.phones, 'phone')}{share}"
-    return f"rehearsed at {_time(rehearsal.done_at)} UTC: {of} would be blocked"
+    share = rehearsal.blocked_share
+    found = "of none the outcome is known" if share is None else f"{share:.1%} of the known would be blocked"
+    return f"rehearsed at {_time(rehearsal.done_at)} UTC on {counted(rehearsal.phones, 'phone')}: {found}"
 
 
 def server_lines(document: ProposalDocument) -> Iterator[str]:

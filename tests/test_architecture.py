@@ -55,17 +55,30 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "retention": {"evidence", "fleet", "reports", "storage"},
-    "drafts": {"errors", "evidence", "people", "policies", "storage", "texts"},
+    "drafts": {"config", "errors", "evidence", "fleet", "people", "policies", "storage", "texts"},
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
-    "pages": {"context", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
+    "pages": {
+        *{"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
+    },
     "running": {
         *{"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
         "storage",
     },
     "api": {
-        *{"context", "errors", "evidence", "fleet", "intake", "people", "policies", "reports", "running"},
+        *{
+            "context",
+            "drafts",
+            "errors",
+            "evidence",
+            "fleet",
+            "intake",
+            "people",
+            "policies",
+            "reports",
+            "running",
+        },
         *{"stations", "storage", "texts"},
     },
     "app": {
@@ -83,7 +96,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
         },
         "storage",
     },
-    "serving": {"api", "app", "config", "context", "errors", "running"},
+    "serving": {"api", "app", "config", "context", "drafts", "errors", "running"},
     "commands": {
         *{"clock", "config", "errors", "evidence", "fleet", "loadtest", "maintenance", "people", "policies"},
         *{"retention", "serving", "stations", "storage"},
