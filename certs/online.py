@@ -18,7 +18,14 @@ from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 
 from certs.acceptance import AcceptedBundle, Candidate, accept
-from certs.errors import Damaged, FileMissing, KeyUnusable, VersionWentBack
+from certs.errors import (
+    Damaged,
+    FileMissing,
+    FleetWentBack,
+    KeyUnusable,
+    NumberWentBack,
+    VersionWentBack,
+)
 from certs.keys import load_signer
 from certs.publication import (
     TIMESTAMP_FILE,
@@ -97,7 +104,12 @@ def verify_publication(files: Files, current: Files, now: datetime | None = None
     newest_root(roots)
     # Without a time: what is served now may have expired, and is what the new publication has to follow all the same.
     before = _accepted(current, roots, first, None, None) if TIMESTAMP_FILE in current else None
-    accepted = _accepted({**files, **roots}, roots, first, now, before)
+    try:
+        accepted = _accepted({**files, **roots}, roots, first, now, before)
+    except (NumberWentBack, FleetWentBack) as error:
+        # In the words of whoever keeps the folder; the rule's own are for stations.
+        found = str(error).partition(";")[0]
+        raise type(error)(f"{found}: the folder is behind what is published; {_BRING_UP}") from error
     # The client above began with a root alone, so what went back since `current` is for us to see.
     _refuse_lower_versions(files, current)
     return _publication({**files, **roots}, accepted, roots[file_name(ROOT, first)])
