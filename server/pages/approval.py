@@ -98,7 +98,7 @@ def download_proposal(draft_id: int) -> Response:
 @pages.post("/drafts/<int:draft_id>/approvals")
 @needs(Right.APPROVE)
 def hand_in_approval(draft_id: int) -> Response:
-    """Take the signature file that `curfew-certs approve --out` has written."""
+    """Take the signature file that an approver's machine has written."""
     here = context()
     file = request.files.get("signature")
     # One byte more than any has: it alone says that this is none.
