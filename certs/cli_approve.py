@@ -39,7 +39,7 @@ _UNDONE = "nothing was signed"
 
 # By the code of the server's error, in our words: what to do next never comes from the server.
 _ADVICE: dict[int | str, str] = {
-    401: "expected an approver's token; make one on the server: curfew-server --config SERVER.env token NAME",
+    401: "expected an approver's API token, which whoever runs the server makes",
     403: "expected the token of an approver who wrote nothing of this draft, and a key that is theirs alone",
     404: "check the number of the draft, and that it was proposed on its page",
     409: "look at the draft's page; where it was changed or overtaken, it has to be proposed anew",
@@ -59,7 +59,7 @@ _ADVICE: dict[int | str, str] = {
 @click.option(
     "--authority",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="The TLS authority to believe (tls/authority.pem of the trust folder); else this computer's.",
+    help="The TLS authority to believe; else that of the trust folder, else this computer's.",
 )
 @click.option(
     "--out",
@@ -81,7 +81,8 @@ def approve(
     The address of the draft's page names it, or a file that was downloaded there. What is shown comes from the bytes
     that are signed; the server is not believed. An approver's API token is read from CURFEW_TOKEN, else asked for.
     """
-    data, hand_in = _fetched(proposal, authority, out)
+    in_trust = trust / "tls" / "authority.pem"
+    data, hand_in = _fetched(proposal, authority or (in_trust if in_trust.exists() else None), out)
     document = load_proposal(data)
     if document.state != "open":
         raise ProposalRefused(

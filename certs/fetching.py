@@ -51,8 +51,8 @@ def _refuse_fork(files: dict[str, bytes], published: dict[str, bytes], folder: P
             name
         ):
             raise VersionWentBack(
-                f"{folder} publishes {name}, which this server never took over; where that is meant, hand it over:"
-                " curfew-server --config SERVER.env publish FOLDER; else go on from a copy of the folder from before it"
+                f"{folder} publishes {name}, which this server never took over; where that is meant, hand it over"
+                " to the server, else go on from a copy of the folder from before it"
             )
 
 

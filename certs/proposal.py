@@ -124,8 +124,7 @@ def base_of(files: Files) -> Base:
     policy_bytes = target_content(published, targets.signed, POLICY_TARGET) if targets else None
     if targets is None or policy_bytes is None:
         raise NotNewestBase(
-            "no policy is published yet, and the first one comes from the trust folder:"
-            " curfew-certs sign FOLDER POLICY.json --key KEY"
+            "no policy is published yet, and the first one comes from the trust folder; sign and publish it there"
         )
     return Base(newest_root(published).signed, targets.signed, policy_bytes)
 

@@ -163,8 +163,8 @@ def load_approval(data: bytes) -> tuple[int, Approval]:
         return _number(told["draft_id"]), approval
     except (InvalidDocument, ValueError, KeyError, TypeError) as error:
         raise ApprovalRefused(
-            "expected a signature file as `curfew-certs approve PROPOSAL.json --key KEY --out SIGNATURE.json` writes"
-            " it, found something else; choose that file"
+            "expected the signature file that the approver's machine wrote under the name behind --out, found something"
+            " else; choose that file"
         ) from error
 
 

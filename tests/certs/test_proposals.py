@@ -68,7 +68,7 @@ def test_what_was_proposed_fits_and_is_signed_assembled_and_published(
 
 
 def test_a_proposal_of_a_folder_without_a_policy_names_the_folders_own_road(folder: Path) -> None:
-    with pytest.raises(NotNewestBase, match="curfew-certs sign FOLDER"):
+    with pytest.raises(NotNewestBase, match="sign and publish it there"):
         base_of(trust.publication_files(folder))
 
 

@@ -17,7 +17,7 @@ ADDRESSES = {
     Right.LOOK: [(GET, "/"), (GET, "/phones/PHONE"), (GET, "/bundles"), (GET, "/stations"), (GET, "/alarms")],
     # The pages of drafts come with their own tests.
     Right.DRAFT: [],
-    # What these need is a draft under trust of its own: test_approval_page.py holds them.
+    # What these need is a draft under trust of its own: tests/server/test_approval_page.py holds them.
     Right.PROPOSE: [],
     Right.APPROVE: [],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],

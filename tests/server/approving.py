@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, render_template
 from flask.testing import FlaskClient
 
 from certs.keys import load_signer
@@ -17,8 +17,10 @@ from certs.proposal import Approval, Proposal, base_of, sign_proposal
 from certs.proposal_document import ProposalDocument, dump_approval, load_proposal
 from policy.schemas import dump_policy_document
 from server.app import create_app
+from server.context import context
 from server.drafts import drafts
 from server.evidence.audit import newest_rows
+from server.pages.approval import approval_values
 from server.people import people, sign_ins
 from server.people.people import Person, Role
 from tests.server.authority import NOW, PASSWORD, Authority, banning_policy
@@ -127,6 +129,20 @@ class Approving:
         """Return actor, action and detail of the newest audit rows, newest first."""
         with self.authority.database.reading() as session:
             return [(row.actor, row.action, row.detail) for row in newest_rows(session)]
+
+
+def with_draft_page(app: Flask) -> None:
+    """Let the approving part be seen where no draft's page includes it yet."""
+    address = "/drafts/<int:draft_id>"
+    if any(rule.rule == address for rule in app.url_map.iter_rules()):
+        return
+
+    def page(draft_id: int) -> str:
+        with context().database.reading() as session:
+            values = approval_values(session, drafts.find_draft(session, draft_id))
+        return render_template("_approval.html", **values)
+
+    app.add_url_rule(address, "draft_page_of_the_tests", page)
 
 
 def signed(proposal: Proposal, published: Mapping[str, bytes], key: Path) -> Approval:

@@ -206,7 +206,9 @@ def test_every_route_of_the_api_refuses_parameters(app: Flask) -> None:
     client = app.test_client()
     assert len(rules) >= 7
     for rule in rules:
-        path = rule.rule.replace("<phone_id>", "x").replace("<int:number>", "1").replace("<int:draft_id>", "1")
+        path = (
+            rule.rule.replace("<phone_id>", "x").replace("<int:number>", "1").replace("<int:draft_id>", "1")
+        )
         method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}))
         assert client.open(f"{path}?x=1", method=method, json={}).status_code == 400, path
 
