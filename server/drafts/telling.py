@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from certs.proposal_document import ProposalDocument, RehearsalWord, Signed
 from certs.proposal_words import policy_warnings, rehearsal_warnings
 from certs.publication import reachable
 from server.config import Config
-from server.drafts.approvals import given, needed
+from server.drafts.approvals import Need, given, needed
 from server.drafts.drafts import Draft
 from server.drafts.proposals import ProposalState, StoredProposal, published_base
 from server.drafts.rehearsed import newest_rehearsal
@@ -46,9 +47,19 @@ def proposal_document(
         warnings=(
             *policy_warnings(proposal.proposal.document[1], base.document[1], now),
             *rehearsal_warnings(rehearsal),
+            *_too_few(need, len(names)),
         ),
         published=reachable(trust_files(session)),
     )
+
+
+def _too_few(need: Need, keys: int) -> Iterator[str]:
+    """Yield that a proposal can never be complete, where root names fewer approvers than it needs."""
+    if need.count > keys:
+        yield (
+            f"TOO FEW APPROVERS: {need.count} have to sign, and the root names {keys}; change the draft, or let whoever"
+            " runs the server weigh CURFEW_EXTRA_APPROVAL_PERCENT"
+        )
 
 
 def _rehearsal(session: Session, proposal: StoredProposal) -> RehearsalWord | None:

@@ -68,10 +68,10 @@ class Approving:
     def approver(self, number: int) -> Someone:
         return self.someone(f"approver-{number}", Role.APPROVER)
 
-    def draft(self, number: int = 2, by: Someone | None = None, **changes: Any) -> int:
+    def draft(self, number: int = 2, by: Someone | None = None, document: bytes = b"", **changes: Any) -> int:
         """Write a draft and return its number."""
         writer = by or self.author
-        document = dump_policy_document(number, banning_policy(**({"name": "Next"} | changes)))
+        document = document or dump_policy_document(number, banning_policy(**({"name": "Next"} | changes)))
         with self.authority.database.writing() as session:
             made = drafts.open_draft(session, "Ban more", document, writer.person, writer.person.name, NOW)
         return made.draft_id

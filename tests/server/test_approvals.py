@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from server.drafts.rehearsed import Rehearsed
 from server.drafts.set_times import publish_due_proposals, watch_set_times
 from server.people.people import Role
 from server.policies.bundles import newest
+from server.storage.database import Database
 from tests.server.approving import Approving, later, refused
 from tests.server.authority import NOW, Authority, TrustFolder, banning_policy
 
@@ -357,6 +359,16 @@ def test_where_many_would_be_blocked_one_more_has_to_sign(
     assert bool(document.needed_because) == (count == 3)
 
 
+def test_where_root_names_too_few_approvers_for_one_more_that_is_told(
+    here: Approving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rehearsed(monkeypatch, 0.5)
+    (warning,) = here.propose(here.draft()).warnings
+    assert "3 have to sign, and the root names 2" in warning
+    here.configure(extra_approval_percent=50)
+    assert here.propose(here.draft(name="Other")).warnings == ()
+
+
 def test_a_policy_that_would_block_everybody_is_told_by_a_warning_of_its_own(
     here: Approving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,6 +390,24 @@ def test_what_is_complete_waits_for_its_time_and_is_published_once(here: Approvi
     for _ in range(2):
         publish_due_proposals(database, config, later(days=1))
     assert in_force(here) == 2
+    assert [action for _, action, _ in here.audited()].count("bundle published") == 2
+    assert here.closed(draft) is DraftEnd.PUBLISHED
+
+
+def test_of_several_servers_at_once_one_publishes(here: Approving) -> None:
+    draft = here.draft()
+    here.propose(draft, later(days=1))
+    here.approve(draft, 1)
+    here.approve(draft, 2)
+    databases = [Database(here.authority.config.database_url) for _ in range(4)]
+    with ThreadPoolExecutor(len(databases)) as servers:
+        for done in [
+            servers.submit(publish_due_proposals, database, here.authority.config, later(days=1))
+            for database in databases
+        ]:
+            done.result()
+    for database in databases:
+        database.close()
     assert [action for _, action, _ in here.audited()].count("bundle published") == 2
     assert here.closed(draft) is DraftEnd.PUBLISHED
 
