@@ -100,29 +100,41 @@ class Received:
     refusal: RequestRefused | None = None
 
 
+@dataclass(frozen=True)
+class _Matter:
+    """One proposal as one transaction finds it."""
+
+    session: Session
+    config: Config
+    draft: Draft
+    proposal: StoredProposal
+    base: PublishedBase
+    now: datetime
+
+    def record(self, actor: str, action: str, **detail: object) -> None:
+        """Write an audit row about the draft."""
+        detail = {"revision": self.proposal.revision, **detail}
+        audit.record(self.session, actor, action, f"draft {self.draft.draft_id}", detail, self.now)
+
+
 def receive(
-    session: Session,
-    config: Config,
-    draft: Draft,
-    approver: Person,
-    approval: Approval,
-    now: datetime,
+    session: Session, config: Config, draft: Draft, approver: Person, approval: Approval, now: datetime
 ) -> Received:
     """Take one signature, and publish where it was the last that was needed; writes the audit rows, of a refusal too.
 
     The caller has locked the trust files. Raises `NotThere` for a draft that was never proposed.
     """
     proposal = require_proposal(session, draft, now)
-    base = published_base(session)
-    if _has_signed(session, proposal, approver, approval):
-        return _signed_again(session, config, draft, proposal, base, approver.name, now)
+    matter = _Matter(session, config, draft, proposal, published_base(session), now)
+    if _has_signed(matter, approver, approval):
+        return _signed_again(matter, approver.name)
     try:
         _require_open(proposal)
-        _require_no_author(session, draft, approver, approval.key_id)
-        name = _verified(proposal, base, approval)
-        _bind(session, proposal, approver, approval.key_id, now)
+        _require_no_author(matter, approver, approval.key_id)
+        name = _verified(matter, approval)
+        _bind(matter, approver, approval.key_id)
     except RequestRefused as refusal:
-        _record_refusal(session, draft, proposal, approver, approval, refusal, now)
+        matter.record(approver.name, "approval refused", key_id=approval.key_id, reason=refusal.code)
         return Received(None, refusal=refusal)
     session.add(
         _ApprovalTable(
@@ -135,18 +147,11 @@ def receive(
         )
     )
     session.flush()
-    detail = {"revision": proposal.revision, "key": name, "signed_sha256": approval.signed_sha256}
-    audit.record(session, approver.name, "draft approved", f"draft {draft.draft_id}", detail, now)
-    return _completed(session, config, draft, proposal, base, approver.name, now)
+    matter.record(approver.name, "draft approved", key=name, signed_sha256=approval.signed_sha256)
+    return _completed(matter, approver.name)
 
 
-def publish_due(
-    session: Session,
-    config: Config,
-    draft: Draft,
-    proposal_id: int,
-    now: datetime,
-) -> None:
+def publish_due(session: Session, config: Config, draft: Draft, proposal_id: int, now: datetime) -> None:
     """Publish a proposal whose set time has come, or remember why not; the caller has locked the trust files.
 
     Nothing is done where another server was faster.
@@ -154,17 +159,18 @@ def publish_due(
     if not is_due(session, proposal_id, now):
         return
     proposal = require_proposal(session, draft, now)
+    matter = _Matter(session, config, draft, proposal, published_base(session), now)
     # Of a draft that was proposed anew, an earlier proposal can still stand in line.
     is_newest = proposal.proposal_id == proposal_id
     if not is_newest or proposal.state is not ProposalState.OPEN:
         reason = proposal.state.value if is_newest else "is of a draft that was proposed anew"
         note_dead(session, proposal_id, f"it {reason}")
-        _record_unpublished(session, proposal, reason, now)
+        # In the name of whoever proposed it to be published then.
+        matter.record(proposal.proposed_by, "proposal not published", reason=reason)
         return
-    base = published_base(session)
     # In the name of whoever completed it; at the set time nobody is there.
-    last = [proposal.proposed_by, *(one.person for one in given(session, proposal, base))][-1]
-    _completed(session, config, draft, proposal, base, last, now)
+    signers = (one.person for one in given(session, proposal, matter.base))
+    _completed(matter, [proposal.proposed_by, *signers][-1])
 
 
 def given(session: Session, proposal: StoredProposal, base: PublishedBase) -> Sequence[GivenApproval]:
@@ -193,26 +199,20 @@ def needed(session: Session, config: Config, proposal: StoredProposal, base: Pub
     )
 
 
-def _has_signed(session: Session, proposal: StoredProposal, approver: Person, approval: Approval) -> bool:
-    stored = session.get(_ApprovalTable, (proposal.proposal_id, approval.key_id))
-    same_bytes = approval.signed_sha256 == proposal.proposal.signed_sha256
+def _has_signed(matter: _Matter, approver: Person, approval: Approval) -> bool:
+    stored = matter.session.get(_ApprovalTable, (matter.proposal.proposal_id, approval.key_id))
+    same_bytes = approval.signed_sha256 == matter.proposal.proposal.signed_sha256
     return stored is not None and stored.person_id == approver.person_id and same_bytes
 
 
-def _signed_again(
-    session: Session,
-    config: Config,
-    draft: Draft,
-    proposal: StoredProposal,
-    base: PublishedBase,
-    actor: str,
-    now: datetime,
-) -> Received:
+def _signed_again(matter: _Matter, actor: str) -> Received:
     """Say that nothing is new; what is complete and could not be published before is tried once more."""
+    proposal = matter.proposal
     if proposal.state is ProposalState.OPEN and proposal.completed_at is not None:
-        return _completed(session, config, draft, proposal, base, actor, now)
-    need = needed(session, config, proposal, base)
-    return Received(Outcome.ALREADY_SIGNED, len(given(session, proposal, base)), need.count)
+        return _completed(matter, actor)
+    need = needed(matter.session, matter.config, proposal, matter.base)
+    signed = len(given(matter.session, proposal, matter.base))
+    return Received(Outcome.ALREADY_SIGNED, signed, need.count)
 
 
 def _require_open(proposal: StoredProposal) -> None:
@@ -224,15 +224,14 @@ def _require_open(proposal: StoredProposal) -> None:
         )
 
 
-def _require_no_author(session: Session, draft: Draft, approver: Person, key_id: str) -> None:
-    if approver.person_id in draft.authors:
+def _require_no_author(matter: _Matter, approver: Person, key_id: str) -> None:
+    if approver.person_id in matter.draft.authors:
         raise NotAllowed(
             "author_cannot_approve",
             f"{approver.name} wrote a part of this draft, and who writes a draft does not approve it",
             "Let somebody else sign.",
         )
-    owner = _owner(session, key_id)
-    if owner in draft.authors:
+    if _owner(matter, key_id) in matter.draft.authors:
         raise NotAllowed(
             "key_of_author",
             "this key belongs to somebody who wrote a part of this draft, and who writes a draft does not approve it",
@@ -240,18 +239,18 @@ def _require_no_author(session: Session, draft: Draft, approver: Person, key_id:
         )
 
 
-def _verified(proposal: StoredProposal, base: PublishedBase, approval: Approval) -> str:
+def _verified(matter: _Matter, approval: Approval) -> str:
     try:
-        return require_signature(proposal.proposal, base, approval)
+        return require_signature(matter.proposal.proposal, matter.base, approval)
     except NotAnApprover as error:
         raise NotAllowed("key_not_approver", str(error), "Sign with the key that the root names.") from error
     except ApprovalRefused as error:
         raise InConflict("signature_of_other_bytes", str(error), "Fetch the proposal anew.") from error
 
 
-def _bind(session: Session, proposal: StoredProposal, approver: Person, key_id: str, now: datetime) -> None:
+def _bind(matter: _Matter, approver: Person, key_id: str) -> None:
     """Let the key belong to this account from its first signature on; it can belong to one account alone."""
-    owner = _owner(session, key_id)
+    owner = _owner(matter, key_id)
     if owner not in (None, approver.person_id):
         raise NotAllowed(
             "key_of_another",
@@ -260,58 +259,32 @@ def _bind(session: Session, proposal: StoredProposal, approver: Person, key_id: 
         )
     # One person with two keys is still one approver.
     others = select(_ApprovalTable.key_id).where(
-        _ApprovalTable.proposal_id == proposal.proposal_id, _ApprovalTable.person_id == approver.person_id
+        _ApprovalTable.proposal_id == matter.proposal.proposal_id,
+        _ApprovalTable.person_id == approver.person_id,
     )
-    if session.scalars(others).first() is not None:
+    if matter.session.scalars(others).first() is not None:
         raise InConflict(
             "person_has_signed",
             f"{approver.name} has signed this proposal before, with another key",
             "Let somebody else sign.",
         )
     if owner is None:
-        session.add(_ApproverKeyTable(key_id=key_id, person_id=approver.person_id, bound_at=now))
+        bound = _ApproverKeyTable(key_id=key_id, person_id=approver.person_id, bound_at=matter.now)
+        matter.session.add(bound)
         detail = {"key_id": key_id}
-        audit.record(session, approver.name, "approver key bound", approver.name, detail, now)
+        audit.record(matter.session, approver.name, "approver key bound", approver.name, detail, matter.now)
 
 
-def _owner(session: Session, key_id: str) -> int | None:
-    found = session.get(_ApproverKeyTable, key_id)
+def _owner(matter: _Matter, key_id: str) -> int | None:
+    found = matter.session.get(_ApproverKeyTable, key_id)
     return found.person_id if found else None
 
 
-def _record_refusal(
-    session: Session,
-    draft: Draft,
-    proposal: StoredProposal,
-    approver: Person,
-    approval: Approval,
-    refusal: RequestRefused,
-    now: datetime,
-) -> None:
-    detail = {"revision": proposal.revision, "key_id": approval.key_id, "reason": refusal.code}
-    audit.record(session, approver.name, "approval refused", f"draft {draft.draft_id}", detail, now)
-
-
-def _record_unpublished(session: Session, proposal: StoredProposal, reason: str, now: datetime) -> None:
-    detail = {"revision": proposal.revision, "reason": reason}
-    # In the name of whoever proposed it to be published then.
-    audit.record(
-        session, proposal.proposed_by, "proposal not published", f"draft {proposal.draft_id}", detail, now
-    )
-
-
-def _completed(
-    session: Session,
-    config: Config,
-    draft: Draft,
-    proposal: StoredProposal,
-    base: PublishedBase,
-    actor: str,
-    now: datetime,
-) -> Received:
+def _completed(matter: _Matter, actor: str) -> Received:
     """Publish where enough have signed and the time has come."""
-    approvals = given(session, proposal, base)
-    need = needed(session, config, proposal, base)
+    session, proposal, now = matter.session, matter.proposal, matter.now
+    approvals = given(session, proposal, matter.base)
+    need = needed(session, matter.config, proposal, matter.base)
     counts = (len(approvals), need.count)
     if len(approvals) < need.count:
         return Received(Outcome.STORED, *counts)
@@ -319,13 +292,13 @@ def _completed(
     if proposal.publish_at is not None and now < proposal.publish_at:
         return Received(Outcome.WAITING, *counts)
     documents = assembled(proposal.proposal, [one.approval for one in approvals])
-    detail = {"draft": draft.draft_id, "revision": proposal.revision}
+    by = By(actor, record_exemptions, {"draft": matter.draft.draft_id, "revision": proposal.revision})
     try:
-        publish_approved(session, config, documents, By(actor, record_exemptions, detail), now)
+        publish_approved(session, matter.config, documents, by, now)
     except PublicationRefused as error:
         note_dead(session, proposal.proposal_id, str(error))
-        _record_unpublished(session, proposal, str(error), now)
+        matter.record(proposal.proposed_by, "proposal not published", reason=str(error))
         return Received(Outcome.NOT_PUBLISHED, *counts, trouble=str(error))
     note_published(session, proposal, now)
-    close_draft(session, draft.draft_id, DraftEnd.PUBLISHED, actor, now)
+    close_draft(session, matter.draft.draft_id, DraftEnd.PUBLISHED, actor, now)
     return Received(Outcome.PUBLISHED, *counts)

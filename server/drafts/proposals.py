@@ -245,7 +245,8 @@ def _state(
         (row.published_at is not None, ProposalState.PUBLISHED),
         (row.withdrawn_at is not None, ProposalState.WITHDRAWN),
         (draft.closed is not None, ProposalState.CLOSED),
-        (row.revision != draft.revision, ProposalState.CHANGED),
+        # Not that of the draft in hand: a page may show an older one.
+        (row.revision != draft.newest_revision, ProposalState.CHANGED),
         # By the version of targets: it moves with every publication of a policy, a re-signed one included.
         (row.targets_version != base.targets.version + 1, ProposalState.OVERTAKEN),
         (now >= proposal.targets.expires, ProposalState.ENDED),

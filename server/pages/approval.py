@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import flash, redirect, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from certs.errors import ApprovalRefused
-from certs.proposal_document import APPROVAL_MAX_BYTES, dump_proposal, load_approval
+from certs.proposal_document import (
+    APPROVAL_MAX_BYTES,
+    ProposalDocument,
+    dump_proposal,
+    load_approval,
+)
 from certs.publication import TIMESTAMP_FILE
 from server.context import context
 from server.drafts import approvals, proposals
@@ -36,24 +41,40 @@ _OUTCOMES = {
 }
 
 
-def approval_values(session: Session, draft: Draft) -> dict[str, Any]:
-    """Return what ``_approval.html`` shows of a draft, for the page of whoever is signed in."""
+@dataclass(frozen=True)
+class ApprovalPart:
+    """What ``_approval.html`` shows of a draft, for the page of whoever is signed in."""
+
+    draft: Draft
+    proposal: proposals.StoredProposal | None
+    told: ProposalDocument | None
+    is_open: bool
+    is_author: bool
+    may_propose: bool
+    may_withdraw: bool
+    may_approve: bool
+    address: str
+    signing_days: int
+
+
+def approval_part(session: Session, draft: Draft) -> ApprovalPart:
+    """Return the approving part of a draft's page: ``_approval.html`` expects it as ``approval``."""
     here = context()
     found = proposals.newest_proposal(session, draft, now())
     is_open = found is not None and found.state is proposals.ProposalState.OPEN
     may = person().may
-    return {
-        "draft": draft,
-        "proposal": found,
-        "told": proposal_document(session, here.config, draft, found, now()) if found else None,
-        "is_open": is_open,
-        "is_author": person().person_id in draft.authors,
-        "may_propose": may(Right.PROPOSE) and draft.closed is None and not is_open,
-        "may_withdraw": may(Right.PROPOSE) and is_open,
-        "may_approve": may(Right.APPROVE) and is_open,
-        "address": f"{here.config.public_url}/drafts/{draft.draft_id}",
-        "signing_days": here.config.signing_days,
-    }
+    return ApprovalPart(
+        draft=draft,
+        proposal=found,
+        told=proposal_document(session, here.config, draft, found, now()) if found else None,
+        is_open=is_open,
+        is_author=person().person_id in draft.authors,
+        may_propose=may(Right.PROPOSE) and draft.closed is None and not is_open,
+        may_withdraw=may(Right.PROPOSE) and is_open,
+        may_approve=may(Right.APPROVE) and is_open,
+        address=f"{here.config.public_url}/drafts/{draft.draft_id}",
+        signing_days=here.config.signing_days,
+    )
 
 
 @pages.post("/drafts/<int:draft_id>/proposal")

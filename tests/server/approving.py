@@ -20,7 +20,7 @@ from server.app import create_app
 from server.context import context
 from server.drafts import drafts
 from server.evidence.audit import newest_rows
-from server.pages.approval import approval_values
+from server.pages.approval import approval_part
 from server.people import people, sign_ins
 from server.people.people import Person, Role
 from tests.server.authority import NOW, PASSWORD, Authority, banning_policy
@@ -139,8 +139,8 @@ def with_draft_page(app: Flask) -> None:
 
     def page(draft_id: int) -> str:
         with context().database.reading() as session:
-            values = approval_values(session, drafts.find_draft(session, draft_id))
-        return render_template("_approval.html", **values)
+            part = approval_part(session, drafts.find_draft(session, draft_id))
+        return render_template("_approval.html", approval=part)
 
     app.add_url_rule(address, "draft_page_of_the_tests", page)
 
