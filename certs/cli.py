@@ -43,6 +43,16 @@ _COMMANDS = {
         "Approve a policy by signing it.",
         ("curfew-certs sign trust next.json --key trust/keys/approver-1.pem",),
     ),
+    "approve": CommandAt(
+        "certs.cli_approve:approve",
+        "Approve a proposed draft on your own machine.",
+        (
+            "curfew-certs approve https://curfew.example.org/drafts/7 \\",
+            "    --key approver.pem --trust trust",
+            "curfew-certs approve proposal.json --key hsm:2 \\",
+            "    --trust trust --out signature.json",
+        ),
+    ),
     "exempt": CommandAt(
         "certs.cli_documents:exempt",
         "Exempt one phone, or end its exemption.",
@@ -61,6 +71,11 @@ _COMMANDS = {
         "certs.cli_trust:refresh",
         "Renew the timestamp; a server does it by itself.",
         ("curfew-certs refresh trust",),
+    ),
+    "fetch": CommandAt(
+        "certs.cli_fetch:fetch",
+        "Take over what the server published meanwhile.",
+        ("curfew-certs fetch trust https://curfew.example.org",),
     ),
     "rotate": CommandAt(
         "certs.cli_trust:rotate",

@@ -16,6 +16,8 @@ CertsError
 │   ├── NotARepository       no trust was made there yet
 │   ├── NotNewestBase        a policy that does not follow the newest published one
 │   ├── NotAnApprover        a key whose signature does not count for this role
+│   ├── ProposalRefused      a proposal that is not what may be signed next
+│   ├── ApprovalRefused      a signature that is not over what is proposed
 │   └── ThresholdNotReached  too few signatures to publish
 └── BundleRefused            a download that is not accepted; ``code`` says by which rule (see `BundleFault`)
     ├── NotBootstrapped      no root was ever trusted here
@@ -106,6 +108,14 @@ class NotNewestBase(RepositoryProblem):
 
 class NotAnApprover(RepositoryProblem):
     """The key's signature does not count for this role."""
+
+
+class ProposalRefused(RepositoryProblem):
+    """What is proposed is not what may be signed next; nothing was signed."""
+
+
+class ApprovalRefused(RepositoryProblem):
+    """A signature that does not hold over what is proposed."""
 
 
 class ThresholdNotReached(RepositoryProblem):

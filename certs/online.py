@@ -18,7 +18,14 @@ from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 
 from certs.acceptance import AcceptedBundle, Candidate, accept
-from certs.errors import Damaged, FileMissing, KeyUnusable, VersionWentBack
+from certs.errors import (
+    Damaged,
+    FileMissing,
+    FleetWentBack,
+    KeyUnusable,
+    NumberWentBack,
+    VersionWentBack,
+)
 from certs.keys import load_signer
 from certs.publication import (
     TIMESTAMP_FILE,
@@ -37,6 +44,7 @@ from certs.roles import FLEET, LIFETIMES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, na
 from certs.verified_download import VerifiedDownload, root_name
 from policy.document import Fleet, Policy
 
+_BRING_UP = "bring the folder up to what is published first: curfew-certs fetch FOLDER URL"
 _BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -96,7 +104,12 @@ def verify_publication(files: Files, current: Files, now: datetime | None = None
     newest_root(roots)
     # Without a time: what is served now may have expired, and is what the new publication has to follow all the same.
     before = _accepted(current, roots, first, None, None) if TIMESTAMP_FILE in current else None
-    accepted = _accepted({**files, **roots}, roots, first, now, before)
+    try:
+        accepted = _accepted({**files, **roots}, roots, first, now, before)
+    except (NumberWentBack, FleetWentBack) as error:
+        # In the words of whoever keeps the folder; the rule's own are for stations.
+        found = str(error).partition(";")[0]
+        raise type(error)(f"{found}: the folder is behind what is published; {_BRING_UP}") from error
     # The client above began with a root alone, so what went back since `current` is for us to see.
     _refuse_lower_versions(files, current)
     return _publication({**files, **roots}, accepted, roots[file_name(ROOT, first)])
@@ -119,8 +132,23 @@ def adopt(
     documents = {name: data for name, data in offered.items() if not is_online(name)}
     # The server's snapshot and timestamp over the folder's: stations have seen its numbers, which run ahead.
     own = {name: data for name, data in current.items() if is_online(name) or name.endswith(".root.json")}
-    basis = {**documents, **own}
-    served = reachable({**basis, **renew(basis, signers, now, after=(files,))})
+    return _renewed_over({**documents, **own}, current, signers, now, after=(files,))
+
+
+def publish_over(
+    current: Files, documents: Files, signers: OnlineSigners, now: datetime
+) -> tuple[Publication, dict[str, bytes]]:
+    """Put signed targets and their policy on top of what is served, and return it with all files to serve from now on.
+
+    Raises the `BundleRefused` with which stations would refuse it, and `KeyUnusable` as `adopt` does.
+    """
+    return _renewed_over({**reachable(current), **documents}, current, signers, now)
+
+
+def _renewed_over(
+    basis: Files, current: Files, signers: OnlineSigners, now: datetime, after: tuple[Files, ...] = ()
+) -> tuple[Publication, dict[str, bytes]]:
+    served = reachable({**basis, **renew(basis, signers, now, after=after)})
     return verify_publication(served, current, now), served
 
 
@@ -246,18 +274,14 @@ def _refuse_rewritten_names(files: Files, current: Files) -> None:
     for name in sorted(files.keys() & current.keys()):
         # Timestamp and snapshot are renewed on both sides, so one name may well say two things.
         if not is_online(name) and files[name] != current[name]:
-            raise VersionWentBack(
-                f"{name} was published with another content; publish from the newest folder"
-            )
+            raise VersionWentBack(f"{name} was published with another content; {_BRING_UP}")
 
 
 def _refuse_lower_versions(files: Files, current: Files) -> None:
     for role in (ROOT, TARGETS, FLEET):
         old, new = newest_version(current, role), newest_version(files, role)
         if new < old:
-            raise VersionWentBack(
-                f"version {old} of {role} is published, the folder has {new}; publish from the newest folder"
-            )
+            raise VersionWentBack(f"version {old} of {role} is published, the folder has {new}; {_BRING_UP}")
 
 
 def _snapshot_meta(files: Files) -> dict[str, MetaFile]:

@@ -110,6 +110,10 @@ class TrustClient:
         state = self._load()
         return state.root_sha256 if state else None
 
+    def verified_metadata(self) -> Mapping[str, bytes]:
+        """Return all metadata that was verified, by the names of `VerifiedDownload`; raises `NotBootstrapped`."""
+        return self._require_state().metadata
+
     def _accept_download(self, download: VerifiedDownload, state: _State, now: datetime) -> AcceptedBundle:
         try:
             found = download.run(self._fetch, self._base_url, now)

@@ -34,7 +34,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _ONLINE_KEYS = ("snapshot.pem", "timestamp.pem")
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _SECRET_LENGTH = 32
-_DAYS_MIN, _DAYS_DIGITS = 30, 5
+_DAYS_MIN, _DAYS_MAX = 30, 99_999
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,9 @@ class Config:
     trusted_proxies: tuple[Network, ...] = ()
     replica_url: str | None = field(default=None, repr=False)
     keep_reports_days: int | None = None
+    signing_days: int = 14
+    extra_approval_percent: int = 20
+    rehearsal_required: bool = True
 
 
 class _NotSo(ValueError):
@@ -134,11 +137,20 @@ def _networks(text: str, _folder: Path) -> tuple[Network, ...]:
         raise _NotSo(said_by_others(str(error), 100)) from None
 
 
-def _days(text: str, _folder: Path) -> int:
-    # As it is written in a certificate: no sign, no blanks, digits of ASCII alone.
-    if not (text.isascii() and text.isdigit() and len(text) <= _DAYS_DIGITS and int(text) >= _DAYS_MIN):
+def _whole_number(least: int, most: int) -> Reader:
+    def read(text: str, _folder: Path) -> int:
+        # ASCII, since Python takes the digits of every script.
+        if not text.isascii() or not text.isdecimal() or not least <= int(text[:9]) <= most or len(text) > 9:
+            raise _NotSo(said_by_others(text, 30))
+        return int(text)
+
+    return read
+
+
+def _yes_or_no(text: str, _folder: Path) -> bool:
+    if text not in ("yes", "no"):
         raise _NotSo(said_by_others(text, 30))
-    return int(text)
+    return text == "yes"
 
 
 _BY_INIT = "`curfew-server init FOLDER` writes a server.env that has it"
@@ -241,9 +253,38 @@ SETTINGS = (
         "For how long reports are kept: `curfew-server purge --yes` deletes older ones, and leaves a signed certificate"
         " of it. What a phone's standing rests on stays, and all of a phone on which something is still switched off or"
         " about which an alarm is open.",
-        _days,
+        _whole_number(_DAYS_MIN, _DAYS_MAX),
         "give the number of days that your rules of retention name, or leave it out",
         default="none: reports are kept for ever, and nothing is purged",
+    ),
+    Setting(
+        "CURFEW_SIGNING_DAYS",
+        "signing_days",
+        "a whole number of days from 1 to 35",
+        "For so long approvers may sign a draft once it was proposed; then it has to be proposed anew.",
+        _whole_number(1, 35),
+        "a signature holds for 35 days at most",
+        default="14",
+    ),
+    Setting(
+        "CURFEW_EXTRA_APPROVAL_PERCENT",
+        "extra_approval_percent",
+        "a whole number of percent from 0 to 100",
+        "Where a rehearsal says that a draft would block a larger share of the phones whose outcome is known, one"
+        " approver more than the root demands has to sign it. 100: never.",
+        _whole_number(0, 100),
+        "give the share from which a mistake would be too dear for the usual approvers alone",
+        default="20",
+    ),
+    Setting(
+        "CURFEW_REHEARSAL_REQUIRED",
+        "rehearsal_required",
+        "yes or no",
+        "Whether a draft can be proposed only once its very bytes were rehearsed; without any phone that is never"
+        " asked.",
+        _yes_or_no,
+        "write yes or no",
+        default="yes",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -295,6 +336,10 @@ def fingerprint_of_shared(config: Config) -> str:
     # A hash over more than 400 random bits: whoever reads it cannot try what they are.
     told = hashlib.sha256("\0".join((config.secret_key, config.holder_key, config.public_url)).encode())
     online = [config.trust_keys / name for name in _ONLINE_KEYS] if config.trust_keys else []
+    # What holds for approvals has to hold on whichever machine the last signature arrives.
+    told.update(
+        f"\0{config.signing_days} {config.extra_approval_percent} {config.rehearsal_required}".encode()
+    )
     for file in (config.audit_key, config.tls_folder / "authority.pem", *online):
         told.update(b"\0" + (file.read_bytes() if file.is_file() else b""))
     return told.hexdigest()[:12]
@@ -303,10 +348,12 @@ def fingerprint_of_shared(config: Config) -> str:
 def written_settings(config: Config) -> str:
     """Return a ``server.env`` with these settings, whatever part of them came from the environment."""
     values = ((setting.name, getattr(config, setting.field)) for setting in SETTINGS)
-    return "".join(f"{name}={_written(value)}\n" for name, value in values if value)
+    return "".join(f"{name}={_written(value)}\n" for name, value in values if value or value in (0, False))
 
 
 def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

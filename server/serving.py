@@ -22,6 +22,7 @@ from server.api.reports import ReportsDoor
 from server.app import create_app
 from server.config import Config
 from server.context import context
+from server.drafts.set_times import watch_set_times
 from server.errors import ConfigurationRefused
 from server.running.buffering import BufferedRequests
 from server.running.descriptors import end_when_none_is_left
@@ -143,6 +144,8 @@ def _load(config: Config, counts: Path, address: str) -> BufferedRequests:
     count_together(counts)
     app = create_app(config)
     with app.app_context():
+        here = context()
+        watch_set_times(here.database, here.config, here.clock.now)
         listening = partial(_say_once, counts / "listening", f"Serving on {address}; stop with Ctrl-C.")
         return BufferedRequests(
             app,

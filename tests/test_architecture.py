@@ -55,11 +55,13 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "retention": {"evidence", "fleet", "reports", "storage"},
-    "drafts": {"errors", "evidence", "people", "policies", "storage", "texts"},
+    "drafts": {"config", "errors", "evidence", "fleet", "people", "policies", "storage", "texts"},
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
-    "pages": {"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
+    "pages": {
+        *{"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
+    },
     "running": {
         *{"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
         "storage",
@@ -94,7 +96,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
         },
         "storage",
     },
-    "serving": {"api", "app", "config", "context", "errors", "running"},
+    "serving": {"api", "app", "config", "context", "drafts", "errors", "running"},
     "commands": {
         *{"clock", "config", "drafts", "errors", "evidence", "fleet", "loadtest", "maintenance", "people"},
         *{"policies", "reports", "retention", "serving", "stations", "storage"},

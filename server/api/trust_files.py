@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, Response
 
 from certs.publication import TIMESTAMP_FILE, is_served_name
 from server.context import context
+from server.drafts.set_times import publish_due_proposals
 from server.errors import NotThere
 from server.policies.bundles import trust_file
 from server.policies.publishing import current_timestamp
@@ -36,9 +37,10 @@ def authority() -> Response:
 def timestamp() -> Response:
     """Return the newest timestamp, renewed when it is due; never to be cached."""
     here = context()
-    return _answer(
-        TIMESTAMP_FILE, current_timestamp(here.database, here.config, here.clock.now()), _NOT_AT_ALL
-    )
+    now = here.clock.now()
+    # Before it is looked at: what is due now is what this timestamp has to lead to.
+    publish_due_proposals(here.database, here.config, now)
+    return _answer(TIMESTAMP_FILE, current_timestamp(here.database, here.config, now), _NOT_AT_ALL)
 
 
 # `timestamp.json` never comes here, where it would be cached for ever: a rule without variables goes first.

@@ -308,6 +308,11 @@ def _tag_key(holder_key: str) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=b"curfew holder tag").derive(holder_key.encode())
 
 
+def has_phones(session: Session) -> bool:
+    """Whether any phone was ever registered."""
+    return session.scalar(select(_PhoneTable.phone_id).limit(1)) is not None
+
+
 def has_untagged_holders(session: Session) -> bool:
     """Whether phones are left whose holders were sealed before there were tags."""
     query = select(_PhoneTable.phone_id).where(_PhoneTable.holder_tag.is_(None)).limit(1)

@@ -46,12 +46,14 @@ class Right(Enum):
     REVOKE_STATIONS = "revoke stations"
     SETTLE_ALARMS = "settle alarms"
     READ_AUDIT = "read the audit chain"
+    PROPOSE = "propose drafts to the approvers"
+    APPROVE = "approve drafts"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
-    Role.AUTHOR: frozenset({Right.LOOK, Right.DRAFT}),
+    Role.AUTHOR: frozenset({Right.LOOK, Right.DRAFT, Right.PROPOSE}),
     # A lost station must be stopped by whoever is at hand: the technician, or who answers for the policy.
-    Role.APPROVER: frozenset({Right.LOOK, Right.DRAFT, Right.REVOKE_STATIONS}),
+    Role.APPROVER: frozenset({Right.LOOK, Right.DRAFT, Right.REVOKE_STATIONS, Right.PROPOSE, Right.APPROVE}),
     Role.TECHNICIAN: frozenset(
         {
             Right.LOOK,

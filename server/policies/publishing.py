@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from certs.online import (
     is_online,
     load_online_signers,
     needs_renewal,
+    publish_over,
     renew,
     verify_publication,
 )
@@ -77,24 +79,70 @@ def publish(
         # Whatever the online keys sign is renewed by itself, and is no act of anybody.
         if all(is_online(name) or current.get(name) == data for name, data in served.items()):
             return PublishResult(publication, is_new=False, renewed=_renew(session, config, served, current))
-        bundle = VerifiedBundle(
-            number=publication.number,
-            demo=publication.demo,
-            signers=publication.signers[TARGETS],
-            expires=publication.expires[TARGETS],
-            policy_bytes=publication.policy_bytes,
-            fleet_bytes=publication.fleet_bytes,
-        )
-        before = newest_bundle(session)
-        store_publication(session, bundle, served, now)
-        detail = {
-            "name": publication.policy.name,
-            "signers": list(bundle.signers),
-            "fleet": publication.fleet.number,
-        }
-        audit.record(session, actor, "bundle published", f"bundle {publication.number}", detail, now)
-        record_exemptions(session, before.fleet if before else Fleet(), publication, actor, now)
+        _store(session, publication, served, By(actor, record_exemptions), now)
     return PublishResult(publication, is_new=True)
+
+
+@dataclass(frozen=True)
+class By:
+    """Who publishes, what writes the rows about exemptions, and what the publication's own row tells besides."""
+
+    actor: str
+    record_exemptions: RecordExemptions
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def publish_approved(
+    session: Session, config: Config, documents: Files, by: By, now: datetime
+) -> Publication:
+    """Serve signed targets and their policy on top of what is served; the caller has locked the trust files.
+
+    Raises `PublicationRefused` for anything a station would refuse; then nothing has changed.
+    """
+    current = trust_files(session)
+    try:
+        signers = load_online_signers(_online_keys(config))
+        publication, served = publish_over(current, documents, signers, now)
+    except CertsError as error:
+        raise PublicationRefused(str(error)) from error
+    _store(session, publication, served, by, now)
+    return publication
+
+
+def require_online_keys(config: Config) -> None:
+    """Raise `PublicationRefused` on a server that cannot sign a snapshot: it publishes what a folder has complete."""
+    _online_keys(config)
+
+
+def _online_keys(config: Config) -> Path:
+    if config.trust_keys is None:
+        raise PublicationRefused(
+            "this server has no online keys (CURFEW_TRUST_KEYS), so it cannot publish by itself; sign and publish in"
+            " the trust folder"
+        )
+    return config.trust_keys
+
+
+def _store(session: Session, publication: Publication, served: Files, by: By, now: datetime) -> None:
+    """Store a verified publication with its audit rows."""
+    bundle = VerifiedBundle(
+        number=publication.number,
+        demo=publication.demo,
+        signers=publication.signers[TARGETS],
+        expires=publication.expires[TARGETS],
+        policy_bytes=publication.policy_bytes,
+        fleet_bytes=publication.fleet_bytes,
+    )
+    before = newest_bundle(session)
+    store_publication(session, bundle, served, now)
+    detail = {
+        "name": publication.policy.name,
+        "signers": list(bundle.signers),
+        "fleet": publication.fleet.number,
+        **by.detail,
+    }
+    audit.record(session, by.actor, "bundle published", f"bundle {publication.number}", detail, now)
+    by.record_exemptions(session, before.fleet if before else Fleet(), publication, by.actor, now)
 
 
 def renew_above_all_seen(session: Session, config: Config, now: datetime) -> bool:

@@ -36,6 +36,14 @@ def published(databases: Databases, demo_trust: TrustFolder, tmp_path_factory: p
 
 
 @pytest.fixture(scope="session")
+def service_published(
+    databases: Databases, service_trust: TrustFolder, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The same under a root that is not marked as a demo."""
+    return _published(databases, service_trust, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
 def published_sqlite(demo_trust: TrustFolder, tmp_path_factory: pytest.TempPathFactory) -> str:
     return _published(SqliteDatabases(), demo_trust, tmp_path_factory)
 
@@ -74,13 +82,10 @@ def small_authority(
 
 @pytest.fixture
 def service_authority(
-    databases: Databases, service_trust: TrustFolder, tmp_path: Path
+    databases: Databases, service_published: str, service_trust: TrustFolder, tmp_path: Path
 ) -> Iterator[Authority]:
     """Storage of the run's own kind under a root that is not marked as a demo."""
-    for made in _opened(tmp_path, service_trust, databases, databases.empty(tmp_path)):
-        migrate(made.database)
-        made.publish()
-        yield made
+    yield from _opened(tmp_path, service_trust, databases, databases.copy_of(service_published, tmp_path))
 
 
 @pytest.fixture

@@ -130,6 +130,15 @@ WRONG = {
         ("proxy.example.org", "'proxy.example.org' does not appear to be an IPv4 or IPv6 network"),
         ("127.0.0.1 10.1.2.3/16", "10.1.2.3/16 has host bits set"),
     ],
+    "CURFEW_SIGNING_DAYS": [
+        ("36", 'expected a whole number of days from 1 to 35, found "36"; a signature holds for 35 days'),
+        ("0", 'found "0"'),
+        ("two weeks", 'found "two weeks"'),
+        ("\u0661\u0664", "found"),
+        ("9" * 5000, "found"),
+    ],
+    "CURFEW_EXTRA_APPROVAL_PERCENT": [("101", 'from 0 to 100, found "101"'), ("-1", 'found "-1"')],
+    "CURFEW_REHEARSAL_REQUIRED": [("true", 'expected yes or no, found "true"; write yes or no')],
 }
 
 
