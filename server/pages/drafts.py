@@ -22,6 +22,7 @@ from server.drafts.drafts import DRAFTS_NEWEST, Draft, DraftEnd
 from server.drafts.form import LANGUAGES, TEXTS, FilledForm, document_of, form_of, shows_as_moment
 from server.errors import InConflict, Malformed
 from server.pages.access import needs, person
+from server.pages.approval import approval_part
 from server.pages.blueprint import pages
 from server.pages.draft_words import MESSAGE_MOMENTS, QUESTIONS
 from server.pages.moment import now
@@ -94,6 +95,7 @@ def draft(draft_id: int) -> str:
         newest_number = bundles.newest(session).number
         history = kept.history(session, draft_id)
         said = kept.comments(session, draft_id)
+        approval = approval_part(session, shown)
     policy = shown.policy
     # Of one that was published there is no difference any more to what is in force.
     base = None if in_force is None or shown.closed is DraftEnd.PUBLISHED else in_force.policy
@@ -109,6 +111,7 @@ def draft(draft_id: int) -> str:
         whole=policy_rows(shown.base_number + 1, policy),
         history=history,
         comments=said,
+        approval=approval,
         warnings=warnings_of(policy, base),
         languages=LANGUAGES,
         texts=TEXTS,

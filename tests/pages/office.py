@@ -41,6 +41,8 @@ from policy.verdict import ActionKind, Finding, Reason, ReasonCode, Verdict
 from server.app import create_app
 from server.config import Config
 from server.context import Context
+from server.drafts.beginnings import Beginning, beginning
+from server.drafts.drafts import open_draft
 from server.fleet.phones import Registration, register_phone
 from server.intake.intake import Intake
 from server.people.people import Role, put_person
@@ -135,6 +137,13 @@ class Office:
         )
         with self.database.writing() as session:
             store_publication(session, bundle, {"1.root.json": b"a root"}, now())
+
+    def draft(self) -> int:
+        """Open a draft of the policy in force and return its number."""
+        with self.database.writing() as session:
+            author = put_person(session, "author-9", PASSWORD, [Role.AUTHOR], "test", now())
+            document = beginning(session, Beginning.IN_FORCE)
+            return open_draft(session, "Next", document, author, author.name, now()).draft_id
 
     def station(self, name: str, key: Path) -> str:
         if not key.exists():

@@ -18,8 +18,6 @@ ADDRESSES = {
     Right.DRAFT: [
         (POST, "/drafts"),
         (GET, "/drafts/DRAFT/edit"),
-        (POST, "/drafts/DRAFT/edit"),
-        (POST, "/drafts/DRAFT/file"),
         (POST, "/drafts/DRAFT/rebuild"),
         (POST, "/drafts/DRAFT/withdraw"),
     ],
@@ -33,7 +31,13 @@ ADDRESSES = {
     # Seeing holders is a right within a page: test_phone_page.py holds it.
     Right.SEE_HOLDERS: [],
 }
-FIELDS = {"made_for": "bench 3", "hours": "24", "reason": "looked into"}
+FIELDS = {
+    "made_for": "bench 3",
+    "hours": "24",
+    "reason": "looked into",
+    "title": "Next",
+    "from": "ready_made",
+}
 
 
 def request(office: Office, client: object, method: str, address: str) -> int:
