@@ -51,7 +51,6 @@ class Picture:
     findings: frozenset[Pair]
     managed: Mapping[Pair, EnabledState | None]
     set_aside: Mapping[Pair, str]
-    hidden: frozenset[Pair]
     unread: frozenset[PackageName]
     no_line: frozenset[Pair]
     unlisted: frozenset[Pair]
@@ -85,7 +84,6 @@ _ABOUT = {
     ),
     ReasonCode.JUDGEMENT_FAILED: (),
 }
-_HIDDEN = ", hidden there by its own user"
 
 
 def picture_of(report: Report) -> bytes:
@@ -124,10 +122,7 @@ def picture_of(report: Report) -> bytes:
 
 def _tell(told: dict[str, list[Any]], reason: Reason) -> None:
     code, detail = reason.code, reason.detail
-    if code is ReasonCode.BANNED_APP_PRESENT:
-        if _HIDDEN in detail:
-            _add(told, "hidden", _IN_USER.match(detail))
-    elif code in (ReasonCode.NOT_OURS, ReasonCode.USER_GONE):
+    if code in (ReasonCode.NOT_OURS, ReasonCode.USER_GONE):
         _add(told, code.value, _IN_USER.match(detail))
     elif code in (ReasonCode.DISABLING_REFUSED, ReasonCode.LEDGER_MISSING):
         told[code.value] = [True]
@@ -174,7 +169,6 @@ def read_picture(written: bytes) -> Picture:
             for user, package, state in body["managed"]
         },
         set_aside={_pair(user, package): why for user, package, why in told.get("gone", ())},
-        hidden=_pairs(told.get("hidden", ())),
         unread=unread,
         no_line=_pairs(told.get("no_line", ())),
         unlisted=_pairs(told.get("unlisted", ())),

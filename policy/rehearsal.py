@@ -119,7 +119,6 @@ class Rehearsal:
             frozenset(picture.managed),
             picture.findings.union(picture.set_aside),
             frozenset(pair for pair, why in picture.set_aside.items() if why == _HIDDEN),
-            picture.hidden,
             picture.no_line,
             picture.unplaced,
         )
@@ -231,13 +230,7 @@ def _fits(
     hidden = {number for (number, _), why in picture.set_aside.items() if why == _HIDDEN}
     ours = {number for number, place in places.items() if place in _ORGANISATION}
     lines = {pair for pair in picture.no_line if pair[1] not in asked.banned}
-    return (
-        seen <= counted
-        and hidden <= ours
-        and not ours & {number for number, _ in picture.hidden}
-        and pairs >= picture.managed.keys()
-        and pairs >= lines
-    )
+    return seen <= counted and hidden <= ours and pairs >= picture.managed.keys() and pairs >= lines
 
 
 @dataclass(frozen=True)
@@ -450,7 +443,7 @@ class _Packages:
             if self._is_free(number, package):
                 states[number] = _HERE if corner.banned else _GONE
             elif pair in picture.findings:
-                states[number] = PackageState(True, hidden=pair in picture.hidden)
+                states[number] = _HERE
             else:
                 states[number] = _SET_ASIDE[picture.set_aside[pair]] if pair in picture.set_aside else _GONE
         states |= {number: _HERE for number, name in picture.unlisted if name == package}

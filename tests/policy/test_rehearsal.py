@@ -20,9 +20,7 @@ from policy.rehearsal import Cause, Outcome, Rehearsal, Rehearsed, fully_enforce
 from policy.report import Consent, Report, ReportedApp, ReportedUser
 from policy.verdict import Action, ActionKind, EvaluationTime, Judgement, Stage, Verdict
 from tests.policy.bench import (
-    BANNED,
     BEFORE,
-    CLOUDDPC,
     DEADLINE,
     DOUYIN,
     END,
@@ -32,11 +30,8 @@ from tests.policy.bench import (
     ISLAND,
     LATER,
     LITE,
-    LYNC,
-    MANAGED,
-    MARKER,
-    OUTLOOK,
     OURS,
+    OUTLOOK,
     PERSONAL,
     PHONE,
     POLICY,
@@ -267,3 +262,115 @@ def test_under_other_rules_an_outcome_is_the_stations_or_unknown(
 
     event(found.outcome.value)
     assert found.outcome in (truth(done, Bundle(2, draft, case.bundle.fleet), at), Outcome.UNKNOWN)
+
+
+TIKTOK_IN_0 = {TIKTOK: {U0: HERE}}
+OUTLOOK_IN_10 = {OUTLOOK: {U10: HERE}}
+VIOLATING = phone(PERSONAL, WORK, packages={**TIKTOK_IN_0, **OUTLOOK_IN_10})
+CLEAN = phone(PERSONAL, WORK, packages=OUTLOOK_IN_10)
+DOUYIN_TOO = policy(families=(*POLICY.families[:1], Family("douyin", (DOUYIN,))))
+
+
+def test_a_phone_that_was_reminded_would_be_blocked_once_the_policy_is_enforced() -> None:
+    report = checked(VIOLATING, at=BEFORE).report
+
+    found = rehearsed(report, POLICY)
+
+    assert found == Rehearsed(Outcome.BLOCKED, None, frozenset({TIKTOK}), frozenset({OUTLOOK}), frozenset())
+    assert rehearsed(report, POLICY, at=BEFORE).outcome is Outcome.REMINDED
+
+
+def test_what_a_check_has_disabled_stays_so_and_is_put_back_by_a_lift() -> None:
+    report = checked(VIOLATING).report
+
+    assert rehearsed(report, POLICY).outcome is Outcome.STAYS_BLOCKED
+    lifted = rehearsed(report, policy(lifted=True))
+    assert (lifted.outcome, lifted.restored) == (Outcome.RESTORED, {OUTLOOK})
+    assert rehearsed(report, POLICY, fleet=exempting()).outcome is Outcome.RESTORED
+    assert rehearsed(report, policy(families=DOUYIN_TOO.families[1:])).cause is Cause.NOT_ASKED
+
+
+def test_a_newly_banned_app_makes_a_clean_phone_unknown_and_a_violating_one_no_better() -> None:
+    clean = rehearsed(checked(CLEAN).report, DOUYIN_TOO)
+
+    assert (clean.outcome, clean.cause) == (Outcome.UNKNOWN, Cause.NOT_ASKED)
+    assert rehearsed(checked(VIOLATING, at=BEFORE).report, DOUYIN_TOO).outcome is Outcome.BLOCKED
+
+
+def test_a_lift_is_known_of_every_phone_whatever_it_bans_besides() -> None:
+    lift = replace(DOUYIN_TOO, lifted=True)
+    cut = replace(VIOLATING, unreadable=("the answer ended early",))
+
+    assert rehearsed(checked(CLEAN).report, lift).outcome is Outcome.NOTHING
+    held = checked(cut, holding=ledger(entry())).report
+    assert rehearsed(held, lift).outcome is Outcome.RESTORED
+    assert rehearsed(held, POLICY) == Rehearsed(Outcome.UNKNOWN, Cause.UNREADABLE)
+
+
+def test_another_owner_leaves_known_only_the_phones_without_a_banned_app() -> None:
+    fewer = policy(owners=frozenset({INTUNE}))
+
+    assert rehearsed(checked(CLEAN).report, fewer).outcome is Outcome.NOTHING
+    assert rehearsed(checked(VIOLATING, at=BEFORE).report, fewer).cause is Cause.NOT_ASKED
+    beside = phone(
+        PERSONAL, WORK, ISLAND, packages={TIKTOK: {ISLAND.number: PackageState(True, hidden=True)}}
+    )
+    assert rehearsed(checked(beside).report, policy(owners=POLICY.owners | {TEAMS})).cause is Cause.NOT_ASKED
+
+
+def test_whether_an_app_that_came_with_the_phone_is_off_is_known_only_where_it_counted() -> None:
+    off = PackageReading(
+        TIKTOK, {U0: PackageState(True, enabled=EnabledState.DISABLED), U10: GONE}, system=True
+    )
+    seen = phone(PERSONAL, WORK, packages={TIKTOK: off, **OUTLOOK_IN_10})
+    strict = policy(preinstalled_disabled_counts=False)
+
+    assert rehearsed(checked(seen).report, strict).outcome is Outcome.BLOCKED
+    assert rehearsed(checked(seen, strict).report, POLICY, strict).cause is Cause.NOT_ASKED
+    assert rehearsed(checked(CLEAN, strict).report, POLICY, strict).outcome is Outcome.NOTHING
+
+
+def test_whether_the_last_round_was_undone_by_an_update_is_not_guessed() -> None:
+    third = replace(entry(), rounds=3)
+    report = checked(VIOLATING, holding=ledger(third), acts=False).report
+
+    assert rehearsed(report, POLICY, number=1).cause is Cause.NOT_ASKED
+    # A newer bundle tries anew, whoever it was.
+    assert rehearsed(report, POLICY, number=2).outcome is Outcome.BLOCKED
+
+
+def test_a_managed_app_in_a_new_place_is_unknown_where_the_others_do_not_decide() -> None:
+    everywhere = policy(managed=managed_in(*PlaceKind))
+    alone = phone(PERSONAL, packages=TIKTOK_IN_0)
+
+    assert rehearsed(checked(alone).report, everywhere).cause is Cause.NOT_ASKED
+    assert rehearsed(checked(phone(PERSONAL)).report, everywhere).outcome is Outcome.NOTHING
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"judgement_version": 1}, {"bundle_number": 7}, {"ledger": Ledger()}, {"users": ()}],
+    ids=["older rules", "unknown bundle", "no ledger", "no users"],
+)
+def test_a_report_that_cannot_be_judged_anew_is_unknown(changed: dict[str, object]) -> None:
+    report = replace(checked(CLEAN).report, **changed)  # type: ignore[arg-type]
+    picture = read_picture(picture_of(report))
+
+    found = Rehearsal(Bundle(2, POLICY), LATER, {1: POLICY}).outcome(picture, PHONE)
+
+    assert found.outcome is Outcome.UNKNOWN
+
+
+def test_phones_that_differ_in_ids_and_times_alone_have_one_picture() -> None:
+    first, second = checked(VIOLATING).report, checked(VIOLATING).report
+    other = replace(second, report_id="another", checked_at=BEFORE, phone_skew_s=7, model="FP5")
+
+    assert picture_of(first) == picture_of(other)
+    assert picture_of(first) != picture_of(checked(CLEAN).report)
+
+
+def test_a_policy_is_fully_enforced_with_its_last_ring_and_never_in_the_past() -> None:
+    rings = (Ring(0.1, DEADLINE), Ring(1.0, DEADLINE + timedelta(days=2)))
+
+    assert fully_enforced_at(policy(rings=rings), BEFORE) == DEADLINE + timedelta(days=2)
+    assert fully_enforced_at(POLICY, LATER) == LATER
