@@ -15,7 +15,7 @@ from enum import Enum
 from itertools import product
 
 from policy.coverage import counts, managed_pairs, places_of, unplaced_owners
-from policy.document import Bundle, PlaceKind, Policy
+from policy.document import JUDGEMENT_VERSION, Bundle, PlaceKind, Policy
 from policy.judgement import judge
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, PhoneId, UserNumber
@@ -41,8 +41,11 @@ class Outcome(Enum):
     NOTHING = "nothing"
     """Nothing is disabled, put back or told."""
     EXEMPT = "exempt"
+    """An exemption holds, and nothing of ours is off."""
     DECLINED = "declined"
+    """Its owner did not agree: nothing is asked of it."""
     UNKNOWN = "unknown"
+    """What is known does not decide it; see `Cause`."""
 
 
 class Cause(Enum):
@@ -87,15 +90,24 @@ class Rehearsal:
         self._judged_by = judged_by
         self._worlds: dict[tuple[object, ...], Sequence[_World]] = {}
 
-    def outcome(self, picture: Picture, phone_id: PhoneId) -> Rehearsed:
-        """Return what becomes of a phone whose newest report gave `picture`.
+    def outcome(self, picture: Picture | None, phone_id: PhoneId, why: Cause | None = None) -> Rehearsed:
+        """Return what becomes of a phone whose newest report gave `picture`; None where there is none.
 
-        `phone_id` says which ring and which exemptions: phones alike in these and in their picture are alike.
+        `phone_id` says which ring and which exemptions: phones alike in these and in their picture are alike. `why`
+        tells why the picture says nothing of today: then only what is ours is known, to give it back.
         """
+        if picture is None:
+            blank = _Case(self.bundle, _BLANK, {}, phone_id, self.moment)
+            # Where no check ever came nothing is ours; else what is ours cannot be told.
+            if why is Cause.NEVER_CHECKED:
+                return blank.without_a_look(why)
+            return Rehearsed(Outcome.UNKNOWN, why or Cause.NO_PICTURE)
         if picture.entries is None:
             return Rehearsed(Outcome.UNKNOWN, Cause.LEDGER_UNKNOWN)
-        asked = self._judged_by.get(picture.bundle_number)
         case = _Case(self.bundle, picture, picture.entries, phone_id, self.moment)
+        if why is not None:
+            return case.without_a_look(why)
+        asked = self._judged_by.get(picture.bundle_number)
         if not picture.is_whole:
             return case.without_a_look(Cause.UNREADABLE)
         if asked is None or not _is_told(picture):
@@ -246,6 +258,10 @@ class _Corner:
     updated: bool = False
 
 
+_BLANK = Picture(
+    *(0, JUDGEMENT_VERSION, Verdict.UNREADABLE, False, {}, frozenset(), {}, {}, frozenset(), frozenset()),
+    *(frozenset(), False, False, {}, frozenset(), False),
+)
 _NOBODY = PhoneId("00000000-0000-4000-8000-000000000000")
 _HERE = PackageState(installed=True)
 _GONE = PackageState(installed=False)

@@ -34,6 +34,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _ONLINE_KEYS = ("snapshot.pem", "timestamp.pem")
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _SECRET_LENGTH = 32
+_CELL_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Config:
     story_clock: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     replica_url: str | None = field(default=None, repr=False)
+    smallest_cell: int = 5
 
 
 class _NotSo(ValueError):
@@ -130,6 +132,12 @@ def _networks(text: str, _folder: Path) -> tuple[Network, ...]:
         return tuple(ip_network(word) for word in words)
     except ValueError as error:
         raise _NotSo(said_by_others(str(error), 100)) from None
+
+
+def _count(text: str, _folder: Path) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _CELL_MAX:
+        raise _NotSo(said_by_others(text, 20))
+    return int(text)
 
 
 _BY_INIT = "`curfew-server init FOLDER` writes a server.env that has it"
@@ -224,6 +232,15 @@ SETTINGS = (
         _replica_url,
         "name a standby of the database, or leave it out",
         default="none: everything is read from the database",
+    ),
+    Setting(
+        "CURFEW_SMALLEST_CELL",
+        "smallest_cell",
+        f"a whole number from 1 to {_CELL_MAX}",
+        "Of a unit no smaller number of phones is shown: in a small one, a count could be somebody.",
+        _count,
+        "give the least number of phones that may be told of a unit",
+        default="5",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

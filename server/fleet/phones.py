@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ForeignKey, LargeBinary, String, Table, Text, bindparam, select, update
+from sqlalchemy import ForeignKey, LargeBinary, String, Table, Text, bindparam, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.ledger import marker_sha256
@@ -53,6 +53,7 @@ class _PhoneTable(Base):
     marker_sha256: Mapped[str | None] = mapped_column(String(64))
     # What can be compared of a sealed holder. NULL: sealed before there were tags (`tag_holders`).
     holder_tag: Mapped[str | None] = mapped_column(String(64), index=True)
+    unit: Mapped[str] = mapped_column(String(60), default="", server_default="")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Phone:
     consent: Consent
     consent_since: datetime
     registered_at: datetime
+    unit: str = ""
+    """A label that groups phones, never a person; empty: none."""
 
 
 def register_phone(
@@ -271,13 +274,52 @@ def find_phones(session: Session, phone_ids: Collection[str] | None = None) -> S
         _PhoneTable.consent,
         _PhoneTable.consent_since,
         _PhoneTable.registered_at,
+        _PhoneTable.unit,
     )
     if phone_ids is not None:
         query = query.where(_PhoneTable.phone_id.in_(phone_ids))
     return [
-        Phone(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), row[6], row[7])
+        Phone(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), row[6], row[7], row[8])
         for row in session.execute(query)
     ]
+
+
+class Pictured(NamedTuple):
+    """The little of a phone that a rehearsal asks: the picture of its newest check, and when that was."""
+
+    phone_id: PhoneId
+    unit: str
+    consent: str
+    picture: str | None
+    checked_at: datetime | None
+
+
+_PICTURED = Prepared(
+    phone_states.with_picture(_PHONES)
+    .with_only_columns(
+        _PHONES.c.phone_id,
+        _PHONES.c.unit,
+        _PHONES.c.consent,
+        *phone_states.with_picture(_PHONES).selected_columns,
+        maintain_column_froms=True,
+    )
+    .where(_PHONES.c.phone_id > bindparam("after"))
+    .order_by(_PHONES.c.phone_id)
+    .limit(bindparam("limit"))
+)
+
+
+def pictured(session: Session, after: str, limit: int) -> Sequence[Pictured]:
+    """Return the next phones behind one, in order of their ids."""
+    return cast(
+        "Sequence[Pictured]",
+        list(map(Pictured._make, _PICTURED.rows(session, {"after": after, "limit": limit}))),
+    )
+
+
+def count_phones(session: Session) -> int:
+    """Return how many phones there are."""
+    return session.scalars(select(func.count()).select_from(_PHONES)).one()
 
 
 @dataclass(frozen=True)

@@ -40,17 +40,19 @@ class Right(Enum):
     """One thing that pages or the API let a person do; the value completes "to …"."""
 
     LOOK = "look at phones, bundles and stations"
+    DRAFT = "write and rehearse drafts"
     SEE_HOLDERS = "see who holds a phone"
     ENROL_STATIONS = "make enrolment codes"
     REVOKE_STATIONS = "revoke stations"
     SETTLE_ALARMS = "settle alarms"
+    SET_UNITS = "say which unit a phone belongs to"
     READ_AUDIT = "read the audit chain"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
-    Role.AUTHOR: frozenset({Right.LOOK}),
+    Role.AUTHOR: frozenset({Right.LOOK, Right.DRAFT}),
     # A lost station must be stopped by whoever is at hand: the technician, or who answers for the policy.
-    Role.APPROVER: frozenset({Right.LOOK, Right.REVOKE_STATIONS}),
+    Role.APPROVER: frozenset({Right.LOOK, Right.DRAFT, Right.REVOKE_STATIONS}),
     Role.TECHNICIAN: frozenset(
         {
             Right.LOOK,
@@ -58,6 +60,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
             Right.ENROL_STATIONS,
             Right.REVOKE_STATIONS,
             Right.SETTLE_ALARMS,
+            Right.SET_UNITS,
         }
     ),
     # Auditors look everywhere and change nothing but what became of an alarm.

@@ -113,10 +113,16 @@ def _report(seen: Observation, now: Observation, judgement: Judgement, held: Led
         return now.packages[package].states[app_user].enabled  # type: ignore[index]
 
     return Report(
-        **dict.fromkeys(
-            ("report_id", "station_id", "operator", "agent_version", "transport", "model"), "told elsewhere"
-        ),
-        **dict.fromkeys(("manufacturer", "release", "patch_level", "boot_state"), ""),
+        report_id="",
+        station_id="",
+        operator="",
+        agent_version="",
+        transport="",
+        model="",
+        manufacturer="",
+        release="",
+        patch_level="",
+        boot_state="",
         counter=1,
         judgement_version=2,
         virtual=False,
@@ -285,7 +291,7 @@ def test_what_a_check_has_disabled_stays_so_and_is_put_back_by_a_lift() -> None:
 
     assert rehearsed(report, POLICY).outcome is Outcome.STAYS_BLOCKED
     lifted = rehearsed(report, policy(lifted=True))
-    assert (lifted.outcome, lifted.restored) == (Outcome.RESTORED, {OUTLOOK})
+    assert (lifted.outcome, lifted.restored) == (Outcome.RESTORED, frozenset({OUTLOOK}))
     assert rehearsed(report, POLICY, fleet=exempting()).outcome is Outcome.RESTORED
     assert rehearsed(report, policy(families=DOUYIN_TOO.families[1:])).cause is Cause.NOT_ASKED
 
