@@ -121,9 +121,10 @@ class Rehearsal:
         return case.agreed(judged)
 
     def _worlds_of(self, picture: Picture, asked: Policy) -> Sequence[_World]:
-        if asked.owners != self.bundle.policy.owners:
-            # Nothing follows from the places there (`_was_not_asked`), so one way is as good as another.
-            return list(_worlds(picture.users, None))[:1]
+        policy = self.bundle.policy
+        if asked.kinds == policy.kinds and _is_clear(policy, asked, picture):
+            # It complies whoever its profiles belong to, so one way is as good as another.
+            return [next(_worlds(picture.users, None))]
         # What it is told by of the owners; all else of a picture is the same in each world.
         key = (
             picture.bundle_number,
@@ -158,19 +159,15 @@ def _was_not_asked(policy: Policy, asked: Policy, picture: Picture) -> bool:
     if any(package in policy.banned for _, package in picture.entries or ()):
         return True
     # A user's kind follows from the owners, too: a profile of an owner that is not listed is its person's.
-    return policy.owners != asked.owners and not _is_clear_of_owners(policy, asked, picture)
-
-
-def _is_clear_of_owners(policy: Policy, asked: Policy, picture: Picture) -> bool:
-    """Whether no banned app is anywhere on the phone, whoever its profiles belong to."""
     everywhere = asked.kinds == policy.kinds == frozenset(UserKind)
-    clear = not (picture.findings or picture.set_aside)
-    return (
-        everywhere
-        and clear
-        and not (picture.unread or picture.no_line or picture.unlisted)
-        and policy.banned <= asked.banned
-    )
+    return policy.owners != asked.owners and not (everywhere and _is_clear(policy, asked, picture))
+
+
+def _is_clear(policy: Policy, asked: Policy, picture: Picture) -> bool:
+    """Whether nothing that counted then was seen of any app that is banned now."""
+    seen = picture.findings or picture.set_aside
+    gaps = picture.unread or picture.no_line or picture.unlisted
+    return not seen and not gaps and policy.banned <= asked.banned
 
 
 @dataclass(frozen=True)
@@ -393,30 +390,33 @@ class _Packages:
     """What a phone in one world would answer about each package, as far as its report tells."""
 
     def __init__(self, case: _Case, world: _World, asked: Policy) -> None:
-        self._picture, self._entries, self._asked = case.picture, case.entries, asked
-        self._policy = case.bundle.policy
+        self._picture, self._entries = case.picture, case.entries
+        policy = case.bundle.policy
+        # Asked for each user and package, and made anew by each asking (`Policy.banned`).
+        self._banned_now, self._banned_then = policy.banned, asked.banned
+        self._managed_now = [app.package for app in policy.managed]
         phone = world.phone(_NOBODY, {})
         self._users = [user.number for user in world.users]
         self._counted_then = _counted(asked, phone)
-        self._counted_now = _counted(self._policy, phone)
-        self._pairs_then = managed_pairs(asked, phone)
-        self._pairs_now = managed_pairs(self._policy, phone)
+        self._counted_now = _counted(policy, phone)
+        pairs_then = managed_pairs(asked, phone)
+        self._pairs_now = managed_pairs(policy, phone)
         # Of an app that could not be read for the moment, a station says that it is in reach: then that is open.
         passing = self._picture.verdict is Verdict.VIOLATING and self._picture.enforceable
         self._unread = self._picture.unread
         if passing:
             self._unread -= frozenset(app.package for app in asked.managed)
         self._managed_then = frozenset(app.package for app in asked.managed)
-        self._off_counts_anew = (
-            self._policy.preinstalled_disabled_counts and not asked.preinstalled_disabled_counts
-        )
+        passing_apps = self._picture.unread - self._unread
+        self._known_pairs = frozenset(pair for pair in pairs_then if pair[1] not in passing_apps)
+        self._off_counts_anew = policy.preinstalled_disabled_counts and not asked.preinstalled_disabled_counts
 
     @property
     def has_free_banned(self) -> bool:
         """Whether a banned app may be somewhere that was not asked about, or may count otherwise than it did."""
         return any(
             self._is_free(number, package)
-            for package in self._policy.banned
+            for package in self._banned_now
             for number in self._counted_now
             if package not in self._unread
         )
@@ -430,26 +430,21 @@ class _Packages:
             if pair[1] not in self._unread
         )
 
-    @property
-    def _known_pairs(self) -> frozenset[Pair]:
-        passing = self._picture.unread - self._unread
-        return frozenset(pair for pair in self._pairs_then if pair[1] not in passing)
-
     def _is_free(self, number: UserNumber, package: PackageName) -> bool:
-        if package not in self._asked.banned or number not in self._counted_then:
+        if package not in self._banned_then or number not in self._counted_then:
             return True
         return self._off_counts_anew and (number, package) in self._picture.findings
 
     def read(self, corner: _Corner) -> dict[PackageName, PackageReading]:
-        readings = {package: self._banned(package, corner) for package in self._policy.banned}
-        readings |= {app.package: self._managed(app.package, corner) for app in self._policy.managed}
+        readings = {package: self._banned(package, corner) for package in self._banned_now}
+        readings |= {package: self._managed(package, corner) for package in self._managed_now}
         dropped = {package for _, package in self._entries} - readings.keys()
         readings |= {package: PackageReading(package, self._held(package)) for package in dropped}
         return readings
 
     def _banned(self, package: PackageName, corner: _Corner) -> PackageReading:
         picture = self._picture
-        if package in self._unread and package in self._asked.banned:
+        if package in self._unread and package in self._banned_then:
             return PackageReading(package, unreadable="it was not read")
         states = {}
         for number in self._users:

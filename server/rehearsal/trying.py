@@ -82,20 +82,13 @@ class Walk:
         self._add_up()
 
     def _take(self, session: Session, rows: Sequence[Pictured]) -> None:
-        of, groups, ages = self._tried.group, self._groups, Counter[str]()
-        self._tried.look_up(session, rows)
-        opened = {number: self._open[said.rehearsed.outcome] for number, said in enumerate(self._tried.said)}
-        age_of = _ages(self._plan.now)
-        for row in rows:
-            number = of(row)
-            groups[number, row.unit] += 1
-            ages[age_of(row.checked_at)] += 1
-            listed = opened.get(number)
-            if listed is None:
-                listed = opened[number] = self._open[self._tried.said[number].rehearsed.outcome]
-            listed.append((row.phone_id, row.unit, number))
+        numbers = self._tried.numbers_of(session, rows)
+        opened = [self._open[said.rehearsed.outcome] for said in self._tried.said]
+        for row, number in zip(rows, numbers, strict=True):
+            opened[number].append((row.phone_id, row.unit, number))
+        self._groups.update(zip(numbers, [row.unit for row in rows], strict=True))
+        self.tally.ages.update(map(_ages(self._plan.now), [row.checked_at for row in rows]))
         self.tally.phones += len(rows)
-        self.tally.ages += ages
 
     def _full(self, least: int) -> Iterator[Piece]:
         for outcome, phones in self._open.items():
@@ -145,65 +138,67 @@ def _ages(now: datetime) -> Callable[[datetime | None], str]:
     return age_of
 
 
-_Key = tuple[str | None, Cause | None, bool, object]
+class _Key(NamedTuple):
+    """What phones are alike in. Of an exempt one its id is among it: each exemption has an end of its own."""
+
+    picture: str | None
+    why: Cause | None = None
+    stages: object = None
+    exempt: PhoneId | None = None
 
 
 class _Tried:
-    """Both policies, tried once for all phones that are alike; alike phones have one number."""
+    """Both policies, tried once for all phones that are alike; these have one number in ``said``."""
 
     def __init__(self, plan: Plan) -> None:
         self.said: list[Said] = []
-        self._plan = plan
         self._draft = Rehearsal(plan.bundle, plan.moment, plan.judged_by)
         self._in_force = Rehearsal(plan.in_force, plan.moment, plan.judged_by) if plan.in_force else None
-        self._numbers: dict[_Key, int] = {}
         self._by_said: dict[Said, int] = {}
-        self._declined = self._number_of(Said(_DECLINED, Outcome.DECLINED if plan.in_force else None))
+        declined = Said(_DECLINED, Outcome.DECLINED if plan.in_force else None)
+        self._declined = self._number_of(declined)
+        self._numbers: dict[_Key | str, int] = {}
         self._old_before = plan.now - plan.bundle.policy.overdue_limit
-        self._exempt = {
-            exemption.phone_id
-            for bundle in (plan.bundle, plan.in_force)
-            if bundle
-            for exemption in bundle.fleet.exemptions
-        }
-        self._stage_key = _stage_key(plan)
+        bundles = [bundle for bundle in (plan.bundle, plan.in_force) if bundle]
+        self._exempt = {one.phone_id for bundle in bundles for one in bundle.fleet.exemptions}
+        self._stages = _stages_of(plan)
 
-    def group(self, row: Pictured) -> int:
-        """Return the number of what is said of a phone; its picture was looked up, or is known."""
-        if row.consent == _CONSENT_DECLINED:
-            return self._declined
-        return self._numbers[self._key(row)]
-
-    def _key(self, row: Pictured) -> _Key:
-        phone_id, _, _, picture, checked_at = row
-        cause = None
-        if checked_at is None:
-            cause = Cause.NEVER_CHECKED
-        elif checked_at < self._old_before:
-            cause = Cause.TOO_OLD
-        stage = self._stage_key(phone_id) if self._stage_key else None
-        return (
-            picture,
-            cause,
-            phone_id in self._exempt,
-            (stage, phone_id if phone_id in self._exempt else None),
-        )
-
-    def look_up(self, session: Session, rows: Sequence[Pictured]) -> None:
-        """Judge what none of the phones before was like."""
+    def numbers_of(self, session: Session, rows: Sequence[Pictured]) -> Sequence[int]:
+        """Return what is said of each of these phones; what none before was like is judged."""
+        keys = [self._key(row) for row in rows]
         if len(self._numbers) > _KNOWN_MAX:
             # Nearly every phone is its own: to remember them all would take more than to judge again.
             self._numbers.clear()
-        new: dict[_Key, PhoneId] = {}
-        for row in rows:
-            if row.consent != _CONSENT_DECLINED and (key := self._key(row)) not in self._numbers:
-                new.setdefault(key, row.phone_id)
-        pictures = find_pictures(session, {key[0] for key in new if key[0] is not None}) if new else {}
-        for key, phone_id in new.items():
-            picture = pictures.get(key[0]) if key[0] is not None else None
-            rehearsed = self._draft.outcome(picture, phone_id, key[1])
-            before = self._in_force.outcome(picture, phone_id, key[1]).outcome if self._in_force else None
-            self._numbers[key] = self._number_of(Said(rehearsed, before))
+        numbers = self._numbers
+        new = {
+            key: row for key, row in zip(keys, rows, strict=True) if key is not None and key not in numbers
+        }
+        if new:
+            self._judge(session, new)
+        return [self._declined if key is None else numbers[key] for key in keys]
+
+    def _key(self, row: Pictured) -> _Key | str | None:
+        phone_id, _, consent, picture, checked_at = row
+        if consent == _CONSENT_DECLINED:
+            return None
+        why = None
+        if checked_at is None:
+            why = Cause.NEVER_CHECKED
+        elif checked_at < self._old_before:
+            why = Cause.TOO_OLD
+        stages = self._stages(phone_id) if self._stages else None
+        exempt = phone_id if phone_id in self._exempt else None
+        # Most phones are told by their picture alone, and a text is compared sooner than four parts.
+        return _Key(picture, why, stages, exempt) if why or stages or exempt or picture is None else picture
+
+    def _judge(self, session: Session, new: Mapping[_Key | str, Pictured]) -> None:
+        pictures = find_pictures(session, {row.picture for row in new.values() if row.picture})
+        for key, row in new.items():
+            why = key.why if isinstance(key, _Key) else None
+            picture = pictures.get(row.picture) if row.picture else None
+            rehearsed = self._draft.outcome(picture, row.phone_id, why)
+            before = self._in_force and self._in_force.outcome(picture, row.phone_id, why)
+            self._numbers[key] = self._number_of(Said(rehearsed, before.outcome if before else None))
 
     def _number_of(self, said: Said) -> int:
         number = self._by_said.setdefault(said, len(self.said))
@@ -216,16 +211,16 @@ _DECLINED = Rehearsed(Outcome.DECLINED)
 _CONSENT_DECLINED = Consent.DECLINED.value
 
 
-def _stage_key(plan: Plan) -> Callable[[PhoneId], object] | None:
+def _stages_of(plan: Plan) -> Callable[[PhoneId], object] | None:
     """Return what tells phones in different rings apart at that moment; None where all are in the same stage."""
     policies = [bundle.policy for bundle in (plan.bundle, plan.in_force) if bundle]
     if all(_is_one_stage(policy, plan.moment) for policy in policies):
         return None
 
-    def key(phone_id: PhoneId) -> tuple[Stage, ...]:
+    def stages(phone_id: PhoneId) -> tuple[Stage, ...]:
         return tuple(stage_of(policy, phone_id, plan.moment) for policy in policies)
 
-    return key
+    return stages
 
 
 def _is_one_stage(policy: Policy, moment: datetime) -> bool:

@@ -53,8 +53,10 @@ def main() -> None:
 
 def _figures(what: str, folder: Path, url: str, size: int) -> Iterator[Figure]:
     config = make_config(folder, url)
+    new = Database(url)
+    migrate(new)
+    new.close()
     office = Office(create_app(config), config)
-    migrate(office.database)
     seed_fleet(office.database, config.holder_key, size, now())
     office.publish(1, policy=policy_in_force())
     reading = _fastest(lambda: _read(office.database))
