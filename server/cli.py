@@ -59,6 +59,16 @@ _COMMANDS = {
         "Refuse all that a station sends from now on.",
         ("curfew-server revoke STATION_ID",),
     ),
+    "policy": CommandAt(
+        "server.commands.rehearsal:policy",
+        "Try a policy on the fleet before it is signed.",
+        ("curfew-server policy rehearse policy.json",),
+    ),
+    "units": CommandAt(
+        "server.commands.units:units",
+        "Say which unit phones belong to.",
+        ("curfew-server units import units.csv --dry-run",),
+    ),
     "audit": CommandAt(
         "server.commands.audit:audit",
         "Check the chain of changes, and what stations saw.",

@@ -52,9 +52,9 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "policies": {"clock", "config", "errors", "evidence", "storage"},
     "people": {"errors", "evidence", "storage"},
     "stations": {"clock", "config", "errors", "evidence", "policies", "reports", "storage", "texts"},
-    "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage"},
+    "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage", "texts"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
-    "rehearsal": {"fleet", "policies", "reports", "storage"},
+    "rehearsal": {"errors", "fleet", "policies", "reports", "storage"},
     "retention": {"evidence", "fleet", "reports", "storage"},
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
@@ -75,8 +75,8 @@ SERVER_ROOMS: dict[str, set[str]] = {
         "storage",
     },
     "api": {
-        *{"context", "errors", "evidence", "fleet", "intake", "people", "policies", "reports", "running"},
-        *{"stations", "storage", "texts"},
+        *{"context", "errors", "evidence", "fleet", "intake", "people", "policies", "rehearsal", "reports"},
+        *{"running", "stations", "storage", "texts"},
     },
     "app": {
         *{
@@ -96,7 +96,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "serving": {"api", "app", "config", "context", "errors", "running"},
     "commands": {
         *{"clock", "config", "errors", "evidence", "fleet", "loadtest", "maintenance", "people", "policies"},
-        *{"retention", "serving", "stations", "storage"},
+        *{"rehearsal", "retention", "serving", "stations", "storage"},
     },
     "cli": {"errors"},
 }

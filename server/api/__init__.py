@@ -12,9 +12,11 @@ from server.api import (
     fleet_lists,
     phones,
     refused_bundles,
+    rehearsals,
     reports,
     stations,
     status,
+    units,
 )
 from server.api.blueprint import serve_api
 from server.api.parameters import refuse_unknown_parameters
@@ -27,9 +29,11 @@ _VIEWS = (
     fleet_lists,
     phones,
     refused_bundles,
+    rehearsals,
     reports,
     stations,
     status,
+    units,
 )
 """Importing a module of views adds them to the blueprints."""
 

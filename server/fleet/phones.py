@@ -30,6 +30,8 @@ from server.reports import kept_reports
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
 from server.storage.prepared import Prepared, among
 
+UNIT_MAX_LENGTH = 60
+
 
 class _PhoneTable(Base):
     __tablename__ = "phone"
@@ -53,7 +55,7 @@ class _PhoneTable(Base):
     marker_sha256: Mapped[str | None] = mapped_column(String(64))
     # What can be compared of a sealed holder. NULL: sealed before there were tags (`tag_holders`).
     holder_tag: Mapped[str | None] = mapped_column(String(64), index=True)
-    unit: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    unit: Mapped[str] = mapped_column(String(UNIT_MAX_LENGTH), default="", server_default="")
 
 
 @dataclass(frozen=True)
@@ -315,6 +317,23 @@ def pictured(session: Session, after: str, limit: int) -> Sequence[Pictured]:
         "Sequence[Pictured]",
         list(map(Pictured._make, _PICTURED.rows(session, {"after": after, "limit": limit}))),
     )
+
+
+def phones_named(session: Session, names: Collection[str]) -> Mapping[str, Mapping[PhoneId, str]]:
+    """Return for each of these ids and labels that is known its phones, with the unit of each."""
+    found: dict[str, dict[PhoneId, str]] = {}
+    for column in (_PHONES.c.phone_id, _PHONES.c.label):
+        named = select(column, _PHONES.c.phone_id, _PHONES.c.unit).where(among(column, "names"))
+        for name, phone_id, unit in Prepared(named).rows(session, {"names": list(names)}):
+            found.setdefault(name, {})[PhoneId(phone_id)] = unit
+    return found
+
+
+def put_units(session: Session, units: Mapping[PhoneId, str]) -> None:
+    """Let these phones belong to these units."""
+    rows = [{"of_phone": phone_id, "new_unit": unit} for phone_id, unit in units.items()]
+    moved = update(_PHONES).where(_PHONES.c.phone_id == bindparam("of_phone"))
+    session.connection().execute(moved.values(unit=bindparam("new_unit")), rows)
 
 
 def count_phones(session: Session) -> int:

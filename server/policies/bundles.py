@@ -171,6 +171,13 @@ def bundle_of(session: Session, published: Newest) -> Bundle | None:
 _read_once: WeakKeyDictionary[Engine, tuple[int, Bundle]] = WeakKeyDictionary()
 
 
+def newest_policy_bytes(session: Session) -> bytes | None:
+    """Return the document of the newest published policy, byte for byte; None before the first publication."""
+    serial = newest(session).serial
+    query = select(_PublicationTable.policy_bytes).where(_PublicationTable.serial == serial)
+    return session.scalar(query)
+
+
 def situation(session: Session, now: datetime) -> Situation:
     """Return what holds for the whole fleet at `now`."""
     return Situation(now, newest_bundle(session))

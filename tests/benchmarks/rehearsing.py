@@ -29,7 +29,7 @@ from server.storage.database import Database
 from server.storage.migrating import migrate
 from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.measured_station import folder_for_a_while
-from tests.pages.office import Office, policy_in_force, make_config, now
+from tests.pages.office import Office, make_config, now, policy_in_force
 from tests.server.postgresql import Postgresql
 
 _TIMES = 5
