@@ -123,7 +123,7 @@ def test_every_phone_is_counted_once_by_what_its_newest_report_says(fleet: Fleet
         Outcome.NOTHING: fleet.add(CLEAN),
         Outcome.DECLINED: fleet.add(consent=Consent.DECLINED),
     }
-    unknown = {fleet.add(UNREADABLE), fleet.add(), fleet.add(CLEAN, age=30 * DAY)}
+    unknown = {fleet.add(UNREADABLE), fleet.add(), fleet.add(CLEAN, age=20 * DAY)}
 
     done = fleet.rehearse(banning_policy())
 
