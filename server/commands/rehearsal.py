@@ -123,7 +123,7 @@ def _lines(done: KeptRehearsal, result: Mapping[str, Any]) -> Iterator[str]:
         yield f"unknown: {counted(phones, 'phone')}, {CAUSES[Cause(cause)]}"
     ages = ", ".join(f"{AGES[age]} {phones}" for age, phones in result["ages"].items() if phones)
     yield f"newest report: {ages or 'of no phone'}"
-    yield from _share(result)
+    yield _share(result)
     yield f"kept as rehearsal {done.rehearsal_id}; its page, /rehearsals/{done.rehearsal_id}, names the phones"
 
 
@@ -137,13 +137,10 @@ def _in_force_counts(result: Mapping[str, Any]) -> Counter[str] | None:
     return found
 
 
-def _share(result: Mapping[str, Any]) -> Iterator[str]:
-    share = result["blocked_share"]
-    if share is None:
-        yield "of no phone the outcome is known"
-        return
+def _share(result: Mapping[str, Any]) -> str:
     cut_off = result["outcomes"][Outcome.BLOCKED.value] + result["outcomes"][Outcome.NOT_ENFORCEABLE.value]
-    yield (
-        f"cut off, by the phone or by the mail side: {cut_off} of {counted(result['known'], 'phone')} whose outcome is"
-        f" known, {100 * share:.1f} %"
+    least, most = 100 * result["blocked_share"], 100 * result["blocked_share_at_most"]
+    return (
+        f"cut off, by the phone or by the mail side: {counted(cut_off, 'phone')}, {least:.1f} % of all; at most"
+        f" {most:.1f} %, if every unknown one were"
     )

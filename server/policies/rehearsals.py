@@ -92,7 +92,7 @@ class KeptRehearsal:
 
     @property
     def blocked_share(self) -> float | None:
-        """Of the phones whose outcome is known, the share that this policy would cut off; None: of none it is known."""
+        """The share of all phones that this policy would cut off for certain; None before it is done."""
         share: float | None = self.result["blocked_share"] if self.result else None
         return share
 
@@ -188,8 +188,7 @@ def note_alive(session: Session, rehearsal_ids: Sequence[str], now: datetime) ->
 
 def note_result(session: Session, rehearsal_id: str, result: Mapping[str, Any]) -> None:
     """Keep what came out, and no longer the lists of phones of the rehearsals before the newest few."""
-    text = json.dumps(result, sort_keys=True)
-    _change(session, [rehearsal_id], state=RehearsalState.DONE.value, result=text)
+    _change(session, [rehearsal_id], state=RehearsalState.DONE.value, result=json.dumps(result))
     newest = (
         select(_RehearsalTable.rehearsal_id)
         .where(_RehearsalTable.state == RehearsalState.DONE.value)

@@ -23,8 +23,9 @@ def result_of(plan: Plan, tally: Tally) -> dict[str, Any]:
         "in_force": plan.in_force.number if plan.in_force else None,
         "phones": tally.phones,
         "known": known,
-        # Of those that are known: with many unknown, a share of all would look small.
-        "blocked_share": cut_off / known if known else None,
+        # Of all phones, so at least: no unknown one is taken for either. With all of these it would be at most.
+        "blocked_share": cut_off / tally.phones if tally.phones else 0.0,
+        "blocked_share_at_most": (cut_off + tally.outcomes[Outcome.UNKNOWN]) / max(1, tally.phones),
         "outcomes": {outcome.value: tally.outcomes[outcome] for outcome in Outcome},
         "changes": [
             [before.value if before else None, outcome.value, phones]

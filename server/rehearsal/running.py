@@ -77,7 +77,11 @@ class _Runner:
 
     def _work(self, database: Database, now: Now) -> None:
         while True:
-            run_rehearsal(database, self.waiting()[0], now)
+            try:
+                run_rehearsal(database, self.waiting()[0], now)
+            except Exception:
+                # Not even that it failed could be noted: it will show as stopped, and the next has its turn.
+                _log.exception("rehearsal lost")
             with self._lock:
                 del self._waiting[0]
                 if not self._waiting:

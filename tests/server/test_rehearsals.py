@@ -133,7 +133,7 @@ def test_every_phone_is_counted_once_by_what_its_newest_report_says(fleet: Fleet
     assert set(fleet.named(done, Outcome.UNKNOWN)) == unknown
     assert done.result["causes"] == {"unreadable": 1, "never_checked": 1, "too_old": 1}
     assert done.result["ages"] == {"day": 5, "week": 0, "month": 1, "longer": 0, "never": 2}
-    assert (done.result["known"], done.blocked_share) == (5, 2 / 5)
+    assert (done.blocked_share, done.result["blocked_share_at_most"]) == (2 / 8, 5 / 8)
     assert done.result["banned"] == {BANNED: {"blocked": 1, "stays_blocked": 1, "not_enforceable": 1}}
     assert done.result["disabled"] == {MANAGED: 1}
 
@@ -375,7 +375,7 @@ class TestOnTheCommandLine:
 
         told = capsys.readouterr().out
         assert "would be blocked           1  100.0 %         1" in told
-        assert "1 of 1 phone whose outcome is known, 100.0 %" in told
+        assert "cut off, by the phone or by the mail side: 1 phone, 100.0 % of all" in told
 
     def test_the_policy_in_force_is_rehearsed_as_json(
         self, office: Authority, capsys: pytest.CaptureFixture[str]
