@@ -88,7 +88,7 @@ class Rehearsal:
         self.bundle = bundle
         self.moment = moment
         self._judged_by = judged_by
-        self._worlds: dict[tuple[object, ...], Sequence[_World]] = {}
+        self._placed: dict[tuple[object, ...], Sequence[_Placed]] = {}
 
     def outcome(self, picture: Picture | None, phone_id: PhoneId, why: Cause | None = None) -> Rehearsed:
         """Return what becomes of a phone whose newest report gave `picture`; None where there is none.
@@ -120,24 +120,16 @@ class Rehearsal:
         judged = [judgement for world in worlds for judgement in case.judgements(world, asked)]
         return case.agreed(judged)
 
-    def _worlds_of(self, picture: Picture, asked: Policy) -> Sequence[_World]:
-        policy = self.bundle.policy
-        if asked.kinds == policy.kinds and _is_clear(policy, asked, picture):
+    def _worlds_of(self, picture: Picture, asked: Policy) -> Sequence[_Placed]:
+        users = tuple(picture.users.items())
+        key = (picture.bundle_number, users)
+        if key not in self._placed:
+            # Of many pictures the users are the same, and all that follows from them alone.
+            self._placed[key] = list(_placed_worlds(picture.users, asked, self.bundle.policy))
+        if asked.kinds == self.bundle.policy.kinds and _is_clear(self.bundle.policy, asked, picture):
             # It complies whoever its profiles belong to, so one way is as good as another.
-            return [next(_worlds(picture.users, None))]
-        # What it is told by of the owners; all else of a picture is the same in each world.
-        key = (
-            picture.bundle_number,
-            tuple(picture.users.items()),
-            frozenset(picture.managed),
-            picture.findings.union(picture.set_aside),
-            frozenset(pair for pair, why in picture.set_aside.items() if why == _HIDDEN),
-            picture.no_line,
-            picture.unplaced,
-        )
-        if key not in self._worlds:
-            self._worlds[key] = list(_possible_worlds(picture, asked))
-        return self._worlds[key]
+            return self._placed[key][:1]
+        return [placed for placed in self._placed[key] if _fits(picture, asked, placed)]
 
 
 _USERS_MAX = 16
@@ -214,32 +206,56 @@ def _worlds(users: Mapping[UserNumber, tuple[UserKind, bool]], ours: PackageName
                 yield _World(made, *owner, main_user)
 
 
-def _possible_worlds(picture: Picture, asked: Policy) -> Iterator[_World]:
-    """Yield those whose report would have said what this one says, each kind of place once."""
+@dataclass(frozen=True)
+class _Placed:
+    """A world with what follows from it alone: under the policy of the report (``then``), and under the tried one."""
+
+    world: _World
+    organisations: frozenset[UserNumber]
+    """Users in which a listed owner is, so that a hidden app is gone there."""
+    is_unplaced: bool
+    counted_then: frozenset[UserNumber]
+    counted_now: frozenset[UserNumber]
+    pairs_then: frozenset[Pair]
+    pairs_now: frozenset[Pair]
+
+
+def _placed_worlds(
+    users: Mapping[UserNumber, tuple[UserKind, bool]], asked: Policy, policy: Policy
+) -> Iterator[_Placed]:
+    """Yield every world of these users, one of those whose places are the same."""
     known: set[tuple[object, ...]] = set()
     # Any listed owner stands for all: places and reach ask whether an owner is listed, not which it is.
-    for world in _worlds(picture.users, min(asked.owners, default=None)):
+    for world in _worlds(users, min(asked.owners, default=None)):
         phone = world.phone(_NOBODY, {})
-        places = places_of(asked, phone)
-        unplaced = bool(asked.managed and unplaced_owners(asked, phone))
-        key = (frozenset(places.items()), bool(unplaced_owners(asked, phone)))
+        places, unplaced = places_of(asked, phone), bool(unplaced_owners(asked, phone))
+        key = (frozenset(places.items()), unplaced)
         if key in known:
             continue
         known.add(key)
-        if unplaced == picture.unplaced and _fits(picture, asked, phone, places):
-            yield world
+        yield _Placed(
+            world,
+            frozenset(number for number, place in places.items() if place in _ORGANISATION),
+            unplaced and bool(asked.managed),
+            _counted(asked, phone),
+            _counted(policy, phone),
+            managed_pairs(asked, phone),
+            managed_pairs(policy, phone),
+        )
 
 
-def _fits(
-    picture: Picture, asked: Policy, phone: Observation, places: Mapping[UserNumber, PlaceKind]
-) -> bool:
-    counted = {user.number for user in phone.users if counts(asked, user, places)}
-    pairs = managed_pairs(asked, phone)
+def _fits(picture: Picture, asked: Policy, placed: _Placed) -> bool:
+    """Whether the report on such a phone would have said what this one says."""
     seen = {number for number, _ in (*picture.findings, *picture.set_aside)}
     hidden = {number for (number, _), why in picture.set_aside.items() if why == _HIDDEN}
-    ours = {number for number, place in places.items() if place in _ORGANISATION}
     lines = {pair for pair in picture.no_line if pair[1] not in asked.banned}
-    return seen <= counted and hidden <= ours and pairs >= picture.managed.keys() and pairs >= lines
+    return (
+        placed.is_unplaced == picture.unplaced
+        and seen <= placed.counted_then
+        and hidden <= placed.organisations
+        and placed.pairs_then >= picture.managed.keys()
+        and placed.pairs_then >= lines
+    )
 
 
 @dataclass(frozen=True)
@@ -284,14 +300,14 @@ class _Case:
     phone_id: PhoneId
     moment: datetime
 
-    def judgements(self, world: _World, asked: Policy) -> Iterator[Judgement]:
+    def judgements(self, placed: _Placed, asked: Policy) -> Iterator[Judgement]:
         """Yield the judgement on each extreme of what the report does not tell of this world."""
-        made = _Packages(self, world, asked)
+        made = _Packages(self, placed, asked)
         for banned in (False, True)[: 1 + made.has_free_banned]:
             for managed in (False, True)[: 1 + made.has_free_managed]:
                 for updated in (False, True)[: 1 + self._may_be_update]:
                     packages = made.read(_Corner(banned, managed, updated))
-                    yield self._judge(world.phone(self.phone_id, packages), self.entries)
+                    yield self._judge(placed.world.phone(self.phone_id, packages), self.entries)
 
     @property
     def _may_be_update(self) -> bool:
@@ -389,18 +405,15 @@ def _packages(judgement: Judgement, kind: ActionKind) -> frozenset[PackageName]:
 class _Packages:
     """What a phone in one world would answer about each package, as far as its report tells."""
 
-    def __init__(self, case: _Case, world: _World, asked: Policy) -> None:
+    def __init__(self, case: _Case, placed: _Placed, asked: Policy) -> None:
         self._picture, self._entries = case.picture, case.entries
         policy = case.bundle.policy
         # Asked for each user and package, and made anew by each asking (`Policy.banned`).
         self._banned_now, self._banned_then = policy.banned, asked.banned
         self._managed_now = [app.package for app in policy.managed]
-        phone = world.phone(_NOBODY, {})
-        self._users = [user.number for user in world.users]
-        self._counted_then = _counted(asked, phone)
-        self._counted_now = _counted(policy, phone)
-        pairs_then = managed_pairs(asked, phone)
-        self._pairs_now = managed_pairs(policy, phone)
+        self._users = [user.number for user in placed.world.users]
+        self._counted_then, self._counted_now = placed.counted_then, placed.counted_now
+        self._pairs_now = placed.pairs_now
         # Of an app that could not be read for the moment, a station says that it is in reach: then that is open.
         passing = self._picture.verdict is Verdict.VIOLATING and self._picture.enforceable
         self._unread = self._picture.unread
@@ -408,7 +421,7 @@ class _Packages:
             self._unread -= frozenset(app.package for app in asked.managed)
         self._managed_then = frozenset(app.package for app in asked.managed)
         passing_apps = self._picture.unread - self._unread
-        self._known_pairs = frozenset(pair for pair in pairs_then if pair[1] not in passing_apps)
+        self._known_pairs = frozenset(pair for pair in placed.pairs_then if pair[1] not in passing_apps)
         self._off_counts_anew = policy.preinstalled_disabled_counts and not asked.preinstalled_disabled_counts
 
     @property
