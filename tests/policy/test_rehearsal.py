@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from agent_scripts.ledgers.steps import without_vanished_users
@@ -194,7 +194,7 @@ def truth(checked: Checked, draft: Bundle, at: object) -> Outcome:
 _MOMENTS = st.sampled_from([BEFORE, LATER, LATER, LATER, END - HOUR, END])
 
 
-@settings(max_examples=600)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cases(), st.booleans(), _MOMENTS)
 def test_the_same_rules_later_come_to_what_the_station_judges_then(
     case: Case, acts: bool, at: object
@@ -256,7 +256,7 @@ def _with_answers_to_all(draw: st.DrawFn, case: Case) -> Case:
     return replace(case, observation=seen)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cases().flatmap(_with_answers_to_all), _DRAFTS, st.booleans(), _MOMENTS)
 def test_under_other_rules_an_outcome_is_the_stations_or_unknown(
     case: Case, draft: Policy, acts: bool, at: object
