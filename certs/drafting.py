@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ def next_policy(folder: Path, *, lift: bool = False, missing: Sequence[FamilyRev
     newest = published_document(TrustFolder(folder).published(), TARGETS, POLICY_TARGET)
     if newest is None and lift:
         raise RepositoryProblem(f"no policy was published from {folder} yet: there is nothing to lift")
+    return following_policy(newest, lift=lift, missing=missing)
+
+
+def following_policy(
+    newest: bytes | None, *, lift: bool = False, missing: Sequence[FamilyReview] = ()
+) -> bytes:
+    """Return the document that follows on `newest` under the next number; the ready-made one if there is none."""
     if newest is None:
         return ready_made_document()
     # Edited as JSON and not by way of `Policy`: the author's order of the fields stays, so a comparison shows
@@ -37,6 +44,16 @@ def next_policy(folder: Path, *, lift: bool = False, missing: Sequence[FamilyRev
     if lift:
         document["rules"]["lifted"] = True
     _add_names(document, missing)
+    return written_document(document)
+
+
+def renumbered_policy(document: bytes, number: int) -> bytes:
+    """Return the same policy under another number, as its author wrote it in all else."""
+    return written_document({**json.loads(document), "number": number})
+
+
+def written_document(document: Mapping[str, Any]) -> bytes:
+    """Return a document as people edit it: its fields in their order, a line each."""
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 

@@ -56,6 +56,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "rehearsal": {"errors", "fleet", "policies", "reports", "storage"},
     "retention": {"evidence", "fleet", "reports", "storage"},
+    "drafts": {"errors", "evidence", "people", "policies", "storage", "texts"},
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},

@@ -326,7 +326,7 @@ class RehearsalSchema(Schema):
     started_by = fields.String(required=True)
     moment = fields.String(required=True, metadata={"format": "date-time"})
     policy_sha256 = fields.String(required=True)
-    draft_id = fields.String(required=True, allow_none=True)
+    draft_id = fields.Integer(required=True, allow_none=True)
     revision = fields.Integer(required=True, allow_none=True)
     failure = fields.String(required=True)
     result = fields.Dict(required=True, allow_none=True)

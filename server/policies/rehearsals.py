@@ -37,7 +37,7 @@ class _RehearsalTable(Base):
     rehearsal_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     started_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     started_by: Mapped[str] = mapped_column(String(200))
-    draft_id: Mapped[str | None] = mapped_column(String(64))
+    draft_id: Mapped[int | None] = mapped_column(BigInteger)
     revision: Mapped[int | None] = mapped_column(BigInteger)
     policy_sha256: Mapped[str] = mapped_column(String(64), index=True)
     policy_bytes: Mapped[bytes] = mapped_column(LargeBinary)
@@ -79,7 +79,7 @@ class KeptRehearsal:
     rehearsal_id: str
     started_at: datetime
     started_by: str
-    draft: tuple[str, int] | None
+    draft: tuple[int, int] | None
     """The draft that it belongs to, with the revision that was rehearsed."""
     policy_sha256: str
     moment: datetime
@@ -119,7 +119,7 @@ def new_rehearsal(
     policy_bytes: bytes,
     person: str,
     now: datetime,
-    draft: tuple[str | int, int] | None = None,
+    draft: tuple[int, int] | None = None,
     moment: datetime | None = None,
 ) -> str:
     """Note that a policy is to be rehearsed, with its audit row, and return the rehearsal's id.
@@ -138,7 +138,7 @@ def new_rehearsal(
         rehearsal_id=str(uuid4()),
         started_at=now,
         started_by=person,
-        draft_id=None if draft is None else str(draft[0]),
+        draft_id=None if draft is None else draft[0],
         revision=None if draft is None else draft[1],
         policy_sha256=hashlib.sha256(policy_bytes).hexdigest(),
         policy_bytes=policy_bytes,
@@ -156,7 +156,7 @@ def new_rehearsal(
         "as_of": made.moment.isoformat(),
     }
     if draft is not None:
-        detail |= {"draft": str(draft[0]), "revision": draft[1]}
+        detail |= {"draft": draft[0], "revision": draft[1]}
     audit.record(session, person, "policy rehearsed", f"rehearsal {made.rehearsal_id}", detail, now)
     session.flush()
     return made.rehearsal_id
@@ -238,11 +238,11 @@ def newest_rehearsals(session: Session, now: datetime, limit: int = 20) -> Seque
     return [_as_kept(row, now) for row in session.scalars(_without_bytes(query).limit(limit))]
 
 
-def rehearsals_of(session: Session, draft_id: str | int, now: datetime) -> Sequence[KeptRehearsal]:
+def rehearsals_of(session: Session, draft_id: int, now: datetime) -> Sequence[KeptRehearsal]:
     """Return the rehearsals of a draft, of its newest revision first."""
     query = (
         select(_RehearsalTable)
-        .where(_RehearsalTable.draft_id == str(draft_id))
+        .where(_RehearsalTable.draft_id == draft_id)
         .order_by(_RehearsalTable.revision.desc(), _RehearsalTable.started_at.desc())
     )
     return [_as_kept(row, now) for row in session.scalars(_without_bytes(query))]

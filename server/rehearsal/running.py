@@ -30,7 +30,7 @@ def start_rehearsal(
     now: Now,
     policy_bytes: bytes,
     person: str,
-    draft: tuple[str | int, int] | None = None,
+    draft: tuple[int, int] | None = None,
     moment: datetime | None = None,
 ) -> str:
     """Note a rehearsal with its audit row, let this process run it, and return its id at once.

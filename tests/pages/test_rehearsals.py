@@ -25,7 +25,7 @@ def client(staffed: Office) -> FlaskClient:
 def noted(office: Office) -> str:
     with office.database.writing() as session:
         document = dump_policy_document(2, policy_in_force())
-        return rehearsals.new_rehearsal(session, document, "author-1", now(), draft=("draft-1", 3))
+        return rehearsals.new_rehearsal(session, document, "author-1", now(), draft=(7, 3))
 
 
 def page(client: FlaskClient, address: str) -> str:
@@ -44,7 +44,7 @@ def test_what_it_came_to_and_the_phones_of_each_outcome_are_shown(
     whole = page(client, f"/rehearsals/{made}")
     listed = page(client, f"/rehearsals/{made}/phones?outcome=unknown")
 
-    assert "draft draft-1, revision 3" in whole
+    assert "draft 7, revision 3" in whole
     assert "1 never checked" in whole
     assert "Under the policy in force" in whole
     assert phone[:8] in listed

@@ -234,16 +234,16 @@ def test_lists_of_phones_are_whole_in_pieces_and_kept_of_the_newest_rehearsals_a
 
 def test_a_rehearsal_is_found_by_its_draft_and_by_the_bytes_of_its_policy(small_fleet: Fleet) -> None:
     database, document = small_fleet.authority.database, dump_policy_document(2, banning_policy())
-    made = start_rehearsal(database, lambda: NOW, document, "author-1", draft=("draft-1", 3))
+    made = start_rehearsal(database, lambda: NOW, document, "author-1", draft=(7, 3))
     wait_for(small_fleet, made)
 
     with database.reading() as session:
-        [of_draft] = rehearsals.rehearsals_of(session, "draft-1", NOW)
+        [of_draft] = rehearsals.rehearsals_of(session, 7, NOW)
         of_bytes = rehearsals.newest_done(session, hashlib.sha256(document).hexdigest())
         [row, *_] = audit.newest_rows(session)
     assert of_bytes is not None
     assert of_draft.rehearsal_id == of_bytes.rehearsal_id == made
-    assert of_draft.draft == ("draft-1", 3)
+    assert of_draft.draft == (7, 3)
     assert (row.actor, row.action, row.subject) == ("author-1", "policy rehearsed", f"rehearsal {made}")
 
 

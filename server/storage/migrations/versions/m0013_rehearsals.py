@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("rehearsal_id", sa.String(36), nullable=False),
         sa.Column("started_at", _TIME, nullable=False),
         sa.Column("started_by", sa.String(200), nullable=False),
-        sa.Column("draft_id", sa.String(64), nullable=True),
+        sa.Column("draft_id", sa.BigInteger(), nullable=True),
         sa.Column("revision", sa.BigInteger(), nullable=True),
         sa.Column("policy_sha256", sa.String(64), nullable=False),
         sa.Column("policy_bytes", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,1 @@
+"""What may become the next policy: drafts, their rehearsals, and how they are approved."""
