@@ -129,7 +129,9 @@ class Rehearsal:
         if asked.kinds == self.bundle.policy.kinds and _is_clear(self.bundle.policy, asked, picture):
             # It complies whoever its profiles belong to, so one way is as good as another.
             return self._placed[key][:1]
-        return [placed for placed in self._placed[key] if _fits(picture, asked, placed)]
+        fitting = [placed for placed in self._placed[key] if _fits(picture, asked, placed)]
+        # One of those that are the same to this picture: places in which it says nothing need not be told apart.
+        return list({_meaning_for(picture, placed): placed for placed in fitting}.values())
 
 
 _USERS_MAX = 16
@@ -255,6 +257,19 @@ def _fits(picture: Picture, asked: Policy, placed: _Placed) -> bool:
         and hidden <= placed.organisations
         and placed.pairs_then >= picture.managed.keys()
         and placed.pairs_then >= lines
+    )
+
+
+def _meaning_for(picture: Picture, placed: _Placed) -> tuple[object, ...]:
+    """Return all of a world that a judgement on this picture can depend on."""
+    said = {*picture.managed, *(picture.entries or ()), *picture.no_line}
+    return (
+        placed.counted_then,
+        placed.counted_now,
+        placed.organisations & {number for number, _ in picture.set_aside},
+        placed.is_unplaced,
+        placed.pairs_now - placed.pairs_then,
+        frozenset(pair for pair in placed.pairs_now if pair in said or pair[1] in picture.unread),
     )
 
 
