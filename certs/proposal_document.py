@@ -31,7 +31,7 @@ _NUMBER_MAX = (1 << 31) - 1
 class RehearsalWord:
     """What a rehearsal of these very bytes found, by the server's word."""
 
-    done_at: datetime
+    rehearsed_at: datetime
     phones: int
     """That it looked at."""
     blocked_share: float | None
@@ -96,7 +96,7 @@ def dump_proposal(document: ProposalDocument) -> dict[str, Any]:
         "needed_because": document.needed_because,
         "rehearsal": rehearsal
         and {
-            "done_at": write_utc_time(rehearsal.done_at),
+            "rehearsed_at": write_utc_time(rehearsal.rehearsed_at),
             "phones": rehearsal.phones,
             "blocked_share": rehearsal.blocked_share,
         },
@@ -179,7 +179,7 @@ def _rehearsal(told: Any) -> RehearsalWord | None:
     share = told["blocked_share"]
     if share is not None and not (type(share) in (int, float) and 0 <= share <= 1):
         raise ValueError(share)
-    return RehearsalWord(utc_time(told["done_at"]), _number(told["phones"]), share)
+    return RehearsalWord(utc_time(told["rehearsed_at"]), _number(told["phones"]), share)
 
 
 def _bounded(data: bytes) -> bytes:

@@ -36,7 +36,9 @@ def rehearsal_line(rehearsal: RehearsalWord | None) -> str:
         return "no rehearsal of these bytes is known"
     share = rehearsal.blocked_share
     found = "of none the outcome is known" if share is None else f"{share:.1%} of the known would be blocked"
-    return f"rehearsed at {_time(rehearsal.done_at)} UTC on {counted(rehearsal.phones, 'phone')}: {found}"
+    return (
+        f"rehearsed at {_time(rehearsal.rehearsed_at)} UTC on {counted(rehearsal.phones, 'phone')}: {found}"
+    )
 
 
 def server_lines(document: ProposalDocument) -> Iterator[str]:

@@ -15,9 +15,16 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from cryptography.fernet import Fernet
 
 import server.app  # noqa: F401 - with it every table is declared
+from policy.document import JUDGEMENT_VERSION
+from policy.ledger import EntryState, Ledger, LedgerEntry
+from policy.names import PhoneId, UserNumber
+from policy.observation import EnabledState, UserKind
+from policy.picture import picture_of
 from policy.probe import Reach
-from policy.report import Consent
-from policy.verdict import Stage, Verdict
+from policy.ready_made import ready_made_policy
+from policy.report import Consent, Report, ReportedApp, ReportedUser
+from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
+from server.fleet.pictures import digest_of, keep_pictures
 from server.fleet.recounting import make_anew
 from server.fleet.search import folded
 from server.storage.database import Base, Database
@@ -40,6 +47,15 @@ _KINDS = {
     "unseen": 10,
 }
 """How many of a thousand phones are to end so."""
+_VERDICTS = {"compliant": Verdict.COMPLIANT, "silent": Verdict.COMPLIANT, "unreadable": Verdict.UNREADABLE}
+_REASONS = {
+    "violating": ReasonCode.BANNED_APP_PRESENT,
+    "not enforceable": ReasonCode.BANNED_APP_PRESENT,
+    "unreadable": ReasonCode.PHONE_UNREADABLE,
+}
+
+
+_UNITS = ("", "DIGIT", "DIGIT", "COMM", "HR", "ECFIN", "AGRI")
 
 
 def seed_fleet(database: Database, holder_key: str, phones: int, now: datetime, seed: int = 1) -> None:
@@ -53,6 +69,7 @@ def seed_fleet(database: Database, holder_key: str, phones: int, now: datetime, 
         part = range(start, min(start + _AT_ONCE, phones))
         rows = [_phone(number, stations, box, now, drawn) for number in part]
         with database.writing() as session:
+            keep_pictures(session, {digest_of(body): body for row in rows for body in row.pop("picture", ())})
             for name in ("phone", "report", "phone_state", "phone_names"):
                 session.execute(_insert(name), [row[name] for row in rows if name in row])
     with database.writing() as session:
@@ -77,7 +94,7 @@ def _station(number: int, now: datetime) -> dict[str, Any]:
 
 def _phone(
     number: int, stations: list[dict[str, Any]], box: Fernet, now: datetime, drawn: random.Random
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Any]:
     phone_id = str(UUID(int=drawn.getrandbits(128), version=4))
     [kind] = drawn.choices(list(_KINDS), list(_KINDS.values()))
     maker = drawn.choice(list(_MODELS))
@@ -97,6 +114,7 @@ def _phone(
         "registered_at": now - timedelta(days=100),
         "station_id": station_id,
         "reach": drawn.choice(list(Reach)).value,
+        "unit": drawn.choice(_UNITS),
     }
     names = {"phone_id": phone_id, "names": folded("\n".join((phone_id, label, model, maker)))}
     if kind in ("declined", "unseen"):
@@ -105,11 +123,18 @@ def _phone(
         seconds=drawn.uniform(0, 3600) + (86_400 * drawn.uniform(8, 90) if kind == "silent" else 0)
     )
     report = _report(phone_id, number, station_id, kind, at)
-    return {"phone": phone, "phone_names": names, "report": report, "phone_state": _state(report, kind)}
+    picture = picture_of(_told(phone_id, kind, at, drawn))
+    state = _state(report, kind) | {"picture_sha256": digest_of(picture)}
+    return {
+        "phone": phone,
+        "phone_names": names,
+        "report": report,
+        "phone_state": state,
+        "picture": [picture],
+    }
 
 
 def _report(phone_id: str, number: int, station_id: str, kind: str, at: datetime) -> dict[str, Any]:
-    verdicts = {"compliant": Verdict.COMPLIANT, "silent": Verdict.COMPLIANT, "unreadable": Verdict.UNREADABLE}
     return {
         "report_id": f"seeded-{number}",
         "payload_sha256": f"{number:064x}",
@@ -120,7 +145,7 @@ def _report(phone_id: str, number: int, station_id: str, kind: str, at: datetime
         "effective_at": at,
         "received_at": at,
         "late": False,
-        "verdict": verdicts.get(kind, Verdict.VIOLATING).value,
+        "verdict": _VERDICTS.get(kind, Verdict.VIOLATING).value,
         "enforceable": kind != "not enforceable",
         "bundle_number": 1,
         "actions": 0,
@@ -146,6 +171,62 @@ def _state(report: dict[str, Any], kind: str) -> dict[str, Any]:
         "families": '["tiktok"]' if found else "[]",
         "reasons": '[["phone_unreadable", ""]]' if kind == "unreadable" else "[]",
     }
+
+
+def _told(phone_id: str, kind: str, at: datetime, drawn: random.Random) -> Report:
+    """Return what a station would have told of such a phone, as far as it is kept: people have their own profiles."""
+    work, policy = UserNumber(drawn.choice((10, 10, 10, 11, 12, 13))), ready_made_policy()
+    others = drawn.choice(((), (), (), ((UserKind.CLONE, 95),), ((UserKind.SECURE_FOLDER, 150),)))
+    users = [
+        ReportedUser(UserNumber(0), UserKind.PERSONAL, True),
+        ReportedUser(work, UserKind.WORK, kind != "not enforceable"),
+        *(ReportedUser(UserNumber(number), other, False) for other, number in others),
+    ]
+    found = kind in ("violating", "not enforceable")
+    states = {app.package: EnabledState(drawn.choice((0, 0, 0, 1, 2))) for app in policy.managed}
+    ours = found and kind == "violating" and drawn.random() < 0.5
+    family = policy.families[0]
+    return Report(
+        report_id="",
+        station_id="",
+        operator="",
+        agent_version="",
+        transport="",
+        model="",
+        manufacturer="",
+        release="",
+        patch_level="",
+        boot_state="",
+        counter=0,
+        judgement_version=JUDGEMENT_VERSION,
+        virtual=True,
+        phone_id=PhoneId(phone_id),
+        consent=Consent.AGREED,
+        api_level=34,
+        bundle_number=1,
+        stage=Stage.ENFORCE,
+        checked_at=at,
+        time_trusted=True,
+        phone_skew_s=0,
+        verdict=_VERDICTS.get(kind, Verdict.VIOLATING),
+        enforceable=kind not in ("not enforceable", "unreadable"),
+        reasons=(Reason(_REASONS.get(kind, ReasonCode.BANNED_APP_GONE)),),
+        users=tuple(users),
+        findings=(Finding(family.name, UserNumber(0), family.packages[0]),) if found else (),
+        managed=tuple(
+            ReportedApp(work, package, state, EnabledState.DISABLED_BY_USER if ours else state)
+            for package, state in states.items()
+            if kind != "unreadable"
+        ),
+        ledger=Ledger(
+            "marker",
+            tuple(
+                LedgerEntry(work, package, EnabledState.DEFAULT, EntryState.DONE, 1, at)
+                for package in states
+                if ours
+            ),
+        ),
+    )
 
 
 def _activities(phones: int, stations: list[dict[str, Any]], now: datetime) -> Iterator[dict[str, Any]]:

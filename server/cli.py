@@ -33,10 +33,11 @@ _COMMANDS = {
     ),
     "policy": CommandAt(
         "server.commands.policy:policy",
-        "Draft the next policy; export, import, compare.",
+        "Draft the next policy, compare and rehearse it.",
         (
             "curfew-server policy draft --author author-1 --title 'Later deadline'",
             "curfew-server policy diff policy.yaml",
+            "curfew-server policy rehearse --draft 3",
         ),
     ),
     "serve": CommandAt(
@@ -66,6 +67,11 @@ _COMMANDS = {
         "server.commands.stations:revoke",
         "Refuse all that a station sends from now on.",
         ("curfew-server revoke STATION_ID",),
+    ),
+    "units": CommandAt(
+        "server.commands.units:units",
+        "Say which unit phones belong to.",
+        ("curfew-server units import units.csv --dry-run",),
     ),
     "audit": CommandAt(
         "server.commands.audit:audit",

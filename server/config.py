@@ -35,6 +35,7 @@ _ONLINE_KEYS = ("snapshot.pem", "timestamp.pem")
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _SECRET_LENGTH = 32
 _DAYS_MIN, _DAYS_MAX = 30, 99_999
+_CELL_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Config:
     signing_days: int = 14
     extra_approval_percent: int = 20
     rehearsal_required: bool = True
+    smallest_cell: int = 5
 
 
 class _NotSo(ValueError):
@@ -285,6 +287,15 @@ SETTINGS = (
         _yes_or_no,
         "write yes or no",
         default="yes",
+    ),
+    Setting(
+        "CURFEW_SMALLEST_CELL",
+        "smallest_cell",
+        f"a whole number from 1 to {_CELL_MAX}",
+        "Of a unit no smaller number of phones is shown: in a small one, a count could be somebody.",
+        _whole_number(1, _CELL_MAX),
+        "give the least number of phones that may be told of a unit",
+        default="5",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -52,34 +52,25 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "policies": {"clock", "config", "errors", "evidence", "storage"},
     "people": {"errors", "evidence", "storage"},
     "stations": {"clock", "config", "errors", "evidence", "policies", "reports", "storage", "texts"},
-    "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage"},
+    "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage", "texts"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
+    "rehearsal": {"errors", "fleet", "policies", "reports", "storage"},
     "retention": {"evidence", "fleet", "reports", "storage"},
     "drafts": {"config", "errors", "evidence", "fleet", "people", "policies", "storage", "texts"},
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {
-        *{"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "stations", "texts"},
+        *{"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "rehearsal", "stations"},
+        "texts",
     },
     "running": {
         *{"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
         "storage",
     },
     "api": {
-        *{
-            "context",
-            "drafts",
-            "errors",
-            "evidence",
-            "fleet",
-            "intake",
-            "people",
-            "policies",
-            "reports",
-            "running",
-        },
-        *{"stations", "storage", "texts"},
+        *{"context", "drafts", "errors", "evidence", "fleet", "intake", "people", "policies", "rehearsal"},
+        *{"reports", "running", "stations", "storage", "texts"},
     },
     "app": {
         *{
@@ -99,7 +90,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "serving": {"api", "app", "config", "context", "drafts", "errors", "running"},
     "commands": {
         *{"clock", "config", "drafts", "errors", "evidence", "fleet", "loadtest", "maintenance", "people"},
-        *{"policies", "reports", "retention", "serving", "stations", "storage"},
+        *{"policies", "rehearsal", "reports", "retention", "serving", "stations", "storage"},
     },
     "cli": {"errors"},
 }

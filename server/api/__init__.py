@@ -14,9 +14,11 @@ from server.api import (
     phones,
     proposals,
     refused_bundles,
+    rehearsals,
     reports,
     stations,
     status,
+    units,
 )
 from server.api.blueprint import serve_api
 from server.api.parameters import refuse_unknown_parameters
@@ -31,9 +33,11 @@ _VIEWS = (
     phones,
     proposals,
     refused_bundles,
+    rehearsals,
     reports,
     stations,
     status,
+    units,
 )
 """Importing a module of views adds them to the blueprints."""
 

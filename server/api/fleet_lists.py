@@ -119,6 +119,7 @@ def _phone(row: PhoneRow) -> dict[str, Any]:
         "families": list(latest.families) if latest else [],
         "open_entries": latest.open_entries if latest else 0,
         "station": row.station_name,
+        "unit": row.unit,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from policy.attempt import AttemptCause
+from policy.rehearsal import Outcome
 from server.api.schemas import AuditRowSchema
 from server.evidence.alarms import AlarmKind
 from server.fleet.standing import Standing
@@ -190,12 +191,40 @@ class ListedPhoneSchema(Schema):
     families = fields.List(fields.String(), required=True)
     open_entries = fields.Integer(required=True)
     station = fields.String(required=True)
+    unit = fields.String(required=True)
 
 
 class ListedPhonesSchema(ListSchema):
     """A piece of the fleet, by urgency, and of one standing those not seen for longest first."""
 
     phones = fields.List(fields.Nested(ListedPhoneSchema), required=True)
+
+
+class RehearsedPieceSchema(PieceSchema):
+    """Which phones: those of one outcome."""
+
+    outcome = fields.Enum(Outcome, by_value=True, required=True)
+
+
+class RehearsedPhoneSchema(Schema):
+    """One phone as it was rehearsed; never its holder. ``before`` is its outcome under the policy in force then."""
+
+    phone_id = fields.String(required=True)
+    label = fields.String(required=True)
+    unit = fields.String(required=True)
+    outcome = fields.String(required=True)
+    before = fields.String(required=True, allow_none=True)
+    cause = fields.String(required=True, allow_none=True)
+    found = fields.List(fields.String(), required=True)
+    disabled = fields.List(fields.String(), required=True)
+    restored = fields.List(fields.String(), required=True)
+    last_check_at = moment(allow_none=True)
+
+
+class RehearsedPhonesSchema(ListSchema):
+    """A piece of the phones of one outcome, by their ids."""
+
+    phones = fields.List(fields.Nested(RehearsedPhoneSchema), required=True)
 
 
 class ListedStationSchema(Schema):

@@ -48,7 +48,7 @@ class SignedSchema(Schema):
 class RehearsalWordSchema(Schema):
     """What the newest rehearsal of these very bytes found."""
 
-    done_at = fields.String(required=True, metadata=_TIME)
+    rehearsed_at = fields.String(required=True, metadata=_TIME)
     phones = fields.Integer(required=True)
     blocked_share = fields.Float(
         required=True, allow_none=True, metadata={"description": "of the phones whose outcome is known"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, post_load, validate
 
 from certs.errors import BundleFault
 from policy.attempt import ATTEMPTS_AT_ONCE
@@ -16,7 +17,8 @@ from policy.schemas.attempt_document import AttemptSchema
 from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
 from policy.schemas.values import utc_time, write_utc_time
-from server.fleet.phones import Registration
+from server.fleet.phones import UNIT_MAX_LENGTH, Registration
+from server.policies.rehearsals import RehearsalState
 from server.stations.refused_bundles import SENTENCE_MAX_LENGTH, RefusedBundle
 from server.texts import storable
 
@@ -25,6 +27,7 @@ _API_LEVEL_MAX = 10_000
 # Each costs a verified signature.
 AUDIT_HEADS_AT_ONCE = 100
 _NUMBER_MAX = (1 << 31) - 1
+_UNITS_MAX = 5000
 
 
 def one_line(longest: int, shortest: int = 0, **options: Any) -> fields.String:
@@ -292,3 +295,66 @@ class ReportAnswerSchema(StatusSchema):
 
     results = fields.List(fields.Nested(ReportResultSchema), required=True)
     audit_head = fields.Dict(required=True, metadata={"description": "a DSSE envelope"})
+
+
+class RehearsedPolicySchema(Schema):
+    """A policy document; what is wrong with it is told by the rehearsal's own reader."""
+
+    class Meta:
+        """Every field goes through: which there are is the policy's to say."""
+
+        unknown = INCLUDE
+
+
+class RehearsalTimeSchema(Schema):
+    """When the policy is imagined to be in force; unless told, once it bears on every phone."""
+
+    at = fields.AwareDateTime(load_default=None, default_timezone=UTC)
+
+
+class RehearsalStartedSchema(Schema):
+    """Under which id a rehearsal is to be asked for."""
+
+    rehearsal_id = fields.String(required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class RehearsalSchema(Schema):
+    """How far a rehearsal is; ``result`` is null until its state is ``done``."""
+
+    rehearsal_id = fields.String(required=True)
+    state = fields.String(required=True, validate=validate.OneOf([state.value for state in RehearsalState]))
+    phones_done = fields.Integer(required=True)
+    phones_total = fields.Integer(required=True)
+    started_at = fields.String(required=True, metadata={"format": "date-time"})
+    started_by = fields.String(required=True)
+    moment = fields.String(required=True, metadata={"format": "date-time"})
+    policy_sha256 = fields.String(required=True)
+    draft_id = fields.Integer(required=True, allow_none=True)
+    revision = fields.Integer(required=True, allow_none=True)
+    failure = fields.String(required=True)
+    result = fields.Dict(required=True, allow_none=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class UnitSchema(BodySchema):
+    """Which unit a phone belongs to; the phone by its id or its label, the unit empty for none."""
+
+    phone = one_line(100, 1)
+    unit = one_line(UNIT_MAX_LENGTH)
+
+
+class UnitsSchema(BodySchema):
+    """Units of phones: all of them are set, or none."""
+
+    units = fields.List(fields.Nested(UnitSchema), required=True, validate=validate.Length(1, _UNITS_MAX))
+    dry_run = _TrueOrFalse(load_default=False)
+
+
+class UnitsSetSchema(Schema):
+    """How many phones are, or would be, in another unit than before."""
+
+    changed = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    dry_run = fields.Boolean(required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})

@@ -27,7 +27,7 @@ from server.drafts.beginnings import Beginning, beginning, document_in, numbered
 from server.drafts.drafts import DRAFTS_NEWEST, DraftEnd
 from server.errors import Malformed, NotAllowed, NotThere
 from server.people.people import Person, Right, find_person, nobody_called, roles_with
-from server.policies.bundles import newest_bundle_bytes
+from server.policies.bundles import newest_policy_bytes
 
 _LISTED = 1000
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -80,6 +80,15 @@ _AUTHOR = click.option(
             (
                 "curfew-server policy diff policy.yaml",
                 "curfew-server policy diff policy.yaml --draft 3",
+            ),
+        ),
+        "rehearse": CommandAt(
+            "server.commands.rehearsal:rehearse",
+            "Tell what a policy would mean for each phone.",
+            (
+                "curfew-server policy rehearse policy.yaml",
+                "curfew-server policy rehearse --draft 3",
+                "curfew-server policy rehearse --in-force --at 2027-03-15T12:00Z",
             ),
         ),
         "withdraw": CommandAt(
@@ -234,7 +243,7 @@ def _author(session: Session, name: str) -> Person:
 def _document(session: Session, draft_id: int | None, revision: int | None) -> bytes:
     if draft_id is not None:
         return kept.find_draft(session, draft_id, revision).document
-    document = newest_bundle_bytes(session)
+    document = newest_policy_bytes(session)
     if document is None:
         raise NotThere("nothing_in_force", "no policy is published yet", "Name a draft: --draft NUMBER.")
     return document

@@ -12,7 +12,7 @@ from policy.ready_made import ready_made_document
 from policy.schemas import load_policy_document
 from policy.schemas.yaml_form import json_of_yaml
 from server.errors import InConflict, Malformed
-from server.policies.bundles import newest, newest_bundle_bytes
+from server.policies.bundles import newest, newest_policy_bytes
 
 _YAML_NAMES = (".yaml", ".yml")
 
@@ -29,7 +29,7 @@ def beginning(session: Session, wanted: Beginning) -> bytes:
     """Return the document under the next number; raises `InConflict` where nothing is in force yet to begin with."""
     if wanted is Beginning.READY_MADE:
         return numbered_next(session, ready_made_document())
-    in_force = newest_bundle_bytes(session)
+    in_force = newest_policy_bytes(session)
     if in_force is None:
         raise InConflict(
             "nothing_in_force",

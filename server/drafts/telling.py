@@ -64,4 +64,4 @@ def _too_few(need: Need, keys: int) -> Iterator[str]:
 
 def _rehearsal(session: Session, proposal: StoredProposal) -> RehearsalWord | None:
     found = newest_rehearsal(session, proposal.policy_sha256)
-    return RehearsalWord(found.done_at, found.phones, found.blocked_share) if found else None
+    return RehearsalWord(found.rehearsed_at, found.phones, found.blocked_share) if found else None

@@ -28,6 +28,7 @@ class PhoneRow:
     manufacturer: str
     model: str
     label: str
+    unit: str
     virtual: bool
     consent: Consent
     registered_at: datetime
@@ -55,6 +56,7 @@ def _row(phone: Phone, latest: LatestCheck | None, names: Mapping[str, str], her
         manufacturer=phone.manufacturer,
         model=phone.model,
         label=phone.label,
+        unit=phone.unit,
         virtual=phone.virtual,
         consent=phone.consent,
         registered_at=phone.registered_at,

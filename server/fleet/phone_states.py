@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Table, Text, select, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Select, String, Table, Text, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.names import PhoneId
+from policy.picture import picture_of
 from policy.report import Report
 from policy.verdict import Reason, ReasonCode, Stage, Verdict
+from server.fleet.pictures import digest_of, keep_pictures
 from server.fleet.standing import CheckFacts, LatestCheck
 from server.reports.kept_reports import KeptReport, not_enforceable_since, run_start
 from server.storage.database import Base, UtcTime
@@ -52,6 +54,8 @@ class _StateTable(Base):
     open_entries: Mapped[int]
     families: Mapped[str] = mapped_column(Text)
     reasons: Mapped[str] = mapped_column(Text)
+    # NULL: of a report that came before there were pictures.
+    picture_sha256: Mapped[str | None] = mapped_column(ForeignKey("picture.picture_sha256"))
 
 
 # Made once, and of the table's columns: by the mapper, a row costs as much as all else about a report.
@@ -84,10 +88,19 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     )
     rows: dict[str, Row] = {row["phone_id"]: row for row in found}
     before = {phone_id: _as_facts(row) for phone_id, row in rows.items()}
+    stored: set[str | None] = {row["picture_sha256"] for row in rows.values()}
+    written: dict[str, bytes] = {}
     # One after another in memory: a group may bring several checks of one phone, and only the last state is written.
     for kept in checks:
         phone_id = kept.report.phone_id
-        rows[phone_id] = _after(session, rows.get(phone_id), kept)
+        row = rows[phone_id] = _after(session, rows.get(phone_id), kept)
+        if row["report_id"] == kept.report.report_id:
+            body = picture_of(kept.report)
+            row["picture_sha256"] = digest_of(body)
+            written[row["picture_sha256"]] = body
+    # Most phones are as they were: what a row referred to is stored.
+    new = {row["picture_sha256"] for row in rows.values()} - stored
+    keep_pictures(session, {digest: written[digest] for digest in new})
     _STORE.run(session, rows.values())
     return Recorded(before, {phone_id: _as_facts(row) for phone_id, row in rows.items()})
 
@@ -160,6 +173,28 @@ def check_facts(session: Session, phone_ids: Collection[str] | None = None) -> M
         row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5], not_enforceable_since=row[6])
         for row in session.execute(query)
     }
+
+
+def without_picture(session: Session, after: str, limit: int) -> Sequence[tuple[str, str]]:
+    """Return the next phones behind one whose newest report came before there were pictures, with the report's id."""
+    query = select(_STATES.c.phone_id, _STATES.c.report_id).where(_STATES.c.picture_sha256.is_(None))
+    found = session.execute(query.where(_STATES.c.phone_id > after).order_by(_STATES.c.phone_id).limit(limit))
+    return [(row[0], row[1]) for row in found]
+
+
+def give_picture(session: Session, report: Report) -> None:
+    """Keep the picture of a report that is its phone's newest; where another came meanwhile, that one has its own."""
+    body = picture_of(report)
+    digest = digest_of(body)
+    keep_pictures(session, {digest: body})
+    newest = (_STATES.c.phone_id == report.phone_id, _STATES.c.report_id == report.report_id)
+    session.execute(update(_STATES).where(*newest).values(picture_sha256=digest))
+
+
+def with_picture(phones: Table) -> Select[Any]:
+    """Return the query for the picture of each phone's newest check and its time, joined to `phones`."""
+    joined = phones.outerjoin(_STATES, _STATES.c.phone_id == phones.c.phone_id)
+    return select(_STATES.c.picture_sha256, _STATES.c.effective_at).select_from(joined)
 
 
 def unread_between(session: Session, since: datetime, until: datetime) -> Sequence[PhoneId]:

@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ForeignKey, LargeBinary, String, Table, Text, bindparam, select, update
+from sqlalchemy import ForeignKey, LargeBinary, String, Table, Text, bindparam, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.ledger import marker_sha256
@@ -29,6 +29,8 @@ from server.fleet.search import note_names
 from server.reports import kept_reports
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
 from server.storage.prepared import Prepared, among
+
+UNIT_MAX_LENGTH = 60
 
 
 class _PhoneTable(Base):
@@ -53,6 +55,7 @@ class _PhoneTable(Base):
     marker_sha256: Mapped[str | None] = mapped_column(String(64))
     # What can be compared of a sealed holder. NULL: sealed before there were tags (`tag_holders`).
     holder_tag: Mapped[str | None] = mapped_column(String(64), index=True)
+    unit: Mapped[str] = mapped_column(String(UNIT_MAX_LENGTH), default="", server_default="")
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ class Phone:
     consent: Consent
     consent_since: datetime
     registered_at: datetime
+    unit: str = ""
+    """A label that groups phones, never a person; empty: none."""
 
 
 def register_phone(
@@ -271,13 +276,69 @@ def find_phones(session: Session, phone_ids: Collection[str] | None = None) -> S
         _PhoneTable.consent,
         _PhoneTable.consent_since,
         _PhoneTable.registered_at,
+        _PhoneTable.unit,
     )
     if phone_ids is not None:
         query = query.where(_PhoneTable.phone_id.in_(phone_ids))
     return [
-        Phone(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), row[6], row[7])
+        Phone(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), row[6], row[7], row[8])
         for row in session.execute(query)
     ]
+
+
+class Pictured(NamedTuple):
+    """The little of a phone that a rehearsal asks: the picture of its newest check, and when that was."""
+
+    phone_id: PhoneId
+    unit: str
+    consent: str
+    picture: str | None
+    checked_at: datetime | None
+
+
+_PICTURED = Prepared(
+    phone_states.with_picture(_PHONES)
+    .with_only_columns(
+        _PHONES.c.phone_id,
+        _PHONES.c.unit,
+        _PHONES.c.consent,
+        *phone_states.with_picture(_PHONES).selected_columns,
+        maintain_column_froms=True,
+    )
+    .where(_PHONES.c.phone_id > bindparam("after"))
+    .order_by(_PHONES.c.phone_id)
+    .limit(bindparam("limit"))
+)
+
+
+def pictured(session: Session, after: str, limit: int) -> Sequence[Pictured]:
+    """Return the next phones behind one, in order of their ids."""
+    return cast(
+        "Sequence[Pictured]",
+        list(map(Pictured._make, _PICTURED.rows(session, {"after": after, "limit": limit}))),
+    )
+
+
+def phones_named(session: Session, names: Collection[str]) -> Mapping[str, Mapping[PhoneId, str]]:
+    """Return for each of these ids and labels that is known its phones, with the unit of each."""
+    found: dict[str, dict[PhoneId, str]] = {}
+    for column in (_PHONES.c.phone_id, _PHONES.c.label):
+        named = select(column, _PHONES.c.phone_id, _PHONES.c.unit).where(among(column, "names"))
+        for name, phone_id, unit in Prepared(named).rows(session, {"names": list(names)}):
+            found.setdefault(name, {})[PhoneId(phone_id)] = unit
+    return found
+
+
+def put_units(session: Session, units: Mapping[PhoneId, str]) -> None:
+    """Let these phones belong to these units."""
+    rows = [{"of_phone": phone_id, "new_unit": unit} for phone_id, unit in units.items()]
+    moved = update(_PHONES).where(_PHONES.c.phone_id == bindparam("of_phone"))
+    session.connection().execute(moved.values(unit=bindparam("new_unit")), rows)
+
+
+def count_phones(session: Session) -> int:
+    """Return how many phones there are."""
+    return session.scalars(select(func.count()).select_from(_PHONES)).one()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from server.pages import account, alarms, approval, audit, bundles, drafts, fleet, phone, sign_in, stations
+from server.pages import (
+    account,
+    alarms,
+    approval,
+    audit,
+    bundles,
+    drafts,
+    fleet,
+    phone,
+    rehearsals,
+    sign_in,
+    stations,
+)
 from server.pages.access import guard_pages
 from server.pages.blueprint import pages
 from server.pages.browser import protect_browsers
@@ -16,7 +28,7 @@ from server.pages.template_context import give_templates_their_words
 
 __all__ = ["error_page", "register_pages"]
 
-_VIEWS = (account, alarms, approval, audit, bundles, drafts, fleet, phone, sign_in, stations)
+_VIEWS = (account, alarms, approval, audit, bundles, drafts, fleet, phone, rehearsals, sign_in, stations)
 """Importing a module of views adds them to the blueprint."""
 
 

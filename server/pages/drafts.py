@@ -28,6 +28,8 @@ from server.pages.draft_words import MESSAGE_MOMENTS, QUESTIONS
 from server.pages.moment import now
 from server.people.people import Right
 from server.policies import bundles
+from server.policies.rehearsals import rehearsals_of
+from server.rehearsal.running import start_rehearsal
 
 _SHOWN = 100
 _DRAFT = "<int:draft_id>"
@@ -96,6 +98,9 @@ def draft(draft_id: int) -> str:
         history = kept.history(session, draft_id)
         said = kept.comments(session, draft_id)
         approval = approval_part(session, shown)
+        rehearsed = [
+            one for one in rehearsals_of(session, draft_id, now()) if one.policy_sha256 == shown.sha256
+        ]
     policy = shown.policy
     # Of one that was published there is no difference any more to what is in force.
     base = None if in_force is None or shown.closed is DraftEnd.PUBLISHED else in_force.policy
@@ -112,6 +117,7 @@ def draft(draft_id: int) -> str:
         history=history,
         comments=said,
         approval=approval,
+        rehearsals=rehearsed,
         warnings=warnings_of(policy, base),
         languages=LANGUAGES,
         texts=TEXTS,
@@ -231,6 +237,19 @@ def save_draft_file(draft_id: int) -> PlainResponse:
     said = "The file says the same." if saved.revision == found.revision else "The file is saved."
     flash(f"{said} The draft stands at revision {saved.revision}.", "good")
     return redirect(url_for("pages.draft", draft_id=draft_id))
+
+
+@pages.post(f"/drafts/{_DRAFT}/rehearsals")
+@needs(Right.DRAFT)
+def rehearse_draft(draft_id: int) -> PlainResponse:
+    """Rehearse the newest revision, and go to what comes of it."""
+    here = context()
+    with here.database.reading() as session:
+        found = kept.find_draft(session, draft_id)
+    made = start_rehearsal(
+        here.database, here.clock.now, found.document, person().name, (draft_id, found.revision)
+    )
+    return redirect(url_for("pages.rehearsal", rehearsal_id=made))
 
 
 @pages.post(f"/drafts/{_DRAFT}/rebuild")

@@ -11,6 +11,7 @@ from policy.document import PlaceKind
 from policy.ledger import EntryState
 from policy.observation import EnabledState, UserKind
 from policy.probe import Owner, Reach
+from policy.rehearsal import Cause, Outcome
 from policy.report import ActionResult, Consent
 from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from policy.watched import ScriptState, SpanEnd, WatchedResult
@@ -18,6 +19,8 @@ from server.drafts.drafts import DraftEnd
 from server.evidence.alarms import AlarmKind
 from server.fleet.off_times import OffEnd
 from server.fleet.standing import Standing
+from server.policies.rehearsals import RehearsalState
+from server.rehearsal import words as rehearsal_words
 
 
 @dataclass(frozen=True)
@@ -345,6 +348,27 @@ DRAFT_ENDS: Mapping[DraftEnd, Word] = {
     DraftEnd.WITHDRAWN: Word("withdrawn", "", "Ended by hand; nothing of it can be published."),
 }
 
+_OUTCOME_TONES = {
+    Outcome.BLOCKED: "bad",
+    Outcome.NOT_ENFORCEABLE: "bad",
+    Outcome.STAYS_BLOCKED: "unsure",
+    Outcome.UNKNOWN: "unsure",
+    Outcome.RESTORED: "good",
+}
+OUTCOMES: Mapping[Outcome, Word] = {
+    outcome: Word(label, _OUTCOME_TONES.get(outcome, ""), sentence)
+    for outcome, (label, sentence) in rehearsal_words.OUTCOMES.items()
+}
+CAUSES: Mapping[Cause, Word] = {cause: Word(label) for cause, label in rehearsal_words.CAUSES.items()}
+REHEARSAL_STATES: Mapping[RehearsalState, Word] = {
+    RehearsalState.RUNNING: Word("running", "unsure", "It is under way, or waits for its turn."),
+    RehearsalState.DONE: Word("done", "good"),
+    RehearsalState.FAILED: Word("failed", "bad", "Nothing came out of it. Rehearse the policy again."),
+    RehearsalState.STOPPED: Word(
+        "stopped", "bad", "Its server ended before it did. Rehearse the policy again."
+    ),
+}
+
 _ALL: tuple[Mapping[Enum, Word], ...] = (
     VERDICTS,
     STAGES,
@@ -366,6 +390,9 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     OFF_ENDS,
     ATTEMPTS,
     DRAFT_ENDS,
+    OUTCOMES,
+    CAUSES,
+    REHEARSAL_STATES,
 )  # type: ignore[assignment]
 
 

@@ -45,6 +45,7 @@ class Right(Enum):
     ENROL_STATIONS = "make enrolment codes"
     REVOKE_STATIONS = "revoke stations"
     SETTLE_ALARMS = "settle alarms"
+    SET_UNITS = "say which unit a phone belongs to"
     READ_AUDIT = "read the audit chain"
     PROPOSE = "propose drafts to the approvers"
     APPROVE = "approve drafts"
@@ -61,6 +62,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
             Right.ENROL_STATIONS,
             Right.REVOKE_STATIONS,
             Right.SETTLE_ALARMS,
+            Right.SET_UNITS,
         }
     ),
     # Auditors look everywhere and change nothing but what became of an alarm.

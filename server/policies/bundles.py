@@ -153,12 +153,6 @@ def newest_bundle(session: Session) -> Bundle | None:
     return bundle_of(session, newest(session))
 
 
-def newest_bundle_bytes(session: Session) -> bytes | None:
-    """Return the policy of the newest bundle as it was signed, or None before the first publication."""
-    found = session.execute(_DOCUMENTS, {"serial": newest(session).serial}).one_or_none()
-    return found[0] if found else None
-
-
 def bundle_of(session: Session, published: Newest) -> Bundle | None:
     """Return the bundle of the newest publication, which was just asked for."""
     serial = published.serial
@@ -175,6 +169,13 @@ def bundle_of(session: Session, published: Newest) -> Bundle | None:
 
 # For each database by itself, since one process may serve several, and forgotten with its engine.
 _read_once: WeakKeyDictionary[Engine, tuple[int, Bundle]] = WeakKeyDictionary()
+
+
+def newest_policy_bytes(session: Session) -> bytes | None:
+    """Return the document of the newest published policy, byte for byte; None before the first publication."""
+    serial = newest(session).serial
+    query = select(_PublicationTable.policy_bytes).where(_PublicationTable.serial == serial)
+    return session.scalar(query)
 
 
 def situation(session: Session, now: datetime) -> Situation:

@@ -14,16 +14,28 @@ HERE = "https://localhost"
 GET, POST = "GET", "POST"
 
 ADDRESSES = {
-    Right.LOOK: [(GET, "/"), (GET, "/phones/PHONE"), (GET, "/bundles"), (GET, "/stations"), (GET, "/alarms")],
+    Right.LOOK: [
+        (GET, "/"),
+        (GET, "/phones/PHONE"),
+        (GET, "/drafts"),
+        (GET, "/drafts/DRAFT"),
+        (GET, "/bundles"),
+        (GET, "/stations"),
+        (GET, "/alarms"),
+        (GET, "/rehearsals"),
+    ],
     Right.DRAFT: [
         (POST, "/drafts"),
         (GET, "/drafts/DRAFT/edit"),
         (POST, "/drafts/DRAFT/rebuild"),
         (POST, "/drafts/DRAFT/withdraw"),
+        (POST, "/rehearsals"),
     ],
     # What these need is a draft under trust of its own: tests/server/test_approval_page.py holds them.
     Right.PROPOSE: [],
     Right.APPROVE: [],
+    # Units are set by the API and on the command line: tests/server/test_rehearsals.py and test_units.py hold it.
+    Right.SET_UNITS: [],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],

@@ -14,13 +14,14 @@ from certs.keys import load_signer
 from certs.proposal import make_proposal, sign_proposal
 from certs.rotation import rotate
 from policy.document import Exemption
+from policy.rehearsal import Outcome
 from policy.schemas import dump_policy_document
-from server.drafts import approvals, proposals, telling
-from server.drafts.drafts import DraftEnd
-from server.drafts.rehearsed import Rehearsed
+from server.drafts import proposals
+from server.drafts.drafts import DraftEnd, find_draft
 from server.drafts.set_times import publish_due_proposals, watch_set_times
 from server.people.people import Role
 from server.policies.bundles import newest
+from server.policies.rehearsals import new_rehearsal, note_result
 from server.storage.database import Database
 from tests.server.approving import Approving, later, refused
 from tests.server.authority import NOW, Authority, TrustFolder, banning_policy
@@ -338,19 +339,24 @@ def test_with_phones_what_nobody_rehearsed_is_not_proposed(here: Approving) -> N
 # What a rehearsal says ----------------------------------------------------------------------------------------------
 
 
-def rehearsed(monkeypatch: pytest.MonkeyPatch, share: float | None) -> None:
-    """Let the newest rehearsal of whatever is asked for have found this."""
-    found = Rehearsed(NOW, 200, share)
-    for module in (approvals, proposals, telling):
-        monkeypatch.setattr(module, "newest_rehearsal", lambda _session, _sha256: found)
+def rehearsed(here: Approving, draft_id: int, share: float | None) -> int:
+    """Keep a rehearsal of a draft that found this on a thousand phones, and return the draft."""
+    known = 0 if share is None else 1000
+    outcomes = dict.fromkeys([outcome.value for outcome in Outcome], 0)
+    outcomes |= {"blocked": round(known * (share or 0))}
+    result = {"phones": 1000, "known": known, "outcomes": outcomes, "blocked_share": share or 0.0}
+    with here.authority.database.writing() as session:
+        document = find_draft(session, draft_id).document
+        made = new_rehearsal(session, document, "author-1", NOW, (draft_id, 1))
+        note_result(session, made, result)
+    return draft_id
 
 
 @pytest.mark.parametrize(("share", "count"), [(None, 2), (0.2, 2), (0.201, 3), (1.0, 3)])
 def test_where_many_would_be_blocked_one_more_has_to_sign(
-    here: Approving, monkeypatch: pytest.MonkeyPatch, share: float | None, count: int
+    here: Approving, share: float | None, count: int
 ) -> None:
-    rehearsed(monkeypatch, share)
-    draft = here.draft()
+    draft = rehearsed(here, here.draft(), share)
     document = here.propose(draft)
     assert document.needed == count
     here.approve(draft, 1)
@@ -360,20 +366,19 @@ def test_where_many_would_be_blocked_one_more_has_to_sign(
 
 
 def test_where_root_names_too_few_approvers_for_one_more_that_is_told(
-    here: Approving, monkeypatch: pytest.MonkeyPatch
+    here: Approving,
 ) -> None:
-    rehearsed(monkeypatch, 0.5)
-    (warning,) = here.propose(here.draft()).warnings
+    (warning,) = here.propose(rehearsed(here, here.draft(), 0.5)).warnings
     assert "3 have to sign, and the root names 2" in warning
     here.configure(extra_approval_percent=50)
-    assert here.propose(here.draft(name="Other")).warnings == ()
+    assert here.propose(rehearsed(here, here.draft(name="Other"), 0.5)).warnings == ()
 
 
 def test_a_policy_that_would_block_everybody_is_told_by_a_warning_of_its_own(
-    here: Approving, monkeypatch: pytest.MonkeyPatch
+    here: Approving,
 ) -> None:
-    rehearsed(monkeypatch, 1.0)
-    assert here.propose(here.draft()).warnings[0].startswith("BLOCKS EVERYBODY")
+    draft = rehearsed(here, here.draft(), 1.0)
+    assert here.propose(draft).warnings[0].startswith("BLOCKS EVERYBODY")
 
 
 # At a set time ------------------------------------------------------------------------------------------------------

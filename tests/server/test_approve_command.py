@@ -303,7 +303,7 @@ def test_a_policy_exchanged_behind_its_hash_is_not_signed(world: World) -> None:
 
 def test_a_false_rehearsal_is_shown_as_the_servers_word_and_changes_no_byte(world: World) -> None:
     draft = proposed(world)
-    told = {"done_at": "2023-03-15T12:00:00Z", "phones": 9, "blocked_share": 0.0}
+    told = {"rehearsed_at": "2023-03-15T12:00:00Z", "phones": 9, "blocked_share": 0.0}
     world.alter = altering(rehearsal=told, proposed_by="\x1b[2Jnobody")
     code, said = world.machine(1).approves(world.page(draft), "--yes", "--root-sha256", world.root_sha256)
     assert code == 0
