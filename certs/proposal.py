@@ -32,6 +32,7 @@ from certs.publication import (
     target_name,
 )
 from certs.roles import LIFETIMES, POLICY_TARGET, TARGETS, name_of
+from policy.counted import counted
 from policy.document import Policy
 from policy.schemas import load_policy_document
 
@@ -274,6 +275,7 @@ def _require_end(expires: datetime, policy: Policy, now: datetime) -> None:
         )
     if expires > latest:
         raise ProposalRefused(
-            f"what would be signed holds until {expires:%Y-%m-%d %H:%M} UTC, longer than {LIFETIMES[TARGETS].days} days"
+            f"what would be signed holds until {expires:%Y-%m-%d %H:%M} UTC, longer than"
+            f" {counted(LIFETIMES[TARGETS].days, 'day')}"
             " or than the policy itself; propose the draft anew, and check this computer's clock"
         )

@@ -10,6 +10,7 @@ import pytest
 _FOLDERS = ("check", "fleet", "next_steps", "on_phone", "pages", "sabotage", "sentences", "system_root")
 _FILES = (
     *("agent/test_adb_shell_phone", "agent/test_phones_both_ways", "agent/test_server_client"),
+    "agent/test_counters",
     *("agent/test_spool_and_sender", "certs/test_crashes_while_accepting", "certs/test_rotating_keys"),
     "certs/test_tls",
     *(
@@ -27,6 +28,7 @@ _FILES = (
         "server/test_bad_days",
         "server/test_block_changes",
         "server/test_deploy_tried",
+        "server/test_purging",
         "server/test_client_address",
         "server/test_deploy_several_nodes",
         "server/test_everybody_back_at_once",

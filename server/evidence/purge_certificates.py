@@ -86,7 +86,8 @@ def open_certificate(file: bytes, audit_key_pem: bytes) -> ProvenPurge:
     certificate = _certificate(open_envelope(envelope, PURGE_CERTIFICATE_PAYLOAD_TYPE, audit_key_pem))
     if len(leaves) != certificate.reports or digest_of(leaves) != certificate.digest:
         raise EnvelopeRefused(
-            f"expected the leaves of {certificate.reports} reports as they were signed, found {len(leaves)} others"
+            f"expected the leaves of {counted(certificate.reports, 'report')} as they were signed, found"
+            f" {counted(len(leaves), 'leaf', 'leaves')} that differ"
         )
     return ProvenPurge(certificate, frozenset(leaves))
 

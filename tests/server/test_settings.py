@@ -138,6 +138,7 @@ WRONG = {
         ("9" * 5000, "found"),
     ],
     "CURFEW_EXTRA_APPROVAL_PERCENT": [("101", 'from 0 to 100, found "101"'), ("-1", 'found "-1"')],
+    "CURFEW_SMALLEST_CELL": [("0", 'from 1 to 1000, found "0"'), ("many", 'found "many"')],
     "CURFEW_REHEARSAL_REQUIRED": [("true", 'expected yes or no, found "true"; write yes or no')],
 }
 
