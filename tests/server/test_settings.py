@@ -120,6 +120,11 @@ WRONG = {
         ),
         ("postgresql+psycopg://standby/curfew", "to name a PostgreSQL, found SQLite, which has no replicas"),
     ],
+    "CURFEW_SMALLEST_CELL": [
+        ("0", 'expected a whole number from 1 to 1000, found "0"; give the least number'),
+        ("five", 'found "five"; give the least number of phones'),
+        ("1001", 'found "1001"'),
+    ],
     "CURFEW_TRUSTED_PROXIES": [
         ("proxy.example.org", "'proxy.example.org' does not appear to be an IPv4 or IPv6 network"),
         ("127.0.0.1 10.1.2.3/16", "10.1.2.3/16 has host bits set"),
