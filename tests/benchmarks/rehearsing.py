@@ -83,8 +83,8 @@ def _copy(database: Database, suffix: str) -> None:
     with database.writing() as session:
         for table, own in (("phone", ("phone_id", "identity")), ("phone_state", ("phone_id",))):
             others = [column.name for column in Base.metadata.tables[table].columns if column.name not in own]
-            # A seeded identity is a number, which ends differently for each.
-            ids = ["substr(phone_id, 1, 32) || :suffix", "substr(identity, 5) || :suffix"][: len(own)]
+            # A seeded identity is a number, whose beginning is the same for each.
+            ids = ["substr(phone_id, 1, 32) || :suffix", ":suffix || substr(identity, 5)"][: len(own)]
             written = f"SELECT {', '.join((*ids, *others))} {seeded.format(table)}"
             session.execute(
                 text(f"INSERT INTO {table} ({', '.join((*own, *others))}) {written}"), {"suffix": suffix}
