@@ -14,6 +14,7 @@ from typing import Any
 
 from certs.envelope import open_envelope
 from certs.errors import EnvelopeRefused
+from policy.counted import counted
 
 PURGE_CERTIFICATE_PAYLOAD_TYPE = "application/vnd.curfew.purge-certificate+json"
 """The DSSE payload type of a certificate; no other document can pass for one."""

@@ -63,7 +63,7 @@ def _figures(what: str, folder: Path, url: str, size: int) -> Iterator[Figure]:
     office = Office(create_app(config), config)
     seed_fleet(office.database, config.holder_key, min(size, _SEEDED), now())
     for copy in range(1, size // _SEEDED):
-        _copy(office.database, f"{copy:04x}")
+        _copy(office.database, f"z{copy:03x}")
     office.publish(1, policy=policy_in_force())
     reading, reading_cpu = _fastest(lambda: _read(office.database))
     before = _peak_mb()
@@ -78,13 +78,13 @@ def _figures(what: str, folder: Path, url: str, size: int) -> Iterator[Figure]:
 
 
 def _copy(database: Database, suffix: str) -> None:
-    """Write the seeded phones once more, under ids that end so."""
+    """Write the seeded phones once more, under ids that end so, as no seeded one does."""
     seeded = "FROM {} WHERE phone_id IN (SELECT phone_id FROM fleet_entry)"
     with database.writing() as session:
         for table, own in (("phone", ("phone_id", "identity")), ("phone_state", ("phone_id",))):
             others = [column.name for column in Base.metadata.tables[table].columns if column.name not in own]
-            # A seeded identity is a number, which ends differently for each.
-            ids = ["substr(phone_id, 1, 32) || :suffix", "substr(identity, 5) || :suffix"][: len(own)]
+            # A seeded identity is a number, whose beginning is the same for each.
+            ids = ["substr(phone_id, 1, 32) || :suffix", ":suffix || substr(identity, 5)"][: len(own)]
             written = f"SELECT {', '.join((*ids, *others))} {seeded.format(table)}"
             session.execute(
                 text(f"INSERT INTO {table} ({', '.join((*own, *others))}) {written}"), {"suffix": suffix}

@@ -24,6 +24,7 @@ def addresses(office: Office, folder: Path) -> list[str]:
         "name": "1.root.json",
         "filename": "curfew.css",
         "number": 0,
+        "rehearsal_id": "none",
     }
     adapter = office.app.url_map.bind("localhost", url_scheme="https")
     rules = [rule for rule in office.app.url_map.iter_rules() if "GET" in (rule.methods or ())]

@@ -126,6 +126,11 @@ WRONG = {
         ("-400", 'found "-400"; give the number of days'),
         ("1000000", 'found "1000000"; give the number of days'),
     ],
+    "CURFEW_SMALLEST_CELL": [
+        ("0", 'expected a whole number from 1 to 1000, found "0"; give the least number'),
+        ("five", 'found "five"; give the least number of phones'),
+        ("1001", 'found "1001"'),
+    ],
     "CURFEW_TRUSTED_PROXIES": [
         ("proxy.example.org", "'proxy.example.org' does not appear to be an IPv4 or IPv6 network"),
         ("127.0.0.1 10.1.2.3/16", "10.1.2.3/16 has host bits set"),
@@ -138,7 +143,6 @@ WRONG = {
         ("9" * 5000, "found"),
     ],
     "CURFEW_EXTRA_APPROVAL_PERCENT": [("101", 'from 0 to 100, found "101"'), ("-1", 'found "-1"')],
-    "CURFEW_SMALLEST_CELL": [("0", 'from 1 to 1000, found "0"'), ("many", 'found "many"')],
     "CURFEW_REHEARSAL_REQUIRED": [("true", 'expected yes or no, found "true"; write yes or no')],
 }
 
