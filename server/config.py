@@ -252,8 +252,8 @@ SETTINGS = (
         "CURFEW_KEEP_REPORTS_DAYS",
         "keep_reports_days",
         f"a whole number of days, {_DAYS_MIN} or more",
-        "For how long reports are kept: `curfew-server purge --yes` deletes older ones, and leaves a signed certificate"
-        " of it. What a phone's standing rests on stays, and all of a phone on which something is still switched off or"
+        "For how long reports are kept: a purge deletes older ones, and leaves a signed certificate of it."
+        " What a phone's standing rests on stays, and all of a phone on which something is still switched off or"
         " about which an alarm is open.",
         _whole_number(_DAYS_MIN, _DAYS_MAX),
         "give the number of days that your rules of retention name, or leave it out",

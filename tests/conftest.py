@@ -104,7 +104,7 @@ def _as_wide_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marks by which the summary counts, and let phones work in the system root that was asked for."""
-    settings.register_profile("repeatable", print_blob=True)
+    settings.register_profile("repeatable", print_blob=True, deadline=None)
     settings.load_profile("repeatable")
     root = os.environ.get("CURFEW_SYSTEM_ROOT")
     VirtualPhone.default_system_root = Path(root).resolve() if root else None

@@ -113,7 +113,8 @@ def drafts(all_: bool) -> None:
         state = row.closed.value if row.closed else "open"
         tell(f"{row.draft_id}: {printable(row.title)} (revision {row.revision}, {state})")
     if not rows:
-        tell("No draft is open; begin one: curfew-server policy draft --author NAME --title TITLE", err=True)
+        begin = "curfew-server --config SERVER.env policy draft --author NAME --title TITLE"
+        tell(f"No draft is open; begin one: {begin}", err=True)
 
 
 @click.command()

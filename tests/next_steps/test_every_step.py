@@ -13,6 +13,9 @@ from tests.next_steps.desk import TYPED
 
 NOT_TYPED = {
     Advice("agent_scripts/adb/adb_shell_phone.py", "adb pair HOST:PORT"): "needs a phone that shows a code",
+    Advice(
+        "server/errors.py", "curfew-server --config SERVER.env check"
+    ): "needs a report that was damaged on disk; tests/server/test_stored_envelopes.py damages one",
     Advice("agent_scripts/adb/adb_shell_phone.py", "pip install 'curfew[usb]'"): "asks a package index",
 }
 

@@ -60,6 +60,20 @@ def test_accounts_are_made_and_switched_on(desk: Desk, server: Path) -> None:
     desk.types_the_next_step(refused, switch_on, then="desk-1 is on")
 
 
+@types(
+    (
+        "server/commands/policy.py",
+        "curfew-server --config SERVER.env policy draft --author NAME --title TITLE",
+    )
+)
+def test_without_a_draft_it_is_told_how_one_begins(desk: Desk, server: Path) -> None:
+    desk.runs(f"{SERVER} person author-1 --role author", keys=PASSWORD)
+    said = desk.runs(f"{SERVER} policy drafts")
+    draft = "curfew-server --config SERVER.env policy draft --author NAME --title TITLE"
+    desk.types_the_next_step(said, draft, NAME="author-1", TITLE="Later", then="Draft 1 stands at revision 1")
+    assert "1: Later" in desk.runs(f"{SERVER} policy drafts")
+
+
 @types(("server/stations/enrolment.py", "curfew-server --config SERVER.env publish FOLDER"))
 def test_before_the_first_bundle_no_code_is_made(desk: Desk, published: Path) -> None:
     desk.runs("curfew-server init 'my server' --trust 'my trust'")

@@ -25,6 +25,8 @@ def addresses(office: Office, folder: Path) -> list[str]:
         "filename": "curfew.css",
         "number": 0,
         "rehearsal_id": "none",
+        "draft_id": office.draft(),
+        "revision": 1,
     }
     adapter = office.app.url_map.bind("localhost", url_scheme="https")
     rules = [rule for rule in office.app.url_map.iter_rules() if "GET" in (rule.methods or ())]
