@@ -13,10 +13,11 @@ from policy.observation import UserKind
 from policy.report import Consent, Report
 from policy.stage import enforcement_starts_at
 from policy.verdict import Stage, Verdict
+from server.fleet.blocks import BLOCKING
 from server.fleet.off_times import OffEnd, OffTime
 from server.fleet.phone_rows import PhoneRow
 from server.fleet.standing import LatestCheck, Standing
-from server.pages.standing_words import managed_apps_gone
+from server.pages.standing_words import MAIL, managed_apps_gone
 from server.pages.times import utc
 from server.policies.bundles import BundleRow
 
@@ -40,6 +41,8 @@ class Known:
     published: Sequence[BundleRow]
     policy: Policy | None
     """The newest published one."""
+    mail_since: datetime
+    """Since when the mail side is told what `row.mail` says."""
     now: datetime
 
     @property
@@ -50,7 +53,7 @@ class Known:
 
 def answer(known: Known) -> tuple[str, ...]:
     """Return sentences: what was found when, what was switched off when and by whom, what to do, what is due."""
-    return (_found(known), *_switched(known), _to_do(known), *_next_check(known))
+    return (_found(known), *_switched(known), *_mail(known), _to_do(known), *_next_check(known))
 
 
 def _found(known: Known) -> str:
@@ -108,8 +111,8 @@ def _tell(known: Known, entry: LedgerEntry) -> str:
             f"{app} was switched off{since} {by}; an attempt to put it back was made on {utc(entry.at)},"
             " and whether it runs again is not known."
         )
-    end = "gone with its user" if entry.state is EntryState.GONE else f"put back on {utc(entry.at)}"
-    return f"{app} was switched off{since} {by}, and is {end}."
+    end = "is gone with its user" if entry.state is EntryState.GONE else f"was put back on {utc(entry.at)}"
+    return f"{app} was switched off{since} {by}, and {end}."
 
 
 def _off_time(known: Known, entry: LedgerEntry) -> OffTime | None:
@@ -128,6 +131,11 @@ def _by(known: Known, number: int) -> str:
         return f"by bundle {number}, which is not stored here"
     signers = _list(list(row.signers))
     return f"by bundle {number}, approved by {signers}" if signers else f"by bundle {number}"
+
+
+def _mail(known: Known) -> Iterator[str]:
+    if known.row.mail in BLOCKING:
+        yield f"Mail is to be blocked since {utc(known.mail_since)}, because {MAIL[known.row.mail]}."
 
 
 def _to_do(known: Known) -> str:
@@ -174,8 +182,12 @@ def _to_do_violating(known: Known, latest: LatestCheck) -> str:
             f"{first}To keep every app, remove {what} before {begins}, when disabling begins at the earliest."
         )
     if known.is_off:
-        return f"To get it back, remove {what} and bring the phone to a station: the check that finds it gone does it."
-    return f"To keep every app, remove {what} and bring the phone to a station."
+        return (
+            f"To get it back, remove {what} and bring the phone to a station:"
+            " a check that finds it gone puts it back."
+        )
+    aim = "have mail again" if known.row.mail in BLOCKING else "keep every app"
+    return f"To {aim}, remove {what} and bring the phone to a station."
 
 
 def _next_check(known: Known) -> Iterator[str]:

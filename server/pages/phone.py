@@ -112,7 +112,18 @@ def print_phone(phone_id: str) -> str:
 
 def _answer(found: PhonePage, published: Sequence[BundleRow]) -> tuple[str, ...]:
     policy = next((bundle.policy for bundle in published if bundle.current), None)
-    return answer(Known(found.row, found.report, found.ledger, found.off_times, published, policy, found.now))
+    return answer(
+        Known(
+            found.row,
+            found.report,
+            found.ledger,
+            found.off_times,
+            published,
+            policy,
+            found.mail_since,
+            found.now,
+        )
+    )
 
 
 def _last_out_of_reach(history: Sequence[ReportLine]) -> datetime | None:
