@@ -212,8 +212,8 @@ def _next_check(known: Known) -> Iterator[str]:
 
 def _place(known: Known, user: UserNumber) -> str:
     kinds = {one.user: one.kind for one in known.report.users} if known.report else {}
-    kind = kinds.get(user)
-    return _PLACES.get(kind, f"user {user}") if kind else f"user {user}"
+    kind = kinds.get(user, UserKind.OTHER)
+    return _PLACES.get(kind, f"user {user}")
 
 
 def _list(parts: Sequence[str | PackageName]) -> str:

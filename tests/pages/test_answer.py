@@ -193,7 +193,9 @@ def test_a_phone_that_violates_with_nothing_off_says_how_to_keep_it_so(
 
 
 def test_before_the_deadline_what_is_off_comes_back_at_the_next_check() -> None:
-    said = told(Standing.VIOLATING, Verdict.VIOLATING, Stage.REMIND, of=ledger(EntryState.DONE), times=off())
+    of = ledger(EntryState.DONE)
+
+    said = told(Standing.VIOLATING, Verdict.VIOLATING, Stage.REMIND, of=of, times=off(), newest=ANNOUNCED)
 
     assert said == (
         f"{FOUND_TIKTOK} {SWITCHED_OFF}. To get it back, bring the phone to a station: the next check puts it back."
