@@ -184,7 +184,7 @@ def _to_do_violating(known: Known, latest: LatestCheck) -> str:
     if known.is_off:
         return (
             f"To get it back, remove {what} and bring the phone to a station:"
-            " a check that finds it gone puts it back."
+            " a check that finds it gone puts the app back."
         )
     aim = "have mail again" if known.row.mail in BLOCKING else "keep every app"
     return f"To {aim}, remove {what} and bring the phone to a station."

@@ -166,7 +166,8 @@ def test_a_phone_whose_app_is_off_says_who_did_it_and_how_to_get_it_back() -> No
 
     assert said == (
         f"{FOUND_TIKTOK} {SWITCHED_OFF}."
-        f" To get it back, {REMOVE} and bring the phone to a station: a check that finds it gone puts it back. {NEXT}"
+        f" To get it back, {REMOVE} and bring the phone to a station:"
+        f" a check that finds it gone puts the app back. {NEXT}"
     )
 
 
