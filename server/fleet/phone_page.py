@@ -40,6 +40,8 @@ class PhonePage:
     asked (`Report.commands`), what was not read (`Report.reasons`). ``ledger`` is the newest one known, ``watch``
     what the phone's own script told, None if it never did."""
 
+    now: datetime
+    """When all this holds."""
     row: PhoneRow
     holder: str
     report: Report | None
@@ -84,6 +86,7 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
     history = kept_reports.history(session, phone_id, _HISTORY_SHOWN + 1)
     names = stations.station_names(session, {check.station_id for check in history})
     return PhonePage(
+        now=now,
         row=row,
         holder=phones.holders(session, holder_key, [phone_id])[phone_id],
         report=latest,

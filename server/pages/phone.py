@@ -16,9 +16,10 @@ from policy.verdict import ReasonCode, Verdict
 from server.context import context
 from server.errors import NotThere
 from server.fleet.blocks import BLOCKING
-from server.fleet.phone_page import ReportLine, phone_page
+from server.fleet.phone_page import PhonePage, ReportLine, phone_page
 from server.fleet.standing import Standing, reach_now
 from server.pages.access import needs, person
+from server.pages.answer import Known, answer
 from server.pages.blueprint import pages
 from server.pages.check_words import enforceable_word, left_off, result_word, verdict_sentence, was_judged
 from server.pages.moment import now
@@ -46,7 +47,8 @@ def phone(phone_id: str) -> str:
         found = phone_page(session, _id(phone_id), now(), here.config.holder_key)
         if found is None:
             raise _unknown(phone_id)
-        asked = _packages_asked(bundles(session), found.report) if found.report else ()
+        published = bundles(session)
+    asked = _packages_asked(published, found.report) if found.report else ()
     # The holder is left out here and not in the template: what must not be shown does not reach it.
     return render_template(
         "phone.html",
@@ -70,6 +72,7 @@ def phone(phone_id: str) -> str:
         kinds={user.user: user.kind for user in found.report.users} if found.report else {},
         asked=asked,
         not_read=what_was_not_read(found.report) if found.report else (),
+        answer=_answer(found, published),
         sentence=standing_sentence(found.row),
         blocked=found.row.mail in BLOCKING,
         mail=MAIL[found.row.mail],
@@ -78,6 +81,48 @@ def phone(phone_id: str) -> str:
         reach=reach_now(found.probe.probe.reach, found.row.latest) if found.probe else None,
         failed_at=_last_out_of_reach(found.history),
         **(_words_of(found.report, found.ledger) if found.report else {}),
+    )
+
+
+@pages.get("/phones/<phone_id>/print")
+@needs(Right.LOOK)
+def print_phone(phone_id: str) -> str:
+    """Show what its owner may be handed: of this phone alone, and of no holder, station or alarm."""
+    here = context()
+    with here.database.reading() as session:
+        found = phone_page(session, _id(phone_id), now(), here.config.holder_key)
+        if found is None:
+            raise _unknown(phone_id)
+        published = bundles(session)
+    report = found.report
+    return render_template(
+        "phone_print.html",
+        tab="pages.fleet",
+        phone=found.row,
+        answer=_answer(found, published),
+        sentence=standing_sentence(found.row),
+        consent=found.row.consent,
+        report=report,
+        asked=_packages_asked(published, report) if report else (),
+        off_times=found.off_times,
+        has_more_acting=found.has_more_acting,
+        kinds={user.user: user.kind for user in report.users} if report else {},
+    )
+
+
+def _answer(found: PhonePage, published: Sequence[BundleRow]) -> tuple[str, ...]:
+    policy = next((bundle.policy for bundle in published if bundle.current), None)
+    return answer(
+        Known(
+            found.row,
+            found.report,
+            found.ledger,
+            found.off_times,
+            published,
+            policy,
+            found.mail_since,
+            found.now,
+        )
     )
 
 

@@ -75,7 +75,7 @@ class BundleRow:
     name: str
     published_at: datetime
     signers: tuple[str, ...]
-    """Key ids of the approvers whose signatures counted."""
+    """Names that root gives to the approvers whose signatures counted, or the starts of their key ids."""
     expires: datetime
     demo: bool
     current: bool
@@ -102,7 +102,7 @@ class PublicationRow:
     bundle: Bundle
     published_at: datetime
     signers: tuple[str, ...]
-    """Key ids of the approvers whose signatures counted."""
+    """Names that root gives to the approvers whose signatures counted, or the starts of their key ids."""
     expires: datetime
     demo: bool
 

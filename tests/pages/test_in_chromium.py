@@ -22,6 +22,7 @@ from server.stations.refused_bundles import RefusedBundle, keep_refusal
 from tests.pages.office import COMPLIANT, PASSWORD, UNREADABLE, Office, now, served
 
 WIDE = {"width": 1280, "height": 800}
+DESK = {"width": 1440, "height": 900}
 NARROW = {"width": 390, "height": 844}
 
 UNLABELLED = """
@@ -207,6 +208,7 @@ def addresses(visit: Visit) -> dict[str, str]:
         "nothing-found": "/?search=zzz",
         "phone-violating": f"/phones/{visit.violating}",
         "phone-unreadable": f"/phones/{visit.unreadable}",
+        "phone-print": f"/phones/{visit.violating}/print",
         "bundles": "/bundles",
         "stations": "/stations",
         "alarms": "/alarms",
@@ -255,3 +257,32 @@ def test_an_injected_script_does_not_run(chromium: Browser, visit: Visit) -> Non
 
         assert page.evaluate("() => document.querySelectorAll('main img').length") == 0
         assert "owned" not in page.title()
+
+
+def test_a_whole_fleet_shows_its_first_phones_above_the_fold_and_a_phone_a_line(
+    chromium: Browser, visit: Visit
+) -> None:
+    for number in range(39):
+        phone = visit.office.phone("Galaxy S23", label=f"desk {number} on the second floor")
+        visit.office.report(phone, **(COMPLIANT if number % 2 else {}))
+    with opened(chromium, viewport=DESK) as page:
+        visit.sign_in(page)
+        rows = page.locator("tbody tr")
+        expect(rows).to_have_count(44)
+        visit.picture(page, "fleet-of-44")
+
+        expect(rows.nth(2)).to_be_in_viewport(ratio=1)
+        heights = rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+        assert max(heights) < 2 * min(heights), "one line each"
+        assert page.evaluate("() => document.documentElement.scrollHeight") < 2200
+
+
+def test_what_a_phone_page_folds_away_opens_without_scripts(chromium: Browser, visit: Visit) -> None:
+    with opened(chromium, java_script_enabled=False) as page:
+        visit.sign_in(page)
+        page.goto(f"{visit.address}/phones/{visit.violating}")
+        expect(page.locator(".answer")).to_be_in_viewport()
+        expect(page.get_by_role("region", name="Ledger")).to_be_hidden()
+        page.get_by_text("Ledger", exact=True).click()
+
+        expect(page.get_by_role("region", name="Ledger")).to_be_visible()

@@ -17,6 +17,7 @@ ADDRESSES = {
     Right.LOOK: [
         (GET, "/"),
         (GET, "/phones/PHONE"),
+        (GET, "/phones/PHONE/print"),
         (GET, "/drafts"),
         (GET, "/drafts/DRAFT"),
         (GET, "/bundles"),
