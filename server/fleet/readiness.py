@@ -61,7 +61,7 @@ class Overdue:
 
 @dataclass(frozen=True)
 class Told:
-    """For how many phones the mail side is told to block the holder for one cause, at least (``later``: when due)."""
+    """For how many phones the mail side is told to block the holder for one cause."""
 
     cause: BlockCause
     phones: int

@@ -61,8 +61,8 @@ def count_by_unit(session: Session, here: Situation, standings: Collection[Stand
 def told_by_unit(left: Mapping[str, int], smallest_cell: int) -> UnitsLeft:
     """Return what may be told of each unit.
 
-    No number below `smallest_cell` is. All of them together are known: they add up to the fleet's own number. Where that
-    tells one of them, the next larger ones are left out, too, and then none is said to be small.
+    No number below `smallest_cell` is. All of them together are known: they add up to the fleet's own number. Where
+    that tells one of them, the next larger ones are left out, too, and then none is said to be small.
     """
     ordered = sorted(left, key=lambda unit: (left[unit], unit))
     small = [unit for unit in ordered if left[unit] < smallest_cell]

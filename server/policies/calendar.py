@@ -31,7 +31,7 @@ def events_of(policy: Policy) -> Sequence[Event]:
             "deadline",
             policy.deadline,
             f"Curfew: deadline of {policy.name}",
-            "From now on, ring by ring where there are rings, a check that finds a banned app disables the managed apps.",
+            "From now on, or from its ring's start, a check that finds a banned app disables the managed apps.",
         ),
         *_rings(policy),
         Event(

@@ -208,6 +208,7 @@ def addresses(visit: Visit) -> dict[str, str]:
         "phone-violating": f"/phones/{visit.violating}",
         "phone-unreadable": f"/phones/{visit.unreadable}",
         "bundles": "/bundles",
+        "deadline": "/deadline",
         "stations": "/stations",
         "alarms": "/alarms",
         "account": "/account",
