@@ -1,4 +1,4 @@
-"""What is due by the clock, publishing and the day's count: of all servers on one database the first to look does it."""
+"""What is due by the clock, publishing and the day's count: of all servers on one database one does it."""
 
 from __future__ import annotations
 

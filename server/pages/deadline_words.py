@@ -57,8 +57,8 @@ def what_happens(
     if moment is Moment.PAUSED:
         return (
             f"The review was due {utc(policy.review_at)} ({relative(policy.review_at, here.now)}) and was not done:"
-            f" nothing new is disabled on the {phones(follows.on_phone)} that {_violate(follows.on_phone)}, and nobody new is"
-            " blocked. Whoever was blocked before stays blocked, and what may be put back is."
+            f" nothing new is disabled on the {phones(follows.on_phone)} that {_violate(follows.on_phone)}, and nobody"
+            " new is blocked. Whoever was blocked before stays blocked, and what may be put back is."
         )
     return (
         _before(here, policy, ready, follows)
@@ -73,7 +73,8 @@ def _before(here: Situation, policy: Policy, ready: NotReady, follows: Outlook) 
     if policy.review_at <= begins:
         return (
             f"Enforcing would begin {when}, but the review is due {utc(policy.review_at)}: unless it is done before,"
-            f" nothing is disabled on the {phones(ready.total)} that {_are(ready.total)} not ready, and nobody is blocked."
+            f" nothing is disabled on the {phones(ready.total)} that {_are(ready.total)} not ready, and nobody is"
+            " blocked."
         )
     rings = (
         f" This goes ring by ring, the last of {len(policy.rings)} beginning"
@@ -82,15 +83,15 @@ def _before(here: Situation, policy: Policy, ready: NotReady, follows: Outlook) 
         else ""
     )
     falling = (
-        f" Unless checked before, {_more(follows.falling_silent)} silent by then and blocked for that, whatever they stand"
-        " as now."
+        f" Unless checked before, {_more(follows.falling_silent)} silent by then and blocked for that, whatever they"
+        " stand as now."
         if follows.falling_silent
         else ""
     )
     return (
         f"Enforcing begins {when}. Of {phones(ready.of)}, {thousands(ready.total)} {_are(ready.total)} not ready. If"
-        f" nothing changes, {phones(follows.on_phone)} {_lose(follows.on_phone)} the managed apps, each at its next check"
-        f"{_or_by_script(policy)}, and {phones(follows.by_mail)} {_lose(follows.by_mail)} mail through the mail side"
+        f" nothing changes, {phones(follows.on_phone)} {_lose(follows.on_phone)} the managed apps, each at its next"
+        f" check{_or_by_script(policy)}, and {phones(follows.by_mail)} {_lose(follows.by_mail)} mail through the mail side"
         f" at that moment.{rings}{falling}{_unreadable(policy, follows)}"
     )
 
