@@ -91,8 +91,8 @@ def _before(here: Situation, policy: Policy, ready: NotReady, follows: Outlook) 
     return (
         f"Enforcing begins {when}. Of {phones(ready.of)}, {thousands(ready.total)} {_are(ready.total)} not ready. If"
         f" nothing changes, {phones(follows.on_phone)} {_lose(follows.on_phone)} the managed apps, each at its next"
-        f" check{_or_by_script(policy)}, and {phones(follows.by_mail)} {_lose(follows.by_mail)} mail through the mail side"
-        f" at that moment.{rings}{falling}{_unreadable(policy, follows)}"
+        f" check{_or_by_script(policy)}, and {phones(follows.by_mail)} {_lose(follows.by_mail)} mail through the mail"
+        f" side at that moment.{rings}{falling}{_unreadable(policy, follows)}"
     )
 
 
