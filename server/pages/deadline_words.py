@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from policy.counted import noun
+from policy.counted import counted, noun
 from policy.document import Policy
 from server.fleet.blocks import BlockCause
 from server.fleet.readiness import Moment, NotReady, Outlook, begins_at
@@ -100,7 +100,7 @@ def _after(here: Situation, policy: Policy, ready: NotReady, follows: Outlook) -
     begins = begins_at(policy)
     later = sum(1 for ring in policy.rings if max(policy.deadline, ring.starts_at) > here.now)
     waiting = (
-        f" {later} of {len(policy.rings)} rings {'has' if later == 1 else 'have'} not begun: there it"
+        f" {later} of {counted(len(policy.rings), 'ring')} {_have(later)} not begun: there it"
         f" follows only then, the last {in_zone(_last_ring(policy), policy.time_zone)}."
         if later
         else ""
@@ -159,7 +159,7 @@ def _or_by_script(policy: Policy) -> str:
 
 
 def _more(number: int) -> str:
-    return f"{thousands(number)} more {'phone is' if number == 1 else 'phones are'}"
+    return f"{thousands(number)} more {noun(number, 'phone is', 'phones are')}"
 
 
 def _are(number: int) -> str:
