@@ -30,20 +30,20 @@ def events_of(policy: Policy) -> Sequence[Event]:
         Event(
             "deadline",
             policy.deadline,
-            f"Curfew: deadline of {policy.name}",
+            f"Deadline of {policy.name}",
             "From now on, or from its ring's start, a check that finds a banned app disables the managed apps.",
         ),
         *_rings(policy),
         Event(
             "review",
             policy.review_at,
-            f"Curfew: review of {policy.name} is due",
+            f"Review of {policy.name} is due",
             "Until a reviewed policy is published, nothing new is disabled and nobody new is blocked.",
         ),
         Event(
             "end",
             policy.ends_at,
-            f"Curfew: {policy.name} ends",
+            f"End of {policy.name}",
             "From now on each phone is put back at its next check.",
         ),
     ]
@@ -56,7 +56,7 @@ def _rings(policy: Policy) -> Iterator[Event]:
         yield Event(
             f"ring-{number}",
             max(policy.deadline, ring.starts_at),
-            f"Curfew: ring {number} of {policy.name} starts",
+            f"Ring {number} of {policy.name} starts",
             f"Enforcing begins for {before * 100:g} % to {ring.share * 100:g} % of all phones.",
         )
         before = ring.share
@@ -71,7 +71,7 @@ def calendar_file(bundle: Bundle, published_at: datetime, host: str) -> bytes:
             f"UID:bundle-{bundle.number}-{event.name}@{host}",
             f"DTSTAMP:{_utc(published_at)}",
             f"DTSTART:{_utc(event.at)}",
-            f"SUMMARY:{_escaped(event.summary)}",
+            f"SUMMARY:{_escaped(f'Curfew: {event.summary}')}",
             f"DESCRIPTION:{_escaped(event.description)}",
             # It takes up nobody's time.
             "TRANSP:TRANSPARENT",

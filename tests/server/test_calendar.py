@@ -69,7 +69,7 @@ def test_every_date_is_there_in_utc_and_no_ring_before_the_deadline() -> None:
 
 
 def test_texts_are_escaped() -> None:
-    assert values(written(name="a, b; c\\d"), "SUMMARY")[0] == r"Curfew: deadline of a\, b\; c\\d"
+    assert values(written(name="a, b; c\\d"), "SUMMARY")[0] == r"Curfew: Deadline of a\, b\; c\\d"
 
 
 def test_what_a_name_says_adds_no_line() -> None:
