@@ -1,4 +1,4 @@
-"""Publishing at a set time: whoever looks first publishes, of all servers on one database one."""
+"""What is due by the clock, publishing and the day's count: of all servers on one database one does it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from server.drafts.approvals import publish_due
 from server.drafts.drafts import find_draft
 from server.drafts.proposals import due_proposals
 from server.errors import ServiceError
+from server.fleet.daily_counts import keep_daily_count
 from server.policies.bundles import lock_trust_files
 from server.storage.database import Database
 
@@ -41,16 +42,20 @@ def publish_due_proposals(database: Database, config: Config, now: datetime) -> 
 def watch_set_times(
     database: Database, config: Config, clock: Callable[[], datetime], every_s: float = _EVERY_S
 ) -> threading.Event:
-    """Look for due proposals in a thread of its own until the event that is returned is set."""
+    """Look for what is due in a thread of its own until the event that is returned is set."""
     stopped = threading.Event()
 
     def run() -> None:
         while not stopped.wait(every_s):
+            # The outermost loop of its thread: what nobody foresaw must not end all looking, nor the other's.
             try:
                 publish_due_proposals(database, config, clock())
-            # The outermost loop of its thread: what nobody foresaw must not end all looking.
             except Exception:
                 _log.exception("set_times_failed")
+            try:
+                keep_daily_count(database, clock())
+            except Exception:
+                _log.exception("daily_count_failed")
 
     threading.Thread(target=run, name="set-times", daemon=True).start()
     return stopped

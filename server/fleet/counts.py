@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from policy.probe import Reach
 from server.fleet import entries
 from server.fleet.entries import Entry, Kind
+from server.fleet.readiness import Overdue
 from server.fleet.spans import FRESH_STANDINGS, Span, spans
 from server.fleet.standing import FleetCounts, Standing, may_fall_silent, no_counts, standing_now
 from server.policies.situation import Situation
@@ -33,9 +34,24 @@ def fleet_counts(session: Session, here: Situation) -> FleetCounts:
     return FleetCounts(
         total=sum(kinds.values()),
         by_standing=_by_standing(seen_before, here, exempt),
-        waiting_by_age=_waiting_by_age(seen_before, here, exempt),
+        waiting_by_age=_by_ages(seen_before, here, exempt, {Standing.WAITING_FOR_LIFT}),
         by_reach=reaches,
     )
+
+
+def count_by_age(session: Session, here: Situation, standings: Collection[Standing]) -> Mapping[str, int]:
+    """Return how many phones of these standings there are by when they were seen last, as `waiting_by_age` does."""
+    seen_before = _SeenBefore(session, entries.count_by_kind(session))
+    return _by_ages(seen_before, here, exempt_entries(session, here), standings)
+
+
+def count_overdue(session: Session, here: Situation, before: datetime) -> Overdue:
+    """Return how many phones that are not exempt now were seen last before that moment."""
+    found = Counter(entries.count_seen_before(session, before))
+    for entry in exempt_entries(session, here).values():
+        found[entry.fresh, entry.has_open] -= entry.last_at < before
+    checked = sum(count for (fresh, _), count in found.items() if may_fall_silent(fresh))
+    return Overdue(checked, sum(found[Standing.UNSEEN, has_open] for has_open in (False, True)))
 
 
 def oldest_check_at(session: Session) -> datetime | None:
@@ -64,27 +80,36 @@ def _by_standing(
     return counts
 
 
-def _waiting_by_age(
-    seen_before: _SeenBefore, here: Situation, exempt: Mapping[str, Entry]
+def _by_ages(
+    seen_before: _SeenBefore,
+    here: Situation,
+    exempt: Mapping[str, Entry],
+    standings: Collection[Standing],
 ) -> Mapping[str, int]:
-    waiting = dict.fromkeys([*(name for name, _ in _AGES), _LONGER], 0)
+    counts = dict.fromkeys([*(name for name, _ in _AGES), _LONGER], 0)
     for span, standing in spans(here):
-        if standing is Standing.WAITING_FOR_LIFT:
+        if standing in standings:
             for name, part in _by_age(span, here.now):
-                waiting[name] += seen_before.within(part)
+                counts[name] += seen_before.within(part)
     for entry in exempt.values():
-        if _standing(entry, here, is_exempt=True) is Standing.WAITING_FOR_LIFT:
-            age = here.now - entry.last_at
-            waiting[next((name for name, limit in _AGES if age <= limit), _LONGER)] += 1
-    return waiting
+        age = here.now - entry.last_at
+        name = next((name for name, limit in _AGES if age <= limit), _LONGER)
+        # As above: counted as what it would be without its exemption.
+        counts[name] -= _standing(entry, here, is_exempt=False) in standings
+        counts[name] += _standing(entry, here, is_exempt=True) in standings
+    return counts
 
 
 def _by_age(span: Span, now: datetime) -> Iterator[tuple[str, Span]]:
     until: datetime | None = None
-    for name, limit in _AGES:
-        yield name, Span(span.fresh, span.has_open, now - limit, until)
-        until = now - limit
-    yield _LONGER, Span(span.fresh, span.has_open, None, until)
+    for name, limit in (*_AGES, (_LONGER, None)):
+        since = None if limit is None else now - limit
+        # What the stretch and the age have in common, if anything.
+        first = max((one for one in (since, span.since) if one), default=None)
+        end = min((one for one in (until, span.until) if one), default=None)
+        if first is None or end is None or first < end:
+            yield name, Span(span.fresh, span.has_open, first, end)
+        until = since
 
 
 def _standing(entry: Entry, here: Situation, *, is_exempt: bool) -> Standing:

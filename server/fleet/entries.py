@@ -218,7 +218,7 @@ def count_seen_before(session: Session, at: datetime) -> Mapping[tuple[Standing,
     in_hour = select(*by).where(_TallyTable.hour == _hour(at)).distinct()
     for fresh, has_open in session.execute(in_hour).all():
         span = Span(Standing(fresh), has_open, begun, at)
-        found = session.scalars(select(func.count()).select_from(_ENTRIES).where(_within(span))).one()
+        found = session.scalars(select(func.count()).select_from(_ENTRIES).where(within(span))).one()
         counts[span.fresh, span.has_open] = counts.get((span.fresh, span.has_open), 0) + found
     return counts
 
@@ -235,14 +235,15 @@ def walk(session: Session, span: Span, after: Place | None, step: int) -> Iterat
 
 
 def _next(span: Span, after: Place | None, limit: int) -> Select[datetime, str]:
-    query = select(_EntryTable.last_at, _EntryTable.phone_id).where(_within(span))
+    query = select(_EntryTable.last_at, _EntryTable.phone_id).where(within(span))
     if after is not None:
         here = tuple_(literal(after.last_at, UtcTime), literal(after.phone_id))
         query = query.where(tuple_(_ENTRIES.c.last_at, _ENTRIES.c.phone_id) > here)
     return query.order_by(_ENTRIES.c.last_at, _ENTRIES.c.phone_id).limit(limit)
 
 
-def _within(span: Span) -> ColumnElement[bool]:
+def within(span: Span) -> ColumnElement[bool]:
+    """Return the condition that an entry lies in a stretch."""
     bounds = [_ENTRIES.c.fresh == span.fresh.value, _ENTRIES.c.has_open == span.has_open]
     if span.since is not None:
         bounds.append(_ENTRIES.c.last_at >= span.since)

@@ -13,6 +13,7 @@ from server.pages import (
     approval,
     audit,
     bundles,
+    deadline,
     drafts,
     fleet,
     phone,
@@ -28,7 +29,10 @@ from server.pages.template_context import give_templates_their_words
 
 __all__ = ["error_page", "register_pages"]
 
-_VIEWS = (account, alarms, approval, audit, bundles, drafts, fleet, phone, rehearsals, sign_in, stations)
+_VIEWS = (
+    *(account, alarms, approval, audit, bundles, deadline, drafts, fleet, phone, rehearsals, sign_in),
+    stations,
+)
 """Importing a module of views adds them to the blueprint."""
 
 

@@ -21,6 +21,7 @@ from server.policies.bundles import newest
 _TABS = (
     ("pages.fleet", "Fleet", Right.LOOK),
     ("pages.drafts", "Drafts", Right.LOOK),
+    ("pages.deadline", "Deadline", Right.LOOK),
     ("pages.bundles", "Bundles", Right.LOOK),
     ("pages.stations", "Stations", Right.LOOK),
     ("pages.alarms", "Alarms", Right.LOOK),

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from policy.names import PhoneId
 from policy.report import Consent
 from server.evidence.alarms import Settlement, settle_alarm
+from server.fleet.daily_counts import keep_daily_count
 from server.people.people import Role
 from server.stations.refused_bundles import RefusedBundle, keep_refusal
 from tests.pages.office import COMPLIANT, PASSWORD, UNREADABLE, Office, now, served
@@ -93,6 +95,9 @@ def visit(office: Office, tmp_path: Path) -> Iterator[Visit]:
     office.report(office.phone("Fairphone 5"), **COMPLIANT)
     office.phone("Pixel 7", consent=Consent.DECLINED)
     office.phone("Xperia 1")
+    # With a day between that nobody counted.
+    for days in (5, 3, 2, 1, 0):
+        keep_daily_count(office.database, now() - timedelta(days=days))
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
     with served(office) as address:
         yield Visit(office, address, violating, unreadable, folder)
@@ -210,6 +215,7 @@ def addresses(visit: Visit) -> dict[str, str]:
         "phone-unreadable": f"/phones/{visit.unreadable}",
         "phone-print": f"/phones/{visit.violating}/print",
         "bundles": "/bundles",
+        "deadline": "/deadline",
         "stations": "/stations",
         "alarms": "/alarms",
         "account": "/account",

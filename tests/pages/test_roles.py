@@ -21,6 +21,8 @@ ADDRESSES = {
         (GET, "/drafts"),
         (GET, "/drafts/DRAFT"),
         (GET, "/bundles"),
+        (GET, "/deadline"),
+        (GET, "/deadline.ics"),
         (GET, "/stations"),
         (GET, "/alarms"),
         (GET, "/rehearsals"),
@@ -137,7 +139,18 @@ def test_no_page_is_open_to_strangers(office: Office) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["/", "/phones/x", "/bundles", "/stations", "/stations/x/revoke", "/alarms", "/account", "/audit"],
+    [
+        "/",
+        "/phones/x",
+        "/bundles",
+        "/deadline",
+        "/deadline.ics",
+        "/stations",
+        "/stations/x/revoke",
+        "/alarms",
+        "/account",
+        "/audit",
+    ],
 )
 def test_a_stranger_is_asked_to_sign_in(office: Office, address: str) -> None:
     answer = office.app.test_client().get(address, base_url=HERE)
