@@ -45,7 +45,7 @@ def test_what_it_came_to_and_the_phones_of_each_outcome_are_shown(
     listed = page(client, f"/rehearsals/{made}/phones?outcome=unknown")
 
     assert "draft 7, revision 3" in whole
-    assert "1 never checked" in whole
+    assert "1 phone (never checked)" in whole
     assert "Under the policy in force" in whole
     assert phone[:8] in listed
     assert "mailbox" not in listed

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Integer,
     LargeBinary,
@@ -90,6 +91,8 @@ def _value(column: Column[Any], number: int) -> object:
         case DateTime():
             moment = _BEGINNING + timedelta(hours=number, seconds=len(column.name))
             return moment if column.type.timezone else moment.replace(tzinfo=None)
+        case Date():
+            return (_BEGINNING + timedelta(days=number)).date()
         case BigInteger() | Integer():
             return number + 1
         case LargeBinary():
