@@ -22,10 +22,10 @@ from server.api.reports import ReportsDoor
 from server.app import create_app
 from server.config import Config
 from server.context import context
-from server.drafts.set_times import watch_set_times
 from server.errors import ConfigurationRefused
 from server.running.buffering import BufferedRequests
 from server.running.descriptors import end_when_none_is_left
+from server.running.due_work import do_what_is_due
 from server.running.logs import configure_logs
 from server.running.metrics import count_together
 from server.running.stopping import StoppableServer, listen_to_parent
@@ -145,7 +145,7 @@ def _load(config: Config, counts: Path, address: str) -> BufferedRequests:
     app = create_app(config)
     with app.app_context():
         here = context()
-        watch_set_times(here.database, here.config, here.clock.now)
+        do_what_is_due(here.database, here.config, here.clock.now)
         listening = partial(_say_once, counts / "listening", f"Serving on {address}; stop with Ctrl-C.")
         return BufferedRequests(
             app,

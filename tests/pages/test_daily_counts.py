@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from server.drafts.set_times import watch_set_times
 from server.fleet.daily_counts import daily_counts, day_of, keep_daily_count
 from server.fleet.standing import Standing, no_counts
 from server.pages.daily_chart import BANDS, DAYS_BACK, HEIGHT, chart_of
+from server.running.due_work import do_what_is_due
 from server.storage.database import Database
 from tests.pages.office import COMPLIANT, Office, now
 
@@ -54,7 +54,7 @@ def test_a_server_counts_by_itself(either: Office, tmp_path: Path) -> None:
     either.station("bench", tmp_path / "station.pem")
     either.phone()
     at = now()
-    stopped = watch_set_times(either.database, either.config, lambda: at, every_s=0.01)
+    stopped = do_what_is_due(either.database, either.config, lambda: at, every_s=0.01)
     try:
         while not kept(either, at):
             pass
