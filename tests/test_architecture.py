@@ -54,9 +54,11 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "stations": {"clock", "config", "errors", "evidence", "policies", "reports", "storage", "texts"},
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage", "texts"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
-    "rehearsal": {"errors", "fleet", "policies", "reports", "storage"},
+    "rehearsal": {"errors", "evidence", "fleet", "policies", "reports", "storage"},
     "retention": {"evidence", "fleet", "reports", "storage"},
-    "drafts": {"config", "errors", "evidence", "fleet", "people", "policies", "storage", "texts"},
+    "drafts": {
+        *{"config", "errors", "evidence", "fleet", "people", "policies", "rehearsal", "storage", "texts"},
+    },
     "loadtest": {"config", "errors", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
@@ -65,7 +67,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
         "texts",
     },
     "running": {
-        *{"config", "context", "errors", "evidence", "fleet", "pages", "policies", "stations"},
+        *{"config", "context", "drafts", "errors", "evidence", "fleet", "pages", "policies", "stations"},
         "storage",
     },
     "api": {
@@ -87,7 +89,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
         },
         "storage",
     },
-    "serving": {"api", "app", "config", "context", "drafts", "errors", "running"},
+    "serving": {"api", "app", "config", "context", "errors", "running"},
     "commands": {
         *{"clock", "config", "drafts", "errors", "evidence", "fleet", "loadtest", "maintenance", "people"},
         *{"policies", "rehearsal", "reports", "retention", "serving", "stations", "storage"},

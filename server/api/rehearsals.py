@@ -32,7 +32,7 @@ from server.context import context
 from server.fleet import phone_rows, phones
 from server.people.people import Right
 from server.policies.bundles import situation
-from server.policies.rehearsals import KeptRehearsal, RehearsedPhone, find_rehearsal
+from server.rehearsal.kept_rehearsals import KeptRehearsal, RehearsedPhone, find_rehearsal
 from server.rehearsal.phones import rehearsed_phones
 from server.rehearsal.result import told
 from server.rehearsal.running import start_rehearsal

@@ -18,7 +18,7 @@ from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
 from policy.schemas.values import utc_time, write_utc_time
 from server.fleet.phones import UNIT_MAX_LENGTH, Registration
-from server.policies.rehearsals import RehearsalState
+from server.rehearsal.kept_rehearsals import RehearsalState
 from server.stations.refused_bundles import SENTENCE_MAX_LENGTH, RefusedBundle
 from server.texts import storable
 

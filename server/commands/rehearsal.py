@@ -19,8 +19,9 @@ from server.config import Config
 from server.drafts.beginnings import document_in
 from server.drafts.drafts import find_draft
 from server.errors import NotThere, ServiceError
-from server.policies import bundles, rehearsals
-from server.policies.rehearsals import KeptRehearsal
+from server.policies import bundles
+from server.rehearsal import kept_rehearsals
+from server.rehearsal.kept_rehearsals import KeptRehearsal
 from server.rehearsal.result import told
 from server.rehearsal.running import run_rehearsal
 from server.rehearsal.words import AGES, CAUSES, OUTCOMES
@@ -96,10 +97,10 @@ def _rehearsed(
         return now_of(config, database)
 
     with database.writing() as session:
-        made = rehearsals.new_rehearsal(session, document, operator(), now(), draft, moment)
+        made = kept_rehearsals.new_rehearsal(session, document, operator(), now(), draft, moment)
     run_rehearsal(database, made, now)
     with database.reading() as session:
-        found = rehearsals.find_rehearsal(session, made, now())
+        found = kept_rehearsals.find_rehearsal(session, made, now())
     if found.result is None:
         raise ServiceError(f"the rehearsal came to nothing: {found.failure}; run it again with -v")
     return found

@@ -188,7 +188,7 @@ def given(session: Session, proposal: StoredProposal, base: PublishedBase) -> Se
 
 def needed(session: Session, config: Config, proposal: StoredProposal, base: PublishedBase) -> Need:
     """Return how many approvers have to sign: one more than root demands where a rehearsal blocks many."""
-    rehearsed = newest_rehearsal(session, proposal.policy_sha256)
+    rehearsed = newest_rehearsal(session, proposal.proposal.policy_bytes)
     share = rehearsed.blocked_share if rehearsed else None
     if share is None or share * 100 <= config.extra_approval_percent:
         return Need(base.threshold)

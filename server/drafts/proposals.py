@@ -6,7 +6,6 @@ or another publication came first; so its state is computed and not stored.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -83,11 +82,6 @@ class StoredProposal:
     completed_at: datetime | None
     state: ProposalState
     trouble: str = ""
-
-    @property
-    def policy_sha256(self) -> str:
-        """By which rehearsals know the policy."""
-        return hashlib.sha256(self.proposal.policy_bytes).hexdigest()
 
 
 def propose(
@@ -269,10 +263,11 @@ def _require_open(draft: Draft, before: StoredProposal | None) -> None:
 def _require_rehearsal(session: Session, config: Config, proposal: Proposal) -> None:
     if not config.rehearsal_required or not has_phones(session):
         return
-    if newest_rehearsal(session, hashlib.sha256(proposal.policy_bytes).hexdigest()) is None:
+    if newest_rehearsal(session, proposal.policy_bytes) is None:
         raise InConflict(
             "rehearsal_missing",
-            "nobody has rehearsed these very bytes yet, so nobody knows whom they would block",
+            "nobody has rehearsed these very bytes yet as of when they bear on every phone, so nobody knows whom they"
+            " would block",
             "Rehearse the draft on its page, then propose it.",
         )
 

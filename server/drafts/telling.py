@@ -63,5 +63,5 @@ def _too_few(need: Need, keys: int) -> Iterator[str]:
 
 
 def _rehearsal(session: Session, proposal: StoredProposal) -> RehearsalWord | None:
-    found = newest_rehearsal(session, proposal.policy_sha256)
+    found = newest_rehearsal(session, proposal.proposal.policy_bytes)
     return RehearsalWord(found.rehearsed_at, found.phones, found.blocked_share) if found else None

@@ -28,7 +28,7 @@ from server.pages.draft_words import MESSAGE_MOMENTS, QUESTIONS
 from server.pages.moment import now
 from server.people.people import Right
 from server.policies import bundles
-from server.policies.rehearsals import rehearsals_of
+from server.rehearsal.kept_rehearsals import rehearsals_of
 from server.rehearsal.running import start_rehearsal
 
 _SHOWN = 100

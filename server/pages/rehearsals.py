@@ -19,7 +19,7 @@ from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.people.people import Right
 from server.policies.bundles import newest_policy_bytes, situation
-from server.policies.rehearsals import (
+from server.rehearsal.kept_rehearsals import (
     RehearsalState,
     find_rehearsal,
     newest_rehearsals,

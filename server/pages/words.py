@@ -19,8 +19,8 @@ from server.drafts.drafts import DraftEnd
 from server.evidence.alarms import AlarmKind
 from server.fleet.off_times import OffEnd
 from server.fleet.standing import Standing
-from server.policies.rehearsals import RehearsalState
 from server.rehearsal import words as rehearsal_words
+from server.rehearsal.kept_rehearsals import RehearsalState
 
 
 @dataclass(frozen=True)

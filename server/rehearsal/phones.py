@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from policy.rehearsal import Outcome
 from server.errors import NotThere
-from server.policies.rehearsals import KeptRehearsal, RehearsedPhone, phones_of
+from server.rehearsal.kept_rehearsals import KeptRehearsal, RehearsedPhone, phones_of
 
 
 def rehearsed_phones(

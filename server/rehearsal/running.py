@@ -12,8 +12,9 @@ import structlog
 from policy.document import Bundle
 from server.fleet import phone_states
 from server.fleet.phones import count_phones
-from server.policies import bundles, rehearsals
-from server.policies.rehearsals import Ordered
+from server.policies import bundles
+from server.rehearsal import kept_rehearsals
+from server.rehearsal.kept_rehearsals import Ordered
 from server.rehearsal.result import result_of
 from server.rehearsal.trying import Plan, Walk
 from server.reports.kept_reports import stored_report
@@ -38,7 +39,7 @@ def start_rehearsal(
     Raises `Malformed` for what is no policy, and `ComeLater` where enough are under way.
     """
     with database.writing() as session:
-        rehearsal_id = rehearsals.new_rehearsal(session, policy_bytes, person, now(), draft, moment)
+        rehearsal_id = kept_rehearsals.new_rehearsal(session, policy_bytes, person, now(), draft, moment)
     # After the commit: what is run has to be there.
     _runner(database).run(database, rehearsal_id, now)
     return rehearsal_id
@@ -51,7 +52,7 @@ def run_rehearsal(database: Database, rehearsal_id: str, now: Now) -> None:
     except Exception as error:  # a thread has nobody above it: whatever it was must be told by the rehearsal
         _log.exception("rehearsal failed", rehearsal=rehearsal_id)
         with database.writing() as session:
-            rehearsals.note_failure(
+            kept_rehearsals.note_failure(
                 session, rehearsal_id, f"{type(error).__name__}: the server's log says more"
             )
 
@@ -101,22 +102,22 @@ def _runner(database: Database) -> _Runner:
 def _run(database: Database, rehearsal_id: str, now: Now) -> None:
     _take_missing_pictures(database, rehearsal_id, now)
     with database.reading() as session:
-        plan = _plan(database, rehearsals.ordered(session, rehearsal_id), now())
+        plan = _plan(database, kept_rehearsals.ordered(session, rehearsal_id), now())
         walk, total = Walk(plan), count_phones(session)
         for pieces in walk.pieces(session):
             # In a transaction of its own: reports are stored meanwhile, and none of them waits for long.
             with database.writing() as writing:
-                rehearsals.keep_phones(writing, rehearsal_id, pieces)
-                rehearsals.note_progress(writing, rehearsal_id, walk.tally.phones, total)
+                kept_rehearsals.keep_phones(writing, rehearsal_id, pieces)
+                kept_rehearsals.note_progress(writing, rehearsal_id, walk.tally.phones, total)
             _note_alive(database, rehearsal_id, now)
     with database.writing() as session:
-        rehearsals.note_result(session, rehearsal_id, result_of(plan, walk.tally))
+        kept_rehearsals.note_result(session, rehearsal_id, result_of(plan, walk.tally))
 
 
 def _plan(database: Database, wanted: Ordered, now: datetime) -> Plan:
     with database.reading() as session:
         here = bundles.situation_and_history(session, now)
-    number, policy = rehearsals.policy_of(wanted.policy_bytes)
+    number, policy = kept_rehearsals.policy_of(wanted.policy_bytes)
     in_force = here.bundle
     if in_force is None:
         bundle = Bundle(number, policy)
@@ -147,4 +148,4 @@ def _take_missing_pictures(database: Database, rehearsal_id: str, now: Now) -> N
 def _note_alive(database: Database, rehearsal_id: str, now: Now) -> None:
     waiting = _runner(database).waiting()
     with database.writing() as session:
-        rehearsals.note_alive(session, [rehearsal_id, *waiting], now())
+        kept_rehearsals.note_alive(session, [rehearsal_id, *waiting], now())

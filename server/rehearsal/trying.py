@@ -18,7 +18,7 @@ from policy.stage import stage_of
 from policy.verdict import Stage
 from server.fleet.phones import Pictured, pictured
 from server.fleet.pictures import find_pictures
-from server.policies.rehearsals import Piece
+from server.rehearsal.kept_rehearsals import Piece
 
 _ROWS_AT_ONCE = 10_000
 _PHONES_A_PIECE = 500

@@ -25,7 +25,7 @@ from policy.names import PackageName
 from policy.schemas import dump_policy_document
 from server.app import create_app
 from server.fleet.phones import pictured
-from server.policies import rehearsals
+from server.rehearsal import kept_rehearsals
 from server.rehearsal.running import run_rehearsal
 from server.running.logs import configure_logs
 from server.storage.database import Base, Database
@@ -99,10 +99,10 @@ def _rehearse(office: Office) -> dict[str, object]:
         overdue_limit=policy.overdue_limit + timedelta(days=1),
     )
     with office.database.writing() as session:
-        made = rehearsals.new_rehearsal(session, dump_policy_document(2, draft), "bench", now())
+        made = kept_rehearsals.new_rehearsal(session, dump_policy_document(2, draft), "bench", now())
     run_rehearsal(office.database, made, now)
     with office.database.reading() as session:
-        found = rehearsals.find_rehearsal(session, made, now())
+        found = kept_rehearsals.find_rehearsal(session, made, now())
     assert found.result is not None, found.failure
     return dict(found.result)
 

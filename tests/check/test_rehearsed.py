@@ -7,7 +7,7 @@ from typing import Any
 
 from policy.rehearsal import Outcome
 from server.config import read_config
-from server.policies import rehearsals
+from server.rehearsal import kept_rehearsals
 from server.storage.database import Database
 from tests.check.office import Office
 
@@ -29,11 +29,11 @@ def rehearsed(office: Office) -> dict[str, Outcome]:
     office.server("policy", "rehearse", "--in-force", configured=True)
     database = Database(read_config(office.config, environ={}).database_url)
     with contextlib.closing(database), database.reading() as session:
-        newest, *_ = rehearsals.newest_rehearsals(session, office.begun)
+        newest, *_ = kept_rehearsals.newest_rehearsals(session, office.begun)
         return {
             one.phone_id: outcome
             for outcome in Outcome
-            for one in rehearsals.phones_of(session, newest.rehearsal_id, outcome, "", 1000)
+            for one in kept_rehearsals.phones_of(session, newest.rehearsal_id, outcome, "", 1000)
         }
 
 

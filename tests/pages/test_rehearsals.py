@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from policy.schemas import dump_policy_document
 from server.people.people import Role
-from server.policies import rehearsals
+from server.rehearsal import kept_rehearsals
 from server.rehearsal.running import run_rehearsal
 from tests.pages.office import Office, now, policy_in_force
 
@@ -25,7 +25,7 @@ def client(staffed: Office) -> FlaskClient:
 def noted(office: Office) -> str:
     with office.database.writing() as session:
         document = dump_policy_document(2, policy_in_force())
-        return rehearsals.new_rehearsal(session, document, "author-1", now(), draft=(7, 3))
+        return kept_rehearsals.new_rehearsal(session, document, "author-1", now(), draft=(7, 3))
 
 
 def page(client: FlaskClient, address: str) -> str:
@@ -54,7 +54,7 @@ def test_what_it_came_to_and_the_phones_of_each_outcome_are_shown(
 def test_one_that_runs_is_asked_for_again_by_the_browser_itself(staffed: Office, client: FlaskClient) -> None:
     made = noted(staffed)
     with staffed.database.writing() as session:
-        rehearsals.note_progress(session, made, 1000, 32000)
+        kept_rehearsals.note_progress(session, made, 1000, 32000)
 
     answer = client.get(f"/rehearsals/{made}", base_url=HERE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,10 +18,11 @@ from policy.rehearsal import Outcome
 from policy.schemas import dump_policy_document
 from server.drafts import proposals
 from server.drafts.drafts import DraftEnd, find_draft
-from server.drafts.set_times import publish_due_proposals, watch_set_times
+from server.drafts.set_times import publish_due_proposals
 from server.people.people import Role
 from server.policies.bundles import newest
-from server.policies.rehearsals import new_rehearsal, note_result
+from server.rehearsal.kept_rehearsals import new_rehearsal, note_result
+from server.running.due_work import do_what_is_due
 from server.storage.database import Database
 from tests.server.approving import Approving, later, refused
 from tests.server.authority import NOW, Authority, TrustFolder, banning_policy
@@ -339,7 +340,7 @@ def test_with_phones_what_nobody_rehearsed_is_not_proposed(here: Approving) -> N
 # What a rehearsal says ----------------------------------------------------------------------------------------------
 
 
-def rehearsed(here: Approving, draft_id: int, share: float | None) -> int:
+def rehearsed(here: Approving, draft_id: int, share: float | None, moment: datetime | None = None) -> int:
     """Keep a rehearsal of a draft that found this on a thousand phones, and return the draft."""
     known = 0 if share is None else 1000
     outcomes = dict.fromkeys([outcome.value for outcome in Outcome], 0)
@@ -347,7 +348,9 @@ def rehearsed(here: Approving, draft_id: int, share: float | None) -> int:
     result = {"phones": 1000, "known": known, "outcomes": outcomes, "blocked_share": share or 0.0}
     with here.authority.database.writing() as session:
         document = find_draft(session, draft_id).document
-        made = new_rehearsal(session, document, "author-1", NOW, (draft_id, 1))
+        # One as of a moment of its own is newer than those as of the usual one.
+        started = later(minutes=1) if moment else NOW
+        made = new_rehearsal(session, document, "author-1", started, (draft_id, 1), moment)
         note_result(session, made, result)
     return draft_id
 
@@ -363,6 +366,21 @@ def test_where_many_would_be_blocked_one_more_has_to_sign(
     outcome = here.approve(draft, 2)[1]
     assert (outcome["outcome"], outcome["needed"]) == ("published" if count == 2 else "stored", count)
     assert bool(document.needed_because) == (count == 3)
+
+
+@pytest.mark.parametrize("moment", [NOW - timedelta(days=9), NOW + timedelta(days=900)])
+def test_a_rehearsal_as_of_when_nobody_is_blocked_spares_no_approver(
+    here: Approving, moment: datetime
+) -> None:
+    draft = rehearsed(here, here.draft(), 0.9)
+    rehearsed(here, draft, 0.0, moment)
+    assert here.propose(draft).needed == 3
+
+
+def test_a_rehearsal_as_of_another_moment_alone_opens_no_proposal(here: Approving) -> None:
+    here.authority.phone(here.authority.bench())
+    draft = rehearsed(here, here.draft(), 0.0, NOW - timedelta(days=9))
+    refused(here.ask("POST", f"/drafts/{draft}/proposal", here.author, {}), 409, "rehearsal_missing")
 
 
 def test_where_root_names_too_few_approvers_for_one_more_that_is_told(
@@ -458,7 +476,7 @@ def test_a_server_looks_for_what_is_due_by_itself(here: Approving) -> None:
     here.propose(draft, later(days=1))
     here.approve(draft, 1)
     here.approve(draft, 2)
-    stopped = watch_set_times(
+    stopped = do_what_is_due(
         here.authority.database, here.authority.config, lambda: later(days=1), every_s=0.01
     )
     try:

@@ -25,8 +25,8 @@ from server.cli import main as curfew_server
 from server.errors import ComeLater, NotThere
 from server.evidence import audit
 from server.people.people import Role
-from server.policies import rehearsals
-from server.policies.rehearsals import KeptRehearsal, RehearsalState
+from server.rehearsal import kept_rehearsals
+from server.rehearsal.kept_rehearsals import KeptRehearsal, RehearsalState
 from server.rehearsal.phones import rehearsed_phones
 from server.rehearsal.running import run_rehearsal, start_rehearsal
 from tests.server.authority import BANNED, MANAGED, NOW, Authority, Bench, banning_policy, disabled_ledger
@@ -88,10 +88,10 @@ class Fleet:
         self.rehearsed += 1
         now = NOW + timedelta(seconds=self.rehearsed)
         with self.authority.database.writing() as session:
-            made = rehearsals.new_rehearsal(session, document, "author-1", now, moment=moment)
+            made = kept_rehearsals.new_rehearsal(session, document, "author-1", now, moment=moment)
         run_rehearsal(self.authority.database, made, lambda: now)
         with self.authority.database.reading() as session:
-            found = rehearsals.find_rehearsal(session, made, NOW)
+            found = kept_rehearsals.find_rehearsal(session, made, NOW)
         assert found.state is RehearsalState.DONE, found.failure
         return found
 
@@ -238,8 +238,8 @@ def test_a_rehearsal_is_found_by_its_draft_and_by_the_bytes_of_its_policy(small_
     wait_for(small_fleet, made)
 
     with database.reading() as session:
-        [of_draft] = rehearsals.rehearsals_of(session, 7, NOW)
-        of_bytes = rehearsals.newest_done(session, hashlib.sha256(document).hexdigest())
+        [of_draft] = kept_rehearsals.rehearsals_of(session, 7, NOW)
+        of_bytes = next(kept_rehearsals.done_rehearsals(session, hashlib.sha256(document).hexdigest()), None)
         [row, *_] = audit.newest_rows(session)
     assert of_bytes is not None
     assert of_draft.rehearsal_id == of_bytes.rehearsal_id == made
@@ -251,7 +251,7 @@ def wait_for(fleet: Fleet, rehearsal_id: str) -> KeptRehearsal:
     """Look until the thread that runs it has come to an end."""
     while True:
         with fleet.authority.database.reading() as session:
-            found = rehearsals.find_rehearsal(session, rehearsal_id, NOW)
+            found = kept_rehearsals.find_rehearsal(session, rehearsal_id, NOW)
         if found.state is not RehearsalState.RUNNING:
             return found
 
@@ -260,29 +260,29 @@ def test_one_that_nobody_works_on_any_more_shows_as_stopped_and_holds_no_place(s
     database, document = small_fleet.authority.database, dump_policy_document(2, banning_policy())
     with database.writing() as session:
         made = [
-            rehearsals.new_rehearsal(session, document, "author-1", NOW)
-            for _ in range(rehearsals.WAITING_MAX)
+            kept_rehearsals.new_rehearsal(session, document, "author-1", NOW)
+            for _ in range(kept_rehearsals.WAITING_MAX)
         ]
     with database.writing() as session, pytest.raises(ComeLater, match="under way or waiting"):
-        rehearsals.new_rehearsal(session, document, "author-1", NOW)
+        kept_rehearsals.new_rehearsal(session, document, "author-1", NOW)
 
     later = NOW + timedelta(minutes=2)
     with database.writing() as session:
-        assert rehearsals.find_rehearsal(session, made[0], later).state is RehearsalState.STOPPED
-        assert rehearsals.new_rehearsal(session, document, "author-1", later)
+        assert kept_rehearsals.find_rehearsal(session, made[0], later).state is RehearsalState.STOPPED
+        assert kept_rehearsals.new_rehearsal(session, document, "author-1", later)
 
 
 def test_one_that_fails_says_so_and_names_nobody(small_fleet: Fleet) -> None:
     small_fleet.add(CLEAN)
     document = dump_policy_document(2, banning_policy())
     with small_fleet.authority.database.writing() as session:
-        made = rehearsals.new_rehearsal(session, document, "author-1", NOW)
+        made = kept_rehearsals.new_rehearsal(session, document, "author-1", NOW)
         session.execute(text("UPDATE rehearsal SET policy_bytes = '{}'"))
 
     run_rehearsal(small_fleet.authority.database, made, lambda: NOW)
 
     with small_fleet.authority.database.reading() as session:
-        found = rehearsals.find_rehearsal(session, made, NOW)
+        found = kept_rehearsals.find_rehearsal(session, made, NOW)
     assert (found.state, found.result) == (RehearsalState.FAILED, None)
     assert "the server's log" in found.failure
 

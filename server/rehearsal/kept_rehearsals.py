@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -248,8 +248,8 @@ def rehearsals_of(session: Session, draft_id: int, now: datetime) -> Sequence[Ke
     return [_as_kept(row, now) for row in session.scalars(_without_bytes(query))]
 
 
-def newest_done(session: Session, policy_sha256: str) -> KeptRehearsal | None:
-    """Return the newest rehearsal of exactly these bytes that came to an end; None: there is none."""
+def done_rehearsals(session: Session, policy_sha256: str) -> Iterator[KeptRehearsal]:
+    """Yield the rehearsals of exactly these bytes that came to an end, newest first."""
     query = (
         select(_RehearsalTable)
         .where(
@@ -257,10 +257,9 @@ def newest_done(session: Session, policy_sha256: str) -> KeptRehearsal | None:
             _RehearsalTable.state == RehearsalState.DONE.value,
         )
         .order_by(_RehearsalTable.started_at.desc())
-        .limit(1)
     )
-    found = session.scalar(_without_bytes(query))
-    return None if found is None else _as_kept(found, found.beat_at)
+    for row in session.scalars(_without_bytes(query)):
+        yield _as_kept(row, row.beat_at)
 
 
 def _without_bytes(query: Any) -> Any:
