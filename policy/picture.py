@@ -20,6 +20,8 @@ from policy.schemas.strict_json import parse_object, quick_json
 from policy.verdict import Reason, ReasonCode, Verdict
 
 Pair = tuple[UserNumber, PackageName]
+HIDDEN = "hidden"
+"""Why a banned app counts as gone that a listed owner has hidden, in the words of `policy.coverage`."""
 
 
 @dataclass(frozen=True)
