@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from policy.document import JUDGEMENT_VERSION, Bundle, Policy
@@ -80,8 +80,14 @@ class Rehearsed:
 
 
 def fully_enforced_at(policy: Policy, now: datetime) -> datetime:
-    """Return the first moment, not before `now`, at which the policy bears on every phone."""
-    return max(now, policy.deadline, *(ring.starts_at for ring in policy.rings))
+    """Return the first moment, not before `now`, at which the policy bears on every phone.
+
+    Where a ring would begin only once the measure pauses or has ended, it is the last second before that: behind it
+    nobody is newly blocked, whom the rings before have long reached.
+    """
+    begun = max(now, policy.deadline, *(ring.starts_at for ring in policy.rings))
+    paused = min(policy.review_at, policy.ends_at)
+    return begun if begun < paused else max(now, paused - timedelta(seconds=1))
 
 
 class Rehearsal:

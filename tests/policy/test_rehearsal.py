@@ -380,3 +380,12 @@ def test_a_policy_is_fully_enforced_with_its_last_ring_and_never_in_the_past() -
 
     assert fully_enforced_at(policy(rings=rings), BEFORE) == DEADLINE + timedelta(days=2)
     assert fully_enforced_at(POLICY, LATER) == LATER
+
+
+def test_a_ring_that_begins_only_when_the_measure_pauses_hides_nobody_whom_the_others_reach() -> None:
+    review_at = DEADLINE + timedelta(days=1)
+    rings = (Ring(0.9, DEADLINE), Ring(1.0, review_at + timedelta(days=2)))
+    tried = policy(rings=rings, review_at=review_at)
+
+    assert DEADLINE < fully_enforced_at(tried, BEFORE) < review_at
+    assert fully_enforced_at(tried, review_at + timedelta(hours=1)) == review_at + timedelta(hours=1)
