@@ -38,9 +38,10 @@ PACKAGES = (
     "libatomic1",
     "haproxy",
     "pgbouncer",
+    "softhsm2",
     *BUILD_PACKAGES,
 )
-PROGRAM_OF = {"musl-tools": "musl-gcc", "xz-utils": "xz"}
+PROGRAM_OF = {"musl-tools": "musl-gcc", "xz-utils": "xz", "softhsm2": "softhsm2-util"}
 
 # Answers questions like the real interpreter; makes environments and installs by writing down that it did.
 PYTHON = """#!/bin/sh
@@ -80,6 +81,7 @@ for last; do :; done
 case $last in
   musl-tools) last=musl-gcc ;;
   xz-utils) last=xz ;;
+  softhsm2) last=softhsm2-util ;;
 esac
 case "$*" in
   *chromium*) echo "E: Unable to locate package chromium"; exit 100 ;;

@@ -139,9 +139,20 @@ def test_a_token_that_fails_says_why(token: str) -> None:
         load_signer(token, b"0000", [TokenSigner.inside.public_key])
 
 
-def test_a_signer_whose_library_is_missing_says_so() -> None:
-    with pytest.raises(KeyUnusable, match="python-pkcs11"):
-        load_signer("hsm:2", b"1234", [spare_key("another").public_key])
+def test_a_signer_whose_library_is_missing_says_so(tmp_path: Path) -> None:
+    create_key(tmp_path / "another.pem")
+    # As where nobody has installed it; what was imported here already would not notice.
+    program = (
+        "import sys; sys.modules['pkcs11'] = None\n"
+        "from certs.errors import KeyUnusable\n"
+        "from certs.keys import load_signer\n"
+        "key = load_signer(sys.argv[1]).public_key\n"
+        "try: load_signer('hsm:2', b'1234', [key])\n"
+        "except KeyUnusable as error: print(error)\n"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path / "another.pem")]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert "python-pkcs11" in said
 
 
 def test_a_disk_without_room_leaves_no_half_key_in_the_way_of_the_next_try(tmp_path: Path) -> None:
