@@ -22,7 +22,7 @@ from server.fleet import recounting
 from server.policies import bundles
 from server.policies.bundles import Newest
 from server.reports.kept_bases import all_base_numbers
-from server.reports.kept_reports import named_bases
+from server.reports.old_reports import named_bases
 from server.storage.database import Database
 from server.storage.migrating import schema_of, schemas
 

@@ -42,12 +42,7 @@ _NOT_READ = frozenset(
 @needs(Right.LOOK)
 def phone(phone_id: str) -> str:
     """Show all that is known of one phone; its holder only to those whose task needs it."""
-    here = context()
-    with here.database.reading() as session:
-        found = phone_page(session, _id(phone_id), now(), here.config.holder_key)
-        if found is None:
-            raise _unknown(phone_id)
-        published = bundles(session)
+    found, published = _found(phone_id)
     asked = _packages_asked(published, found.report) if found.report else ()
     # The holder is left out here and not in the template: what must not be shown does not reach it.
     return render_template(
@@ -88,12 +83,7 @@ def phone(phone_id: str) -> str:
 @needs(Right.LOOK)
 def print_phone(phone_id: str) -> str:
     """Show what its owner may be handed: of this phone alone, and of no holder, station or alarm."""
-    here = context()
-    with here.database.reading() as session:
-        found = phone_page(session, _id(phone_id), now(), here.config.holder_key)
-        if found is None:
-            raise _unknown(phone_id)
-        published = bundles(session)
+    found, published = _found(phone_id)
     report = found.report
     return render_template(
         "phone_print.html",
@@ -108,6 +98,15 @@ def print_phone(phone_id: str) -> str:
         has_more_acting=found.has_more_acting,
         kinds={user.user: user.kind for user in report.users} if report else {},
     )
+
+
+def _found(phone_id: str) -> tuple[PhonePage, Sequence[BundleRow]]:
+    here = context()
+    with here.database.reading() as session:
+        found = phone_page(session, _id(phone_id), now(), here.config.holder_key)
+        if found is None:
+            raise _unknown(phone_id)
+        return found, bundles(session)
 
 
 def _answer(found: PhonePage, published: Sequence[BundleRow]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, cast
@@ -19,13 +19,11 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     bindparam,
-    delete,
     false,
     func,
     insert,
     or_,
     select,
-    update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -35,14 +33,16 @@ from policy.report import Report
 from policy.schemas import load_report
 from policy.verdict import Verdict
 from server.clock import ALLOWED_SKEW
-from server.reports.kept_bases import add_base, base_numbers, drop_bases, newest_bases
+from server.reports.kept_bases import add_base, newest_bases
 from server.reports.stored_envelopes import StoredEnvelope, StoredEnvelopes, payload_of
 from server.storage import packing
 from server.storage.database import Base, UtcTime
 from server.storage.prepared import Prepared, among
 
 
-class _ReportTable(Base):
+class ReportTable(Base):
+    """One row per accepted report; `old_reports` asks it what thinning and purging need to know."""
+
     __tablename__ = "report"
     __table_args__ = (
         UniqueConstraint("station_id", "counter"),
@@ -72,9 +72,6 @@ class _ReportTable(Base):
 
 _FAR_BYTES = 256
 """A report that differs by more from its phone's base becomes the new base: a third of what storing one takes."""
-
-_DELETED_AT_ONCE = 1000
-"""Ids in one statement; PostgreSQL takes 65,535 values, older versions of SQLite fewer."""
 
 
 def effective(checked_at: datetime, received_at: datetime) -> datetime:
@@ -159,7 +156,7 @@ def _packed(session: Session, reports: Sequence[KeptReport]) -> Sequence[bytes]:
 
 
 # Made once, and of the table's columns: building a query, or asking by the mapper, costs more than running it.
-_REPORTS = cast(Table, _ReportTable.__table__)
+_REPORTS = cast(Table, ReportTable.__table__)
 _INSERT = Prepared(insert(_REPORTS))
 _HASHES = Prepared(
     select(_REPORTS.c.report_id, _REPORTS.c.payload_sha256).where(among(_REPORTS.c.report_id, "report_ids"))
@@ -201,14 +198,14 @@ class Sent(NamedTuple):
 def sent_by_stations(session: Session) -> Iterator[Sent]:
     """Yield what each station has sent that ever reported; all reports are walked."""
     query = select(
-        _ReportTable.station_id,
+        ReportTable.station_id,
         func.count(),
-        func.max(_ReportTable.received_at),
-        func.max(_ReportTable.counter),
-    ).group_by(_ReportTable.station_id)
+        func.max(ReportTable.received_at),
+        func.max(ReportTable.counter),
+    ).group_by(ReportTable.station_id)
     for station_id, reports, last_report_at, counter in session.execute(query).all():
-        newest = select(_ReportTable).where(
-            _ReportTable.station_id == station_id, _ReportTable.counter == counter
+        newest = select(ReportTable).where(
+            ReportTable.station_id == station_id, ReportTable.counter == counter
         )
         yield Sent(station_id, reports, last_report_at, counter, _as_past(session.scalars(newest).one()))
 
@@ -217,15 +214,15 @@ def history(session: Session, phone_id: PhoneId, limit: int) -> Sequence[PastChe
     """Return the newest checks of one phone, newest first."""
     # The counter decides between checks of one moment only.
     query = (
-        select(_ReportTable)
-        .where(_ReportTable.phone_id == phone_id)
-        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        select(ReportTable)
+        .where(ReportTable.phone_id == phone_id)
+        .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
         .limit(limit)
     )
     return [_as_past(row) for row in session.scalars(query)]
 
 
-def _as_past(row: _ReportTable) -> PastCheck:
+def _as_past(row: ReportTable) -> PastCheck:
     return PastCheck(
         report_id=row.report_id,
         station_id=row.station_id,
@@ -239,25 +236,25 @@ def _as_past(row: _ReportTable) -> PastCheck:
     )
 
 
-_STORED = (
-    _ReportTable.report_id,
-    _ReportTable.counter,
-    _ReportTable.checked_at,
-    _ReportTable.payload_sha256,
-    _ReportTable.envelope,
+STORED_COLUMNS = (
+    ReportTable.report_id,
+    ReportTable.counter,
+    ReportTable.checked_at,
+    ReportTable.payload_sha256,
+    ReportTable.envelope,
 )
 """What `StoredEnvelope` is made of, in its order."""
 
 
 def _envelopes(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[bytes]:
-    """Yield the envelopes that a query for `_STORED` finds, each as it came."""
+    """Yield the envelopes that a query for `STORED_COLUMNS` finds, each as it came."""
     whole = StoredEnvelopes(session).whole
     return (whole(StoredEnvelope(*row)) for row in session.execute(query))
 
 
 def stored_report(session: Session, report_id: str) -> Report | None:
     """Return one stored report, whole; None where there is none, or no longer whole."""
-    query = select(*_STORED).where(_ReportTable.report_id == report_id)
+    query = select(*STORED_COLUMNS).where(ReportTable.report_id == report_id)
     return next((load_report(payload_of(one)) for one in _envelopes(session, query) if one), None)
 
 
@@ -273,9 +270,9 @@ def watched_reports(session: Session, phone_id: PhoneId) -> Sequence[Report]:
     watching to tell, which would be gaps.
     """
     query = (
-        select(_ReportTable.received_at, *_STORED)
-        .where(_ReportTable.phone_id == phone_id, _ReportTable.watched)
-        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        select(ReportTable.received_at, *STORED_COLUMNS)
+        .where(ReportTable.phone_id == phone_id, ReportTable.watched)
+        .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
         .limit(WATCHED_SHOWN)
     )
     whole = StoredEnvelopes(session).whole
@@ -295,13 +292,13 @@ def _as_counted(report: Report, received_at: datetime) -> Report:
 def acting_reports(session: Session, phone_id: PhoneId, limit: int) -> Sequence[Report]:
     """Return the newest reports in which something was done on a phone or its own script had its say, whole."""
     query = (
-        select(*_STORED)
+        select(*STORED_COLUMNS)
         .where(
-            _ReportTable.phone_id == phone_id,
-            or_(_ReportTable.actions > 0, _ReportTable.watched),
-            _ReportTable.envelope != b"",
+            ReportTable.phone_id == phone_id,
+            or_(ReportTable.actions > 0, ReportTable.watched),
+            ReportTable.envelope != b"",
         )
-        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
         .limit(limit)
     )
     return [load_report(payload_of(envelope)) for envelope in _envelopes(session, query)]
@@ -313,9 +310,9 @@ def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
     A check that could not read the phone may carry no marker; it must not wipe out what an earlier one knew.
     """
     query = (
-        select(*_STORED)
-        .where(_ReportTable.phone_id == phone_id, _ReportTable.has_ledger)
-        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        select(*STORED_COLUMNS)
+        .where(ReportTable.phone_id == phone_id, ReportTable.has_ledger)
+        .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
         .limit(1)
     )
     return next((load_report(payload_of(one)).ledger for one in _envelopes(session, query)), None)
@@ -326,10 +323,10 @@ def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable
 
     Of checks that could not look only the verdict counts.
     """
-    same: ColumnElement[bool] = _ReportTable.verdict == verdict.value
+    same: ColumnElement[bool] = ReportTable.verdict == verdict.value
     if verdict is not Verdict.UNREADABLE:
-        same = and_(same, _ReportTable.enforceable == enforceable)
-    return _since_last_other(session, _ReportTable.phone_id == phone_id, same)
+        same = and_(same, ReportTable.enforceable == enforceable)
+    return _since_last_other(session, ReportTable.phone_id == phone_id, same)
 
 
 def not_enforceable_since(session: Session, phone_id: PhoneId) -> datetime | None:
@@ -337,8 +334,8 @@ def not_enforceable_since(session: Session, phone_id: PhoneId) -> datetime | Non
 
     None where the last of those that could look did not.
     """
-    could_look = and_(_ReportTable.phone_id == phone_id, _ReportTable.verdict != Verdict.UNREADABLE.value)
-    same = and_(_ReportTable.verdict == Verdict.VIOLATING.value, ~_ReportTable.enforceable)
+    could_look = and_(ReportTable.phone_id == phone_id, ReportTable.verdict != Verdict.UNREADABLE.value)
+    same = and_(ReportTable.verdict == Verdict.VIOLATING.value, ~ReportTable.enforceable)
     return _since_last_other(session, could_look, same)
 
 
@@ -348,134 +345,17 @@ def _since_last_other(
     """Return the time of the first check that is the `same` after the last that is not; None if there is none."""
     # The counter decides between checks of one moment only.
     last_other = session.execute(
-        select(_ReportTable.effective_at, _ReportTable.counter)
+        select(ReportTable.effective_at, ReportTable.counter)
         .where(among, ~same)
-        .order_by(_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
+        .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
         .limit(1)
     ).one_or_none()
-    query = select(func.min(_ReportTable.effective_at)).where(among, same)
+    query = select(func.min(ReportTable.effective_at)).where(among, same)
     if last_other is not None:
         at, counter = last_other
-        of_that_moment = and_(_ReportTable.effective_at == at, _ReportTable.counter > counter)
-        query = query.where(or_(_ReportTable.effective_at > at, of_that_moment))
+        of_that_moment = and_(ReportTable.effective_at == at, ReportTable.counter > counter)
+        query = query.where(or_(ReportTable.effective_at > at, of_that_moment))
     return session.scalar(query)
-
-
-@dataclass(frozen=True)
-class KeptEnvelope:
-    """What thinning needs to know of one stored report; ``envelope`` is empty if it was thinned out before."""
-
-    report_id: str
-    station_id: str
-    counter: int
-    effective_at: datetime
-    has_ledger: bool
-    watched: bool
-    envelope: bytes
-    stored_bytes: int
-
-
-def envelopes_of(session: Session, phone_id: str) -> Iterator[KeptEnvelope]:
-    """Yield every report of one phone, oldest first."""
-    query = (
-        select(
-            _ReportTable.station_id,
-            _ReportTable.effective_at,
-            _ReportTable.has_ledger,
-            _ReportTable.watched,
-            *_STORED,
-        )
-        .where(_ReportTable.phone_id == phone_id)
-        .order_by(_ReportTable.effective_at, _ReportTable.counter)
-        .execution_options(yield_per=200)
-    )
-    whole = StoredEnvelopes(session).whole
-    for row in session.execute(query):
-        one = StoredEnvelope(*row[4:])
-        told = (one.report_id, row[0], one.counter, *row[1:4])
-        yield KeptEnvelope(*told, whole(one), len(one.stored))
-
-
-@dataclass(frozen=True)
-class OldCheck:
-    """What purging needs to know of one stored report."""
-
-    report_id: str
-    payload_sha256: str
-    station_id: str
-    counter: int
-    effective_at: datetime
-    received_at: datetime
-    verdict: Verdict
-
-
-def old_checks(session: Session, phone_id: str, before: datetime) -> list[OldCheck]:
-    """Return a phone's checks up to that moment that had arrived by then, too, oldest first."""
-    query = (
-        select(
-            _ReportTable.report_id,
-            _ReportTable.payload_sha256,
-            _ReportTable.station_id,
-            _ReportTable.counter,
-            _ReportTable.effective_at,
-            _ReportTable.received_at,
-            _ReportTable.verdict,
-        )
-        .where(
-            _ReportTable.phone_id == phone_id,
-            _ReportTable.effective_at <= before,
-            _ReportTable.received_at <= before,
-        )
-        .order_by(_ReportTable.effective_at, _ReportTable.counter)
-    )
-    return [OldCheck(*row[:6], Verdict(row[6])) for row in session.execute(query)]
-
-
-def indispensable_ids(session: Session, phone_id: str) -> set[str]:
-    """Return the ids of a phone's latest reports, and of the newest with its ledger: all else is known by these."""
-    of_phone = select(_ReportTable.report_id).where(_ReportTable.phone_id == phone_id)
-    newest_at = select(func.max(_ReportTable.effective_at)).where(_ReportTable.phone_id == phone_id)
-    latest = of_phone.where(_ReportTable.effective_at == newest_at.scalar_subquery())
-    newest_first = (_ReportTable.effective_at.desc(), _ReportTable.counter.desc())
-    with_ledger = of_phone.where(_ReportTable.has_ledger).order_by(*newest_first).limit(1)
-    return {*session.scalars(latest), *session.scalars(with_ledger)}
-
-
-def delete_reports(session: Session, report_ids: Sequence[str]) -> None:
-    """Delete these reports, rows and all; the caller has made sure that nothing rests on them."""
-    for start in range(0, len(report_ids), _DELETED_AT_ONCE):
-        part = report_ids[start : start + _DELETED_AT_ONCE]
-        session.execute(delete(_ReportTable).where(_ReportTable.report_id.in_(part)))
-
-
-def named_bases(session: Session, phone_id: str | None = None) -> set[int]:
-    """Return the numbers of the bases that stored envelopes name: those of one phone, or of all."""
-    query = select(func.substr(_ReportTable.envelope, 1, packing.NAMED_WITHIN)).distinct()
-    if phone_id is not None:
-        query = query.where(_ReportTable.phone_id == phone_id)
-    found = map(packing.base_of, session.scalars(query))
-    return {number for number in found if number is not None}
-
-
-def drop_unnamed_bases(session: Session, phone_id: str) -> int:
-    """Delete a phone's bases that no envelope names any more, but for the newest, and return how many."""
-    # First the bases, then who names them: none but the newest is named by what is stored meanwhile.
-    older = base_numbers(session, phone_id)[:-1]
-    unnamed = set(older) - named_bases(session, phone_id) if older else set()
-    drop_bases(session, unnamed)
-    return len(unnamed)
-
-
-def counters_of(session: Session, report_ids: Collection[str]) -> Mapping[str, tuple[str, int]]:
-    """Return station and counter of each of these reports, by its id."""
-    query = select(_ReportTable.report_id, _ReportTable.station_id, _ReportTable.counter)
-    found = session.execute(query.where(_ReportTable.report_id.in_(report_ids)))
-    return {row[0]: (row[1], row[2]) for row in found}
-
-
-def drop_envelopes(session: Session, report_ids: Collection[str]) -> None:
-    """Empty the envelopes of these reports; ids, hashes, counters and verdicts stay."""
-    session.execute(update(_ReportTable).where(_ReportTable.report_id.in_(report_ids)).values(envelope=b""))
 
 
 def _columns(kept: KeptReport, stored: bytes) -> dict[str, object]:

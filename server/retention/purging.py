@@ -26,8 +26,8 @@ from server.evidence.purge_certificates import (
     leaf_of,
 )
 from server.fleet import phone_states, phones
-from server.reports import kept_reports, station_activity
-from server.reports.kept_reports import OldCheck
+from server.reports import old_reports, station_activity
+from server.reports.old_reports import OldCheck
 from server.reports.purges import keep_purge
 from server.reports.stored_envelopes import payload_of
 from server.storage.database import Database
@@ -71,7 +71,7 @@ def plan(database: Database, policy: PurgePolicy) -> PurgePlan:
     older = 0
     for phone_id in phone_ids:
         with database.reading() as session:
-            old = kept_reports.old_checks(session, phone_id, policy.before)
+            old = old_reports.old_checks(session, phone_id, policy.before)
             doomed = _doomed(session, phone_id, old, kept)
         older += len(old)
         if doomed:
@@ -115,7 +115,7 @@ def _purge_part(
     phones.agreed_with(session, phone_ids, lock=True)
     kept = _kept(session)
     by_phone = {
-        phone_id: _doomed(session, phone_id, kept_reports.old_checks(session, phone_id, policy.before), kept)
+        phone_id: _doomed(session, phone_id, old_reports.old_checks(session, phone_id, policy.before), kept)
         for phone_id in phone_ids
     }
     doomed = [check for checks in by_phone.values() for check in checks]
@@ -131,9 +131,9 @@ def _purge_part(
         "digest": digest_of(leaves),
         "setting": policy.setting,
     }
-    kept_reports.delete_reports(session, [check.report_id for check in doomed])
+    old_reports.delete_reports(session, [check.report_id for check in doomed])
     for phone_id in phone_ids:
-        kept_reports.drop_unnamed_bases(session, phone_id)
+        old_reports.drop_unnamed_bases(session, phone_id)
     head = audit.record(session, actor, "reports purged", "reports", detail, now)
     certificate = PurgeCertificate(
         **detail,  # type: ignore[arg-type]
@@ -186,7 +186,7 @@ def _doomed(session: Session, phone_id: str, old: Sequence[OldCheck], kept: _Kep
     facts = phone_states.check_facts(session, [phone_id]).get(phone_id)
     if not old or facts is None or facts.open_entries or phone_id in kept.phone_ids:
         return []
-    indispensable = kept_reports.indispensable_ids(session, phone_id)
+    indispensable = old_reports.indispensable_ids(session, phone_id)
     for since in (facts.unchanged_since, facts.not_enforceable_since):
         if since is not None:
             indispensable |= _around(old, since)

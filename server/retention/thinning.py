@@ -21,8 +21,9 @@ from policy.schemas import load_report
 from policy.watched import Watched
 from server.evidence import alarms, audit
 from server.fleet import phones
-from server.reports import kept_reports
-from server.reports.kept_reports import WATCHED_SHOWN, KeptEnvelope
+from server.reports import old_reports
+from server.reports.kept_reports import WATCHED_SHOWN
+from server.reports.old_reports import KeptEnvelope
 from server.reports.stored_envelopes import payload_of
 from server.storage.database import Database
 
@@ -66,7 +67,7 @@ def plan(database: Database, before: datetime) -> ThinningPlan:
     # Phone by phone: no more than one phone's envelopes are in memory, and no transaction spans the fleet.
     for phone_id in phone_ids:
         with database.reading() as session:
-            stored = list(kept_reports.envelopes_of(session, phone_id))
+            stored = list(old_reports.envelopes_of(session, phone_id))
         older += sum(one.effective_at <= before for one in stored)
         for one in _without_news(stored):
             if one.effective_at <= before and not named.holds(one.report_id, (one.station_id, one.counter)):
@@ -83,9 +84,9 @@ def drop(database: Database, planned: ThinningPlan, days: int, actor: str, now: 
         with database.writing() as session:
             # Asked again within the transaction: an alarm may have named a report since it was planned.
             named = _named(session)
-            counters = kept_reports.counters_of(session, part)
+            counters = old_reports.counters_of(session, part)
             report_ids = [report_id for report_id in part if not named.holds(report_id, counters[report_id])]
-            kept_reports.drop_envelopes(session, report_ids)
+            old_reports.drop_envelopes(session, report_ids)
             detail = {"reports": len(report_ids), "older_than_days": days}
             audit.record(session, actor, "reports thinned out", "reports", detail, now)
         dropped += len(report_ids)

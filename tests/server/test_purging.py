@@ -30,7 +30,7 @@ from server.evidence.purge_certificates import (
     open_certificate,
 )
 from server.fleet import phone_states, recounting
-from server.reports import kept_reports
+from server.reports import kept_reports, old_reports
 from server.reports.purges import certificates
 from server.reports.station_activity import activity_of
 from server.retention import purging
@@ -200,9 +200,9 @@ def test_what_stays_is_read_whole_and_bases_that_nothing_names_are_gone(
     purge(authority)
 
     with authority.database.reading() as session:
-        left = [one.report_id for one in kept_reports.envelopes_of(session, phone) if one.envelope]
+        left = [one.report_id for one in old_reports.envelopes_of(session, phone) if one.envelope]
         assert left == [reports[place].report_id for place in (0, 4, 5)]
-        assert kept_reports.drop_unnamed_bases(session, phone) == 0
+        assert old_reports.drop_unnamed_bases(session, phone) == 0
 
 
 def test_a_copy_of_a_report_is_proved_to_have_been_among_them(authority: Authority, bench: Bench) -> None:

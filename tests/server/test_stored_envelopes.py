@@ -18,7 +18,7 @@ from policy.schemas import load_report
 from policy.watched import ScriptState, Watched
 from server.errors import EvidenceDamaged
 from server.maintenance.checks import run_checks
-from server.reports import kept_reports
+from server.reports import old_reports
 from server.storage.packing import base_of, taken_apart
 from tests.server.authority import NOW, UNREADABLE, VIOLATING, Authority, Bench, disabled_ledger
 
@@ -42,9 +42,9 @@ def stored(authority: Authority, bench: Bench, phone: PhoneId, *checks: Mapping[
     return envelopes
 
 
-def read_back(authority: Authority, phone: PhoneId) -> list[kept_reports.KeptEnvelope]:
+def read_back(authority: Authority, phone: PhoneId) -> list[old_reports.KeptEnvelope]:
     with authority.database.reading() as session:
-        return list(kept_reports.envelopes_of(session, phone))
+        return list(old_reports.envelopes_of(session, phone))
 
 
 def rows(authority: Authority, statement: str) -> list[Any]:
@@ -165,8 +165,8 @@ def test_bases_that_nothing_names_go_and_those_that_are_named_stay(
     sent = stored(authority, bench, phone, *many)
     first = read_back(authority, phone)[0]
     with authority.database.writing() as session:
-        kept_reports.drop_envelopes(session, [first.report_id])
-        gone = kept_reports.drop_unnamed_bases(session, phone)
+        old_reports.drop_envelopes(session, [first.report_id])
+        gone = old_reports.drop_unnamed_bases(session, phone)
 
     assert gone == 1
     assert [one.envelope for one in read_back(authority, phone)] == [b"", *sent[1:]]

@@ -27,7 +27,7 @@ from policy.watched import (
 from server.cli import main
 from server.evidence import audit
 from server.fleet import phone_states
-from server.reports import kept_reports
+from server.reports import kept_reports, old_reports
 from server.reports.between_visits import watch_story
 from server.reports.kept_reports import history, newest_ledger
 from server.retention import thinning
@@ -60,7 +60,7 @@ def thinned(authority: Authority, reports: Sequence[Report]) -> list[int]:
         ids = {
             one.report_id
             for phone_id in {report.phone_id for report in reports}
-            for one in kept_reports.envelopes_of(session, phone_id)
+            for one in old_reports.envelopes_of(session, phone_id)
             if not one.envelope
         }
     return [place for place, report in enumerate(reports) if report.report_id in ids]
