@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import time
 from dataclasses import replace
 from io import BytesIO
 
@@ -173,6 +174,20 @@ def test_who_may_only_look_is_offered_nothing_to_change(staffed: Office, author:
 
     assert "Withdraw" not in shown
     assert "/drafts/1/edit" not in shown
+
+
+def test_a_draft_is_rehearsed_on_its_page_and_an_edit_asks_for_it_anew(
+    staffed: Office, author: FlaskClient
+) -> None:
+    begin(staffed, author)
+    assert "Nobody has asked yet what revision 1 would mean" in page(author, "/drafts/1")
+    started = staffed.send(author, "/drafts/1/rehearsals", {}, form_on="/drafts")
+    while "Refresh" in author.get(started.location, base_url=HERE).headers:
+        time.sleep(0.05)
+
+    assert f"{started.location.removeprefix(HERE)}" in page(author, "/drafts/1")
+    save(staffed, author, name="Other")
+    assert "Nobody has asked yet what revision 2 would mean" in page(author, "/drafts/1")
 
 
 def test_a_deadline_that_is_over_is_warned_of(staffed: Office, author: FlaskClient) -> None:

@@ -31,6 +31,7 @@ ADDRESSES = {
         (POST, "/drafts"),
         (GET, "/drafts/DRAFT/edit"),
         (POST, "/drafts/DRAFT/rebuild"),
+        (POST, "/drafts/DRAFT/rehearsals"),
         (POST, "/drafts/DRAFT/withdraw"),
         (POST, "/rehearsals"),
     ],
