@@ -220,7 +220,8 @@ class BufferedRequests:
                     body += piece
                     # Each piece buys the next one time, but none beyond the end: a body that drips steadily is too late
                     # all the same.
-                    limit.reschedule(min(now() + limits.silence_s, end))
+                    if len(body) < length:
+                        limit.reschedule(min(now() + limits.silence_s, end))
         except TimeoutError:
             raise _too_slow(len(body), length, limits) from None
 

@@ -1,7 +1,7 @@
 """Requests that arrive together share one transaction, and so one wait for the disk.
 
 Whoever hands work in gets a future and waits for it as he likes. Two threads take turns: each takes all that waits,
-prepares it, and stores it in one go. While one waits for the disk the other prepares what came meanwhile, so that a
+prepares it, and stores it in one go. While one waits for the disk the other prepares what comes meanwhile, so that a
 group is as large as the load is, and work that comes alone waits for nobody (docs/decisions/0022).
 """
 
@@ -66,6 +66,7 @@ class GroupCommit(Generic[Work, Outcome]):
         part = _Part[Work, Outcome](prepare, Future())
         with self._change:
             self._waiting.append(part)
+            self._change.notify_all()
             # Those at work look for more before they rest, under this lock: none is left waiting.
             is_needed = self._working < _THREADS
             self._working += is_needed
@@ -77,6 +78,8 @@ class GroupCommit(Generic[Work, Outcome]):
         while (taken := self._take()) is not None:
             number, group = taken
             prepared = _prepared(group)
+            while more := self._more_before_turn(number, _MOST - len(prepared)):
+                prepared += _prepared(more)
             with self._turn(number):
                 if prepared:
                     self._store_together(prepared)
@@ -88,13 +91,25 @@ class GroupCommit(Generic[Work, Outcome]):
                 self._working -= 1
                 return None
             self._taken += 1
-            return self._taken, [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+            return self._taken, self._waiting_parts(_MOST)
+
+    def _more_before_turn(self, number: int, room: int) -> Sequence[_Part[Work, Outcome]]:
+        """Return what comes while the group before this one is being stored; nothing once it is this one's turn."""
+        with self._change:
+            self._change.wait_for(lambda: self._is_next(number) or (room > 0 and len(self._waiting) > 0))
+            return () if self._is_next(number) else self._waiting_parts(room)
+
+    def _waiting_parts(self, most: int) -> Sequence[_Part[Work, Outcome]]:
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
+
+    def _is_next(self, number: int) -> bool:
+        return self._stored == number - 1
 
     @contextmanager
     def _turn(self, number: int) -> Iterator[None]:
         # In the order in which they were taken: by a bare lock, one thread could keep the other waiting for ever.
         with self._change:
-            self._change.wait_for(lambda: self._stored == number - 1)
+            self._change.wait_for(lambda: self._is_next(number))
         try:
             yield
         finally:
@@ -121,7 +136,7 @@ class GroupCommit(Generic[Work, Outcome]):
                 outcome.set_result(stored)
 
 
-def _prepared(group: Sequence[_Part[Work, Outcome]]) -> Sequence[tuple[Future[Outcome], Work]]:
+def _prepared(group: Sequence[_Part[Work, Outcome]]) -> list[tuple[Future[Outcome], Work]]:
     """Return each part's work beside its outcome to come; those that fail have their outcome."""
     prepared = []
     for part in group:

@@ -44,24 +44,23 @@ class Desk:
     def send(self, number: int, prepare: Callable[[int], int] = lambda number: number) -> Future[int]:
         return self.group.submit(lambda: prepare(number))
 
-    def send_while_others_are_stored(self, *numbers: int) -> list[Future[int]]:
-        """Hand in a 1, and a 2 that is prepared behind it; then `numbers`, which wait for both."""
-        prepared = threading.Event()
+    def send_while_another_is_stored(self, *numbers: int) -> list[Future[int]]:
+        """Hand in a 1; then `numbers`, which are prepared while it is being stored, and are at the gate after it."""
         first = self.send(1)
         assert self.store.entered.acquire(timeout=LONG_S)
-        second = self.send(2, _telling(prepared))
-        assert prepared.wait(LONG_S)
-        others = [self.send(number) for number in numbers]
-        for _ in range(2):
-            self.store.gate.release()
-        assert (first.result(LONG_S), second.result(LONG_S)) == (2, 4)
+        prepared = threading.Semaphore(0)
+        others = [self.send(number, _telling(prepared)) for number in numbers]
+        for _ in numbers:
+            assert prepared.acquire(timeout=LONG_S)
+        self.store.gate.release()
+        assert first.result(LONG_S) == 2
         assert self.store.entered.acquire(timeout=LONG_S)
         return others
 
 
-def _telling(prepared: threading.Event) -> Callable[[int], int]:
+def _telling(prepared: threading.Semaphore) -> Callable[[int], int]:
     def prepare(number: int) -> int:
-        prepared.set()
+        prepared.release()
         return number
 
     return prepare
@@ -82,13 +81,27 @@ def test_work_that_comes_alone_is_stored_at_once_and_gets_its_outcome(desk: Desk
     assert desk.store.groups == [[4]]
 
 
-def test_what_came_while_others_are_stored_is_stored_together_each_with_its_own_outcome(desk: Desk) -> None:
-    others = desk.send_while_others_are_stored(3, 4, 5)
+def test_what_comes_while_another_is_stored_is_stored_together_each_with_its_own_outcome(desk: Desk) -> None:
+    others = desk.send_while_another_is_stored(3, 4, 5)
 
-    desk.store.gate.release(2)
+    desk.store.gate.release()
 
     assert [other.result(LONG_S) for other in others] == [6, 8, 10]
-    assert desk.store.groups == [[1], [2], [3, 4, 5]]
+    assert desk.store.groups == [[1], [3, 4, 5]]
+
+
+def test_a_group_that_has_all_it_may_hold_leaves_the_rest_to_the_next(desk: Desk) -> None:
+    first = desk.send(1)
+    assert desk.store.entered.acquire(timeout=LONG_S)
+    prepared = threading.Semaphore(0)
+    others = [desk.send(number, _telling(prepared)) for number in range(100, 140)]
+    for _ in range(32):
+        assert prepared.acquire(timeout=LONG_S)
+
+    desk.store.gate.release(3)
+
+    assert [other.result(LONG_S) for other in (first, *others)] == [2, *range(200, 280, 2)]
+    assert desk.store.groups == [[1], list(range(100, 132)), list(range(132, 140))]
 
 
 def test_nobody_is_answered_before_the_group_is_stored(desk: Desk) -> None:
@@ -102,13 +115,13 @@ def test_nobody_is_answered_before_the_group_is_stored(desk: Desk) -> None:
 
 
 def test_the_next_group_is_prepared_while_one_is_stored(desk: Desk) -> None:
-    prepared = threading.Event()
+    prepared = threading.Semaphore(0)
     first = desk.send(1)
     assert desk.store.entered.acquire(timeout=LONG_S)
 
     second = desk.send(2, _telling(prepared))
 
-    assert prepared.wait(LONG_S)
+    assert prepared.acquire(timeout=LONG_S)
     assert not desk.store.groups
     desk.store.gate.release(2)
     assert (first.result(LONG_S), second.result(LONG_S)) == (2, 4)
@@ -147,9 +160,9 @@ def test_work_that_fails_while_it_is_prepared_holds_nobody_up(desk: Desk) -> Non
 def test_a_database_that_takes_nothing_now_tells_all_of_the_group_at_once_and_the_next_goes_on(
     desk: Desk, error: BaseException
 ) -> None:
-    others = desk.send_while_others_are_stored(3, 4)
+    others = desk.send_while_another_is_stored(3, 4)
     desk.store.error = error
-    desk.store.gate.release(2)
+    desk.store.gate.release()
     for other in others:
         with pytest.raises(type(error)):
             other.result(LONG_S)
@@ -161,12 +174,19 @@ def test_a_database_that_takes_nothing_now_tells_all_of_the_group_at_once_and_th
 
 
 def test_work_that_nobody_waits_for_any_more_is_not_stored(desk: Desk) -> None:
-    prepared = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def prepare(number: int) -> int:
+        begun.set()
+        assert go_on.wait(LONG_S)
+        return number
+
     first = desk.send(1)
     assert desk.store.entered.acquire(timeout=LONG_S)
-    second = desk.send(2, _telling(prepared))
-    assert prepared.wait(LONG_S)
+    second = desk.send(2, prepare)
+    assert begun.wait(LONG_S)
     assert desk.send(3).cancel()
+    go_on.set()
 
     desk.store.gate.release(3)
 
