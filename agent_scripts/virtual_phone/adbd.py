@@ -272,10 +272,12 @@ class Stream:
                 await self._may_send.wait()
                 # One packet at a time: real adbd without delayed acknowledgements waits in the same way.
                 self._may_send.clear()
+                # Taken before the packet goes: an order that is given once it has arrived is for the next command.
+                dies = self._phone.faults.take_death()
                 self._connection.send(
                     Packet(b"WRTE", self.number, self._peer_number, data[start : start + size])
                 )
-                if self._phone.faults.take_death():
+                if dies:
                     self._phone.die()
                 await self._connection.drain()
 

@@ -103,8 +103,10 @@ def test_a_phone_on_a_cable_whose_answer_is_lost_keeps_its_serial_from_the_serve
         assert bench.agent("provision", f"adb:{serial}", *words)[0] == 0
         phone.faults.die_in_mid_command()
 
-        bench.row(f"adb:{serial}")
+        _, row = bench.row(f"adb:{serial}")
 
+    # The row first: where no report could be written, it says why.
+    assert row["verdict"] == "unreadable", row
     report = bench.last_report()
     assert report["verdict"] == "unreadable"
     assert serial not in json.dumps(report)
