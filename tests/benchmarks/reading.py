@@ -28,10 +28,9 @@ from server.loadtest.process_cpu import cpu_of_tree
 from server.people.people import Role
 from server.policies.bundles import situation
 from server.running.logs import configure_logs
-from server.storage.migrating import migrate
 from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.measured_station import folder_for_a_while
-from tests.pages.office import Office, make_config, now
+from tests.pages.office import Office, make_config, migrate_once, now
 from tests.server.postgresql import Postgresql
 
 _TIMES = 9
@@ -63,8 +62,8 @@ def main() -> None:
 @contextmanager
 def _seeded(folder: Path, url: str, size: int) -> Iterator[Office]:
     config = make_config(folder, url)
+    migrate_once(url)
     office = Office(create_app(config), config)
-    migrate(office.database)
     seed_fleet(office.database, config.holder_key, size, now())
     office.publish()
     with office.database.reading() as session:
