@@ -60,7 +60,7 @@ def list_fleet(wanted: dict[str, Any]) -> Response:
 
 def _read_phones(asked: Wanted, session: Session, now: datetime, after: str, limit: int) -> Rows:
     found = list_phones(session, situation(session, now), asked, _cursor(after), limit)
-    return [_phone(row) for row in found.rows], found.next.written() if found.next else None
+    return [listed_phone(row) for row in found.rows], found.next.written() if found.next else None
 
 
 @described("/stations", ListedStationsSchema, query=StationPieceSchema, proof=PERSON, refusals=REFUSALS)
@@ -103,7 +103,8 @@ def _cursor(after: str) -> Cursor | None:
         raise NoSuchPlace from error
 
 
-def _phone(row: PhoneRow) -> dict[str, Any]:
+def listed_phone(row: PhoneRow) -> dict[str, Any]:
+    """Return a phone as `ListedPhoneSchema` has it."""
     latest = row.latest
     return {
         "phone_id": row.phone_id,

@@ -10,8 +10,9 @@ from marshmallow import Schema, fields, validate
 
 from policy.attempt import AttemptCause
 from policy.rehearsal import Outcome
-from server.api.schemas import AuditRowSchema
+from server.api.schemas import AuditRowSchema, BodySchema, one_line
 from server.evidence.alarms import AlarmKind
+from server.fleet.phones import HOLDER_MAX_LENGTH
 from server.fleet.standing import Standing
 
 
@@ -198,6 +199,19 @@ class ListedPhonesSchema(ListSchema):
     """A piece of the fleet, by urgency, and of one standing those not seen for longest first."""
 
     phones = fields.List(fields.Nested(ListedPhoneSchema), required=True)
+
+
+class HolderSchema(BodySchema):
+    """Whose phones are asked for."""
+
+    holder = one_line(HOLDER_MAX_LENGTH, 1)
+
+
+class PhonesOfHolderSchema(Schema):
+    """All phones of one holder; none where nobody has this reference."""
+
+    phones = fields.List(fields.Nested(ListedPhoneSchema), required=True)
+    server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
 class RehearsedPieceSchema(PieceSchema):

@@ -17,7 +17,7 @@ from policy.schemas.attempt_document import AttemptSchema
 from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
 from policy.schemas.values import utc_time, write_utc_time
-from server.fleet.phones import UNIT_MAX_LENGTH, Registration
+from server.fleet.phones import HOLDER_MAX_LENGTH, UNIT_MAX_LENGTH, Registration
 from server.rehearsal.kept_rehearsals import RehearsalState
 from server.stations.refused_bundles import SENTENCE_MAX_LENGTH, RefusedBundle
 from server.texts import storable
@@ -116,7 +116,7 @@ class RegistrationSchema(BodySchema):
     manufacturer = one_line(100)
     model = one_line(100)
     label = one_line(100)
-    holder = one_line(200, 1)
+    holder = one_line(HOLDER_MAX_LENGTH, 1)
     consent = fields.Enum(Consent, by_value=True, required=True)
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
     virtual = _TrueOrFalse(required=True)

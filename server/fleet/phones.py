@@ -31,6 +31,7 @@ from server.storage.database import Base, UtcTime, stored_by_nobody_else
 from server.storage.prepared import Prepared, among
 
 UNIT_MAX_LENGTH = 60
+HOLDER_MAX_LENGTH = 200
 
 
 class _PhoneTable(Base):

@@ -16,6 +16,7 @@ from server.pages import (
     deadline,
     drafts,
     fleet,
+    holders,
     phone,
     rehearsals,
     sign_in,
@@ -30,7 +31,8 @@ from server.pages.template_context import give_templates_their_words
 __all__ = ["error_page", "register_pages"]
 
 _VIEWS = (
-    *(account, alarms, approval, audit, bundles, deadline, drafts, fleet, phone, rehearsals, sign_in),
+    *(account, alarms, approval, audit, bundles, deadline, drafts, fleet, holders, phone, rehearsals),
+    sign_in,
     stations,
 )
 """Importing a module of views adds them to the blueprint."""

@@ -12,7 +12,7 @@ from server.evidence.alarms import open_causes
 from server.fleet.counts import fleet_counts
 from server.fleet.listing import Cursor, Piece, Wanted, list_phones, read_cursor
 from server.fleet.standing import FleetCounts, Standing
-from server.pages.access import needs
+from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.bundles import enforcement_begins_at, later_rings_wait, stage_of_first_ring
 from server.pages.moment import now
@@ -104,6 +104,7 @@ def fleet() -> str:
         later_rings=later_rings_wait(bundle.policy, now()) if bundle else False,
         lifted=bundle is not None and stage_of_first_ring(bundle.policy, now()) is Stage.LIFTED,
         allowed=managed_apps_gone,
+        may_see_holders=person().may(Right.SEE_HOLDERS),
     )
 
 

@@ -44,14 +44,15 @@ ADDRESSES = {
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
-    # Seeing holders is a right within a page: test_phone_page.py holds it.
-    Right.SEE_HOLDERS: [],
+    # Within the page of a phone it is a right as well: test_phone_page.py holds it.
+    Right.SEE_HOLDERS: [(GET, "/holders/search"), (POST, "/holders/search")],
 }
 FIELDS = {
     "made_for": "bench 3",
     "hours": "24",
     "reason": "looked into",
     "title": "Next",
+    "holder": "mailbox-4711",
     "from": "ready_made",
 }
 
