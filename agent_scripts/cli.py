@@ -94,6 +94,30 @@ _COMMANDS = {
     "send": CommandAt(
         "agent_scripts.commands.at_the_bench:send", "Send the reports that wait here.", ("curfew-agent send",)
     ),
+    "receipt": CommandAt(
+        "agent_scripts.commands.paper:receipt",
+        "Print what a phone's owner keeps.",
+        (
+            "curfew-agent receipt A-1042 --language fr",
+            "curfew-agent receipt --all --out receipts.pdf",
+        ),
+    ),
+    "label": CommandAt(
+        "agent_scripts.commands.paper:label",
+        "Print a sticker per phone.",
+        (
+            "curfew-agent label A-1042 --out label.svg",
+            "curfew-agent label --all --out labels.zpl",
+        ),
+    ),
+    "sheet": CommandAt(
+        "agent_scripts.commands.paper:sheet",
+        "Print the list of phones checked here.",
+        (
+            "curfew-agent sheet --all",
+            "curfew-agent sheet --all --out batch.csv",
+        ),
+    ),
     "virtual-phone": CommandAt(
         "agent_scripts.commands.set_up:virtual_phone",
         "Start a phone of software to train on.",

@@ -12,6 +12,7 @@ phones/ ledgers/   one file per phone
 unsettled/         what only the server remembers, until a person has decided (`unsettled`)
 watched/           up to where the record of a phone's own script is here
 spool/ aside/      reports that wait, reports that a person must look at
+checked/           the newest report of each phone, for its owner's papers (`latest_reports`)
 attempts/          visits in vain that the server was not told of yet, one file per phone (`attempts`)
 trust/             signed metadata and the accepted bundle (`certs.trust_client`)
 """
@@ -263,7 +264,7 @@ class Station:
         return self._phones[1]
 
 
-_SUBFOLDERS = ("phones", "ledgers", "unsettled", "watched", "spool", "aside", "attempts")
+_SUBFOLDERS = ("phones", "ledgers", "unsettled", "watched", "spool", "aside", "checked", "attempts")
 
 
 def lay_out(

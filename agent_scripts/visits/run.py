@@ -15,6 +15,7 @@ from agent_scripts.server_link.client import ServerClient, ServerStatus
 from agent_scripts.server_link.refused_bundle import tell_refusal
 from agent_scripts.station_files.counters import Counters
 from agent_scripts.station_files.durable_file import write_durably
+from agent_scripts.station_files.latest_reports import LatestReports
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment, stopwatch
@@ -71,6 +72,11 @@ class Run:
     def spool(self) -> Spool:
         """Where the reports of this run are kept; its folders are looked for once."""
         return Spool(self.station.spool_folder)
+
+    @cached_property
+    def latest_reports(self) -> LatestReports:
+        """Where the newest report of each phone is kept for its owner's papers."""
+        return LatestReports(self.station.folder)
 
     @property
     def bundle(self) -> Bundle | None:

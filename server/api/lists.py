@@ -25,6 +25,7 @@ from flask import Response, jsonify, request
 from sqlalchemy.orm import Session
 from werkzeug.wsgi import wrap_file
 
+from policy.plain_text import no_formula
 from server.api.person_access import requesting_person
 from server.context import context
 from server.errors import NotAccepted
@@ -190,13 +191,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return _harmless(" ".join(map(str, value)))
-    return _harmless(str(value))
-
-
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def _harmless(text: str) -> str:
-    # A spreadsheet runs what looks like a formula, whoever wrote it (OWASP, "CSV Injection").
-    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+        return no_formula(" ".join(map(str, value)))
+    return no_formula(str(value))
