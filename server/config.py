@@ -54,6 +54,7 @@ class Config:
     trusted_proxies: tuple[Network, ...] = ()
     replica_url: str | None = field(default=None, repr=False)
     keep_reports_days: int | None = None
+    receipt_days: int = 30
     signing_days: int = 14
     extra_approval_percent: int = 20
     rehearsal_required: bool = True
@@ -258,6 +259,15 @@ SETTINGS = (
         _whole_number(_DAYS_MIN, _DAYS_MAX),
         "give the number of days that your rules of retention name, or leave it out",
         default="none: reports are kept for ever, and nothing is purged",
+    ),
+    Setting(
+        "CURFEW_RECEIPT_DAYS",
+        "receipt_days",
+        "a whole number of days from 1 to 365",
+        "For so long after a check the code on its receipt opens the page of that phone to its owner.",
+        _whole_number(1, 365),
+        "give the number of days in which an owner may look and object",
+        default="30",
     ),
     Setting(
         "CURFEW_SIGNING_DAYS",

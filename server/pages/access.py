@@ -26,7 +26,8 @@ from server.people.sign_ins import signed_in_person
 
 View = Callable[..., Any]
 
-_PUBLIC = frozenset({"pages.sign_in"})
+# A sign-in, and what is opened by the code on a receipt (docs/decisions/0031).
+_PUBLIC = frozenset({"pages.sign_in", "pages.my_phone", "pages.ask_for_my_phone"})
 # By endpoint, which Flask names after the function: `wraps` keeps the view's name for the guarded one.
 _guarded: set[str] = set()
 

@@ -45,6 +45,7 @@ class Right(Enum):
     ENROL_STATIONS = "make enrolment codes"
     REVOKE_STATIONS = "revoke stations"
     SETTLE_ALARMS = "settle alarms"
+    ANSWER_OWNERS = "answer the owners of phones"
     SET_UNITS = "say which unit a phone belongs to"
     READ_AUDIT = "read the audit chain"
     PROPOSE = "propose drafts to the approvers"
@@ -62,11 +63,14 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
             Right.ENROL_STATIONS,
             Right.REVOKE_STATIONS,
             Right.SETTLE_ALARMS,
+            Right.ANSWER_OWNERS,
             Right.SET_UNITS,
         }
     ),
-    # Auditors look everywhere and change nothing but what became of an alarm.
-    Role.AUDITOR: frozenset({Right.LOOK, Right.SEE_HOLDERS, Right.READ_AUDIT, Right.SETTLE_ALARMS}),
+    # Auditors look everywhere and change nothing but what became of an alarm, or of an owner's objection.
+    Role.AUDITOR: frozenset(
+        {Right.LOOK, Right.SEE_HOLDERS, Right.READ_AUDIT, Right.SETTLE_ALARMS, Right.ANSWER_OWNERS}
+    ),
 }
 
 

@@ -40,6 +40,9 @@ FAILURES_OF_SOURCE = 30
 FAILURES_OF_NAME = 50
 """So many for one name from anywhere, then only a browser that has signed in before is heard for it."""
 
+GUESSES_ALLOWED = 30
+"""So many codes that open nothing from one place, then that place waits."""
+
 PAUSE = timedelta(minutes=15)
 """How long is waited after too many failures, and after which failures are forgotten."""
 
@@ -256,6 +259,30 @@ def end_all(session: Session, person_id: int) -> None:
 
 def _named(folded: str) -> Select[PersonTable]:
     return select(PersonTable).where(PersonTable.name == folded)
+
+
+def refuse_guessing(session: Session, secret_key: str, kind: str, address: str, now: datetime) -> None:
+    """Raise `ComeLater` where too many codes of that kind that open nothing came from `address` lately."""
+    stored = session.get(_FailuresTable, _guesses(secret_key, kind, address).own)
+    if stored is not None and stored.failures >= GUESSES_ALLOWED and now < stored.last_at + PAUSE:
+        raise ComeLater(
+            "too_many_guesses",
+            "Too many codes that open nothing came from here.",
+            f"Try again at {stored.last_at + PAUSE:%H:%M} UTC, with the code of the newest receipt.",
+        )
+
+
+def count_guess(database: Database, secret_key: str, kind: str, address: str, now: datetime) -> None:
+    """Count a code that opens nothing; raises `ComeLater` where it is one too many."""
+    try:
+        _count_attempt(database, _guesses(secret_key, kind, address), now)
+    except NotSignedIn as error:
+        raise ComeLater("too_many_guesses", error.message, error.next_step) from error
+
+
+def _guesses(secret_key: str, kind: str, address: str) -> _Counted:
+    own = hmac.digest(secret_key.encode(), "\0".join(("guess", kind, address)).encode(), "sha256").hex()
+    return _Counted(own, {own: GUESSES_ALLOWED})
 
 
 @dataclass(frozen=True)

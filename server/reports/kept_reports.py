@@ -252,6 +252,13 @@ def _envelopes(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[by
     return (whole(StoredEnvelope(*row)) for row in session.execute(query))
 
 
+def when_checked(session: Session, report_id: str) -> tuple[PhoneId, datetime] | None:
+    """Return of which phone a report is, and of when: also of one whose envelope was dropped; None if there is none."""
+    query = select(ReportTable.phone_id, ReportTable.effective_at).where(ReportTable.report_id == report_id)
+    found = session.execute(query).one_or_none()
+    return None if found is None else (PhoneId(found[0]), found[1])
+
+
 def stored_report(session: Session, report_id: str) -> Report | None:
     """Return one stored report, whole; None where there is none, or no longer whole."""
     query = select(*STORED_COLUMNS).where(ReportTable.report_id == report_id)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from server.owners.requests import RequestKind, ask
 from server.pages.access import unguarded_views
 from server.people.people import RIGHTS, Right, Role
-from tests.pages.office import Office
+from tests.pages.office import Office, now
 
 HERE = "https://localhost"
 GET, POST = "GET", "POST"
@@ -43,6 +44,7 @@ ADDRESSES = {
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
+    Right.ANSWER_OWNERS: [(GET, "/owner-requests"), (POST, "/owner-requests/1/answer")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.
     Right.SEE_HOLDERS: [(GET, "/holders/search"), (POST, "/holders/search")],
@@ -51,6 +53,7 @@ FIELDS = {
     "made_for": "bench 3",
     "hours": "24",
     "reason": "looked into",
+    "answer": "Bring it along.",
     "title": "Next",
     "holder": "mailbox-4711",
     "from": "ready_made",
@@ -61,6 +64,10 @@ def request(office: Office, client: object, method: str, address: str) -> int:
     if address.startswith("/alarms/"):
         raised = office.report(office.phone())
         office.send_reports([replace(raised, phone_skew_s=77)])
+    if address.startswith("/owner-requests/"):
+        phone = office.phone()
+        with office.database.writing() as session:
+            ask(session, phone, RequestKind.CHECK, "", now())
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
     address = address.replace("STATION", office.station_id).replace("PHONE", office.phone())

@@ -126,6 +126,11 @@ WRONG = {
         ("-400", 'found "-400"; give the number of days'),
         ("1000000", 'found "1000000"; give the number of days'),
     ],
+    "CURFEW_RECEIPT_DAYS": [
+        ("0", 'expected a whole number of days from 1 to 365, found "0"; give the number of days in which'),
+        ("366", 'found "366"'),
+        ("a month", 'found "a month"'),
+    ],
     "CURFEW_SMALLEST_CELL": [
         ("0", 'expected a whole number from 1 to 1000, found "0"; give the least number'),
         ("five", 'found "five"; give the least number of phones'),
