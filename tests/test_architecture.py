@@ -36,8 +36,10 @@ AGENT_ROOMS: dict[str, set[str]] = {
     "visits": {
         *{"adb", "errors", "exchange", "exit_codes", "ledgers", "patience", "server_link", "station_files"},
     },
+    "bench": {"adb", "errors", "exit_codes", "server_link", "station_files", "visits"},
     "commands": {
-        *{"adb", "errors", "exit_codes", "paper", "server_link", "station_files", "virtual_phone", "visits"},
+        *{"adb", "bench", "errors", "exit_codes", "paper", "server_link", "station_files", "virtual_phone"},
+        "visits",
     },
     "cli": {"commands", "errors", "exit_codes"},
 }
