@@ -43,6 +43,7 @@ AGENT_ROOMS: dict[str, set[str]] = {
 SERVER_ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "texts": set(),
+    "tables": set(),
     "clock": set(),
     "config": {"errors"},
     "configuration_page": {"config"},
@@ -64,7 +65,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {
         *{"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "rehearsal", "stations"},
-        "texts",
+        *{"tables", "texts"},
     },
     "running": {
         *{"config", "context", "drafts", "errors", "evidence", "fleet", "pages", "policies", "stations"},
@@ -72,7 +73,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "api": {
         *{"context", "drafts", "errors", "evidence", "fleet", "intake", "people", "policies", "rehearsal"},
-        *{"reports", "running", "stations", "storage", "texts"},
+        *{"reports", "running", "stations", "storage", "tables", "texts"},
     },
     "app": {
         *{

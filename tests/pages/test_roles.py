@@ -45,7 +45,12 @@ ADDRESSES = {
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.
-    Right.SEE_HOLDERS: [(GET, "/holders/search"), (POST, "/holders/search")],
+    Right.SEE_HOLDERS: [
+        (GET, "/holders/search"),
+        (POST, "/holders/search"),
+        (GET, "/blocks"),
+        (GET, "/blocks.csv"),
+    ],
 }
 FIELDS = {
     "made_for": "bench 3",
