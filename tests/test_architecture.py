@@ -65,7 +65,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {
         *{"context", "drafts", "errors", "evidence", "fleet", "people", "policies", "rehearsal", "stations"},
-        *{"tables", "texts"},
+        *{"reports", "tables", "texts"},
     },
     "running": {
         *{"config", "context", "drafts", "errors", "evidence", "fleet", "pages", "policies", "stations"},

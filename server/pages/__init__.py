@@ -22,6 +22,7 @@ from server.pages import (
     rehearsals,
     sign_in,
     stations,
+    timeline,
 )
 from server.pages.access import guard_pages
 from server.pages.blueprint import pages
@@ -35,6 +36,7 @@ _VIEWS = (
     *(account, alarms, approval, audit, blocks, bundles, deadline, drafts, fleet, holders, phone, rehearsals),
     sign_in,
     stations,
+    timeline,
 )
 """Importing a module of views adds them to the blueprint."""
 

@@ -52,6 +52,7 @@ def test_all_that_a_page_says_stands_in_a_landmark(office: Office, tmp_path: Pat
     pages = (
         "/",
         f"/phones/{phone}",
+        f"/phones/{phone}/checks",
         "/bundles",
         "/deadline",
         "/blocks",

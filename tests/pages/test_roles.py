@@ -18,6 +18,7 @@ ADDRESSES = {
         (GET, "/"),
         (GET, "/phones/PHONE"),
         (GET, "/phones/PHONE/print"),
+        (GET, "/phones/PHONE/checks"),
         (GET, "/drafts"),
         (GET, "/drafts/DRAFT"),
         (GET, "/bundles"),
