@@ -46,6 +46,7 @@ AGENT_ROOMS: dict[str, set[str]] = {
 SERVER_ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "texts": set(),
+    "tables": set(),
     "clock": set(),
     "config": {"errors"},
     "configuration_page": {"config"},
@@ -68,7 +69,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {
         *{"context", "drafts", "errors", "evidence", "fleet", "owners", "people", "policies", "rehearsal"},
-        *{"stations", "texts"},
+        *{"reports", "stations", "tables", "texts"},
     },
     "running": {
         *{"config", "context", "drafts", "errors", "evidence", "fleet", "pages", "policies", "stations"},
@@ -76,7 +77,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "api": {
         *{"context", "drafts", "errors", "evidence", "fleet", "intake", "owners", "people", "policies"},
-        *{"rehearsal", "reports", "running", "stations", "storage", "texts"},
+        *{"rehearsal", "reports", "running", "stations", "storage", "tables", "texts"},
     },
     "app": {
         *{

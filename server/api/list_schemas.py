@@ -241,6 +241,41 @@ class RehearsedPhonesSchema(ListSchema):
     phones = fields.List(fields.Nested(RehearsedPhoneSchema), required=True)
 
 
+class CheckSchema(Schema):
+    """One check of a phone. ``report`` is what its station signed, null where it was thinned out."""
+
+    report_id = fields.String(required=True)
+    checked_at = moment()
+    effective_at = fields.String(
+        required=True,
+        metadata={
+            "format": "date-time",
+            "description": "what counts: the station's time, or its arrival if earlier",
+        },
+    )
+    received_at = moment()
+    late = fields.Boolean(required=True)
+    station_id = fields.String(required=True)
+    station = fields.String(required=True)
+    verdict = fields.String(required=True)
+    enforceable = fields.Boolean(required=True)
+    bundle_number = fields.Integer(required=True)
+    actions = fields.Integer(required=True)
+    thinned = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "nothing had changed since the check before it, and its report is kept no more"
+        },
+    )
+    report = fields.Dict(required=True, allow_none=True)
+
+
+class ChecksSchema(ListSchema):
+    """A piece of a phone's checks, newest first."""
+
+    checks = fields.List(fields.Nested(CheckSchema), required=True)
+
+
 class ListedStationSchema(Schema):
     """One station."""
 

@@ -10,9 +10,7 @@ header ``Link``, as in the others (RFC 8288). A piece with the ETag that came wi
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +23,6 @@ from flask import Response, jsonify, request
 from sqlalchemy.orm import Session
 from werkzeug.wsgi import wrap_file
 
-from policy.plain_text import no_formula
 from server.api.person_access import requesting_person
 from server.context import context
 from server.errors import NotAccepted
@@ -33,11 +30,11 @@ from server.people.people import Right
 from server.running.error_handlers import written
 from server.running.spooled import new_spool
 from server.storage.replica import Seen
+from server.tables import Row, to_csv
 
 CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
 _TYPES = {CSV: f"{CSV}; charset=utf-8; header=present", NDJSON: NDJSON}
 _ROWS_AT_ONCE = 1000
-Row = Mapping[str, Any]
 Rows = tuple[Sequence[Row], str | None]
 """Some rows, and behind which cursor the next begin, if any."""
 
@@ -173,23 +170,3 @@ def _address(arguments: Mapping[str, str]) -> str:
 def to_ndjson(rows: Sequence[Row]) -> str:
     """Return a line of JSON for each row."""
     return "".join(f"{json.dumps(row)}\n" for row in rows)
-
-
-def to_csv(columns: Sequence[str], rows: Sequence[Row], *, header: bool = True) -> str:
-    """Return a table as RFC 4180 wants it, in which no cell is a formula."""
-    text = io.StringIO()
-    table = csv.writer(text)
-    if header:
-        table.writerow(columns)
-    table.writerows([[_cell(row[column]) for column in columns] for row in rows])
-    return text.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return no_formula(" ".join(map(str, value)))
-    return no_formula(str(value))

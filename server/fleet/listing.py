@@ -97,12 +97,10 @@ def list_phones(
     exempt = exempt_entries(session, here)
     few = _named(session, here, exempt, wanted) if wanted.named else None
     if few is not None:
-        shown, behind = _take(
-            (cursor for cursor in few if _is_after(cursor, after)), limit, lambda part: part
-        )
+        shown, behind = take((cursor for cursor in few if _is_after(cursor, after)), limit, lambda part: part)
     else:
         walked = _walk(session, here, exempt, wanted.standing, after, limit + 1)
-        shown, behind = _take(walked, limit, lambda part: _with_name(session, part, wanted.named))
+        shown, behind = take(walked, limit, lambda part: _with_name(session, part, wanted.named))
     found = {
         phone.phone_id: phone for phone in phones.find_phones(session, [c.place.phone_id for c in shown])
     }
@@ -111,10 +109,16 @@ def list_phones(
     return Piece(rows, behind, None if few is None else len(few))
 
 
-def _take(
-    cursors: Iterator[Cursor], limit: int, keep: Callable[[Sequence[Cursor]], Iterable[Cursor]]
+def take(
+    cursors: Iterator[Cursor],
+    limit: int,
+    keep: Callable[[Sequence[Cursor]], Iterable[Cursor]],
+    most: int = _WALKED,
 ) -> tuple[Sequence[Cursor], Cursor | None]:
-    """Return the first of those that `keep` lets through, and behind which to go on; None at the end."""
+    """Return the first of those that `keep` lets through, and behind which to go on; None at the end.
+
+    No more than about `most` are looked at.
+    """
     shown: list[Cursor] = []
     walked = 0
     while part := list(islice(cursors, limit + 1)):
@@ -123,7 +127,7 @@ def _take(
                 return shown, shown[-1]
             shown.append(cursor)
         walked += len(part)
-        if walked >= _WALKED:
+        if walked >= most:
             return shown, part[-1]
     return shown, None
 

@@ -12,6 +12,7 @@ from server.pages import (
     alarms,
     approval,
     audit,
+    blocks,
     bundles,
     deadline,
     drafts,
@@ -23,6 +24,7 @@ from server.pages import (
     rehearsals,
     sign_in,
     stations,
+    timeline,
 )
 from server.pages.access import guard_pages
 from server.pages.blueprint import pages
@@ -33,12 +35,23 @@ from server.pages.template_context import give_templates_their_words
 __all__ = ["error_page", "register_pages"]
 
 _VIEWS = (
-    *(account, alarms, approval, audit, bundles, deadline, drafts, fleet, holders, my_phone),
+    account,
+    alarms,
+    approval,
+    audit,
+    blocks,
+    bundles,
+    deadline,
+    drafts,
+    fleet,
+    holders,
+    my_phone,
     owner_requests,
     phone,
     rehearsals,
     sign_in,
     stations,
+    timeline,
 )
 """Importing a module of views adds them to the blueprint."""
 

@@ -207,7 +207,7 @@ def sent_by_stations(session: Session) -> Iterator[Sent]:
         newest = select(ReportTable).where(
             ReportTable.station_id == station_id, ReportTable.counter == counter
         )
-        yield Sent(station_id, reports, last_report_at, counter, _as_past(session.scalars(newest).one()))
+        yield Sent(station_id, reports, last_report_at, counter, past_check(session.scalars(newest).one()))
 
 
 def history(session: Session, phone_id: PhoneId, limit: int) -> Sequence[PastCheck]:
@@ -219,10 +219,11 @@ def history(session: Session, phone_id: PhoneId, limit: int) -> Sequence[PastChe
         .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
         .limit(limit)
     )
-    return [_as_past(row) for row in session.scalars(query)]
+    return [past_check(row) for row in session.scalars(query)]
 
 
-def _as_past(row: ReportTable) -> PastCheck:
+def past_check(row: ReportTable) -> PastCheck:
+    """Return what a row tells of its check without opening the envelope."""
     return PastCheck(
         report_id=row.report_id,
         station_id=row.station_id,

@@ -26,8 +26,8 @@ MORE = (
     *("/my-phone/RECEIPT", "/my-phone/RECEIPT?language=de"),
     *("/rehearsals/REHEARSAL", "/rehearsals/REHEARSAL/phones?outcome=unknown"),
 )
-# What is no page: a file for calendars.
-FILES = ("/deadline.ics",)
+# What is no page.
+FILES = ("/deadline.ics", "/blocks.csv")
 OPEN_ALL = "() => document.querySelectorAll('details').forEach(one => { one.open = true })"
 DESK, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 800}
 

@@ -19,6 +19,7 @@ ADDRESSES = {
         (GET, "/"),
         (GET, "/phones/PHONE"),
         (GET, "/phones/PHONE/print"),
+        (GET, "/phones/PHONE/checks"),
         (GET, "/drafts"),
         (GET, "/drafts/DRAFT"),
         (GET, "/bundles"),
@@ -47,7 +48,12 @@ ADDRESSES = {
     Right.ANSWER_OWNERS: [(GET, "/owner-requests"), (POST, "/owner-requests/1/answer")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.
-    Right.SEE_HOLDERS: [(GET, "/holders/search"), (POST, "/holders/search")],
+    Right.SEE_HOLDERS: [
+        (GET, "/holders/search"),
+        (POST, "/holders/search"),
+        (GET, "/blocks"),
+        (GET, "/blocks.csv"),
+    ],
 }
 FIELDS = {
     "made_for": "bench 3",
