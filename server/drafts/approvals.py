@@ -32,7 +32,7 @@ from server.drafts.proposals import (
 from server.drafts.rehearsed import newest_rehearsal
 from server.errors import InConflict, NotAllowed, PublicationRefused, RequestRefused
 from server.evidence import audit
-from server.fleet.exemptions import record_exemptions
+from server.exemptions.recording import record_exemptions
 from server.people.people import Person
 from server.policies.publishing import By, publish_approved
 from server.storage.database import Base, UtcTime
