@@ -15,6 +15,7 @@ from server.pages import (
     bundles,
     deadline,
     drafts,
+    exemptions,
     fleet,
     holders,
     phone,
@@ -31,7 +32,20 @@ from server.pages.template_context import give_templates_their_words
 __all__ = ["error_page", "register_pages"]
 
 _VIEWS = (
-    *(account, alarms, approval, audit, bundles, deadline, drafts, fleet, holders, phone, rehearsals),
+    *(
+        account,
+        alarms,
+        approval,
+        audit,
+        bundles,
+        deadline,
+        drafts,
+        exemptions,
+        fleet,
+        holders,
+        phone,
+        rehearsals,
+    ),
     sign_in,
     stations,
 )

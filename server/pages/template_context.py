@@ -22,6 +22,7 @@ _TABS = (
     ("pages.fleet", "Fleet", Right.LOOK),
     ("pages.drafts", "Drafts", Right.LOOK),
     ("pages.deadline", "Deadline", Right.LOOK),
+    ("pages.exemptions", "Exemptions", Right.LOOK),
     ("pages.bundles", "Bundles", Right.LOOK),
     ("pages.stations", "Stations", Right.LOOK),
     ("pages.alarms", "Alarms", Right.LOOK),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from server.pages.access import unguarded_views
 from server.people.people import RIGHTS, Right, Role
-from tests.pages.office import Office
+from tests.pages.office import Office, now
 
 HERE = "https://localhost"
 GET, POST = "GET", "POST"
@@ -26,6 +27,7 @@ ADDRESSES = {
         (GET, "/stations"),
         (GET, "/alarms"),
         (GET, "/rehearsals"),
+        (GET, "/exemptions"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
@@ -40,6 +42,8 @@ ADDRESSES = {
     Right.APPROVE: [],
     # Units are set by the API and on the command line: tests/server/test_rehearsals.py and test_units.py hold it.
     Right.SET_UNITS: [],
+    Right.REQUEST_EXEMPTION: [(POST, "/exemption-requests"), (POST, "/exemption-requests/REQUEST/withdraw")],
+    Right.DECIDE_EXEMPTION: [(POST, "/exemption-requests/REQUEST/refuse")],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
@@ -50,7 +54,9 @@ ADDRESSES = {
 FIELDS = {
     "made_for": "bench 3",
     "hours": "24",
-    "reason": "looked into",
+    "reason": "travel",
+    "until": f"{now() + timedelta(days=9):%Y-%m-%dT%H:%M}",
+    "why": "a bench is in reach",
     "title": "Next",
     "holder": "mailbox-4711",
     "from": "ready_made",
@@ -63,9 +69,14 @@ def request(office: Office, client: object, method: str, address: str) -> int:
         office.send_reports([replace(raised, phone_skew_s=77)])
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
+    if "REQUEST" in address:
+        asked = {**FIELDS, "phone": office.phone()}
+        office.send(office.client(Role.TECHNICIAN), "/exemption-requests", asked, form_on="/account")
+        address = address.replace("REQUEST", "1")
+    fields = {**FIELDS, "phone": office.phone()}
     address = address.replace("STATION", office.station_id).replace("PHONE", office.phone())
     if method == POST:
-        return int(office.send(client, address, FIELDS, form_on="/account").status_code)  # type: ignore[arg-type]
+        return int(office.send(client, address, fields, form_on="/account").status_code)  # type: ignore[arg-type]
     return int(client.get(address, base_url=HERE).status_code)  # type: ignore[attr-defined]
 
 
@@ -145,6 +156,7 @@ def test_no_page_is_open_to_strangers(office: Office) -> None:
         "/",
         "/phones/x",
         "/bundles",
+        "/exemptions",
         "/deadline",
         "/deadline.ics",
         "/stations",
