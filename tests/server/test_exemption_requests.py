@@ -87,7 +87,7 @@ def test_nothing_is_exempt_by_asking(here: Approving, phone: PhoneId) -> None:
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_and_written_down(
-    here: Approving, phone: PhoneId, changes: dict[str, str], status: int, code: str
+    here: Approving, phone: PhoneId, changes: dict[str, Any], status: int, code: str
 ) -> None:
     refused(ask(here, **{"phone": phone, **changes}), status, code)
     assert last_refusal(here) == ("desk-1", "ask", code)
