@@ -204,6 +204,19 @@ def open_requests(session: Session, now: datetime) -> Sequence[ExemptionRequest]
     return [_as_request(row, now) for row in session.scalars(_open_rows(now))]
 
 
+def requests_to_sign(
+    session: Session, request_ids: Sequence[int], now: datetime
+) -> Sequence[ExemptionRequest]:
+    """Return these requests, all of which still wait; raises `NotThere` or `InConflict` for the first that does not."""
+    found = []
+    # In one order: two who hand in at once wait for each other and not each for the other.
+    for request_id in sorted(set(request_ids)):
+        row = _row(session, request_id, lock=True)
+        _require_open(row, now)
+        found.append(_as_request(row, now))
+    return found
+
+
 def list_requests(
     session: Session, is_open: bool | None, order: Order, after: str, limit: int, now: datetime
 ) -> RowPiece[ExemptionRequest]:

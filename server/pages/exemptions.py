@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -9,17 +10,26 @@ from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from certs.errors import ApprovalRefused
+from certs.fleet_proposal_document import (
+    FLEET_APPROVAL_MAX_BYTES,
+    dump_fleet_proposal,
+    load_fleet_approval,
+)
+from certs.publication import TIMESTAMP_FILE
 from policy.exemption_reasons import MEANINGS, ExemptionReason
 from server.context import context
 from server.errors import Malformed
 from server.exemptions import requests as kept
 from server.exemptions.known import ENDS_SOON, ExemptionState, known_exemptions
 from server.exemptions.requests import REQUESTS_NEWEST, Wanted
+from server.exemptions.signing import proposed, receive
 from server.fleet.phones import Phone, find_phones
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.people.people import Right
+from server.policies.bundles import lock_trust_files
 
 _SHOWN = 200
 _REQUEST = "<int:request_id>"
@@ -56,10 +66,46 @@ def exemptions() -> str:
         phone=request.args.get("phone", "")[: kept.PHONE_MAX_LENGTH],
         may_ask=person().may(Right.REQUEST_EXEMPTION),
         may_decide=person().may(Right.DECIDE_EXEMPTION),
+        address=f"{here.config.public_url}/exemptions",
+        may_sign=here.config.trust_keys is not None,
         exemption_days=here.config.exemption_days,
         phone_max_length=kept.PHONE_MAX_LENGTH,
         why_max_length=kept.WHY_MAX_LENGTH,
     )
+
+
+@pages.get("/exemptions/proposal.json")
+@needs(Right.LOOK)
+def download_fleet_proposal() -> Response:
+    """Return what the fleet key is to sign as a file, for a machine without network."""
+    here = context()
+    with here.database.reading() as session:
+        told = dump_fleet_proposal(proposed(session, here.config, now()))
+    headers = {
+        "Content-Disposition": 'attachment; filename="exemptions.json"',
+        "Cache-Control": "no-store",
+    }
+    return Response(json.dumps(told, indent=1), mimetype="application/json", headers=headers)
+
+
+@pages.post("/exemptions/approvals")
+@needs(Right.DECIDE_EXEMPTION)
+def hand_in_fleet_approval() -> Response:
+    """Take the signature file that the fleet key's machine has written."""
+    here = context()
+    file = request.files.get("signature")
+    # One byte more than any has: it alone says that this is none.
+    data = file.read(FLEET_APPROVAL_MAX_BYTES + 1) if file else b""
+    try:
+        handed_in = load_fleet_approval(data)
+    except ApprovalRefused as error:
+        raise Malformed("approval_malformed", str(error), "Go back and choose the file.") from error
+    with here.database.writing() as session:
+        lock_trust_files(session, TIMESTAMP_FILE)
+        received = receive(session, here.config, handed_in, person().name, now())
+    received.settled()
+    flash(f"Signed and published as fleet document {received.fleet_number}.", "good")
+    return redirect(url_for("pages.exemptions"))
 
 
 @pages.post("/exemption-requests")
