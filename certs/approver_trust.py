@@ -12,9 +12,10 @@ from pathlib import Path
 
 from tuf.api.metadata import Root, Targets
 
-from certs.acceptance import Candidate, accept
+from certs.acceptance import AcceptedBundle, Candidate, accept
 from certs.durable import make_private_folder
 from certs.errors import FileMissing, NotBootstrapped, VersionWentBack, WrongRoot
+from certs.fleet_proposal import FleetBase
 from certs.proposal import Base
 from certs.publication import Files, file_name, newest_version, parsed, versions_of
 from certs.roles import FLEET, ROOT, TARGETS
@@ -25,18 +26,34 @@ from certs.verified_download import Fetch, VerifiedDownload, root_name
 _FIRST_ROOT = file_name(ROOT, 1)
 
 
+_Verified = tuple[Files, AcceptedBundle]
+"""The client's metadata by the client's own names, and the bundle it accepted."""
+
+
 def verified_base(files: Files, trust: Path, root_sha256: str | None, now: datetime) -> Base:
     """Return what `files` publish, verified as of `now` under what `trust` holds.
 
     ``trust`` is a copy of the trust folder, or this approver's own folder: that one is made when ``root_sha256`` pins
     a root for the first time, and remembers the highest versions. Raises a `BundleRefused`.
     """
+    metadata, accepted = _verified(files, trust, root_sha256, now)
+    return _base(metadata, accepted.policy_bytes)
+
+
+def verified_fleet_base(files: Files, trust: Path, root_sha256: str | None, now: datetime) -> FleetBase:
+    """Return which exemptions `files` publish and whose key signs them, verified as `verified_base` does."""
+    metadata, accepted = _verified(files, trust, root_sha256, now)
+    targets, fleet = (parsed(metadata[name], Targets).signed for name in ("targets.json", "fleet.json"))
+    return FleetBase(targets, fleet, accepted.fleet_bytes)
+
+
+def _verified(files: Files, trust: Path, root_sha256: str | None, now: datetime) -> _Verified:
     if (trust / "metadata").is_dir():
         return _by_trust_folder(files, TrustFolder(trust).published(), root_sha256, now)
     return _by_own_folder(files, trust, root_sha256, now)
 
 
-def _by_trust_folder(files: Files, known: Files, root_sha256: str | None, now: datetime) -> Base:
+def _by_trust_folder(files: Files, known: Files, root_sha256: str | None, now: datetime) -> _Verified:
     if root_sha256:
         _require_same_root(hashlib.sha256(known[_FIRST_ROOT]).hexdigest(), root_sha256)
     roots = {root_name(version): known[file_name(ROOT, version)] for version in versions_of(known, ROOT)}
@@ -44,21 +61,18 @@ def _by_trust_folder(files: Files, known: Files, root_sha256: str | None, now: d
         found = download.run(_from(files), "", now)
         metadata = download.verified
     accepted = accept(Candidate(found.policy, found.fleet, found.demo, found.timestamp_expires, now))
-    base = _base(metadata, accepted.policy_bytes)
     # The client began with roots alone, so what went back since this copy is for us to see.
-    for role, version in (
-        (TARGETS, base.targets.version),
-        (FLEET, parsed(metadata["fleet.json"], Targets).signed.version),
-    ):
+    for role in (TARGETS, FLEET):
+        version = parsed(metadata[f"{role}.json"], Targets).signed.version
         if version < newest_version(known, role):
             raise VersionWentBack(
                 f"version {newest_version(known, role)} of {role} is in the trust folder, the server publishes"
                 f" {version}: it serves an old copy, or the folder's newest was never handed to it"
             )
-    return base
+    return metadata, accepted
 
 
-def _by_own_folder(files: Files, folder: Path, root_sha256: str | None, now: datetime) -> Base:
+def _by_own_folder(files: Files, folder: Path, root_sha256: str | None, now: datetime) -> _Verified:
     client = TrustClient(make_private_folder(folder), _from(files), "")
     pinned = client.root_sha256
     if pinned is None and root_sha256 is None:
@@ -74,7 +88,7 @@ def _by_own_folder(files: Files, folder: Path, root_sha256: str | None, now: dat
         _require_same_root(hashlib.sha256(first).hexdigest(), root_sha256)
         client.bootstrap(first, root_sha256)
     accepted = client.refresh(now)
-    return _base(client.verified_metadata(), accepted.policy_bytes)
+    return client.verified_metadata(), accepted
 
 
 def _require_same_root(found: str, named: str) -> None:

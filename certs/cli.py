@@ -45,10 +45,12 @@ _COMMANDS = {
     ),
     "approve": CommandAt(
         "certs.cli_approve:approve",
-        "Approve a proposed draft on your own machine.",
+        "Approve what is proposed on your own machine.",
         (
             "curfew-certs approve https://curfew.example.org/drafts/7 \\",
             "    --key approver.pem --trust trust",
+            "curfew-certs approve https://curfew.example.org/exemptions \\",
+            "    --key fleet.pem --trust trust",
             "curfew-certs approve proposal.json --key hsm:2 \\",
             "    --trust trust --out signature.json",
         ),

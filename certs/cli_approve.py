@@ -1,8 +1,10 @@
-"""The command of an approver on their own machine: read a draft that was proposed, check it, sign it, hand it in."""
+"""The command of an approver on their own machine: read what is proposed, check it, sign it, hand it in.
+
+A draft is signed with an approver's key, exemptions that were asked for with the fleet key (`certs.cli_exemptions`).
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,15 +15,18 @@ import click
 
 from certs.approver_trust import verified_base
 from certs.asking import Answer, AskedServer, refused
+from certs.cli_exemptions import Signed, Signing, sign_exemptions
 from certs.cli_prompts import KEY_HELP, api_token, confirm, open_key
 from certs.cli_tables import print_document
 from certs.durable import create_private_file
 from certs.errors import AnswerRefused, ProposalRefused, RepositoryProblem
 from certs.family_lines import review_lines
+from certs.fleet_proposal_document import is_fleet_proposal
 from certs.proposal import Base, require_fit, sign_proposal
 from certs.proposal_document import (
     PROPOSAL_MAX_BYTES,
     ProposalDocument,
+    dump_approval,
     load_proposal,
     write_approval,
 )
@@ -33,7 +38,7 @@ from policy.document import Policy
 from policy.families import review_families
 from policy.plain_text import said_by_others
 
-_DRAFT_PAGE = re.compile(r"(.*?)/(?:api/v1/)?drafts/([1-9][0-9]{0,8})(?:/proposal)?/?")
+_PAGE = re.compile(r"(.*?)/(?:api/v1/)?(drafts/[1-9][0-9]{0,8}|exemptions)(?:/proposal)?/?")
 _OWN_FOLDER = Path(click.get_app_dir("curfew")) / "approver"
 _UNDONE = "nothing was signed"
 
@@ -42,7 +47,7 @@ _ADVICE: dict[int | str, str] = {
     401: "expected an approver's API token, which whoever runs the server makes",
     403: "expected the token of an approver who wrote nothing of this draft, and a key that is theirs alone",
     404: "check the number of the draft, and that it was proposed on its page",
-    409: "look at the draft's page; where it was changed or overtaken, it has to be proposed anew",
+    409: "look at the page; what was changed or overtaken is proposed anew, and exemptions are fetched anew",
 }
 
 
@@ -76,33 +81,36 @@ def approve(
     out: Path | None,
     yes: bool,
 ) -> None:
-    """Show what a proposed draft says, ask, sign those very bytes, and hand the signature in.
+    """Show what is proposed, ask, sign those very bytes, and hand the signature in.
 
-    The address of the draft's page names it, or a file that was downloaded there. What is shown comes from the bytes
-    that are signed; the server is not believed. An approver's API token is read from CURFEW_TOKEN, else asked for.
+    The address of a draft's page names it, or that of the page of exemptions, or a file that was downloaded there. What
+    is shown comes from the bytes that are signed; the server is not believed. An approver's API token is read from
+    CURFEW_TOKEN, else asked for.
     """
     in_trust = trust / "tls" / "authority.pem"
     data, hand_in = _fetched(proposal, authority or (in_trust if in_trust.exists() else None), out)
+    signing = Signing(trust, root_sha256, key_uri, yes, datetime.now(UTC))
+    signed = sign_exemptions(data, signing) if is_fleet_proposal(data) else _sign_draft(data, signing)
+    if out is not None:
+        create_private_file(out, write_approval(signed.told))
+        tell(f"signed, and written to {out}: hand it in on {signed.page}")
+    else:
+        _say_outcome(hand_in(dict(signed.told)))
+
+
+def _sign_draft(data: bytes, signing: Signing) -> Signed:
     document = load_proposal(data)
     if document.state != "open":
         raise ProposalRefused(
             f"the server takes no signatures for this proposal: {said_by_others(document.state)}"
         )
-    now = datetime.now(UTC)
-    base = verified_base(document.published, trust, root_sha256, now)
-    number, policy = require_fit(document.proposal, base, now)
-    _show(document, base, number, policy, now)
-    confirm(yes, f"Approve this as policy number {number}?")
-    approval = sign_proposal(
-        document.proposal,
-        base,
-        open_key(key_uri, [base.root.get_key(keyid) for keyid in base.root.roles[TARGETS].keyids]),
-    )
-    if out is not None:
-        create_private_file(out, write_approval(document.draft_id, approval))
-        tell(f"signed, and written to {out}: hand it in on the page of draft {document.draft_id}")
-    else:
-        _say_outcome(hand_in(json.loads(write_approval(document.draft_id, approval))))
+    base = verified_base(document.published, signing.trust, signing.root_sha256, signing.now)
+    number, policy = require_fit(document.proposal, base, signing.now)
+    _show(document, base, number, policy, signing.now)
+    confirm(signing.yes, f"Approve this as policy number {number}?")
+    keys = [base.root.get_key(keyid) for keyid in base.root.roles[TARGETS].keyids]
+    approval = sign_proposal(document.proposal, base, open_key(signing.key_uri, keys))
+    return Signed(dump_approval(document.draft_id, approval), f"the page of draft {document.draft_id}")
 
 
 HandIn = Callable[[dict[str, object]], Answer]
@@ -139,15 +147,15 @@ def _nowhere(_: dict[str, object]) -> Answer:
 
 
 def _address(url: str) -> tuple[str, str]:
-    """Return the server's address and the path of the draft in its API."""
+    """Return the server's address, and the path in its API of what is proposed."""
     parts = urlsplit(url)
-    found = _DRAFT_PAGE.fullmatch(parts.path)
+    found = _PAGE.fullmatch(parts.path)
     if not found:
         raise AnswerRefused(
-            f"expected the address of a draft's page like https://curfew.example.org/drafts/7, found"
-            f" {said_by_others(url)}; copy it from the page"
+            f"expected the address of a draft's page like https://curfew.example.org/drafts/7, or of the page of"
+            f" exemptions, found {said_by_others(url)}; copy it from the page"
         )
-    return f"{parts.scheme}://{parts.netloc}{found[1]}", f"/api/v1/drafts/{found[2]}"
+    return f"{parts.scheme}://{parts.netloc}{found[1]}", f"/api/v1/{found[2]}"
 
 
 def _show(document: ProposalDocument, base: Base, number: int, policy: Policy, now: datetime) -> None:
@@ -174,6 +182,9 @@ def _say_outcome(answer: Answer) -> None:
     said = _OUTCOMES.get(str(outcome))
     if said is None:
         raise AnswerRefused(f"expected what became of the signature, found {said_by_others(str(outcome))}")
+    if "needed" not in told:  # one signature is enough for exemptions, and nobody counts
+        tell(said)
+        return
     count = f"{told.get('signed')} of {told.get('needed')}"
     tell(f"{said} ({said_by_others(count, 30)})")
 

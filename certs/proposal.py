@@ -7,21 +7,16 @@ nothing of whoever sent them: `require_fit` compares them with what is published
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature, Signer
-from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
-from tuf.api.serialization import SerializationError
 
-from certs.errors import ApprovalRefused, KeyUnusable, NotAnApprover, NotNewestBase, ProposalRefused
-from certs.logs import Log
+from certs.approval import Approval, require_signed, sha256_of, signed_by, targets_in
+from certs.errors import ApprovalRefused, NotAnApprover, NotNewestBase, ProposalRefused
 from certs.publication import (
     Files,
     file_name,
@@ -36,10 +31,8 @@ from policy.counted import counted
 from policy.document import Policy
 from policy.schemas import load_policy_document
 
-_CLOCKS_APART = timedelta(minutes=5)
+CLOCKS_APART = timedelta(minutes=5)
 """So far may the clock of the server that made a proposal be ahead of the approver's."""
-
-_log = Log(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,46 +69,17 @@ class Proposal:
     @property
     def signed_sha256(self) -> str:
         """SHA-256 of the bytes that are signed, by which all speak of them."""
-        return hashlib.sha256(self.targets_bytes).hexdigest()
+        return sha256_of(self.targets_bytes)
 
     @cached_property
     def targets(self) -> Targets:
         """The targets in these bytes; raises `ProposalRefused` unless the bytes say nothing else besides."""
-        try:
-            # Not strict: the canonical form leaves the line feeds of a key's PEM as they are.
-            targets = Targets.from_dict(json.loads(self.targets_bytes, strict=False))
-            canonical = Metadata(targets).signed_bytes
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            SerializationError,
-        ) as error:
-            raise ProposalRefused(
-                "expected the bytes of targets to sign, found something else; fetch the proposal anew"
-            ) from error
-        # A signature is over the canonical form: other bytes would not be the ones that were hashed and shown.
-        if canonical != self.targets_bytes:
-            raise ProposalRefused(
-                "expected targets in their canonical form, found another; fetch the proposal anew"
-            )
-        return targets
+        return targets_in(self.targets_bytes)
 
     @cached_property
     def document(self) -> tuple[int, Policy]:
         """Number and policy in the policy's bytes; raises `PolicyError`."""
         return load_policy_document(self.policy_bytes)
-
-
-@dataclass(frozen=True)
-class Approval:
-    """One approver's signature over a proposal's targets; ``signed_sha256`` says over which bytes it was made."""
-
-    key_id: str
-    signature: str
-    signed_sha256: str
 
 
 def base_of(files: Files) -> Base:
@@ -185,13 +149,7 @@ def sign_proposal(proposal: Proposal, base: Base, signer: Signer) -> Approval:
     """Return the signature of an approver under the newest root; raises `NotAnApprover` or `KeyUnusable`."""
     key_id = signer.public_key.keyid
     _require_approver(base, key_id)
-    metadata = Metadata(proposal.targets)
-    try:
-        signature = metadata.sign(signer)
-    except UnsignedMetadataError as error:
-        raise KeyUnusable(f"the key could not sign ({error}); check the token or key service") from error
-    _log.info("signed", role=TARGETS, version=proposal.targets.version, key=key_id[:12])
-    return Approval(key_id, signature.signature, proposal.signed_sha256)
+    return signed_by(signer, proposal.targets, TARGETS)
 
 
 def require_signature(proposal: Proposal, base: Base, approval: Approval) -> str:
@@ -201,19 +159,8 @@ def require_signature(proposal: Proposal, base: Base, approval: Approval) -> str
     other bytes.
     """
     _require_approver(base, approval.key_id)
-    if approval.signed_sha256 != proposal.signed_sha256:
-        raise ApprovalRefused(
-            f"this signature is for other bytes ({approval.signed_sha256[:16]}…) than those that are proposed now"
-            f" ({proposal.signed_sha256[:16]}…); fetch the proposal anew and sign that"
-        )
     key = base.root.get_key(approval.key_id)
-    try:
-        key.verify_signature(Signature(approval.key_id, approval.signature), proposal.targets_bytes)
-    # A signature that is no hex at all ends in a ValueError of its own.
-    except (UnverifiedSignatureError, ValueError) as error:
-        raise ApprovalRefused(
-            "this signature does not hold over the bytes that are proposed; fetch the proposal anew and sign that"
-        ) from error
+    require_signed(approval, key, proposal.targets_bytes)
     return name_of(key)
 
 
@@ -267,7 +214,7 @@ def _require_next_number(number: int, base: Base) -> None:
 
 
 def _require_end(expires: datetime, policy: Policy, now: datetime) -> None:
-    latest = min(now + LIFETIMES[TARGETS] + _CLOCKS_APART, policy.ends_at)
+    latest = min(now + LIFETIMES[TARGETS] + CLOCKS_APART, policy.ends_at)
     if expires <= now:
         raise ProposalRefused(
             f"what would be signed ended at {expires:%Y-%m-%d %H:%M} UTC; propose the draft anew, and check this"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from certs.approval import Approval
 from certs.errors import ApprovalRefused, ProposalRefused
-from certs.proposal import Approval, Proposal
+from certs.proposal import Proposal
 from policy.errors import InvalidDocument
 from policy.schemas.strict_json import parse_object
 from policy.schemas.values import utc_time, write_utc_time
@@ -168,9 +169,9 @@ def load_approval(data: bytes) -> tuple[int, Approval]:
         ) from error
 
 
-def write_approval(draft_id: int, approval: Approval) -> bytes:
+def write_approval(told: Mapping[str, Any]) -> bytes:
     """Return the bytes of a signature file."""
-    return json.dumps(dump_approval(draft_id, approval), indent=1, sort_keys=True).encode() + b"\n"
+    return json.dumps(told, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def _rehearsal(told: Any) -> RehearsalWord | None:

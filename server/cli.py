@@ -73,6 +73,14 @@ _COMMANDS = {
         "Say which unit phones belong to.",
         ("curfew-server units import units.csv --dry-run",),
     ),
+    "exemptions": CommandAt(
+        "server.commands.exemptions:exemptions",
+        "Ask for exemptions, and list them.",
+        (
+            "curfew-server exemptions list",
+            "curfew-server exemptions ask CW-17 --until 2027-04-01T12:00Z --reason travel --by desk-1",
+        ),
+    ),
     "audit": CommandAt(
         "server.commands.audit:audit",
         "Check the chain of changes, and what stations saw.",

@@ -59,6 +59,7 @@ class Config:
     extra_approval_percent: int = 20
     rehearsal_required: bool = True
     smallest_cell: int = 5
+    exemption_days: int = 90
 
 
 class _NotSo(ValueError):
@@ -307,6 +308,16 @@ SETTINGS = (
         "give the least number of phones that may be told of a unit",
         default="5",
     ),
+    Setting(
+        "CURFEW_EXEMPTION_DAYS",
+        "exemption_days",
+        "a whole number of days from 1 to 366",
+        "So far ahead the end of an exemption may lie that is asked for on this server; before it ends, it can be asked"
+        " for anew. What the fleet key signs in a trust folder is not held to it.",
+        _whole_number(1, 366),
+        "give the longest time for which a phone may be left alone without anybody looking again",
+        default="90",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -359,7 +370,8 @@ def fingerprint_of_shared(config: Config) -> str:
     online = [config.trust_keys / name for name in _ONLINE_KEYS] if config.trust_keys else []
     # What holds for approvals has to hold on whichever machine the last signature arrives.
     told.update(
-        f"\0{config.signing_days} {config.extra_approval_percent} {config.rehearsal_required}".encode()
+        f"\0{config.signing_days} {config.extra_approval_percent} {config.rehearsal_required}"
+        f" {config.exemption_days}".encode()
     )
     for file in (config.audit_key, config.tls_folder / "authority.pem", *online):
         told.update(b"\0" + (file.read_bytes() if file.is_file() else b""))

@@ -10,7 +10,6 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from policy.document import Exemption
 from server.api.blueprint import PERSON, described
 from server.api.fleet_lists import REFUSALS
 from server.api.list_schemas import (
@@ -35,13 +34,13 @@ from server.api.lists import Listing, Rows, answer_list
 from server.api.schemas import AuditRowSchema
 from server.evidence.alarms import ALARMS_NEWEST, ALARMS_OLDEST, Alarm, WantedAlarms, list_alarms
 from server.evidence.audit import ROWS_NEWEST, ROWS_OLDEST, WantedRows, list_rows
+from server.exemptions.known import ExemptionState, KnownExemption, known_exemptions
 from server.people.people import Right
 from server.policies.bundles import (
     PUBLICATIONS_NEWEST,
     PUBLICATIONS_OLDEST,
     PublicationRow,
     list_publications,
-    newest_bundle,
 )
 from server.running.error_handlers import written
 from server.stations.refused_bundles import (
@@ -125,34 +124,32 @@ def _read_publications(
 
 @described("/exemptions", ListedExemptionsSchema, query=ExemptionPieceSchema, proof=PERSON, refusals=REFUSALS)
 def list_all_exemptions(wanted: dict[str, Any]) -> Response:
-    """List the exemptions that are published, in force and over, by the ids of their phones"""
+    """List every exemption that was ever published, in force and ended, by the ids of their phones"""
     read = partial(_read_exemptions, wanted["in_force"])
     listing = Listing("exemptions", columns_of(ListedExemptionSchema), Right.LOOK, read)
     return answer_list(listing, wanted)
 
 
 def _read_exemptions(in_force: bool | None, session: Session, now: datetime, after: str, limit: int) -> Rows:
-    bundle = newest_bundle(session)
-    # One document, read whole already; of several exemptions of one phone the longest counts.
-    until = {
-        one.phone_id: one
-        for one in sorted(bundle.fleet.exemptions if bundle else (), key=lambda one: one.until)
+    rows = {
+        f"{row['phone_id']}~{row['until']}~{row['reason']}~{row['since']}": row
+        for row in map(_exemption, known_exemptions(session, now))
+        if in_force in (None, row["in_force"])
     }
-    found = [
-        one
-        for phone_id, one in sorted(until.items())
-        if phone_id > after and in_force in (None, now < one.until)
-    ]
-    behind = found[limit - 1].phone_id if len(found) > limit else None
-    return [_exemption(one, now) for one in found[:limit]], behind
+    places = [place for place in sorted(rows) if place > after]
+    behind = places[limit - 1] if len(places) > limit else None
+    return [rows[place] for place in places[:limit]], behind
 
 
-def _exemption(one: Exemption, now: datetime) -> dict[str, Any]:
+def _exemption(known: KnownExemption) -> dict[str, Any]:
     return {
-        "phone_id": one.phone_id,
-        "until": written(one.until),
-        "reason": one.reason,
-        "in_force": now < one.until,
+        "phone_id": known.exemption.phone_id,
+        "until": written(known.exemption.until),
+        "reason": known.exemption.reason,
+        "in_force": known.state is ExemptionState.IN_FORCE,
+        "since": written(known.since),
+        "state": known.state.value,
+        "ended_at": known.ended_at and written(known.ended_at),
     }
 
 

@@ -12,6 +12,7 @@ from policy.attempt import AttemptCause
 from policy.rehearsal import Outcome
 from server.api.schemas import AuditRowSchema, BodySchema, one_line
 from server.evidence.alarms import AlarmKind
+from server.exemptions.known import ExemptionState
 from server.fleet.phones import HOLDER_MAX_LENGTH
 from server.fleet.standing import Standing
 
@@ -390,12 +391,15 @@ class ListedPublicationsSchema(ListSchema):
 
 
 class ListedExemptionSchema(Schema):
-    """One exemption of the newest fleet document."""
+    """One exemption that was published, from when it was; ``ended_at`` is null while it is in force."""
 
     phone_id = fields.String(required=True)
     until = moment()
     reason = fields.String(required=True)
     in_force = fields.Boolean(required=True)
+    since = moment()
+    state = fields.String(required=True, validate=validate.OneOf([one.value for one in ExemptionState]))
+    ended_at = moment(allow_none=True)
 
 
 class ListedExemptionsSchema(ListSchema):

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from certs.proposal import Approval
+from certs.approval import Approval
 from certs.proposal_document import dump_proposal
 from certs.publication import TIMESTAMP_FILE
 from server.api.blueprint import PERSON, described

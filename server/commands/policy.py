@@ -25,8 +25,8 @@ from server.commands.settings import given_config, looked_at, now_of, opened, op
 from server.drafts import drafts as kept
 from server.drafts.beginnings import Beginning, beginning, document_in, numbered_next
 from server.drafts.drafts import DRAFTS_NEWEST, DraftEnd
-from server.errors import Malformed, NotAllowed, NotThere
-from server.people.people import Person, Right, find_person, nobody_called, roles_with
+from server.errors import Malformed, NotThere
+from server.people.people import Right, person_with
 from server.policies.bundles import newest_policy_bytes
 
 _LISTED = 1000
@@ -132,7 +132,7 @@ def draft(author: str, title: str, wanted: str) -> None:
     """Begin a draft with a policy that is there already."""
     config = given_config()
     with opened(config) as database, database.writing() as session:
-        writer = _author(session, author)
+        writer = person_with(session, author, Right.DRAFT)
         document = beginning(session, Beginning(wanted))
         found = kept.open_draft(session, title, document, writer, operator(), now_of(config, database))
     _tell_of(found)
@@ -154,7 +154,7 @@ def import_(file: Path, author: str, title: str | None, draft_id: int | None, no
         raise click.UsageError("Expected either --title, for a new draft, or --draft, for its next revision.")
     config, document = given_config(), _read(file)
     with opened(config) as database, database.writing() as session:
-        now, writer = now_of(config, database), _author(session, author)
+        now, writer = now_of(config, database), person_with(session, author, Right.DRAFT)
         document = numbered_next(session, document)
         if draft_id is None:
             found = kept.open_draft(session, str(title), document, writer, operator(), now)
@@ -222,23 +222,9 @@ def withdraw(draft_id: int, author: str) -> None:
     """End DRAFT_ID; it stays readable, and nothing of it can be published."""
     config = given_config()
     with opened(config) as database, database.writing() as session:
-        _author(session, author)
+        person_with(session, author, Right.DRAFT)
         kept.close_draft(session, draft_id, DraftEnd.WITHDRAWN, operator(), now_of(config, database))
     tell(f"Draft {draft_id} is withdrawn.")
-
-
-def _author(session: Session, name: str) -> Person:
-    found = find_person(session, name)
-    if found is None:
-        raise nobody_called(name)
-    if found.off_since is not None or not found.may(Right.DRAFT):
-        roles = " or ".join(role.value for role in roles_with(Right.DRAFT))
-        raise NotAllowed(
-            "right_missing",
-            f"the account {found.name} may not {Right.DRAFT.value}, or is switched off",
-            f"Name one with the role {roles}.",
-        )
-    return found
 
 
 def _document(session: Session, draft_id: int | None, revision: int | None) -> bytes:

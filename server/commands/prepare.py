@@ -14,7 +14,7 @@ from certs.keys import create_key
 from certs.logs import Log
 from certs.terminal import tell
 from server.commands.settings import given_config, opened, operator, takes_config
-from server.fleet.exemptions import record_exemptions
+from server.exemptions.recording import record_exemptions
 from server.policies import publishing
 
 _log = Log(__name__)

@@ -14,9 +14,10 @@ from enum import Enum
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from certs.approval import Approval
 from certs.errors import ApprovalRefused, NotAnApprover
-from certs.proposal import Approval, assembled, require_signature, valid_approvals
 from certs.proposal import Base as PublishedBase
+from certs.proposal import assembled, require_signature, valid_approvals
 from server.config import Config
 from server.drafts.drafts import Draft, DraftEnd, close_draft
 from server.drafts.proposals import (
@@ -32,7 +33,7 @@ from server.drafts.proposals import (
 from server.drafts.rehearsed import newest_rehearsal
 from server.errors import InConflict, NotAllowed, PublicationRefused, RequestRefused
 from server.evidence import audit
-from server.fleet.exemptions import record_exemptions
+from server.exemptions.recording import record_exemptions
 from server.people.people import Person
 from server.policies.publishing import By, publish_approved
 from server.storage.database import Base, UtcTime

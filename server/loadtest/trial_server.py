@@ -31,7 +31,7 @@ from policy.ready_made import ready_made_policy
 from policy.schemas import dump_policy_document
 from server.config import Config, written_settings
 from server.errors import ServiceError
-from server.fleet.exemptions import record_exemptions
+from server.exemptions.recording import record_exemptions
 from server.loadtest.process_cpu import cpu_of_tree
 from server.policies.publishing import publish as take_over
 from server.storage.database import Database

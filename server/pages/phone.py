@@ -50,6 +50,7 @@ def phone(phone_id: str) -> str:
         tab="pages.fleet",
         phone=found.row,
         holder=found.holder if person().may(Right.SEE_HOLDERS) else None,
+        may_ask=person().may(Right.REQUEST_EXEMPTION),
         report=found.report,
         is_ahead=found.is_ahead,
         ledger=found.ledger,

@@ -23,6 +23,7 @@ _TABS = (
     ("pages.drafts", "Drafts", Right.LOOK),
     ("pages.deadline", "Deadline", Right.LOOK),
     ("pages.list_blocks", "Blocks", Right.SEE_HOLDERS),
+    ("pages.exemptions", "Exemptions", Right.LOOK),
     ("pages.bundles", "Bundles", Right.LOOK),
     ("pages.stations", "Stations", Right.LOOK),
     ("pages.alarms", "Alarms", Right.LOOK),

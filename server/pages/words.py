@@ -17,6 +17,8 @@ from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from policy.watched import ScriptState, SpanEnd, WatchedResult
 from server.drafts.drafts import DraftEnd
 from server.evidence.alarms import AlarmKind
+from server.exemptions.known import ExemptionState
+from server.exemptions.requests import RequestState
 from server.fleet.off_times import OffEnd
 from server.fleet.standing import Standing
 from server.rehearsal import words as rehearsal_words
@@ -348,6 +350,20 @@ DRAFT_ENDS: Mapping[DraftEnd, Word] = {
     DraftEnd.WITHDRAWN: Word("withdrawn", "", "Ended by hand; nothing of it can be published."),
 }
 
+EXEMPTION_STATES: Mapping[ExemptionState, Word] = {
+    ExemptionState.IN_FORCE: Word("in force", "", "Nothing is disabled on the phone."),
+    ExemptionState.OVER: Word("over", "", "Its end has come."),
+    ExemptionState.ENDED: Word("ended early", "", "A later publication left it out before its end."),
+    ExemptionState.REPLACED: Word("replaced", "", "A later publication has another one for the same phone."),
+}
+REQUEST_STATES: Mapping[RequestState, Word] = {
+    RequestState.ASKED: Word("asked", "unsure", "It waits for an approver."),
+    RequestState.WITHDRAWN: Word("withdrawn", "", "Whoever asked took it back."),
+    RequestState.REFUSED: Word("refused", "", "An approver refused it."),
+    RequestState.SIGNED: Word("signed", "good", "It was signed with the fleet key and published."),
+    RequestState.OVER: Word("over", "", "Its end came before anybody signed it."),
+}
+
 _OUTCOME_TONES = {
     Outcome.BLOCKED: "bad",
     Outcome.NOT_ENFORCEABLE: "bad",
@@ -390,6 +406,8 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     OFF_ENDS,
     ATTEMPTS,
     DRAFT_ENDS,
+    EXEMPTION_STATES,
+    REQUEST_STATES,
     OUTCOMES,
     CAUSES,
     REHEARSAL_STATES,

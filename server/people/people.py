@@ -12,7 +12,7 @@ from functools import cache
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server.errors import Malformed, NotThere
+from server.errors import Malformed, NotAllowed, NotThere
 from server.evidence import audit
 from server.people.hashing import hash_of, is_hash_of
 from server.storage.database import Base, UtcTime
@@ -50,12 +50,23 @@ class Right(Enum):
     READ_AUDIT = "read the audit chain"
     PROPOSE = "propose drafts to the approvers"
     APPROVE = "approve drafts"
+    REQUEST_EXEMPTION = "ask for exemptions"
+    DECIDE_EXEMPTION = "sign or refuse exemptions"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.AUTHOR: frozenset({Right.LOOK, Right.DRAFT, Right.PROPOSE}),
     # A lost station must be stopped by whoever is at hand: the technician, or who answers for the policy.
-    Role.APPROVER: frozenset({Right.LOOK, Right.DRAFT, Right.REVOKE_STATIONS, Right.PROPOSE, Right.APPROVE}),
+    Role.APPROVER: frozenset(
+        {
+            Right.LOOK,
+            Right.DRAFT,
+            Right.REVOKE_STATIONS,
+            Right.PROPOSE,
+            Right.APPROVE,
+            Right.DECIDE_EXEMPTION,
+        }
+    ),
     Role.TECHNICIAN: frozenset(
         {
             Right.LOOK,
@@ -65,6 +76,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
             Right.SETTLE_ALARMS,
             Right.ANSWER_OWNERS,
             Right.SET_UNITS,
+            Right.REQUEST_EXEMPTION,
         }
     ),
     # Auditors look everywhere and change nothing but what became of an alarm, or of an owner's objection.
@@ -161,6 +173,21 @@ def find_person(session: Session, name: str) -> Person | None:
     """Return the account of that name (capitals do not matter), if there is one."""
     stored = session.scalar(select(PersonTable).where(PersonTable.name == name.strip().casefold()))
     return as_person(stored) if stored else None
+
+
+def person_with(session: Session, name: str, right: Right) -> Person:
+    """Return the account in whose name a command acts; raises `NotThere`, or `NotAllowed` without that right."""
+    found = find_person(session, name)
+    if found is None:
+        raise nobody_called(name)
+    if found.off_since is not None or not found.may(right):
+        roles = " or ".join(role.value for role in roles_with(right))
+        raise NotAllowed(
+            "right_missing",
+            f"the account {found.name} may not {right.value}, or is switched off",
+            f"Name one with the role {roles}.",
+        )
+    return found
 
 
 def as_person(stored: PersonTable) -> Person:

@@ -14,10 +14,10 @@ from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from certs import repository as trust
+from certs.approval import Approval
 from certs.errors import ApprovalRefused, CertsError, NotAnApprover, NotNewestBase, ProposalRefused
 from certs.keys import load_signer
 from certs.proposal import (
-    Approval,
     Base,
     Proposal,
     assembled,

@@ -19,6 +19,7 @@ from tests.next_steps.desk import Desk, types
 from tests.pages.office import Office as Pages
 from tests.server.approving import Approving, with_draft_page
 from tests.server.authority import PASSWORD, Authority, TrustFolder
+from tests.server.test_exemption_requests import asked
 
 APPROVE = "curfew-certs approve {…} --key KEY --trust FOLDER"
 BY_FILE = "curfew-certs approve PROPOSAL.json --key KEY --trust FOLDER --out SIGNATURE.json"
@@ -38,10 +39,13 @@ class Road:
 
     @property
     def page(self) -> str:
+        return self.shown(f"/drafts/{self.draft}")
+
+    def shown(self, address: str) -> str:
         browser = self.here.app.test_client()
         pages = Pages(self.here.app, self.here.authority.config)
         pages.sign_in(browser, self.here.approver(1).person.name, PASSWORD)
-        return html.unescape(browser.get(f"/drafts/{self.draft}", base_url="https://localhost").text)
+        return html.unescape(browser.get(address, base_url="https://localhost").text)
 
 
 @pytest.fixture
@@ -70,6 +74,22 @@ def test_a_proposed_draft_is_signed_by_the_commands_on_its_page(
     browser = road.here.ask("GET", f"/drafts/{road.draft}/proposal", road.here.approver(1))
     (desk.folder / "p.json").write_text(json.dumps(browser[1]))
     offline = {**filled, "PROPOSAL_json": "p.json", "SIGNATURE_json": "s.json"}
+    desk.types_the_next_step(page, BY_FILE, keys="y\n", then="written to s.json", filled=offline)
+    desk.types_the_next_step(page, APPROVE, keys="y\n", then="complete and published", filled=filled)
+
+
+@types(("server/templates/exemptions.html", APPROVE), ("server/templates/exemptions.html", BY_FILE))
+def test_an_exemption_that_was_asked_for_is_signed_by_the_commands_on_the_page(
+    desk: Desk, road: Road, published: Path
+) -> None:
+    here = road.here
+    shutil.copytree(published, desk.folder / "copy", ignore=shutil.ignore_patterns("keys"))
+    filled = {"KEY": f"'{published / 'keys' / 'fleet.pem'}'", "FOLDER": "copy"}
+    asked(here, here.authority.phone(here.authority.bench()))
+    proposal = here.ask("GET", "/exemptions/proposal", here.approver(1))
+    (desk.folder / "p.json").write_text(json.dumps(proposal[1]))
+    offline = {**filled, "PROPOSAL_json": "p.json", "SIGNATURE_json": "s.json"}
+    page = road.shown("/exemptions")
     desk.types_the_next_step(page, BY_FILE, keys="y\n", then="written to s.json", filled=offline)
     desk.types_the_next_step(page, APPROVE, keys="y\n", then="complete and published", filled=filled)
 

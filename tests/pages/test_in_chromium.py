@@ -147,6 +147,7 @@ def addresses(visit: Visit) -> dict[str, str]:
         "phone-print": f"/phones/{visit.violating}/print",
         "bundles": "/bundles",
         "deadline": "/deadline",
+        "exemptions": "/exemptions",
         "stations": "/stations",
         "alarms": "/alarms",
         "account": "/account",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -28,6 +29,7 @@ ADDRESSES = {
         (GET, "/stations"),
         (GET, "/alarms"),
         (GET, "/rehearsals"),
+        (GET, "/exemptions"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
@@ -42,6 +44,8 @@ ADDRESSES = {
     Right.APPROVE: [],
     # Units are set by the API and on the command line: tests/server/test_rehearsals.py and test_units.py hold it.
     Right.SET_UNITS: [],
+    Right.REQUEST_EXEMPTION: [(POST, "/exemption-requests"), (POST, "/exemption-requests/REQUEST/withdraw")],
+    Right.DECIDE_EXEMPTION: [(POST, "/exemption-requests/REQUEST/refuse")],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
@@ -58,7 +62,9 @@ ADDRESSES = {
 FIELDS = {
     "made_for": "bench 3",
     "hours": "24",
-    "reason": "looked into",
+    "reason": "travel",
+    "until": f"{now() + timedelta(days=9):%Y-%m-%dT%H:%M}",
+    "why": "a bench is in reach",
     "answer": "Bring it along.",
     "title": "Next",
     "holder": "mailbox-4711",
@@ -76,9 +82,14 @@ def request(office: Office, client: object, method: str, address: str) -> int:
             ask(session, phone, RequestKind.CHECK, "", now())
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
+    if "REQUEST" in address:
+        asked = {**FIELDS, "phone": office.phone()}
+        office.send(office.client(Role.TECHNICIAN), "/exemption-requests", asked, form_on="/account")
+        address = address.replace("REQUEST", "1")
+    fields = {**FIELDS, "phone": office.phone()}
     address = address.replace("STATION", office.station_id).replace("PHONE", office.phone())
     if method == POST:
-        return int(office.send(client, address, FIELDS, form_on="/account").status_code)  # type: ignore[arg-type]
+        return int(office.send(client, address, fields, form_on="/account").status_code)  # type: ignore[arg-type]
     return int(client.get(address, base_url=HERE).status_code)  # type: ignore[attr-defined]
 
 
@@ -158,6 +169,7 @@ def test_no_page_is_open_to_strangers(office: Office) -> None:
         "/",
         "/phones/x",
         "/bundles",
+        "/exemptions",
         "/deadline",
         "/deadline.ics",
         "/stations",

@@ -12,8 +12,9 @@ from typing import Any
 from flask import Flask, render_template
 from flask.testing import FlaskClient
 
+from certs.approval import Approval
 from certs.keys import load_signer
-from certs.proposal import Approval, Proposal, base_of, sign_proposal
+from certs.proposal import Proposal, base_of, sign_proposal
 from certs.proposal_document import ProposalDocument, dump_approval, load_proposal
 from policy.schemas import dump_policy_document
 from server.app import create_app

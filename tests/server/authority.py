@@ -30,8 +30,8 @@ from policy.report_results import ReportResult
 from policy.schemas import dump_fleet, dump_policy_document, dump_probe, dump_report
 from policy.verdict import Finding, Reason, ReasonCode, Verdict
 from server.config import Config
+from server.exemptions.recording import record_exemptions
 from server.fleet import phones
-from server.fleet.exemptions import record_exemptions
 from server.fleet.phones import Registration
 from server.intake.intake import Intake
 from server.people import people, sign_ins

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from certs.proposal_document import load_proposal, write_approval
+from certs.proposal_document import dump_approval, load_proposal, write_approval
 from server.people.people import Role
 from tests.pages.office import SHOWN, Office
 from tests.server.approving import Approving, later, with_draft_page
@@ -73,7 +73,9 @@ def test_a_draft_goes_its_whole_way_on_its_page(pages: Pages, here: Approving) -
         file = browser.get(f"/drafts/{draft}/proposal.json", base_url=HERE)
         assert "attachment" in file.headers["Content-Disposition"]
         approval = here.signature(load_proposal(file.data), number)
-        assert pages.hand_in(browser, draft, write_approval(draft, approval)).status_code == 302
+        assert (
+            pages.hand_in(browser, draft, write_approval(dump_approval(draft, approval))).status_code == 302
+        )
     shown = pages.page(author, draft)
     assert "2 of 2" in shown
     assert "it was published" in shown
@@ -118,7 +120,7 @@ def test_a_refused_signature_is_a_page_with_its_reason_and_an_audit_row(
     both = here.someone("both", Role.AUTHOR, Role.APPROVER)
     draft = here.draft(by=both)
     approval = here.signature(here.propose(draft), 1)
-    answer = pages.hand_in(pages.browser("both"), draft, write_approval(draft, approval))
+    answer = pages.hand_in(pages.browser("both"), draft, write_approval(dump_approval(draft, approval)))
     assert answer.status_code == 403
     assert "both wrote a part of this draft" in html.unescape(answer.text)
     assert here.audited()[0][1] == "approval refused"

@@ -136,6 +136,11 @@ WRONG = {
         ("five", 'found "five"; give the least number of phones'),
         ("1001", 'found "1001"'),
     ],
+    "CURFEW_EXEMPTION_DAYS": [
+        ("0", 'expected a whole number of days from 1 to 366, found "0"; give the longest time'),
+        ("367", 'found "367"'),
+        ("for ever", 'found "for ever"'),
+    ],
     "CURFEW_TRUSTED_PROXIES": [
         ("proxy.example.org", "'proxy.example.org' does not appear to be an IPv4 or IPv6 network"),
         ("127.0.0.1 10.1.2.3/16", "10.1.2.3/16 has host bits set"),

@@ -1,4 +1,7 @@
-"""Exemptions as acts: which phones a publication exempts that were not, and which no longer, each an audit row."""
+"""Exemptions as acts: which phones a publication exempts that were not, and which no longer, each an audit row.
+
+Requests that it fulfils are signed by it, whichever way it came.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,23 @@ from certs.roles import FLEET
 from policy.document import Exemption, Fleet
 from policy.schemas.values import write_utc_time
 from server.evidence import audit
+from server.exemptions.requests import note_signed
 from server.fleet import phone_states, phones
 
 
 def record_exemptions(
     session: Session, before: Fleet, publication: Publication, actor: str, now: datetime
 ) -> None:
-    """Write a row for each exemption that came, changed or ended with `publication`."""
+    """Write a row for each exemption that came, changed or ended with `publication`, and end the requests for them."""
+    requests = note_signed(session, publication.fleet, actor, now)
     changes = list(_changes(before, publication.fleet, now))
     known = _words(session, {exemption.phone_id for _, exemption in changes})
     signed = {"fleet": publication.fleet.number, "signers": list(publication.signers[FLEET])}
     for action, exemption in changes:
         about = known.get(exemption.phone_id, {"phone": "not registered here"})
+        request = requests.get(exemption.phone_id)
+        if request:
+            about = {**about, "request": request.request_id, "asked_by": request.asked_by}
         detail = {**about, "until": write_utc_time(exemption.until), "reason": exemption.reason, **signed}
         audit.record(session, actor, action, exemption.phone_id, detail, now)
 

@@ -1,0 +1,1 @@
+"""Exemptions: asked for on the server, signed from afar, in force and ended."""
