@@ -50,8 +50,15 @@ _COMMANDS = {
         "Make, change or switch off an account.",
         (
             "curfew-server person desk-1 --role technician --role auditor",
+            "curfew-server person desk-1 --role admin --keep-password",
+            "curfew-server person desk-1 --first-password",
             "curfew-server person desk-1 --off",
         ),
+    ),
+    "people": CommandAt(
+        "server.commands.people:list_people",
+        "List the accounts and their roles.",
+        ("curfew-server people", "curfew-server people --role admin --json"),
     ),
     "token": CommandAt(
         "server.commands.people:token",

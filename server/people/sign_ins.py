@@ -13,21 +13,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Select, String, delete, select, update
+from sqlalchemy import ForeignKey, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.counted import counted
 from server.errors import ComeLater, InConflict, Malformed, NotSignedIn, StorageBusy
 from server.evidence import audit
+from server.people.first_passwords import FirstPassword
 from server.people.people import (
     Person,
     PersonTable,
     as_person,
     find_person,
     hashed_password,
+    named,
     nobody_called,
     password_matches,
+    set_password_hash,
+    stored_person,
 )
 from server.storage.database import Base, Database, UtcTime
 
@@ -119,12 +123,18 @@ def sign_in(
     with database.writing() as session:
         _forgive(session, counted)
         # Read anew and locked: it may have been switched off while the password was compared.
-        person = as_person(session.scalars(_named(folded).with_for_update()).one())
-        if person.off_since is not None:
-            # Told only to who knows the password: to others the account does not exist.
+        stored = session.scalars(named(folded).with_for_update()).one()
+        # Both told only to who knows the password: to others the account does not exist.
+        if stored.off_since is not None:
+            raise NotSignedIn("account_off", "This account is switched off.", "Ask an admin to switch it on.")
+        if stored.first_password_until is not None and stored.first_password_until <= now:
             raise NotSignedIn(
-                "account_off", "This account is switched off.", "Ask who runs this server to switch it on."
+                "first_password_over",
+                f"This first password was good until {stored.first_password_until:%d %B %Y %H:%M} UTC.",
+                "Ask an admin for another one.",
             )
+        stored.last_sign_in_at = now
+        person = as_person(stored)
         audit.record(session, person.name, "signed in", person.name, {}, now)
         return SignIn(person, _begin(session, person, now))
 
@@ -178,6 +188,10 @@ def change_password(
     # Before the new one is looked at: that it is too short is no guess at the old one.
     with database.writing() as session:
         _forgive(session, counted)
+    if new == old:
+        raise Malformed(
+            "password_same", "the new password is the present one", "take another: the old one may be known"
+        )
     new_hash = hashed_password(person.name, new)
     with database.writing() as session:
         stored = session.get_one(PersonTable, person.person_id, with_for_update=True)
@@ -186,7 +200,7 @@ def change_password(
             raise InConflict(
                 "password_changed", "somebody else has just set another password", "sign in with that one"
             )
-        stored.password_hash, stored.password_changed_at = new_hash, now
+        set_password_hash(stored, new_hash, None, now)
         end_all(session, stored.id)
         audit.record(session, person.name, "password changed", person.name, {}, now)
         return _begin(session, as_person(stored), now)
@@ -232,9 +246,7 @@ def switch_person(session: Session, name: str, on: bool, actor: str, now: dateti
 
     Writes the audit row if that changed anything. Raises `NotThere` if nobody has that name.
     """
-    stored = session.scalar(_named(name.strip().casefold()).with_for_update())
-    if stored is None:
-        raise nobody_called(name)
+    stored = stored_person(session, name)
     if on is (stored.off_since is None):
         return as_person(stored)
     stored.off_since = None if on else now
@@ -245,6 +257,40 @@ def switch_person(session: Session, name: str, on: bool, actor: str, now: dateti
     return as_person(stored)
 
 
+def sign_out_everywhere(session: Session, name: str, actor: str, now: datetime) -> int:
+    """End every sign-in of a person and return how many there were; tokens stay good. Writes the audit row.
+
+    Raises `NotThere` if nobody has that name.
+    """
+    stored = stored_person(session, name)
+    ended = session.execute(
+        delete(_SignInTable).where(_SignInTable.person_id == stored.id).returning(_SignInTable.key_hash)
+    ).all()
+    audit.record(session, actor, "signed out everywhere", stored.name, {"sign_ins": len(ended)}, now)
+    return len(ended)
+
+
+def give_first_password(
+    session: Session, name: str, first: FirstPassword, actor: str, now: datetime
+) -> Person:
+    """Replace a person's password by one to be changed; every sign-in and token ends. Writes the audit row.
+
+    Raises `NotThere` if nobody has that name.
+    """
+    stored = stored_person(session, name)
+    set_password_hash(stored, first.hash, first.until, now)
+    end_all(session, stored.id)
+    audit.record(
+        session,
+        actor,
+        "first password made",
+        stored.name,
+        {"until": f"{first.until:%Y-%m-%dT%H:%M:%SZ}"},
+        now,
+    )
+    return as_person(stored)
+
+
 def end_all(session: Session, person_id: int) -> None:
     """End every session and token of a person.
 
@@ -252,10 +298,6 @@ def end_all(session: Session, person_id: int) -> None:
     """
     for table in (_SignInTable, _TokenTable):
         session.execute(delete(table).where(table.person_id == person_id))
-
-
-def _named(folded: str) -> Select[PersonTable]:
-    return select(PersonTable).where(PersonTable.name == folded)
 
 
 @dataclass(frozen=True)

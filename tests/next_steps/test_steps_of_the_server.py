@@ -60,6 +60,15 @@ def test_accounts_are_made_and_switched_on(desk: Desk, server: Path) -> None:
     desk.types_the_next_step(refused, switch_on, then="desk-1 is on")
 
 
+@types(("server/maintenance/checks.py", "curfew-server --config SERVER.env person NAME --role admin"))
+def test_a_server_without_an_admin_says_how_one_is_made(desk: Desk, server: Path) -> None:
+    desk.runs(f"{SERVER} migrate")
+    said = desk.runs(f"{SERVER} check")
+    admin = "curfew-server --config SERVER.env person NAME --role admin"
+    desk.types_the_next_step(said, admin, keys=PASSWORD, then="can sign in", NAME="sam-1")
+    assert "1 admin can sign in" in desk.runs(f"{SERVER} check")
+
+
 @types(
     (
         "server/commands/policy.py",
