@@ -6,7 +6,7 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from server.errors import NotAllowed, NotSignedIn
-from server.people.people import Person, Right, roles_with
+from server.people.people import Person, Right, whom_to_ask
 from server.people.sign_ins import token_person
 
 _SCHEME = "Bearer "
@@ -24,6 +24,5 @@ def requesting_person(session: Session, right: Right) -> Person:
             "Make one: curfew-server --config SERVER.env token NAME; send it as `Authorization: Bearer TOKEN`.",
         )
     if not person.may(right):
-        roles = " or ".join(role.value for role in roles_with(right))
-        raise NotAllowed("right_missing", f"this account may not {right.value}", f"Use a token of a {roles}.")
+        raise NotAllowed("right_missing", f"this account may not {right.value}", whom_to_ask(session, right))
     return person

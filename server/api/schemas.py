@@ -45,7 +45,7 @@ def _number(**options: Any) -> fields.Integer:
     return fields.Integer(required=True, strict=True, validate=validate.Range(0, _NUMBER_MAX), **options)
 
 
-class _TrueOrFalse(fields.Boolean):
+class TrueOrFalse(fields.Boolean):
     """``true`` or ``false``; "yes" and 1 are booleans to marshmallow, not to us."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
@@ -117,16 +117,9 @@ class RegistrationSchema(BodySchema):
     model = one_line(100)
     label = one_line(100)
     holder = one_line(HOLDER_MAX_LENGTH, 1)
-    unit = one_line(
-        UNIT_MAX_LENGTH,
-        load_default="",
-        metadata={
-            "description": "the organisation's label of a group; empty: the phone stays in the one it is in"
-        },
-    )
     consent = fields.Enum(Consent, by_value=True, required=True)
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
-    virtual = _TrueOrFalse(required=True)
+    virtual = TrueOrFalse(required=True)
     probe = fields.Nested(ProbeSchema, load_default=None)
     marker_sha256 = fields.String(
         load_default=None,
@@ -152,7 +145,7 @@ class RegisteredSchema(Schema):
 
     phone_id = fields.String(required=True)
     changed = fields.List(
-        fields.String(validate=validate.OneOf(["holder", "label", "unit", "consent", "marker"])),
+        fields.String(validate=validate.OneOf(["holder", "label", "consent", "marker"])),
         required=True,
         metadata={"description": "what was stored of a known phone and is replaced now"},
     )
@@ -355,7 +348,7 @@ class UnitsSchema(BodySchema):
     """Units of phones: all of them are set, or none."""
 
     units = fields.List(fields.Nested(UnitSchema), required=True, validate=validate.Length(1, _UNITS_MAX))
-    dry_run = _TrueOrFalse(load_default=False)
+    dry_run = TrueOrFalse(load_default=False)
 
 
 class UnitsSetSchema(Schema):

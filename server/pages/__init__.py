@@ -17,6 +17,7 @@ from server.pages import (
     drafts,
     fleet,
     holders,
+    people,
     phone,
     rehearsals,
     sign_in,
@@ -31,7 +32,8 @@ from server.pages.template_context import give_templates_their_words
 __all__ = ["error_page", "register_pages"]
 
 _VIEWS = (
-    *(account, alarms, approval, audit, bundles, deadline, drafts, fleet, holders, phone, rehearsals),
+    *(account, alarms, approval, audit, bundles, deadline, drafts, fleet, holders, people, phone),
+    rehearsals,
     sign_in,
     stations,
 )

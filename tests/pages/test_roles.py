@@ -45,6 +45,15 @@ ADDRESSES = {
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.
+    Right.MANAGE_PEOPLE: [
+        (GET, "/people"),
+        (POST, "/people"),
+        (GET, "/people/desk-7"),
+        (POST, "/people/desk-7/roles"),
+        (POST, "/people/desk-7/first-password"),
+        (POST, "/people/desk-7/switch"),
+        (POST, "/people/desk-7/sign-out"),
+    ],
     Right.SEE_HOLDERS: [(GET, "/holders/search"), (POST, "/holders/search")],
 }
 FIELDS = {
@@ -54,6 +63,9 @@ FIELDS = {
     "title": "Next",
     "holder": "mailbox-4711",
     "from": "ready_made",
+    "name": "desk-8",
+    "role": "technician",
+    "state": "off",
 }
 
 
@@ -61,6 +73,8 @@ def request(office: Office, client: object, method: str, address: str) -> int:
     if address.startswith("/alarms/"):
         raised = office.report(office.phone())
         office.send_reports([replace(raised, phone_skew_s=77)])
+    if "desk-7" in address:
+        office.person("desk-7", Role.TECHNICIAN)
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
     address = address.replace("STATION", office.station_id).replace("PHONE", office.phone())
