@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.cheap_hashes import _cheap_hashes
 from tests.pages.office import Office, make_office, migrate_once
+from tests.pages.visiting import Visit, visiting
 from tests.server.databases import Databases, PostgresqlDatabases, SqliteDatabases
 from tests.server.postgresql import Postgresql
 
@@ -102,3 +103,9 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visit(office: Office, tmp_path: Path) -> Iterator[Visit]:
+    with visiting(office, tmp_path) as made:
+        yield made
