@@ -58,6 +58,7 @@ class Config:
     extra_approval_percent: int = 20
     rehearsal_required: bool = True
     smallest_cell: int = 5
+    token_days: int = 365
 
 
 class _NotSo(ValueError):
@@ -296,6 +297,15 @@ SETTINGS = (
         _whole_number(1, _CELL_MAX),
         "give the least number of phones that may be told of a unit",
         default="5",
+    ),
+    Setting(
+        "CURFEW_TOKEN_DAYS",
+        "token_days",
+        "a whole number of days from 1 to 365",
+        "For so long an API token can be good at most; whoever makes one chooses an end within.",
+        _whole_number(1, 365),
+        "give a year at most: a token that nobody renews is one that nobody remembers",
+        default="365",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -11,9 +11,10 @@ import click
 from sqlalchemy.orm import Session
 
 from certs.terminal import tell
+from policy.plain_text import printable
 from server.commands.settings import given_config, looked_at, now_of, opened, operator, takes_config
 from server.config import Config
-from server.people import people, sign_ins
+from server.people import people, sign_ins, tokens
 from server.people.first_passwords import FirstPassword, new_first_password
 from server.running.error_handlers import written
 
@@ -183,14 +184,80 @@ def _tell_lost(before: Sequence[people.Right], after: Sequence[people.Right]) ->
 @click.command()
 @takes_config
 @click.argument("name")
-def token(name: str) -> None:
+@click.option("--for", "used_by", default="made on the command line", help="What will use it.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([one.value for one in tokens.Scope]),
+    help="What it may do; all that NAME may, unless given.",
+)
+@click.option("--days", type=int, help=f"When it ends; in {tokens.DAYS} days unless given.")
+def token(name: str, used_by: str, scopes: tuple[str, ...], days: int | None) -> None:
     """Print an API token for the person NAME; it is shown this once."""
     config = given_config()
+    wanted = tokens.WantedToken(
+        used_by,
+        [tokens.Scope(one) for one in scopes] or None,
+        min(tokens.DAYS, config.token_days) if days is None else days,
+        config.token_days,
+    )
     with opened(config) as database:
         now = now_of(config, database)
         with database.writing() as session:
-            made = sign_ins.issue_token(session, name, operator(), now)
-    tell(made)
+            made = tokens.issue_token(session, name, operator(), now, wanted)
+    # Alone: scripts take all that is printed. `curfew-server tokens` tells its id and end.
+    tell(made.secret)
+
+
+@click.command("tokens")
+@takes_config
+@click.option("--owner", help="Only those of this person.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object a line, for programs.")
+def list_tokens(owner: str | None, as_json: bool) -> None:
+    """List the API tokens, the next to end first: id, owner, use, scopes, and when each was last used."""
+    after: str | None = ""
+    with looked_at(given_config()) as database:
+        while after is not None:
+            with database.reading() as session:
+                wanted = tokens.WantedTokens(owner)
+                piece = tokens.list_tokens(session, wanted, tokens.TOKENS_BY_END, after, _AT_ONCE)
+            for one in piece.rows:
+                tell(json.dumps(_token_facts(one), sort_keys=True) if as_json else _token_line(one))
+            after = piece.next
+
+
+@click.command()
+@takes_config
+@click.argument("token_id")
+def end_token(token_id: str) -> None:
+    """End the API token with that id, as `curfew-server tokens` lists it."""
+    config = given_config()
+    with opened(config) as database, database.writing() as session:
+        now = now_of(config, database)
+        ended = tokens.take_token_away(session, token_id, None, operator(), now)
+    tell(f"The token {printable(ended.name)!r} of {ended.owner} has ended.")
+
+
+def _token_line(one: tokens.Token) -> str:
+    scopes = ", ".join(sorted(scope.value for scope in one.scopes))
+    used = f"last used on {one.last_used_on}" if one.last_used_on else "never used"
+    return (
+        f"{one.token_id} {one.owner}: {printable(one.name)} ({scopes}; ends {one.ends_at:%Y-%m-%d}, {used})"
+    )
+
+
+def _token_facts(one: tokens.Token) -> Mapping[str, object]:
+    return {
+        "kind": "token",
+        "token_id": one.token_id,
+        "owner": one.owner,
+        "name": one.name,
+        "scopes": sorted(scope.value for scope in one.scopes),
+        "made_at": written(one.made_at),
+        "ends_at": written(one.ends_at),
+        "last_used_on": one.last_used_on and one.last_used_on.isoformat(),
+    }
 
 
 def _named(made: people.Person) -> str:

@@ -1,6 +1,6 @@
-"""Signing in and staying signed in: counted failures, sessions that end on the server, tokens for programs.
+"""Signing in and staying signed in: counted failures, and sessions that end on the server.
 
-Only hashes of session keys and tokens are stored: who reads the database can sign in as nobody. A new password
+Only hashes of session keys are stored: who reads the database can sign in as nobody. A new password
 makes all that was begun before it worthless.
 """
 
@@ -25,14 +25,13 @@ from server.people.people import (
     Person,
     PersonTable,
     as_person,
-    find_person,
     hashed_password,
     named,
-    nobody_called,
     password_matches,
     set_password_hash,
     stored_person,
 )
+from server.people.tokens import end_tokens
 from server.storage.database import Base, Database, UtcTime
 
 FAILURES_ALLOWED = 5
@@ -53,8 +52,6 @@ SIGN_IN_LENGTH = timedelta(hours=12)
 # Only first attempts at once collide: at the next try there is a row to count in.
 _ATTEMPTS = 3
 
-_TOKEN_PREFIX = "curfew_"  # noqa: S105 - a visible mark by which scanners find a leaked token, not a secret
-
 
 class _FailuresTable(Base):
     """Failures per name and place, per place, and per name, known or not: all wait alike. They stand here as keyed
@@ -74,14 +71,6 @@ class _SignInTable(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     started_at: Mapped[datetime] = mapped_column(UtcTime)
     ends_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
-
-
-class _TokenTable(Base):
-    __tablename__ = "tokens"
-
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
-    made_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 @dataclass(frozen=True)
@@ -206,41 +195,6 @@ def change_password(
         return _begin(session, as_person(stored), now)
 
 
-def issue_token(session: Session, name: str, actor: str, now: datetime) -> str:
-    """Return a new API token of the person `name`; it is shown this once. Writes the audit row.
-
-    Raises `NotThere` if nobody has that name, `InConflict` if the account is switched off.
-    """
-    person = find_person(session, name)
-    if person is None:
-        raise nobody_called(name)
-    if person.off_since is not None:
-        raise InConflict(
-            "account_off",
-            f"the account {person.name} is switched off",
-            f"switch it on first: curfew-server --config SERVER.env person {person.name} --on",
-        )
-    token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
-    made_at = max(now, person.password_changed_at)
-    session.add(_TokenTable(token_hash=_hashed(token), person_id=person.person_id, made_at=made_at))
-    audit.record(session, actor, "token made", person.name, {}, now)
-    return token
-
-
-def token_person(session: Session, token: str) -> Person | None:
-    """Return the person whose API token this is."""
-    stored = session.scalar(
-        select(PersonTable)
-        .join(_TokenTable, _TokenTable.person_id == PersonTable.id)
-        .where(
-            _TokenTable.token_hash == _hashed(token),
-            _TokenTable.made_at >= PersonTable.password_changed_at,
-            PersonTable.off_since.is_(None),
-        )
-    )
-    return as_person(stored) if stored else None
-
-
 def switch_person(session: Session, name: str, on: bool, actor: str, now: datetime) -> Person:
     """Switch an account off or on and return it; every session and token ends for good when it goes off.
 
@@ -296,8 +250,8 @@ def end_all(session: Session, person_id: int) -> None:
 
     Their times alone do not end what a clock that was ahead has made before a new password.
     """
-    for table in (_SignInTable, _TokenTable):
-        session.execute(delete(table).where(table.person_id == person_id))
+    session.execute(delete(_SignInTable).where(_SignInTable.person_id == person_id))
+    end_tokens(session, person_id)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def kept_head(desk: Desk, server: Path) -> str:
     ("server/commands/people.py", "curfew-server --config SERVER.env person {…} --on"),
     ("server/commands/people.py", "curfew-server --config SERVER.env token {…}"),
     ("server/commands/people.py", "curfew-server --config SERVER.env person NAME --role ROLE"),
-    ("server/people/sign_ins.py", "curfew-server --config SERVER.env person {…} --on"),
+    ("server/people/tokens.py", "curfew-server --config SERVER.env person {…} --on"),
     ("server/people/people.py", "curfew-server --config SERVER.env person NAME --role ROLE"),
 )
 def test_accounts_are_made_and_switched_on(desk: Desk, server: Path) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from server.errors import InConflict, NotAllowed
 from server.evidence import audit
-from server.people import managing, people, sign_ins
+from server.people import managing, people, sign_ins, tokens
 from server.people.people import Person, Role, WantedPeople, find_person, list_people
 from tests.pages.office import PASSWORD, Office, now
 
@@ -172,26 +172,26 @@ def test_other_roles_count_at_once(office: Office) -> None:
 def test_a_new_first_password_ends_what_was_begun_under_the_old_one(office: Office) -> None:
     admin, desk = office.client(Role.ADMIN), office.client(Role.TECHNICIAN)
     with office.database.writing() as session:
-        token = sign_ins.issue_token(session, "technician", "test", now())
+        token = tokens.issue_token(session, "technician", "test", now()).secret
 
     shown = post(office, admin, "/people/technician/first-password")
 
     assert SHOWN_ONCE.search(shown.text)
     assert desk.get("/account", base_url=HERE).headers["Location"].startswith("/sign-in")
     with office.database.reading() as session:
-        assert sign_ins.token_person(session, token) is None
+        assert tokens.token_person(session, token, now()) is None
 
 
 def test_signed_out_everywhere_the_password_and_tokens_stay_good(either: Office) -> None:
     admin, desk = either.client(Role.ADMIN), either.client(Role.TECHNICIAN)
     with either.database.writing() as session:
-        token = sign_ins.issue_token(session, "technician", "test", now())
+        token = tokens.issue_token(session, "technician", "test", now()).secret
 
     post(either, admin, "/people/technician/sign-out")
 
     assert desk.get("/account", base_url=HERE).status_code == 302
     with either.database.reading() as session:
-        assert sign_ins.token_person(session, token) is not None
+        assert tokens.token_person(session, token, now()) is not None
     assert either.sign_in(either.app.test_client(), "technician").status_code == 302
     assert rows(either)[0] == ("admin", "signed out everywhere", "technician", {"sign_ins": 1})
 
@@ -250,7 +250,7 @@ class Program:
     def __init__(self, office: Office) -> None:
         office.person("api-1", Role.ADMIN)
         with office.database.writing() as session:
-            self.token = sign_ins.issue_token(session, "api-1", "test", now())
+            self.token = tokens.issue_token(session, "api-1", "test", now()).secret
         self.client = office.app.test_client()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:

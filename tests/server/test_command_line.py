@@ -17,7 +17,7 @@ from server.commands.settings import operator
 from server.config import read_config
 from server.evidence.audit import newest_rows
 from server.people.people import Role, find_person
-from server.people.sign_ins import token_person
+from server.people.tokens import token_person
 from server.stations.stations import stations
 from server.storage.database import Database
 from tests.server.authority import NOW, PASSWORD, Authority, TrustFolder
@@ -280,7 +280,7 @@ def test_a_token_is_good_for_its_person(
 
     [token] = capsys.readouterr().out.splitlines()
     with database.reading() as session:
-        person = token_person(session, token)
+        person = token_person(session, token, NOW)
     assert person is not None
     assert person.name == "desk-1"
 
