@@ -22,6 +22,7 @@ from server.pages import (
     rehearsals,
     sign_in,
     stations,
+    tokens,
 )
 from server.pages.access import guard_pages
 from server.pages.blueprint import pages
@@ -36,6 +37,7 @@ _VIEWS = (
     rehearsals,
     sign_in,
     stations,
+    tokens,
 )
 """Importing a module of views adds them to the blueprint."""
 

@@ -26,6 +26,8 @@ ADDRESSES = {
         (GET, "/stations"),
         (GET, "/alarms"),
         (GET, "/rehearsals"),
+        (GET, "/tokens"),
+        (POST, "/tokens"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
@@ -48,11 +50,11 @@ ADDRESSES = {
     Right.MANAGE_PEOPLE: [
         (GET, "/people"),
         (POST, "/people"),
-        (GET, "/people/desk-7"),
-        (POST, "/people/desk-7/roles"),
-        (POST, "/people/desk-7/first-password"),
-        (POST, "/people/desk-7/switch"),
-        (POST, "/people/desk-7/sign-out"),
+        (GET, "/people/PERSON"),
+        (POST, "/people/PERSON/roles"),
+        (POST, "/people/PERSON/first-password"),
+        (POST, "/people/PERSON/switch"),
+        (POST, "/people/PERSON/sign-out"),
     ],
     Right.SEE_HOLDERS: [(GET, "/holders/search"), (POST, "/holders/search")],
 }
@@ -66,6 +68,8 @@ FIELDS = {
     "name": "desk-8",
     "role": "technician",
     "state": "off",
+    "scope": "read",
+    "days": "7",
 }
 
 
@@ -73,8 +77,9 @@ def request(office: Office, client: object, method: str, address: str) -> int:
     if address.startswith("/alarms/"):
         raised = office.report(office.phone())
         office.send_reports([replace(raised, phone_skew_s=77)])
-    if "desk-7" in address:
+    if "PERSON" in address:
         office.person("desk-7", Role.TECHNICIAN)
+        address = address.replace("PERSON", "desk-7")
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
     address = address.replace("STATION", office.station_id).replace("PHONE", office.phone())
