@@ -43,6 +43,7 @@ _COMMANDS = {
             "curfew-agent provision adb:R58M41ABCDE --holder mailbox-77 --label A-1042",
             "curfew-agent provision adb:ONE adb:TWO --holder mail-77 --holder mail-78",
             "curfew-agent provision --label A-1042 --holder mailbox-77 --consent declined",
+            "curfew-agent provision --batch phones.csv",
         ),
     ),
     "probe": CommandAt(

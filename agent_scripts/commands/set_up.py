@@ -8,11 +8,12 @@ from shlex import quote
 
 import click
 
-from agent_scripts.commands.settings import Settings, address_of, named_phones
+from agent_scripts.commands.settings import Settings, address_of, batch_at, named_phones
 from agent_scripts.errors import WrongUse
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.enrolment import enrol as enrol_station
+from agent_scripts.visits.batch_visit import provision_batch
 from agent_scripts.visits.declined import record_declined
 from agent_scripts.visits.provision import Registration
 from agent_scripts.visits.provision_visit import provision_phones
@@ -42,8 +43,11 @@ def enrol(settings: Settings, code: str, name: str, organisation_key: Path) -> N
 _CONSENT = click.Choice(["agreed", "declined"])
 
 
-def _asked_for_consent(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+def _asked_for_consent(context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """Return what was said; the question is no result, so it stands beside them, on stderr."""
+    if context.params.get("batch"):
+        # Each line of the list says it of its own phone.
+        return value
     question = "Did the owner agree that Curfew asks this phone about the named apps only"
     return value or str(click.prompt(question, type=_CONSENT, err=True))
 
@@ -68,6 +72,12 @@ def _asked_for_consent(_context: click.Context, _parameter: click.Parameter, val
     callback=_asked_for_consent,
     help="What the owner said; declined: nothing more is asked, what was done is undone, the mail side is told.",
 )
+@click.option(
+    "--batch",
+    is_eager=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV with a line per phone: serial, address or label; holder; unit; consent. Given again, it goes on.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per phone.")
 @click.pass_obj
 def provision(
@@ -75,12 +85,22 @@ def provision(
     addresses: tuple[str, ...],
     holders: tuple[str, ...],
     labels: tuple[str, ...],
-    consent: str,
+    consent: str | None,
+    batch: Path | None,
     as_json: bool,
 ) -> int:
-    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL, usb:SERIAL or a known phone's label."""
+    """Make phones known: ADDRESSES are tcp:HOST:PORT, adb:SERIAL, usb:SERIAL or a known phone's label.
+
+    One holder for several phones is never meant: name them one by one, or all in a list with --batch.
+    """
     station = settings.station()
     visitor, client = settings.visitor(station, as_json, "en"), ServerClient(station)
+    if batch is not None:
+        if addresses or holders or labels or consent:
+            raise WrongUse(
+                "With --batch the list tells phones, holders, labels and consents: leave them out."
+            )
+        return provision_batch(visitor, client, batch_at(batch))
     # A phone that is known may be provisioned anew, or declined, by its label.
     addresses = tuple(address_of(station, name) for name in addresses)
     if consent == "declined":
@@ -104,7 +124,8 @@ def registrations(
         )
         raise WrongUse(
             f"Expected one --holder for each of {counted(len(addresses), 'phone')}, found {len(holders)}: the mail side"
-            f" must know whose phone each is. Name each phone's:\n{commands}"
+            f" must know whose phone each is. Name each phone's:\n{commands}\nor all in a list:\n"
+            "  curfew-agent provision --batch FILE.csv"
         )
     if labels and len(labels) != len(addresses):
         raise WrongUse(

@@ -9,6 +9,7 @@ from shlex import quote
 from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.errors import WrongUse
 from agent_scripts.station_files.station import Station
+from agent_scripts.visits.batch import BatchRow, read_batch
 from agent_scripts.visits.visiting import Visitor
 from policy.counted import counted
 from policy.plain_text import said_by_others
@@ -39,6 +40,14 @@ class Settings:
     def visitor(self, station: Station, as_json: bool, language: str) -> Visitor:
         """Return how phones are visited under these options."""
         return Visitor(station, self.operator, self.plain_tcp, as_json, language)
+
+
+def batch_at(file: Path) -> tuple[BatchRow, ...]:
+    """Return the rows of the batch list in `file`; raises `WrongUse` where it is none."""
+    try:
+        return read_batch(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"Expected {file} in UTF-8, found something else. Save it as UTF-8.") from error
 
 
 def named_phones(station: Station, names: Sequence[str], every: bool | None) -> list[str]:

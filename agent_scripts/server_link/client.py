@@ -106,6 +106,7 @@ class ServerClient:
         virtual: bool,
         probe: Probe | None = None,
         marker: str = "",
+        unit: str = "",
     ) -> Registered:
         """Make a phone known; its id is the proposed one, or that of an earlier registration.
 
@@ -124,6 +125,9 @@ class ServerClient:
         }
         if probe is not None:
             described["probe"] = json.loads(dump_probe(probe))
+        # Not told where there is none: servers of before this word take all the others.
+        if unit:
+            described["unit"] = unit
         if marker:
             described["marker_sha256"] = marker_sha256(marker)
         told = _understood(self._ask_signed("POST", f"{_API}/phones", described))

@@ -61,6 +61,8 @@ class KnownPhone:
     consent: Consent = Consent.AGREED
     label: str = ""
     model: str = ""
+    registered_as: str = ""
+    """The `Station.registration_mark` of what the server was told last; by it a batch list knows what is done."""
 
 
 class Station:
@@ -226,6 +228,11 @@ class Station:
             who = ["serial", manufacturer.strip(), device.strip(), told]
         # As a JSON list: joined by a mark, another split of the same letters would be the same phone.
         message = json.dumps(["curfew-phone-identity-1", *who], separators=(",", ":")).encode()
+        return hmac.new(self._organisation_key, message, hashlib.sha256).hexdigest()
+
+    def registration_mark(self, holder: str, unit: str) -> str:
+        """Return what tells this holder and unit from others, and tells neither of them without a guess and the key."""
+        message = json.dumps(["curfew-registration-1", holder, unit], separators=(",", ":")).encode()
         return hmac.new(self._organisation_key, message, hashlib.sha256).hexdigest()
 
     @cached_property

@@ -41,7 +41,8 @@ def record_declined(
     if before is not None:
         # Said under its old label if no new one is given: the mail side must find the same phone.
         registration = replace(registration, label=registration.label or before.label)
-        before = replace(before, label=registration.label, consent=Consent.DECLINED)
+        # Not carried out as a list may say before the server was told.
+        before = replace(before, label=registration.label, consent=Consent.DECLINED, registered_as="")
         station.remember(before)
     untold: ServerError | None = None
     phone_id: PhoneId | None = None
@@ -100,12 +101,14 @@ def _record(
         model=before.model if before else "",
         label=registration.label,
         holder=registration.holder,
+        unit=registration.unit,
         consent=Consent.DECLINED,
         api_level=0,
         virtual=False,
     ).phone_id
     known = before or KnownPhone(phone_id, identity=identity, label=registration.label)
-    station.remember(replace(known, phone_id=phone_id, consent=Consent.DECLINED))
+    mark = station.registration_mark(registration.holder, registration.unit)
+    station.remember(replace(known, phone_id=phone_id, consent=Consent.DECLINED, registered_as=mark))
     return phone_id
 
 

@@ -24,10 +24,14 @@ from policy.report import Consent
 
 @dataclass(frozen=True)
 class Registration:
-    """What the technician writes down about a phone; ``holder`` is the organisation's opaque reference."""
+    """What the technician writes down about a phone; ``holder`` is the organisation's opaque reference.
+
+    ``unit`` is the organisation's label for a group of phones; empty: the server keeps what it has.
+    """
 
     label: str
     holder: str
+    unit: str = ""
 
 
 async def provision_phone(
@@ -75,7 +79,8 @@ async def provision_phone(
         # Another station was there in between, and its marker stayed: other stations prove by that one.
         await register(provisioned.marker)
     # Last: a phone that did not keep our folder must not be listed as provisioned.
-    phone = KnownPhone(phone_id, address, identity, Consent.AGREED, registration.label, facts.model)
+    mark = run.station.registration_mark(registration.holder, registration.unit)
+    phone = KnownPhone(phone_id, address, identity, Consent.AGREED, registration.label, facts.model, mark)
     run.station.remember(phone)
     return phone, registered
 
@@ -121,6 +126,7 @@ def _register(
         model=facts.model,
         label=registration.label,
         holder=registration.holder,
+        unit=registration.unit,
         consent=Consent.AGREED,
         api_level=facts.api_level,
         virtual=facts.virtual,

@@ -117,6 +117,13 @@ class RegistrationSchema(BodySchema):
     model = one_line(100)
     label = one_line(100)
     holder = one_line(HOLDER_MAX_LENGTH, 1)
+    unit = one_line(
+        UNIT_MAX_LENGTH,
+        load_default="",
+        metadata={
+            "description": "the organisation's label of a group; empty: the phone stays in the one it is in"
+        },
+    )
     consent = fields.Enum(Consent, by_value=True, required=True)
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
     virtual = TrueOrFalse(required=True)
@@ -145,7 +152,7 @@ class RegisteredSchema(Schema):
 
     phone_id = fields.String(required=True)
     changed = fields.List(
-        fields.String(validate=validate.OneOf(["holder", "label", "consent", "marker"])),
+        fields.String(validate=validate.OneOf(["holder", "label", "unit", "consent", "marker"])),
         required=True,
         metadata={"description": "what was stored of a known phone and is replaced now"},
     )

@@ -65,7 +65,7 @@ class Registration:
 
     ``identity`` is the HMAC over manufacturer, device and serial under a key the server never has (docs/design.md 6).
     ``probe`` is None where nothing was asked of the phone: what an earlier one found is kept then. So it is with
-    ``marker_sha256``, the hash of the marker that the phone is to carry.
+    ``marker_sha256``, the hash of the marker that the phone is to carry, and with an empty ``unit``.
     """
 
     identity: str
@@ -79,6 +79,7 @@ class Registration:
     virtual: bool
     probe: Probe | None = None
     marker_sha256: str | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def register_phone(
     stored.manufacturer, stored.model = registration.manufacturer, registration.model
     # A station that is not told the label again has none: that is no word against the one of before.
     stored.label, stored.api_level = registration.label or stored.label, registration.api_level
+    stored.unit = registration.unit or stored.unit or ""
     stored.virtual, stored.station_id = registration.virtual, station_id
     stored.sealed_holder = Fernet(holder_key).encrypt(registration.holder.encode())
     stored.holder_tag = holder_tag(holder_key, registration.holder)
@@ -211,7 +213,7 @@ def is_marker_of(session: Session, phone_id: str, marker: str) -> bool:
 
 
 def changed_by(session: Session, registration: Registration, holder_key: str) -> tuple[str, ...]:
-    """Return which of ``holder``, ``label``, ``consent``, ``marker`` a registration would replace, of a known phone."""
+    """Return which of ``holder``, ``label``, ``unit``, ``consent``, ``marker`` are replaced, of a known phone."""
     stored = session.scalar(select(_PhoneTable).where(_PhoneTable.identity == registration.identity))
     if stored is None:
         return ()
@@ -223,6 +225,7 @@ def changed_by(session: Session, registration: Registration, holder_key: str) ->
     replaced = {
         "holder": registration.holder != holder,
         "label": registration.label not in ("", stored.label),
+        "unit": registration.unit not in ("", stored.unit),
         "consent": registration.consent.value != stored.consent,
         # It was reset, or is another phone with the same serial.
         "marker": stored.marker_sha256 is not None

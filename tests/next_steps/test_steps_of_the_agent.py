@@ -21,6 +21,7 @@ from tests.next_steps.desk import Desk, types
 
 ENROL = "curfew-agent enrol CODE --name NAME --organisation-key FILE"
 PROVISION = "curfew-agent provision {…} --holder REFERENCE"
+BATCH = "curfew-agent provision --batch FILE.csv"
 DEVICES, CHECK, SEND = "curfew-agent devices", "curfew-agent check --all", "curfew-agent send"
 AGREED = "agreed\n"
 
@@ -88,6 +89,7 @@ def test_from_an_empty_folder_to_a_phone_by_next_steps_alone(
 @types(
     ("agent_scripts/commands/set_up.py", DEVICES),
     ("agent_scripts/commands/set_up.py", f"{PROVISION} --label TAG"),
+    ("agent_scripts/commands/set_up.py", BATCH),
     ("agent_scripts/errors.py", PROVISION),
     ("agent_scripts/visits/row.py", PROVISION),
     ("agent_scripts/adb/phone_address.py", DEVICES),
@@ -109,6 +111,9 @@ def test_a_phone_that_is_not_known_is_made_known(
     desk.types_the_next_step(
         said, f"{PROVISION} --label TAG", keys=AGREED, then="provisioned as", filled=filled
     )
+    (desk.folder / "phones.csv").write_text(f"address,holder,consent\n{at(clean)},h-1,agreed\n")
+    said = desk.runs(f"curfew-agent provision {at(clean)} adb:OTHER --holder h-1 --consent agreed", code=2)
+    desk.types_the_next_step(said, BATCH, then="done before", filled={"FILE.csv": "phones.csv"})
     said = desk.runs(f"curfew-agent unprovision {at(clean)} --yes")
     desk.types_the_next_step(said, PROVISION, keys=AGREED, then="provisioned as", REFERENCE="h-1")
 

@@ -56,8 +56,20 @@ def test_what_another_registration_replaces_is_named_and_of_a_new_phone_nothing(
 
     with authority.database.reading() as session:
         assert phones.changed_by(session, replace(first, label=""), key) == ()
-        other = replace(first, label="A-18", holder="h-9", consent=Consent.DECLINED)
-        assert phones.changed_by(session, other, key) == ("holder", "label", "consent")
+        other = replace(first, label="A-18", holder="h-9", unit="DG A", consent=Consent.DECLINED)
+        assert phones.changed_by(session, other, key) == ("holder", "label", "unit", "consent")
+
+
+def test_a_phone_stays_in_its_unit_until_another_is_told(authority: Authority) -> None:
+    bench = authority.bench()
+    first = make_registration(unit="DG A")
+    units = []
+    for unit in ("DG A", "", "DG B"):
+        register(authority, bench, replace(first, unit=unit))
+        with authority.database.reading() as session:
+            units += [phone.unit for phone in phones.find_phones(session)]
+
+    assert units == ["DG A", "DG A", "DG B"]
 
 
 def test_a_holder_sealed_under_a_lost_key_counts_as_replaced_and_hinders_nothing(
