@@ -60,6 +60,7 @@ class Config:
     rehearsal_required: bool = True
     smallest_cell: int = 5
     exemption_days: int = 90
+    token_days: int = 365
 
 
 class _NotSo(ValueError):
@@ -317,6 +318,15 @@ SETTINGS = (
         _whole_number(1, 366),
         "give the longest time for which a phone may be left alone without anybody looking again",
         default="90",
+    ),
+    Setting(
+        "CURFEW_TOKEN_DAYS",
+        "token_days",
+        "a whole number of days from 1 to 365",
+        "For so long an API token can be good at most; whoever makes one chooses an end within.",
+        _whole_number(1, 365),
+        "give a year at most: a token that nobody renews is one that nobody remembers",
+        default="365",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -16,6 +16,7 @@ from server.api import (
     fleet_lists,
     holders,
     owner_requests,
+    people,
     phones,
     proposals,
     refused_bundles,
@@ -23,10 +24,12 @@ from server.api import (
     reports,
     stations,
     status,
+    tokens,
     units,
 )
 from server.api.blueprint import serve_api
 from server.api.parameters import refuse_unknown_parameters
+from server.api.person_access import keep_uses
 
 _VIEWS = (
     attempts,
@@ -40,6 +43,7 @@ _VIEWS = (
     fleet_lists,
     holders,
     owner_requests,
+    people,
     phones,
     proposals,
     refused_bundles,
@@ -47,6 +51,7 @@ _VIEWS = (
     reports,
     stations,
     status,
+    tokens,
     units,
 )
 """Importing a module of views adds them to the blueprints."""
@@ -55,4 +60,5 @@ _VIEWS = (
 def register_api(app: Flask) -> None:
     """Let `app` serve the API and its description."""
     refuse_unknown_parameters(app)
+    keep_uses(app)
     serve_api(app)

@@ -30,6 +30,7 @@ from server.drafts.beginnings import beginning
 from server.drafts.differences import differences
 from server.drafts.drafts import DRAFTS_NEWEST, DRAFTS_OLDEST, Draft, DraftEnd, DraftRow
 from server.people.people import Right
+from server.people.tokens import Scope
 from server.policies.bundles import newest, newest_bundle
 from server.running.error_handlers import written
 
@@ -128,7 +129,8 @@ def comment_on_draft(body: dict[str, Any], draft_id: int) -> tuple[dict[str, Any
     """Say something about a revision of a draft"""
     now = context().clock.now()
     with context().database.writing() as session:
-        person = requesting_person(session, Right.LOOK)
+        # Whoever may look may comment; a token that is for reading does not.
+        person = requesting_person(session, Right.LOOK, Scope.DRAFT)
         drafts.comment_on_draft(session, draft_id, body["revision"], body["text"], person, person.name, now)
         return _told(session, drafts.find_draft(session, draft_id), now), 201
 

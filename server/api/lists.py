@@ -27,6 +27,7 @@ from server.api.person_access import requesting_person
 from server.context import context
 from server.errors import NotAccepted
 from server.people.people import Right
+from server.people.tokens import Scope
 from server.running.error_handlers import written
 from server.running.spooled import new_spool
 from server.storage.replica import Seen
@@ -51,6 +52,8 @@ class Listing:
     columns: Sequence[str]
     right: Right
     read: Callable[[Session, datetime, str, int], Rows]
+    scope: Scope | None = None
+    """The scope that a token needs; None: the right's."""
     may_be_old: bool = False
     """Whether a piece may come from a replica, where there is one; a whole list never does."""
 
@@ -64,7 +67,7 @@ def answer_list(listing: Listing, wanted: Mapping[str, Any]) -> Response:
     now = here.clock.now()
     # Who may look is asked of the primary: a token that was withdrawn is good nowhere.
     with here.database.reading() as session:
-        requesting_person(session, listing.right)
+        requesting_person(session, listing.right, listing.scope)
     with _reading(listing) as (session, seen):
         rows, behind = listing.read(session, now, after, limit)
     answer = answer_piece(listing, rows, behind, now, marked=behind)
@@ -94,7 +97,7 @@ def answer_whole(listing: Listing, after: str = "") -> Response:
     here, form = context(), _form(CSV, NDJSON)
     now = here.clock.now()
     with here.database.reading() as session:
-        requesting_person(session, listing.right)
+        requesting_person(session, listing.right, listing.scope)
     with new_spool() as spool:
         tag = hashlib.sha256()
         for number, rows in enumerate(_pieces(listing, now, after)):

@@ -45,7 +45,7 @@ def _number(**options: Any) -> fields.Integer:
     return fields.Integer(required=True, strict=True, validate=validate.Range(0, _NUMBER_MAX), **options)
 
 
-class _TrueOrFalse(fields.Boolean):
+class TrueOrFalse(fields.Boolean):
     """``true`` or ``false``; "yes" and 1 are booleans to marshmallow, not to us."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
@@ -126,7 +126,7 @@ class RegistrationSchema(BodySchema):
     )
     consent = fields.Enum(Consent, by_value=True, required=True)
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
-    virtual = _TrueOrFalse(required=True)
+    virtual = TrueOrFalse(required=True)
     probe = fields.Nested(ProbeSchema, load_default=None)
     marker_sha256 = fields.String(
         load_default=None,
@@ -355,7 +355,7 @@ class UnitsSchema(BodySchema):
     """Units of phones: all of them are set, or none."""
 
     units = fields.List(fields.Nested(UnitSchema), required=True, validate=validate.Length(1, _UNITS_MAX))
-    dry_run = _TrueOrFalse(load_default=False)
+    dry_run = TrueOrFalse(load_default=False)
 
 
 class UnitsSetSchema(Schema):

@@ -21,11 +21,13 @@ from server.pages import (
     holders,
     my_phone,
     owner_requests,
+    people,
     phone,
     rehearsals,
     sign_in,
     stations,
     timeline,
+    tokens,
 )
 from server.pages.access import guard_pages
 from server.pages.blueprint import pages
@@ -49,11 +51,13 @@ _VIEWS = (
     holders,
     my_phone,
     owner_requests,
+    people,
     phone,
     rehearsals,
     sign_in,
     stations,
     timeline,
+    tokens,
 )
 """Importing a module of views adds them to the blueprint."""
 

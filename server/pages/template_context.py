@@ -28,6 +28,7 @@ _TABS = (
     ("pages.stations", "Stations", Right.LOOK),
     ("pages.alarms", "Alarms", Right.LOOK),
     ("pages.audit", "Audit", Right.READ_AUDIT),
+    ("pages.people", "People", Right.MANAGE_PEOPLE),
 )
 
 

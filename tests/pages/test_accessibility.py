@@ -22,7 +22,15 @@ from tests.pages.visiting import Visit, opened
 EVERYBODY = "everybody"
 # Those of no right, those behind a query, and the pages of refusals.
 MORE = (
-    *("/account", "/not-there", "/phones/nonsense", "/?search=zzz", "/?standing=unreadable"),
+    *(
+        "/account",
+        "/people?search=zzz",
+        "/tokens?everybody=yes",
+        "/not-there",
+        "/phones/nonsense",
+        "/?search=zzz",
+        "/?standing=unreadable",
+    ),
     *("/my-phone/RECEIPT", "/my-phone/RECEIPT?language=de"),
     *("/rehearsals/REHEARSAL", "/rehearsals/REHEARSAL/phones?outcome=unknown"),
 )
@@ -37,7 +45,7 @@ def addresses(visit: Visit) -> list[str]:
     visit.office.person(EVERYBODY, *Role)
     named = {"DRAFT": str(visit.office.draft()), "REHEARSAL": rehearsed(visit.office)}
     named |= {"RECEIPT": objected(visit.office, visit.violating)}
-    named |= {"STATION": visit.office.station_id, "PHONE": visit.violating}
+    named |= {"STATION": visit.office.station_id, "PHONE": visit.violating, "PERSON": EVERYBODY}
     known = [address for right in ADDRESSES.values() for method, address in right if method == GET]
     shown = [address for address in (*known, *MORE) if address not in FILES]
     for name, value in named.items():

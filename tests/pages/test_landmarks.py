@@ -61,6 +61,7 @@ def test_all_that_a_page_says_stands_in_a_landmark(office: Office, tmp_path: Pat
         "/alarms",
         "/audit",
         "/account",
+        "/people",
     )
     for address in (*pages, "/not-there"):
         page = client.get(address, base_url="https://localhost").text

@@ -30,6 +30,8 @@ ADDRESSES = {
         (GET, "/alarms"),
         (GET, "/rehearsals"),
         (GET, "/exemptions"),
+        (GET, "/tokens"),
+        (POST, "/tokens"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
@@ -52,6 +54,15 @@ ADDRESSES = {
     Right.ANSWER_OWNERS: [(GET, "/owner-requests"), (POST, "/owner-requests/1/answer")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.
+    Right.MANAGE_PEOPLE: [
+        (GET, "/people"),
+        (POST, "/people"),
+        (GET, "/people/PERSON"),
+        (POST, "/people/PERSON/roles"),
+        (POST, "/people/PERSON/first-password"),
+        (POST, "/people/PERSON/switch"),
+        (POST, "/people/PERSON/sign-out"),
+    ],
     Right.SEE_HOLDERS: [
         (GET, "/holders/search"),
         (POST, "/holders/search"),
@@ -69,6 +80,11 @@ FIELDS = {
     "title": "Next",
     "holder": "mailbox-4711",
     "from": "ready_made",
+    "name": "desk-8",
+    "role": "technician",
+    "state": "off",
+    "scope": "read",
+    "days": "7",
 }
 
 
@@ -80,6 +96,9 @@ def request(office: Office, client: object, method: str, address: str) -> int:
         phone = office.phone()
         with office.database.writing() as session:
             ask(session, phone, RequestKind.CHECK, "", now())
+    if "PERSON" in address:
+        office.person("desk-7", Role.TECHNICIAN)
+        address = address.replace("PERSON", "desk-7")
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
     if "REQUEST" in address:

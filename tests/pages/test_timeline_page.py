@@ -17,7 +17,7 @@ from policy.report import Report
 from policy.verdict import ActionKind
 from server.evidence.audit import HeadSigner
 from server.pages.timeline import CHECKS_PER_PAGE
-from server.people import people, sign_ins
+from server.people import people, tokens
 from server.people.people import Role
 from server.retention import purging, thinning
 from tests.pages.office import COMPLIANT, OUTLOOK, PASSWORD, UNREADABLE, Office, now
@@ -47,7 +47,7 @@ def checks_in(markup: str) -> list[str]:
 def ask(office: Office, address: str, accept: str = "application/json") -> Any:
     with office.database.writing() as session:
         people.put_person(session, "api", PASSWORD, (Role.AUTHOR,), "test", now())
-        token = sign_ins.issue_token(session, "api", "test", now())
+        token = tokens.issue_token(session, "api", "test", now()).secret
     bearer = {"Authorization": f"Bearer {token}", "Accept": accept}
     return office.app.test_client().get(address, base_url=HERE, headers=bearer)
 

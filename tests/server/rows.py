@@ -31,6 +31,7 @@ _MEANT: Mapping[str, tuple[object, ...]] = {
     "consent": ("agreed", "agreed", "agreed", "declined"),
     "kind": ("conflict", "cloned_station", "conflict", "conflict"),
     "reach": ("open", "closed", "unknown", "open"),
+    "scopes": ("approve audit blocks draft fleet holders people read",) * 4,
     "label": ("Straße 1", "İ 2", "", "x"),
 }
 """What migrations read: by column, one value a row. Everything else follows from the kind of column."""

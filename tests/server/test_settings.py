@@ -153,6 +153,10 @@ WRONG = {
         ("9" * 5000, "found"),
     ],
     "CURFEW_EXTRA_APPROVAL_PERCENT": [("101", 'from 0 to 100, found "101"'), ("-1", 'found "-1"')],
+    "CURFEW_TOKEN_DAYS": [
+        ("366", 'expected a whole number of days from 1 to 365, found "366"'),
+        ("0", 'found "0"'),
+    ],
     "CURFEW_REHEARSAL_REQUIRED": [("true", 'expected yes or no, found "true"; write yes or no')],
 }
 
