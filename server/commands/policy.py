@@ -91,6 +91,11 @@ _AUTHOR = click.option(
                 "curfew-server policy rehearse --in-force --at 2027-03-15T12:00Z",
             ),
         ),
+        "rings": CommandAt(
+            "server.commands.rings:rings",
+            "Tell how far each ring has come.",
+            ("curfew-server policy rings", "curfew-server policy rings --json"),
+        ),
         "withdraw": CommandAt(
             "server.commands.policy:withdraw",
             "End a draft that is not wanted.",

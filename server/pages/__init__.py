@@ -19,6 +19,7 @@ from server.pages import (
     holders,
     phone,
     rehearsals,
+    rings,
     sign_in,
     stations,
 )
@@ -32,6 +33,7 @@ __all__ = ["error_page", "register_pages"]
 
 _VIEWS = (
     *(account, alarms, approval, audit, bundles, deadline, drafts, fleet, holders, phone, rehearsals),
+    rings,
     sign_in,
     stations,
 )

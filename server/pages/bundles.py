@@ -11,6 +11,7 @@ from policy.document import Policy
 from policy.families import REVIEW_HOLDS_FOR, review_families
 from policy.verdict import Stage
 from server.context import context
+from server.fleet.rings import rings_of
 from server.pages.access import needs
 from server.pages.blueprint import pages
 from server.pages.moment import now
@@ -83,11 +84,7 @@ def enforcement_begins_at(policy: Policy) -> datetime:
 
 def ring_lines(policy: Policy, now: datetime) -> tuple[RingLine, ...]:
     """Return the rings with the share each adds; none may start before the deadline."""
-    lines = []
-    # Shares add up: the last ring's is 1, and each has what lies between the one before and itself.
-    before = 0.0
-    for ring in policy.rings:
-        starts_at = max(policy.deadline, ring.starts_at)
-        lines.append(RingLine(before * 100, ring.share * 100, starts_at, now >= starts_at))
-        before = ring.share
-    return tuple(lines)
+    return tuple(
+        RingLine(ring.above * 100, ring.below * 100, ring.starts_at, now >= ring.starts_at)
+        for ring in rings_of(policy)
+    )

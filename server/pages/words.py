@@ -17,7 +17,9 @@ from policy.verdict import ActionKind, ReasonCode, Stage, Verdict
 from policy.watched import ScriptState, SpanEnd, WatchedResult
 from server.drafts.drafts import DraftEnd
 from server.evidence.alarms import AlarmKind
+from server.fleet import ring_words
 from server.fleet.off_times import OffEnd
+from server.fleet.rings import Progress
 from server.fleet.standing import Standing
 from server.rehearsal import words as rehearsal_words
 from server.rehearsal.kept_rehearsals import RehearsalState
@@ -360,6 +362,20 @@ OUTCOMES: Mapping[Outcome, Word] = {
     for outcome, (label, sentence) in rehearsal_words.OUTCOMES.items()
 }
 CAUSES: Mapping[Cause, Word] = {cause: Word(label) for cause, label in rehearsal_words.CAUSES.items()}
+_PROGRESS_TONES = {
+    Progress.DONE: "good",
+    Progress.SWITCHED_OFF: "good",
+    Progress.NOT_ENFORCEABLE: "bad",
+    Progress.NOT_DONE: "bad",
+    Progress.UNDONE: "bad",
+    Progress.UNREADABLE: "unsure",
+    Progress.NOT_HEARD: "unsure",
+    Progress.DECLINED: "unsure",
+}
+PROGRESS: Mapping[Progress, Word] = {
+    progress: Word(label, _PROGRESS_TONES.get(progress, ""), sentence)
+    for progress, (label, sentence) in ring_words.PROGRESS.items()
+}
 REHEARSAL_STATES: Mapping[RehearsalState, Word] = {
     RehearsalState.RUNNING: Word("running", "unsure", "It is under way, or waits for its turn."),
     RehearsalState.DONE: Word("done", "good"),
@@ -393,6 +409,7 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     OUTCOMES,
     CAUSES,
     REHEARSAL_STATES,
+    PROGRESS,
 )  # type: ignore[assignment]
 
 

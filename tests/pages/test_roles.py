@@ -26,6 +26,7 @@ ADDRESSES = {
         (GET, "/stations"),
         (GET, "/alarms"),
         (GET, "/rehearsals"),
+        (GET, "/rings"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
