@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from server.api.list_schemas import moment
+from server.api.schemas import BodySchema
+from server.fleet.ring_holds import REASON_MAX_LENGTH
 
 
 class RingFailureSchema(Schema):
@@ -33,9 +35,41 @@ class RingSchema(Schema):
     failures = fields.List(fields.Nested(RingFailureSchema), required=True)
 
 
+class HoldSchema(Schema):
+    """From which ring on nothing new is disabled, since when, by whom and why."""
+
+    ring = fields.Integer(required=True)
+    held_at = moment()
+    held_by = fields.String(required=True)
+    reason = fields.String(required=True)
+
+
+class HoldRingSchema(BodySchema):
+    """Which ring to hold, with all behind it, and why."""
+
+    ring = fields.Integer(required=True, strict=True, validate=validate.Range(1, 1000))
+    reason = fields.String(required=True, validate=validate.Length(1, REASON_MAX_LENGTH))
+
+
+class ReleaseRingsSchema(BodySchema):
+    """Why the rings can go on."""
+
+    reason = fields.String(required=True, validate=validate.Length(1, REASON_MAX_LENGTH))
+
+
+class HeldSchema(Schema):
+    """The hold that was made or ended."""
+
+    bundle_number = fields.Integer(required=True)
+    ring = fields.Integer(required=True)
+    held = fields.Boolean(required=True)
+    server_time = moment()
+
+
 class RingsSchema(Schema):
     """The rings of the policy in force, in their order; bundle 0 where none is published."""
 
     bundle_number = fields.Integer(required=True)
     rings = fields.List(fields.Nested(RingSchema), required=True)
+    hold = fields.Nested(HoldSchema, required=True, allow_none=True)
     server_time = moment()

@@ -1,4 +1,4 @@
-"""The command about rings: how far each has come."""
+"""The commands about rings: how far each has come, holding and releasing them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,20 @@ import click
 
 from certs.terminal import tell
 from policy.counted import counted
-from server.commands.settings import given_config, looked_at, now_of, takes_config
+from policy.plain_text import printable
+from server.commands.settings import (
+    given_config,
+    looked_at,
+    named_person,
+    now_of,
+    opened,
+    operator,
+    takes_config,
+)
+from server.fleet.ring_holds import current_hold, hold_ring, release_rings, told_hold
 from server.fleet.ring_phones import RingCounts, count_rings, told_rings
 from server.fleet.ring_words import PROGRESS, failure_words
+from server.people.people import Right
 from server.policies.bundles import situation
 
 
@@ -23,17 +34,60 @@ def rings(as_json: bool) -> None:
     config = given_config()
     with looked_at(config) as database, database.reading() as session:
         here = situation(session, now_of(config, database))
-        counts = count_rings(session, here)
-    number = here.bundle.number if here.bundle else 0
+        number = here.bundle.number if here.bundle else 0
+        counts, hold = count_rings(session, here), current_hold(session, number)
     if as_json:
-        tell(json.dumps({"bundle_number": number, "rings": told_rings(counts)}))
+        tell(json.dumps({"bundle_number": number, "rings": told_rings(counts), "hold": told_hold(hold)}))
         return
     if not counts:
         without = "The policy in force has no rings: all phones are enforced from the deadline on."
         tell(without if number else "No policy is published.", err=True)
+    if hold:
+        tell(
+            f"HELD from ring {hold.ring} on since {hold.held_at:%Y-%m-%d %H:%M} UTC by {printable(hold.held_by)}:"
+            f" {printable(hold.reason)}"
+        )
     for one in counts:
         for line in _lines(one):
             tell(line)
+
+
+_APPROVER = click.option(
+    "--approver",
+    required=True,
+    metavar="NAME",
+    help="The account that answers for it; it has to be an approver's.",
+)
+_REASON = click.option("--reason", required=True, help="Why, in a line, for those who come after you.")
+
+
+@click.command()
+@takes_config
+@click.argument("ring", type=int)
+@_APPROVER
+@_REASON
+def hold(ring: int, approver: str, reason: str) -> None:
+    """Hold RING of the policy in force and all behind it: nothing new is disabled there until they are released."""
+    config = given_config()
+    with opened(config) as database, database.writing() as session:
+        now = now_of(config, database)
+        named_person(session, approver, Right.HOLD_RINGS)
+        hold_ring(session, situation(session, now), ring, reason, operator(), now)
+    tell(f"Ring {ring} and all behind it are held; stations hear of it with their next report.")
+
+
+@click.command()
+@takes_config
+@_APPROVER
+@_REASON
+def release(approver: str, reason: str) -> None:
+    """Release the rings that are held: each is enforced from its start on."""
+    config = given_config()
+    with opened(config) as database, database.writing() as session:
+        now = now_of(config, database)
+        named_person(session, approver, Right.HOLD_RINGS)
+        ended = release_rings(session, situation(session, now), reason, operator(), now)
+    tell(f"Ring {ended.ring} and all behind it are released.")
 
 
 def _lines(one: RingCounts) -> Iterator[str]:

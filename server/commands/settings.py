@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from certs.terminal import tell
 from certs.typed_options import remember_options
 from policy.plain_text import printable
 from server.clock import Clock
 from server.config import Config, read_config
+from server.errors import NotAllowed
+from server.people.people import Person, Right, find_person, nobody_called, roles_with
 from server.policies.bundles import require_demo_root
 from server.storage.database import Database
 from server.storage.migrating import migrate as migrate_database
@@ -62,6 +65,21 @@ def given_config_file() -> Path:
 def given_config() -> Config:
     """Return the settings that --config names; raises `ConfigurationRefused`."""
     return read_config(given_config_file())
+
+
+def named_person(session: Session, name: str, right: Right) -> Person:
+    """Return the account that answers for a command; raises `NotThere` or `NotAllowed`."""
+    found = find_person(session, name)
+    if found is None:
+        raise nobody_called(name)
+    if found.off_since is not None or not found.may(right):
+        roles = " or ".join(role.value for role in roles_with(right))
+        raise NotAllowed(
+            "right_missing",
+            f"the account {found.name} may not {right.value}, or is switched off",
+            f"Name one with the role {roles}.",
+        )
+    return found
 
 
 @contextmanager

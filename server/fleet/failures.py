@@ -24,6 +24,7 @@ class Failure(Enum):
     CLOCK_UNTRUSTED = ReasonCode.CLOCK_UNTRUSTED.value
     BUNDLE_TOO_OLD = ReasonCode.BUNDLE_TOO_OLD.value
     LEDGER_MISSING = ReasonCode.LEDGER_MISSING.value
+    RING_HELD = ReasonCode.RING_HELD.value
     EXEMPT = ReasonCode.EXEMPT.value
     NO_MEMORY = ReasonCode.NO_MEMORY.value
     NOT_ITS_TURN = "not_its_turn"
@@ -52,6 +53,7 @@ _OUT_OF_REACH = (
     Failure.USER_MISSING,
 )
 _HELD_BACK = (
+    Failure.RING_HELD,
     Failure.CLOCK_UNTRUSTED,
     Failure.BUNDLE_TOO_OLD,
     Failure.LEDGER_MISSING,

@@ -21,6 +21,7 @@ PROGRESS: Mapping[Progress, tuple[str, str]] = {
         "not done",
         "What the latest check should have switched off, or put back, it did not.",
     ),
+    Progress.HELD: ("held", "A banned app is there, and nothing new is disabled while its ring is held."),
     Progress.UNDONE: ("undone", "What was off had been switched on again before the latest check."),
     Progress.UNREADABLE: ("unreadable", "The latest check could not look."),
     Progress.NOT_HEARD: (
@@ -45,6 +46,7 @@ FAILURES: Mapping[Failure, str] = {
     Failure.CLOCK_UNTRUSTED: "the station's clock could not be trusted",
     Failure.BUNDLE_TOO_OLD: "the station was offline too long",
     Failure.LEDGER_MISSING: "the phone lost its ledger and the station could not ask the server",
+    Failure.RING_HELD: "its ring was held",
     Failure.EXEMPT: "it was exempt when it was checked",
     Failure.NO_MEMORY: "an app was off and nobody knows by whom: a person has to decide",
     Failure.NOT_ITS_TURN: "enforcing had not begun by the bundle that the station had",

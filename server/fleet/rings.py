@@ -49,6 +49,8 @@ class Progress(Enum):
     """Somebody or an update had switched on again what was off."""
     NOT_ENFORCEABLE = "not_enforceable"
     """Violating, and disabling cannot reach every place in use."""
+    HELD = "held"
+    """Violating, and nothing new is disabled because its ring was held."""
     SWITCHED_OFF = "switched_off"
     """Violating, and every managed app was off after the latest check."""
     NOT_DONE = "not_done"
@@ -90,6 +92,8 @@ def progress_of(fresh: Standing, has_open: bool, failure: Failure | None, is_hea
         return Progress.UNDONE
     if fresh is Standing.NOT_ENFORCEABLE:
         return Progress.NOT_ENFORCEABLE
+    if failure is Failure.RING_HELD:
+        return Progress.HELD
     return Progress.NOT_DONE if failure else Progress.SWITCHED_OFF
 
 

@@ -12,7 +12,7 @@ from policy.families import REVIEW_HOLDS_FOR, review_families
 from policy.verdict import Stage
 from server.context import context
 from server.fleet.rings import rings_of
-from server.pages.access import needs
+from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.pages.refused_bundle_words import by_bundle_and_reason
@@ -59,6 +59,7 @@ def bundles() -> str:
         later_rings=later_rings_wait(current.policy, now()) if current else False,
         reviews=review_families(current.policy, now().date()) if current else (),
         review_holds_for=REVIEW_HOLDS_FOR,
+        may_draft=person().may(Right.DRAFT),
     )
 
 

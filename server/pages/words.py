@@ -88,6 +88,9 @@ REASONS: Mapping[ReasonCode, Word] = {
     ReasonCode.BUNDLE_TOO_OLD: Word(
         "bundle too old", "unsure", "The station was offline too long, so nothing new was disabled."
     ),
+    ReasonCode.RING_HELD: Word(
+        "ring held", "", "The server held the phone's ring, so nothing new was disabled."
+    ),
     ReasonCode.ENABLED_AGAIN: Word(
         "enabled again",
         "unsure",
@@ -192,6 +195,11 @@ ALARMS: Mapping[AlarmKind, Word] = {
         "audit head missing",
         "bad",
         "The head of the audit chain was taken away, so the newest rows may be missing: compare with stations' heads.",
+    ),
+    AlarmKind.RING_HELD: Word(
+        "ring held",
+        "bad",
+        "A ring failed on more of its phones than the stop rule allows: the next is held until a person releases it.",
     ),
     AlarmKind.UNMET_PHONE: Word(
         "unmet phone",
@@ -368,6 +376,7 @@ _PROGRESS_TONES = {
     Progress.NOT_ENFORCEABLE: "bad",
     Progress.NOT_DONE: "bad",
     Progress.UNDONE: "bad",
+    Progress.HELD: "unsure",
     Progress.UNREADABLE: "unsure",
     Progress.NOT_HEARD: "unsure",
     Progress.DECLINED: "unsure",

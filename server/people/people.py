@@ -49,12 +49,22 @@ class Right(Enum):
     READ_AUDIT = "read the audit chain"
     PROPOSE = "propose drafts to the approvers"
     APPROVE = "approve drafts"
+    HOLD_RINGS = "hold and release rings"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.AUTHOR: frozenset({Right.LOOK, Right.DRAFT, Right.PROPOSE}),
     # A lost station must be stopped by whoever is at hand: the technician, or who answers for the policy.
-    Role.APPROVER: frozenset({Right.LOOK, Right.DRAFT, Right.REVOKE_STATIONS, Right.PROPOSE, Right.APPROVE}),
+    Role.APPROVER: frozenset(
+        {
+            Right.LOOK,
+            Right.DRAFT,
+            Right.REVOKE_STATIONS,
+            Right.PROPOSE,
+            Right.APPROVE,
+            Right.HOLD_RINGS,
+        }
+    ),
     Role.TECHNICIAN: frozenset(
         {
             Right.LOOK,

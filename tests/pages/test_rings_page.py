@@ -14,6 +14,7 @@ from policy.document import Ring
 from policy.names import UserNumber
 from policy.observation import EnabledState
 from policy.report import ReportedApp
+from server.fleet.stop_rule import hold_failing_ring
 from server.people import people, sign_ins
 from server.people.people import Role
 from tests.pages.office import COMPLIANT, OUTLOOK, PASSWORD, UNREADABLE, Office, now, policy_in_force
@@ -174,3 +175,110 @@ def test_programs_are_refused_what_there_is_not(
     answer = ask(staffed, address)
 
     assert (answer.status_code, answer.json["error"]["code"]) == (status, code)
+
+
+def two_rings(office: Office) -> None:
+    in_rings(office, Ring(0.5, now() - timedelta(days=1)), Ring(1.0, now() + timedelta(days=9)))
+
+
+def act(office: Office, role: Role, address: str, reason: str = "help desk closed") -> Any:
+    return office.send(office.client(role), address, {"reason": reason}, form_on="/rings")
+
+
+def test_an_approver_holds_a_ring_and_releases_it_and_the_page_says_who_and_why(staffed: Office) -> None:
+    two_rings(staffed)
+
+    assert act(staffed, Role.APPROVER, "/rings/2/hold").status_code == 302
+    held = plain(page(staffed))
+    assert act(staffed, Role.APPROVER, "/rings/release", "open again").status_code == 302
+    released = plain(page(staffed))
+
+    assert "Held from ring 2 on by approver" in held
+    assert "help desk closed. In these rings nothing new is disabled" in held
+    assert "Ring 2 held 50 % to 100 %" in held.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Held from ring" not in released
+    assert "1 earlier hold From ring 2 on by approver" in released
+    assert "Released by approver" in released
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.APPROVER])
+def test_nobody_but_an_approver_holds_or_releases(staffed: Office, role: Role) -> None:
+    two_rings(staffed)
+
+    for address in ("/rings/2/hold", "/rings/release"):
+        answer = staffed.send(staffed.client(role), address, {"reason": "why"}, form_on="/account")
+        assert answer.status_code == 403
+    assert "Hold a ring by hand" not in page(staffed)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason", "status", "told"),
+    [
+        ("/rings/7/hold", "why", 404, "there is no ring 7: the policy in force has 2"),
+        ("/rings/2/hold", "", 400, "expected why, in 1 to 300 characters"),
+        ("/rings/release", "why", 404, "no ring of the policy in force is held"),
+    ],
+)
+def test_what_cannot_be_held_or_released_says_why(
+    staffed: Office, address: str, reason: str, status: int, told: str
+) -> None:
+    two_rings(staffed)
+
+    answer = act(staffed, Role.APPROVER, address, reason)
+
+    assert answer.status_code == status
+    assert told in plain(answer.text)
+
+
+def test_the_stop_rule_tells_how_near_it_is(staffed: Office) -> None:
+    in_rings(staffed, Ring(0.999999, now() - timedelta(days=1)), Ring(1.0, now() + timedelta(days=9)))
+    staffed.report(staffed.phone(), **STILL_ON)
+    staffed.report(staffed.phone())
+
+    found = plain(page(staffed)).replace("\N{NO-BREAK SPACE}", " ")
+
+    assert "Where more than 20 % of the phones of the ring under way" in found
+    assert "Ring 1: 1 of 2 checked phones (50 %)" in found
+
+
+def test_the_alarm_of_a_held_ring_leads_to_the_rings(staffed: Office) -> None:
+    in_rings(staffed, Ring(0.999999, now() - timedelta(days=1)), Ring(1.0, now() + timedelta(days=9)))
+    for _ in range(10):
+        staffed.report(staffed.phone(), **STILL_ON)
+    hold_failing_ring(staffed.database, staffed.config, now())
+
+    shown = page(staffed, "/alarms")
+
+    assert "ring 2 and all behind it are held: ring 1 failed on 10 of 10 phones" in plain(shown)
+    assert 'href="/rings"' in shown
+    assert "Needs a person: ring held" in plain(page(staffed, "/"))
+
+
+@pytest.mark.parametrize("address", ["/rings", "/bundles"])
+def test_one_step_returns_to_an_earlier_bundle_as_a_draft(staffed: Office, address: str) -> None:
+    two_rings(staffed)
+    client = staffed.client(Role.AUTHOR)
+    shown = client.get(address, base_url=HERE).text
+    sent = {"from": "bundle", "number": "1", "title": "Return to bundle 1"}
+    answer = staffed.send(client, "/drafts", sent, form_on=address)
+    draft = client.get(answer.headers["Location"], base_url=HERE).text
+
+    assert "Return to bundle 1" in shown
+    assert "Return to bundle 2" not in shown
+    assert "Return to bundle 1" in plain(draft)
+
+
+@pytest.mark.parametrize(("number", "status"), [("2", 409), ("7", 404), ("x", 404)])
+def test_to_what_is_newest_or_not_there_nobody_returns(staffed: Office, number: str, status: int) -> None:
+    two_rings(staffed)
+    sent = {"from": "bundle", "number": number, "title": "Back"}
+
+    assert staffed.send(staffed.client(Role.AUTHOR), "/drafts", sent, form_on="/rings").status_code == status
+
+
+def test_who_may_not_draft_is_offered_no_return(staffed: Office) -> None:
+    two_rings(staffed)
+
+    for address in ("/rings", "/bundles"):
+        shown = staffed.client(Role.AUDITOR).get(address, base_url=HERE).text
+        assert "Return to" not in shown

@@ -43,6 +43,8 @@ ADDRESSES = {
     Right.SET_UNITS: [],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
+    # What this needs is a policy with rings: test_rings_page.py holds it.
+    Right.HOLD_RINGS: [],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.

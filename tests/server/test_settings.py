@@ -143,6 +143,8 @@ WRONG = {
         ("9" * 5000, "found"),
     ],
     "CURFEW_EXTRA_APPROVAL_PERCENT": [("101", 'from 0 to 100, found "101"'), ("-1", 'found "-1"')],
+    "CURFEW_RING_FAILURE_PERCENT": [("101", 'from 0 to 100, found "101"'), ("some", 'found "some"')],
+    "CURFEW_RING_SMALLEST": [("0", 'from 1 to 1000, found "0"; give the least number of checked phones')],
     "CURFEW_REHEARSAL_REQUIRED": [("true", 'expected yes or no, found "true"; write yes or no')],
 }
 
