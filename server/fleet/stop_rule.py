@@ -10,7 +10,6 @@ import structlog
 from sqlalchemy.orm import Session
 
 from policy.counted import counted
-from server.config import Config
 from server.errors import InConflict
 from server.evidence.alarms import raise_ring_alarm
 from server.fleet.ring_holds import hold_ring, holds_of
@@ -51,24 +50,27 @@ def judge_ring(counts: Sequence[RingCounts], percent: int, smallest: int) -> Ver
     return Verdict(under_way.ring.number, checked, failed, holds)
 
 
-def hold_failing_ring(database: Database, config: Config, now: datetime) -> None:
-    """Hold the next ring where the one under way fails, and raise the alarm; whom a person released stays released."""
-    if config.ring_failure_percent == 100:
+def hold_failing_ring(database: Database, percent: int, smallest: int, now: datetime) -> None:
+    """Hold the next ring where the one under way fails, and raise the alarm; what a person has released stays so.
+
+    `percent` and `smallest` are as in `judge_ring`; 100 percent switch the rule off.
+    """
+    if percent == 100:
         return
     with database.reading() as session:
-        if not _holds(session, situation(session, now), config):
+        if not _holds(session, situation(session, now), percent, smallest):
             return
     try:
         with database.writing() as session:
             here = situation(session, now)
-            if verdict := _holds(session, here, config):
+            if verdict := _holds(session, here, percent, smallest):
                 _hold(session, here, verdict, now)
     except InConflict:
         # Another server has held it at this moment.
         _log.info("ring_held_meanwhile")
 
 
-def _holds(session: Session, here: Situation, config: Config) -> Verdict | None:
+def _holds(session: Session, here: Situation, percent: int, smallest: int) -> Verdict | None:
     if here.bundle is None or here.lifted or here.now >= here.bundle.policy.review_at:
         return None
     # Before anything is counted: nearly always there is no ring to come.
@@ -76,7 +78,7 @@ def _holds(session: Session, here: Situation, config: Config) -> Verdict | None:
         here.now < max(ring.starts_at, here.bundle.policy.deadline) for ring in here.bundle.policy.rings
     ):
         return None
-    verdict = judge_ring(count_rings(session, here), config.ring_failure_percent, config.ring_smallest)
+    verdict = judge_ring(count_rings(session, here), percent, smallest)
     if verdict is None or not verdict.holds:
         return None
     # One that lasts, or that a person has ended: they know better than a number.

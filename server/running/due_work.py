@@ -54,7 +54,7 @@ def do_what_is_due(
                 _log.exception("set_times_failed")
             try:
                 if rings.is_due(clock()):
-                    hold_failing_ring(database, config, clock())
+                    hold_failing_ring(database, config.ring_failure_percent, config.ring_smallest, clock())
             except Exception:
                 _log.exception("stop_rule_failed")
             try:

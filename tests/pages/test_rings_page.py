@@ -245,7 +245,7 @@ def test_the_alarm_of_a_held_ring_leads_to_the_rings(staffed: Office) -> None:
     in_rings(staffed, Ring(0.999999, now() - timedelta(days=1)), Ring(1.0, now() + timedelta(days=9)))
     for _ in range(10):
         staffed.report(staffed.phone(), **STILL_ON)
-    hold_failing_ring(staffed.database, staffed.config, now())
+    hold_failing_ring(staffed.database, 20, 10, now())
 
     shown = page(staffed, "/alarms")
 

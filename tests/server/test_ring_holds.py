@@ -52,7 +52,8 @@ def check(authority: Authority, *kinds: dict[str, Any], age: timedelta = timedel
 
 
 def look(authority: Authority, later: timedelta = timedelta()) -> None:
-    hold_failing_ring(authority.database, authority.config, NOW + later)
+    config = authority.config
+    hold_failing_ring(authority.database, config.ring_failure_percent, config.ring_smallest, NOW + later)
 
 
 def held(authority: Authority) -> int | None:
