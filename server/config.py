@@ -61,6 +61,8 @@ class Config:
     smallest_cell: int = 5
     exemption_days: int = 90
     token_days: int = 365
+    ring_failure_percent: int = 20
+    ring_smallest: int = 10
 
 
 class _NotSo(ValueError):
@@ -327,6 +329,25 @@ SETTINGS = (
         _whole_number(1, 365),
         "give a year at most: a token that nobody renews is one that nobody remembers",
         default="365",
+    ),
+    Setting(
+        "CURFEW_RING_FAILURE_PERCENT",
+        "ring_failure_percent",
+        "a whole number of percent from 0 to 100",
+        "Where more of the phones of the ring under way that were checked since its start are not done, undone or"
+        " unreadable, the next ring is held and an alarm raised. 100: never.",
+        _whole_number(0, 100),
+        "give the share of failures from which no further phones should be disabled",
+        default="20",
+    ),
+    Setting(
+        "CURFEW_RING_SMALLEST",
+        "ring_smallest",
+        f"a whole number from 1 to {_CELL_MAX}",
+        "So many phones of a ring have to be checked before their failures hold the next: of three, one is no reason.",
+        _whole_number(1, _CELL_MAX),
+        "give the least number of checked phones that says something of a ring",
+        default="10",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -7,6 +7,7 @@ authority.pem      the one TLS authority this station accepts
 adbkey, adbkey.pub the key that phones know
 counter            the last number that was taken for reports, used or not (`counters`)
 time.json          the last time the server told (`trusted_time`)
+hold.json          from which share on the server holds rings, while it does (`hold`)
 *.lock             where this computer's processes wait for each other before they change the file of that name
 phones/ ledgers/   one file per phone
 unsettled/         what only the server remembers, until a person has decided (`unsettled`)

@@ -13,7 +13,9 @@ from policy.rehearsal import Outcome
 from server.api.schemas import AuditRowSchema, BodySchema, one_line
 from server.evidence.alarms import AlarmKind
 from server.exemptions.known import ExemptionState
+from server.fleet.failures import Failure
 from server.fleet.phones import HOLDER_MAX_LENGTH
+from server.fleet.rings import Progress
 from server.fleet.standing import Standing
 
 
@@ -71,9 +73,26 @@ class PieceSchema(Schema):
 
 
 class PhonePieceSchema(PieceSchema):
-    """Which phones: of one standing, and with a piece of text in label, model, maker or id."""
+    """Which phones: of one standing, of one ring, and with a piece of text in label, model, maker or id."""
 
     standing = fields.Enum(Standing, by_value=True, load_default=None)
+    ring = fields.Integer(
+        load_default=None,
+        validate=validate.Range(1, 1000),
+        metadata={"description": "of the policy in force; 1 is the first"},
+    )
+    progress = fields.Enum(
+        Progress,
+        by_value=True,
+        load_default=None,
+        metadata={"description": "with `ring`: what has become of the phone since the ring started"},
+    )
+    failure = fields.Enum(
+        Failure,
+        by_value=True,
+        load_default=None,
+        metadata={"description": "with `ring`: why its latest check did not reach what the policy asks for"},
+    )
     search = fields.String(load_default="", validate=validate.Length(max=100))
 
 

@@ -89,6 +89,14 @@ class StatusSchema(Schema):
     fleet_number = fields.Integer(required=True, metadata={"description": "of the newest exemptions"})
     next_contact_s = fields.Integer(required=True)
     demo = fields.Boolean(required=True)
+    held_from = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "phones whose share is this or more are not newly disabled under that bundle; null: no ring"
+            " is held"
+        },
+    )
 
 
 class EnrolmentSchema(BodySchema):

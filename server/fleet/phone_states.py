@@ -15,6 +15,7 @@ from policy.names import PhoneId
 from policy.picture import picture_of
 from policy.report import Report
 from policy.verdict import Reason, ReasonCode, Stage, Verdict
+from server.fleet.failures import Failure, failure_of
 from server.fleet.pictures import digest_of, keep_pictures
 from server.fleet.standing import CheckFacts, LatestCheck
 from server.reports.kept_reports import KeptReport, not_enforceable_since, run_start
@@ -56,6 +57,8 @@ class _StateTable(Base):
     reasons: Mapped[str] = mapped_column(Text)
     # NULL: of a report that came before there were pictures.
     picture_sha256: Mapped[str | None] = mapped_column(ForeignKey("picture.picture_sha256"))
+    # NULL: none.
+    failure: Mapped[str | None] = mapped_column(String(24))
 
 
 # Made once, and of the table's columns: by the mapper, a row costs as much as all else about a report.
@@ -161,6 +164,7 @@ _FACTS = select(
     _STATES.c.open_entries,
     _STATES.c.unchanged_since,
     _STATES.c.not_enforceable_since,
+    _STATES.c.failure,
 )
 
 
@@ -170,7 +174,11 @@ def check_facts(session: Session, phone_ids: Collection[str] | None = None) -> M
     # Looked up instead of made: this walks the whole fleet, and calling an enumeration takes ten times as long.
     verdicts = {verdict.value: verdict for verdict in Verdict}
     return {
-        row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5], not_enforceable_since=row[6])
+        row[0]: CheckFacts(
+            *(row[1], verdicts[row[2]], row[3], row[4], row[5]),
+            not_enforceable_since=row[6],
+            failure=_as_failure(row[7]),
+        )
         for row in session.execute(query)
     }
 
@@ -212,7 +220,12 @@ def _as_facts(row: Row) -> CheckFacts:
         row["open_entries"],
         row["unchanged_since"],
         not_enforceable_since=row["not_enforceable_since"],
+        failure=_as_failure(row["failure"]),
     )
+
+
+def _as_failure(stored: str | None) -> Failure | None:
+    return Failure(stored) if stored else None
 
 
 def _is_newer(kept: KeptReport, row: Row) -> bool:
@@ -225,6 +238,7 @@ def _is_newer(kept: KeptReport, row: Row) -> bool:
 
 def _columns(kept: KeptReport) -> Row:
     report: Report = kept.report
+    failure = failure_of(report)
     return {
         "phone_id": report.phone_id,
         "report_id": report.report_id,
@@ -244,6 +258,7 @@ def _columns(kept: KeptReport) -> Row:
         "open_entries": len(report.ledger.open_entries),
         "families": json.dumps(list(dict.fromkeys(finding.family for finding in report.findings))),
         "reasons": json.dumps([[reason.code.value, reason.detail] for reason in report.reasons]),
+        "failure": failure.value if failure else None,
     }
 
 
@@ -258,6 +273,7 @@ def _as_latest(row: _StateTable) -> LatestCheck:
         enforceable=row.enforceable,
         unchanged_since=row.unchanged_since,
         not_enforceable_since=row.not_enforceable_since,
+        failure=_as_failure(row.failure),
         stage=Stage(row.stage),
         bundle_number=row.bundle_number,
         release=row.release,

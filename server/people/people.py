@@ -55,6 +55,7 @@ class Right(Enum):
     REQUEST_EXEMPTION = "ask for exemptions"
     DECIDE_EXEMPTION = "sign or refuse exemptions"
     MANAGE_PEOPLE = "manage people"
+    HOLD_RINGS = "hold and release rings"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
@@ -68,6 +69,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
             Right.PROPOSE,
             Right.APPROVE,
             Right.DECIDE_EXEMPTION,
+            Right.HOLD_RINGS,
         }
     ),
     Role.TECHNICIAN: frozenset(

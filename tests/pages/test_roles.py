@@ -32,6 +32,7 @@ ADDRESSES = {
         (GET, "/exemptions"),
         (GET, "/tokens"),
         (POST, "/tokens"),
+        (GET, "/rings"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
@@ -50,6 +51,8 @@ ADDRESSES = {
     Right.DECIDE_EXEMPTION: [(POST, "/exemption-requests/REQUEST/refuse")],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
+    # What this needs is a policy with rings: test_rings_page.py holds it.
+    Right.HOLD_RINGS: [],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.ANSWER_OWNERS: [(GET, "/owner-requests"), (POST, "/owner-requests/1/answer")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],

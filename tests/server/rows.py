@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Float,
     Integer,
     LargeBinary,
     MetaData,
@@ -96,6 +97,8 @@ def _value(column: Column[Any], number: int) -> object:
             return (_BEGINNING + timedelta(days=number)).date()
         case BigInteger() | Integer():
             return number + 1
+        case Float():
+            return number / ROWS
         case LargeBinary():
             return f"{column.name} {number}".encode()
         case String():

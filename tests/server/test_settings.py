@@ -157,6 +157,8 @@ WRONG = {
         ("366", 'expected a whole number of days from 1 to 365, found "366"'),
         ("0", 'found "0"'),
     ],
+    "CURFEW_RING_FAILURE_PERCENT": [("101", 'from 0 to 100, found "101"'), ("some", 'found "some"')],
+    "CURFEW_RING_SMALLEST": [("0", 'from 1 to 1000, found "0"; give the least number of checked phones')],
     "CURFEW_REHEARSAL_REQUIRED": [("true", 'expected yes or no, found "true"; write yes or no')],
 }
 
