@@ -78,7 +78,8 @@ _COMMANDS = {
         "Ask for exemptions, and list them.",
         (
             "curfew-server exemptions list",
-            "curfew-server exemptions ask CW-17 --until 2027-04-01T12:00Z --reason travel --by desk-1",
+            "curfew-server exemptions ask CW-17 --until 2027-04-01T12:00Z \\",
+            "    --reason travel --by desk-1",
         ),
     ),
     "audit": CommandAt(
