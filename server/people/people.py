@@ -51,6 +51,7 @@ class Right(Enum):
     APPROVE = "approve drafts"
     REQUEST_EXEMPTION = "ask for exemptions"
     DECIDE_EXEMPTION = "sign or refuse exemptions"
+    CERTIFY_LIFT = "certify that all is restored"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
@@ -64,6 +65,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
             Right.PROPOSE,
             Right.APPROVE,
             Right.DECIDE_EXEMPTION,
+            Right.CERTIFY_LIFT,
         }
     ),
     Role.TECHNICIAN: frozenset(
