@@ -28,6 +28,7 @@ ADDRESSES = {
         (GET, "/alarms"),
         (GET, "/rehearsals"),
         (GET, "/exemptions"),
+        (GET, "/lift"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
@@ -44,6 +45,8 @@ ADDRESSES = {
     Right.SET_UNITS: [],
     Right.REQUEST_EXEMPTION: [(POST, "/exemption-requests"), (POST, "/exemption-requests/REQUEST/withdraw")],
     Right.DECIDE_EXEMPTION: [(POST, "/exemption-requests/REQUEST/refuse")],
+    # Granted, it needs a lift: test_lift_page.py holds it.
+    Right.CERTIFY_LIFT: [],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
@@ -157,6 +160,7 @@ def test_no_page_is_open_to_strangers(office: Office) -> None:
         "/phones/x",
         "/bundles",
         "/exemptions",
+        "/lift",
         "/deadline",
         "/deadline.ics",
         "/stations",
