@@ -74,7 +74,12 @@ def request(office: Office, client: object, method: str, address: str) -> int:
         address = address.replace("DRAFT", str(office.draft()))
     if "REQUEST" in address:
         asked = {**FIELDS, "phone": office.phone()}
-        office.send(office.client(Role.TECHNICIAN), "/exemption-requests", asked, form_on="/account")
+        # Their own where they may, which is theirs to withdraw; else somebody else's.
+        if office.send(client, "/exemption-requests", asked, form_on="/account").status_code == 403:  # type: ignore[arg-type]
+            office.person("desk-9", Role.TECHNICIAN)
+            desk = office.app.test_client()
+            office.sign_in(desk, "desk-9")
+            office.send(desk, "/exemption-requests", asked, form_on="/account")
         address = address.replace("REQUEST", "1")
     fields = {**FIELDS, "phone": office.phone()}
     address = address.replace("STATION", office.station_id).replace("PHONE", office.phone())
