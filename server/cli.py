@@ -98,8 +98,14 @@ _COMMANDS = {
         "Ask for exemptions, and list them.",
         (
             "curfew-server exemptions list",
-            "curfew-server exemptions ask CW-17 --until 2027-04-01T12:00Z --reason travel --by desk-1",
+            "curfew-server exemptions ask CW-17 --until 2027-04-01T12:00Z \\",
+            "    --reason travel --by desk-1",
         ),
+    ),
+    "lift": CommandAt(
+        "server.commands.lift:lift",
+        "Follow a lift until all is restored.",
+        ("curfew-server lift status", "curfew-server lift certify --by approver-1"),
     ),
     "audit": CommandAt(
         "server.commands.audit:audit",
@@ -155,6 +161,11 @@ _COMMANDS = {
         "server.commands.storage:verify_purge",
         "Verify the certificate of a purge.",
         ("curfew-server verify-purge purge-41.json --report kept.json",),
+    ),
+    "verify-lift": CommandAt(
+        "server.commands.lift:verify_lift",
+        "Verify the certificate of a lift.",
+        ("curfew-server verify-lift lift-57.json --audit-key audit.pub --report kept.json",),
     ),
 }
 

@@ -37,7 +37,10 @@ _BY = click.option("--by", "name", required=True, metavar="NAME", help="The acco
         "ask": CommandAt(
             "server.commands.exemptions:ask",
             "Ask for an exemption of one phone.",
-            ("curfew-server exemptions ask CW-17 --until 2027-04-01T12:00Z --reason travel --by desk-1",),
+            (
+                "curfew-server exemptions ask CW-17 --until 2027-04-01T12:00Z \\",
+                "    --reason travel --by desk-1",
+            ),
         ),
         "withdraw": CommandAt(
             "server.commands.exemptions:withdraw",
@@ -47,12 +50,12 @@ _BY = click.option("--by", "name", required=True, metavar="NAME", help="The acco
         "refuse": CommandAt(
             "server.commands.exemptions:refuse",
             "Refuse a request.",
-            ("curfew-server exemptions refuse 4 --by approver-1 --why 'a bench is in reach'",),
+            ("curfew-server exemptions refuse 4 --by approver-1 --why 'a bench is near'",),
         ),
     },
 )
 def exemptions() -> None:
-    """Ask for exemptions; the fleet key signs them, on the machine of whoever holds it."""
+    """Ask for exemptions; the fleet key signs them, on its own machine."""
 
 
 @click.command("list")

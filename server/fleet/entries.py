@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -38,9 +39,10 @@ from policy.probe import Reach
 from policy.report import Consent
 from policy.stage import share_of
 from server.fleet.failures import Failure
-from server.fleet.spans import Span
+from server.fleet.spans import FRESH_STANDINGS, Span
 from server.fleet.standing import CheckFacts, Standing, fresh_standing, reach_now
 from server.storage.database import Base, UtcTime
+from server.storage.keyset import Order, RowPiece, next_rows
 from server.storage.prepared import Prepared, among, upsert
 
 
@@ -289,3 +291,49 @@ def longest_unseen(session: Session, kinds: Sequence[Standing]) -> datetime | No
         for has_open in (False, True)
     )
     return min((place.last_at for place in firsts if place), default=None)
+
+
+# What is open ---------------------------------------------------------------------------------------------------
+
+# Every value by name: so the index is walked, and not the phones on which nothing is open.
+_OPEN = (
+    _ENTRIES.c.fresh.in_([fresh.value for fresh in FRESH_STANDINGS]),
+    _ENTRIES.c.has_open.is_(True),
+)
+_LONGEST_UNSEEN = Order((_EntryTable.last_at, _EntryTable.phone_id))
+
+
+class OpenCount(NamedTuple):
+    """How many phones something of ours was in force on; ``seen_since`` answers for each moment that was asked."""
+
+    fresh: Standing
+    reach: Reach
+    seen_since: tuple[bool, ...]
+    phones: int
+
+
+def count_open(session: Session, moments: Sequence[datetime]) -> Sequence[OpenCount]:
+    """Return the phones on which something of ours was in force, by whether they were seen at each moment or later."""
+    seen = [case((_ENTRIES.c.last_at >= at, 1), else_=0).label(f"seen_{n}") for n, at in enumerate(moments)]
+    by = (_ENTRIES.c.fresh, _ENTRIES.c.reach, *seen)
+    # Grouped over a table of its own: PostgreSQL takes the same bound values twice for two expressions.
+    each = select(*by).where(*_OPEN).subquery()
+    found = session.execute(select(*each.c, func.count()).group_by(*each.c))
+    return [
+        OpenCount(Standing(row[0]), Reach(row[1]), tuple(map(bool, row[2:-1])), int(row[-1])) for row in found
+    ]
+
+
+def open_seen_since(session: Session, since: datetime, limit: int) -> Mapping[str, Entry]:
+    """Return some of the phones on which something of ours was in force when they were seen, then or later."""
+    query = select(_EntryTable).where(*_OPEN, _EntryTable.last_at >= since)
+    found = session.scalars(query.order_by(_EntryTable.last_at, _EntryTable.phone_id).limit(limit))
+    return {
+        row.phone_id: Entry(Standing(row.fresh), row.has_open, Reach(row.reach), row.last_at) for row in found
+    }
+
+
+def list_open(session: Session, after: str, limit: int) -> RowPiece[PhoneId]:
+    """Return the phones on which something of ours was in force, behind a place, those not seen for longest first."""
+    found = next_rows(session, select(_EntryTable).where(*_OPEN), _LONGEST_UNSEEN, after, limit)
+    return RowPiece([PhoneId(row.phone_id) for row in found.rows], found.next)

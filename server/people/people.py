@@ -56,6 +56,7 @@ class Right(Enum):
     DECIDE_EXEMPTION = "sign or refuse exemptions"
     MANAGE_PEOPLE = "manage people"
     HOLD_RINGS = "hold and release rings"
+    CERTIFY_LIFT = "certify that all is restored"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
@@ -70,6 +71,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
             Right.APPROVE,
             Right.DECIDE_EXEMPTION,
             Right.HOLD_RINGS,
+            Right.CERTIFY_LIFT,
         }
     ),
     Role.TECHNICIAN: frozenset(

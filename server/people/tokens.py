@@ -56,7 +56,7 @@ MEANINGS: Mapping[Scope, str] = {
     Scope.HOLDERS: "find the phones of a holder",
     Scope.FLEET: "change what belongs to phones and stations: units, requests for exemptions, answers to owners",
     Scope.DRAFT: "write, comment, rehearse and propose drafts",
-    Scope.APPROVE: "hand in signatures, refuse exemptions, hold rings",
+    Scope.APPROVE: "hand in signatures, refuse exemptions, hold rings, certify a lift",
     Scope.AUDIT: "read the audit chain",
     Scope.PEOPLE: "manage people and everybody's tokens",
 }
@@ -73,6 +73,7 @@ SCOPE_OF: Mapping[Right, Scope] = {
     Right.REQUEST_EXEMPTION: Scope.FLEET,
     Right.DECIDE_EXEMPTION: Scope.APPROVE,
     Right.HOLD_RINGS: Scope.APPROVE,
+    Right.CERTIFY_LIFT: Scope.APPROVE,
     Right.READ_AUDIT: Scope.AUDIT,
     Right.PROPOSE: Scope.DRAFT,
     Right.APPROVE: Scope.APPROVE,

@@ -312,6 +312,13 @@ def acting_reports(session: Session, phone_id: PhoneId, limit: int) -> Sequence[
     return [load_report(payload_of(envelope)) for envelope in _envelopes(session, query)]
 
 
+def phones_acted_on(session: Session) -> Sequence[PhoneId]:
+    """Return the phones on which anything was ever done, or on which their own script had its say."""
+    query = select(ReportTable.phone_id).where(or_(ReportTable.actions > 0, ReportTable.watched)).distinct()
+    # Checked when they were registered.
+    return cast("Sequence[PhoneId]", session.scalars(query).all())
+
+
 def newest_ledger(session: Session, phone_id: PhoneId) -> Ledger | None:
     """Return the ledger of the newest check that knew the phone's ledger at all, or None.
 

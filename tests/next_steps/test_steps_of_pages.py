@@ -23,6 +23,7 @@ from tests.next_steps.test_steps_of_the_agent import AGREED, CHECK, ENROL, at, c
 from tests.next_steps.test_steps_of_the_server import PASSWORD, VERIFY, kept_head
 from tests.pages.office import Office as Pages
 from tests.pages.office import make_office, now, policy_in_force
+from tests.pages.test_lift_page import Lift
 from tests.server.databases import Databases
 
 PERSON = "curfew-server --config SERVER.env person NAME --role ROLE"
@@ -157,3 +158,26 @@ def test_the_page_of_a_new_code_is_typed_at_the_station(desk: Desk, office: Offi
     filled = {name: value for name, value in code_and_key(office).items() if name != "CODE"}
     enrol = "curfew-agent enrol {…} --name NAME --organisation-key FILE"
     desk.types_the_next_step(html.unescape(page), enrol, then="Enrolled as station", filled=filled)
+
+
+WRITE = "curfew-server lift write FOLDER"
+VERIFY_LIFT = "curfew-server verify-lift lift-{…}.json"
+
+
+@types(("server/commands/lift.py", WRITE), ("server/templates/lift.html", VERIFY_LIFT))
+def test_the_certificate_of_a_lift_is_written_and_verified(desk: Desk, empty: Pages) -> None:
+    empty.publish()
+    empty.station("Bench 2", desk.folder / "station.pem")
+    empty.person("approver-1", Role.APPROVER)
+    lift = Lift(empty)
+    phone = lift.off("CW-1")
+    lift.lifted()
+    lift.restored(phone)
+    names = ("database_url", "secret_key", "holder_key", "audit_key", "public_url", "tls_folder")
+    settings = desk.folder / "server.env"
+    settings.write_text("".join(f"CURFEW_{name.upper()}={getattr(empty.config, name)}\n" for name in names))
+    settings.chmod(0o600)
+    told = desk.runs("curfew-server lift certify --by approver-1")
+    desk.types_the_next_step(told, WRITE, then="Wrote", FOLDER=".")
+    [page] = shown(empty, "/lift")
+    desk.types_the_next_step(page, VERIFY_LIFT, then="1 phone read back restored")

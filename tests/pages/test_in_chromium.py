@@ -148,6 +148,7 @@ def addresses(visit: Visit) -> dict[str, str]:
         "bundles": "/bundles",
         "deadline": "/deadline",
         "exemptions": "/exemptions",
+        "lift": "/lift",
         "stations": "/stations",
         "alarms": "/alarms",
         "account": "/account",
