@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -309,6 +310,31 @@ def test_every_body_that_peoples_programs_send_has_a_sample(client: FlaskClient)
     for place, operation in operations(client).items():
         if operation["security"] == [{"person": []}] and "requestBody" in operation:
             assert operation["requestBody"]["content"]["application/json"]["example"], place
+
+
+def types_in(told: Any) -> Iterator[list[str]]:
+    """Yield every list of types below a part of the description."""
+    if isinstance(told, dict):
+        if isinstance(told.get("type"), list):
+            yield told["type"]
+        told = list(told.values())
+    if isinstance(told, list):
+        for part in told:
+            yield from types_in(part)
+
+
+def test_no_type_stands_twice_which_no_json_schema_allows(client: FlaskClient) -> None:
+    found = list(types_in(client.get("/api/v1/openapi.json").get_json()))
+
+    assert found
+    assert [one for one in found if len(set(one)) != len(one)] == []
+
+
+def test_the_length_of_a_line_is_described(client: FlaskClient) -> None:
+    schemas = client.get("/api/v1/openapi.json").get_json()["components"]["schemas"]
+
+    name = schemas["MakeToken"]["properties"]["name"]
+    assert (name["minLength"], name["maxLength"]) == (1, 64)
 
 
 def test_lists_are_described_in_all_their_forms(client: FlaskClient) -> None:
