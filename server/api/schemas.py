@@ -37,7 +37,8 @@ def one_line(longest: int, shortest: int = 0, **options: Any) -> fields.String:
         if not shortest <= len(value) or not storable(value, longest):
             raise ValidationError(f"expected one line of {shortest} to {longest} printable characters")
 
-    return fields.String(required="load_default" not in options, validate=check, **options)
+    told = {"minLength": shortest, "maxLength": longest, **options.pop("metadata", {})}
+    return fields.String(required="load_default" not in options, validate=check, metadata=told, **options)
 
 
 def _number(**options: Any) -> fields.Integer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,9 +11,6 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from certs.fleet_proposal_document import FLEET_APPROVAL_KIND
-from certs.proposal_document import APPROVAL_KIND
-from policy.ready_made import ready_made_document
 from server.app import create_app
 from server.people.people import RIGHTS, Right, Role, find_person, put_person
 from server.people.tokens import SCOPE_OF, Scope, WantedToken, issue_token, scopes_for
@@ -26,11 +22,10 @@ DRAFT, APPROVE, AUDIT, PEOPLE = Scope.DRAFT, Scope.APPROVE, Scope.AUDIT, Scope.P
 
 @dataclass(frozen=True)
 class Route:
-    """What a route needs, and a request that gets as far as being asked for it."""
+    """What a route needs, and what it has to be asked for besides; its body is the sample of its description."""
 
     right: Right
     scope: Scope
-    body: Mapping[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -38,22 +33,6 @@ _LOOK = Route(Right.LOOK, READ)
 _DRAFT = "/api/v1/drafts/{draft_id}"
 _ONE = "/api/v1/people/{name}"
 _MANAGE = Route(Right.MANAGE_PEOPLE, PEOPLE)
-_APPROVAL = {
-    "kind": APPROVAL_KIND,
-    "draft_id": 1,
-    "key_id": "a" * 64,
-    "signature": "00",
-    "signed_sha256": "b" * 64,
-}
-_FLEET_APPROVAL = {
-    "kind": FLEET_APPROVAL_KIND,
-    "requests": [1],
-    "made_at": "2026-01-01T00:00:00Z",
-    "fleet_number": 1,
-    "key_id": "a" * 64,
-    "signature": "00",
-    "signed_sha256": "b" * 64,
-}
 _EXEMPTION_REQUEST = "/api/v1/exemption-requests/{request_id}"
 ROUTES: Mapping[tuple[str, str], Route] = {
     **{
@@ -69,39 +48,37 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("get", "/api/v1/audit-rows"): Route(Right.READ_AUDIT, AUDIT),
     ("get", "/api/v1/audit-rows/{number}"): Route(Right.READ_AUDIT, AUDIT),
     ("get", "/api/v1/blocks"): Route(Right.SEE_HOLDERS, BLOCKS),
-    ("post", "/api/v1/holders/search"): Route(Right.SEE_HOLDERS, HOLDERS, {"holder": "m-7"}),
-    ("post", "/api/v1/units"): Route(Right.SET_UNITS, FLEET, {"units": [{"phone": "no-1", "unit": "A"}]}),
-    ("post", "/api/v1/rehearsals"): Route(Right.DRAFT, DRAFT, json.loads(ready_made_document())),
-    ("post", "/api/v1/drafts"): Route(Right.DRAFT, DRAFT, {"title": "x", "beginning": "ready_made"}),
-    ("put", _DRAFT): Route(Right.DRAFT, DRAFT, {"revision": 1, "document": "{}"}),
+    ("post", "/api/v1/holders/search"): Route(Right.SEE_HOLDERS, HOLDERS),
+    ("post", "/api/v1/units"): Route(Right.SET_UNITS, FLEET),
+    ("post", "/api/v1/rehearsals"): Route(Right.DRAFT, DRAFT),
+    ("post", "/api/v1/drafts"): Route(Right.DRAFT, DRAFT),
+    ("put", _DRAFT): Route(Right.DRAFT, DRAFT),
     ("delete", _DRAFT): Route(Right.DRAFT, DRAFT),
-    ("post", f"{_DRAFT}/comments"): Route(Right.LOOK, DRAFT, {"revision": 1, "text": "x"}),
-    ("post", f"{_DRAFT}/proposal"): Route(Right.PROPOSE, DRAFT, {}),
+    ("post", f"{_DRAFT}/comments"): Route(Right.LOOK, DRAFT),
+    ("post", f"{_DRAFT}/proposal"): Route(Right.PROPOSE, DRAFT),
     ("delete", f"{_DRAFT}/proposal"): Route(Right.PROPOSE, DRAFT),
-    ("post", f"{_DRAFT}/approvals"): Route(Right.APPROVE, APPROVE, _APPROVAL),
+    ("post", f"{_DRAFT}/approvals"): Route(Right.APPROVE, APPROVE),
     ("get", "/api/v1/phones/{phone_id}/checks"): _LOOK,
     ("get", "/api/v1/exemption-requests"): _LOOK,
-    ("post", "/api/v1/exemption-requests"): Route(
-        Right.REQUEST_EXEMPTION, FLEET, {"phone": "no-1", "until": "2027-01-01T00:00:00Z", "reason": "travel"}
-    ),
+    ("post", "/api/v1/exemption-requests"): Route(Right.REQUEST_EXEMPTION, FLEET),
     ("get", _EXEMPTION_REQUEST): _LOOK,
     ("delete", _EXEMPTION_REQUEST): Route(Right.REQUEST_EXEMPTION, FLEET),
-    ("post", f"{_EXEMPTION_REQUEST}/refusal"): Route(Right.DECIDE_EXEMPTION, APPROVE, {"why": "x"}),
+    ("post", f"{_EXEMPTION_REQUEST}/refusal"): Route(Right.DECIDE_EXEMPTION, APPROVE),
     ("get", "/api/v1/exemptions/proposal"): _LOOK,
-    ("post", "/api/v1/exemptions/approvals"): Route(Right.DECIDE_EXEMPTION, APPROVE, _FLEET_APPROVAL),
+    ("post", "/api/v1/exemptions/approvals"): Route(Right.DECIDE_EXEMPTION, APPROVE),
     ("get", "/api/v1/rings"): _LOOK,
-    ("post", "/api/v1/rings/hold"): Route(Right.HOLD_RINGS, APPROVE, {"ring": 1, "reason": "x"}),
-    ("post", "/api/v1/rings/release"): Route(Right.HOLD_RINGS, APPROVE, {"reason": "x"}),
+    ("post", "/api/v1/rings/hold"): Route(Right.HOLD_RINGS, APPROVE),
+    ("post", "/api/v1/rings/release"): Route(Right.HOLD_RINGS, APPROVE),
     ("get", "/api/v1/owner-requests"): Route(Right.ANSWER_OWNERS, FLEET),
-    ("post", "/api/v1/owner-requests/{number}/answer"): Route(Right.ANSWER_OWNERS, FLEET, {"answer": "x"}),
-    ("post", "/api/v1/tokens"): Route(Right.LOOK, READ, {"name": "x", "scopes": ["read"], "days": 1}),
+    ("post", "/api/v1/owner-requests/{number}/answer"): Route(Right.ANSWER_OWNERS, FLEET),
+    ("post", "/api/v1/tokens"): _LOOK,
     ("delete", "/api/v1/tokens/{token_id}"): _LOOK,
     ("get", "/api/v1/people"): _MANAGE,
-    ("post", "/api/v1/people"): Route(Right.MANAGE_PEOPLE, PEOPLE, {"name": "desk-8", "roles": ["author"]}),
+    ("post", "/api/v1/people"): _MANAGE,
     ("get", _ONE): _MANAGE,
-    ("put", f"{_ONE}/roles"): Route(Right.MANAGE_PEOPLE, PEOPLE, {"roles": ["author"]}),
-    ("post", f"{_ONE}/first-password"): Route(Right.MANAGE_PEOPLE, PEOPLE, {}),
-    ("put", f"{_ONE}/switch"): Route(Right.MANAGE_PEOPLE, PEOPLE, {"on": True}),
+    ("put", f"{_ONE}/roles"): _MANAGE,
+    ("post", f"{_ONE}/first-password"): _MANAGE,
+    ("put", f"{_ONE}/switch"): _MANAGE,
     ("delete", f"{_ONE}/sign-ins"): _MANAGE,
 }
 
@@ -113,7 +90,6 @@ class Desk:
         self.authority = authority
         self.client: FlaskClient = create_app(authority.config).test_client()
         self.described = self.client.get("/api/v1/openapi.json").get_json()
-        self._tokens: dict[tuple[Role, frozenset[Scope] | None, int], str] = {}
 
     def token(self, role: Role, *scopes: Scope, days: int = 90) -> str:
         """Return a token of somebody with this role, over when its days are negative."""
@@ -133,12 +109,15 @@ class Desk:
 
     def ask(self, method: str, path: str, token: str) -> TestResponse:
         route = ROUTES[method, path]
+        operation = self.described["paths"][path][method]
+        body: Any = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         values = {"draft_id": 1, "number": 0, "name": "nobody", "rehearsal_id": "none", "token_id": "0" * 16}
         values |= {"phone_id": "none", "request_id": 1}
         return self.client.open(
             path.format(**values),
             method=method.upper(),
-            json=route.body,
+            json=body.get("example"),
+            environ_overrides={} if body else {"CONTENT_LENGTH": "0"},
             query_string=dict(route.query),
             headers={"Authorization": f"Bearer {token}"},
         )
