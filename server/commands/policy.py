@@ -107,12 +107,12 @@ _AUTHOR = click.option(
         "hold": CommandAt(
             "server.commands.rings:hold",
             "Hold a ring and all behind it.",
-            ("curfew-server policy hold 2 --approver approver-1 --reason 'help desk closed'",),
+            ("curfew-server policy hold 2 --approver approver-1 --reason closed",),
         ),
         "release": CommandAt(
             "server.commands.rings:release",
             "Release the rings that are held.",
-            ("curfew-server policy release --approver approver-1 --reason 'clock is set'",),
+            ("curfew-server policy release --approver approver-1 --reason opened",),
         ),
         "withdraw": CommandAt(
             "server.commands.policy:withdraw",

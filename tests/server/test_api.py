@@ -33,7 +33,10 @@ def error_of(answer: TestResponse) -> dict[str, Any]:
 def test_the_status_is_told_to_anybody(client: FlaskClient) -> None:
     told = client.get("/api/v1/status").get_json()
 
-    assert set(told) == {"server_time", "bundle_number", "fleet_number", "next_contact_s", "demo"}
+    assert set(told) == {
+        *("server_time", "bundle_number", "fleet_number", "next_contact_s", "demo"),
+        "held_from",
+    }
     assert (told["bundle_number"], told["next_contact_s"], told["demo"]) == (1, 3600, True)
 
 
