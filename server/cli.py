@@ -88,6 +88,11 @@ _COMMANDS = {
         "Refuse all that a station sends from now on.",
         ("curfew-server revoke STATION_ID",),
     ),
+    "changes": CommandAt(
+        "server.commands.changes:changes",
+        "Tell what changed since yesterday.",
+        ("curfew-server changes", "curfew-server changes --hours 72 --json"),
+    ),
     "units": CommandAt(
         "server.commands.units:units",
         "Say which unit phones belong to.",

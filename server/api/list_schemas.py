@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from enum import Enum
 from typing import Any
 
@@ -13,6 +14,7 @@ from policy.rehearsal import Outcome
 from server.api.schemas import AuditRowSchema, BodySchema, one_line
 from server.evidence.alarms import AlarmKind
 from server.exemptions.known import ExemptionState
+from server.fleet.changes import Change
 from server.fleet.failures import Failure
 from server.fleet.phones import HOLDER_MAX_LENGTH
 from server.fleet.rings import Progress
@@ -294,6 +296,25 @@ class ChecksSchema(ListSchema):
     """A piece of a phone's checks, newest first."""
 
     checks = fields.List(fields.Nested(CheckSchema), required=True)
+
+
+class ChangePieceSchema(PieceSchema):
+    """Which change, and since when (24 hours ago, unless told)."""
+
+    change = fields.Enum(Change, by_value=True, required=True)
+    since = fields.AwareDateTime(load_default=None, default_timezone=UTC)
+
+
+class ChangedPhoneSchema(ListedPhoneSchema):
+    """A phone as it stands now, and ``at`` which time it changed."""
+
+    at = moment()
+
+
+class ChangedPhonesSchema(ListSchema):
+    """A piece of the phones that changed in one way, in the order in which they did."""
+
+    phones = fields.List(fields.Nested(ChangedPhoneSchema), required=True)
 
 
 class ListedStationSchema(Schema):

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from policy.names import PhoneId
 from server.fleet import entries, phones
-from server.fleet.blocks import Block, BlockCause, worst_of_holders
+from server.fleet.blocks import BLOCKING, Block, BlockCause, worst_of_holders
 from server.fleet.listing import Cursor, take
 from server.fleet.readiness import Moment, moment_of
 from server.fleet.spans import FRESH_STANDINGS, Span
@@ -73,6 +73,11 @@ def to_block(
     phone_ids = [cursor.place.phone_id for cursor in shown]
     names = phones.holders(session, holder_key, phone_ids)
     return ToBlock([replace(found[one], holder=names[one]) for one in phone_ids], behind)
+
+
+def phones_that_may_ask(session: Session, here: Situation) -> Iterator[PhoneId]:
+    """Yield the phones whose holders may be to block; whether they are, `cause_of` tells."""
+    return (cursor.place.phone_id for cursor in _walk(session, here, BLOCKING, None, 1000))
 
 
 def _walk(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -18,7 +18,8 @@ from policy.verdict import Reason, ReasonCode, Stage, Verdict
 from server.fleet.failures import Failure, failure_of
 from server.fleet.pictures import digest_of, keep_pictures
 from server.fleet.standing import CheckFacts, LatestCheck
-from server.reports.kept_reports import KeptReport, not_enforceable_since, run_start
+from server.fleet.turns import Turned, turns_between
+from server.reports.kept_reports import KeptReport, last_looked, not_enforceable_since, run_start
 from server.storage.database import Base, UtcTime
 from server.storage.prepared import Prepared, among, upsert
 
@@ -76,6 +77,8 @@ class Recorded:
 
     before: Mapping[str, CheckFacts]
     after: Mapping[str, CheckFacts]
+    turned: Sequence[Turned] = ()
+    """How phones turned, one check after another."""
 
 
 def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
@@ -93,11 +96,14 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     before = {phone_id: _as_facts(row) for phone_id, row in rows.items()}
     stored: set[str | None] = {row["picture_sha256"] for row in rows.values()}
     written: dict[str, bytes] = {}
+    turned: list[Turned] = []
     # One after another in memory: a group may bring several checks of one phone, and only the last state is written.
     for kept in checks:
         phone_id = kept.report.phone_id
-        row = rows[phone_id] = _after(session, rows.get(phone_id), kept)
+        known = rows.get(phone_id)
+        row = rows[phone_id] = _after(session, known, kept)
         if row["report_id"] == kept.report.report_id:
+            turned += _turned(session, known, row)
             body = picture_of(kept.report)
             row["picture_sha256"] = digest_of(body)
             written[row["picture_sha256"]] = body
@@ -105,7 +111,17 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     new = {row["picture_sha256"] for row in rows.values()} - stored
     keep_pictures(session, {digest: written[digest] for digest in new})
     _STORE.run(session, rows.values())
-    return Recorded(before, {phone_id: _as_facts(row) for phone_id, row in rows.items()})
+    return Recorded(before, {phone_id: _as_facts(row) for phone_id, row in rows.items()}, turned)
+
+
+def _turned(session: Session, known: Row | None, row: Row) -> Iterator[Turned]:
+    """Yield how a phone turned by the check that has just become its newest."""
+    before, after = _as_facts(known) if known else None, _as_facts(row)
+    looked = before.verdict if before else None
+    if looked is Verdict.UNREADABLE and after.verdict is not Verdict.UNREADABLE:
+        looked = last_looked(session, row["phone_id"], after.effective_at)
+    for turn in turns_between(before, looked, after):
+        yield Turned(row["phone_id"], turn, after.effective_at)
 
 
 def _after(session: Session, row: Row | None, kept: KeptReport) -> Row:

@@ -209,6 +209,14 @@ def agreed_between(session: Session, since: datetime, until: datetime) -> Sequen
     return cast("Sequence[PhoneId]", session.scalars(query).all())
 
 
+def registered_since(session: Session, since: datetime) -> Sequence[tuple[PhoneId, datetime]]:
+    """Return the phones that were registered at ``since`` or later, and when."""
+    # An owner's word is never from before the registration, and has the index.
+    at = (_PhoneTable.consent_since >= since, _PhoneTable.registered_at >= since)
+    found = session.execute(select(_PhoneTable.phone_id, _PhoneTable.registered_at).where(*at))
+    return [(PhoneId(row[0]), row[1]) for row in found]
+
+
 def is_marker_of(session: Session, phone_id: str, marker: str) -> bool:
     """Whether a phone carries this marker, as far as stations that met it have told."""
     if not marker:

@@ -344,6 +344,22 @@ def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable
     return _since_last_other(session, ReportTable.phone_id == phone_id, same)
 
 
+def last_looked(session: Session, phone_id: str, before: datetime) -> Verdict | None:
+    """Return the verdict of the last check before a moment that could look; None where none did."""
+    query = (
+        select(ReportTable.verdict)
+        .where(
+            ReportTable.phone_id == phone_id,
+            ReportTable.effective_at < before,
+            ReportTable.verdict != Verdict.UNREADABLE.value,
+        )
+        .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
+        .limit(1)
+    )
+    found = session.scalar(query)
+    return None if found is None else Verdict(found)
+
+
 def not_enforceable_since(session: Session, phone_id: PhoneId) -> datetime | None:
     """Return since when every check that could look found the phone violating and not enforceable.
 

@@ -58,6 +58,7 @@ def test_all_that_a_page_says_stands_in_a_landmark(office: Office, tmp_path: Pat
         "/blocks",
         "/exemptions",
         "/lift",
+        "/changes",
         "/stations",
         "/alarms",
         "/audit",

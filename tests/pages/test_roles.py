@@ -24,6 +24,8 @@ ADDRESSES = {
         (GET, "/drafts"),
         (GET, "/drafts/DRAFT"),
         (GET, "/bundles"),
+        (GET, "/changes"),
+        (GET, "/changes?change=new"),
         (GET, "/deadline"),
         (GET, "/deadline.ics"),
         (GET, "/stations"),
