@@ -46,6 +46,15 @@ _COMMANDS = {
             "curfew-agent provision --batch phones.csv",
         ),
     ),
+    "bench": CommandAt(
+        "agent_scripts.commands.bench:bench",
+        "Serve many phones as they are plugged in.",
+        (
+            "curfew-agent bench",
+            "curfew-agent bench --batch phones.csv",
+            "curfew-agent bench --batch phones.csv --once --json",
+        ),
+    ),
     "probe": CommandAt(
         "agent_scripts.commands.at_the_bench:probe_phones_command",
         "Show what can be promised of a phone.",

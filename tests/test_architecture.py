@@ -35,8 +35,9 @@ AGENT_ROOMS: dict[str, set[str]] = {
     "visits": {
         *{"adb", "errors", "exchange", "exit_codes", "ledgers", "patience", "server_link", "station_files"},
     },
+    "bench": {"adb", "errors", "exchange", "exit_codes", "server_link", "station_files", "visits"},
     "commands": {
-        *{"adb", "errors", "exit_codes", "server_link", "station_files", "virtual_phone", "visits"},
+        *{"adb", "bench", "errors", "exit_codes", "server_link", "station_files", "virtual_phone", "visits"},
     },
     "cli": {"commands", "errors", "exit_codes"},
 }
@@ -105,6 +106,7 @@ LIVES_IN = {
     "securesystemslib": {"certs"},
     "flask": {"server"},
     "sqlalchemy": {"server"},
+    "textual": {"agent_scripts/bench/screen.py"},
     "orjson": {"policy/schemas/strict_json.py"},
 }
 
