@@ -71,6 +71,8 @@ class Workbench:
         self._stir = asyncio.Event()
         self._unsent = asyncio.Event()
         self._noticed: set[str] = set()
+        self._is_open = True
+        """Asked by all that goes on without an end: what a task waits for at that moment can lose a cancellation."""
         self.sent = ExitCode.COMPLIANT
         """Whether the reports of what is done have gone."""
 
@@ -116,7 +118,10 @@ class Workbench:
                 if self.with_adb:
                     background.append(self._look_at_cables())
                 tasks = [group.create_task(one) for one in background]
-                await self._keep_going(group, once=once)
+                try:
+                    await self._keep_going(group, once=once)
+                finally:
+                    self._is_open = False
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as failures:
@@ -130,7 +135,7 @@ class Workbench:
             self._kept.finish()
 
     async def _keep_going(self, group: asyncio.TaskGroup, *, once: bool) -> None:
-        while True:
+        while self._is_open:
             for row in self.rows.ready():
                 if row.address not in self._tasks:
                     self._tasks[row.address] = group.create_task(self._work_on(row.address))
@@ -191,7 +196,7 @@ class Workbench:
         from agent_scripts.adb.adb_server_phone import track_devices
 
         here: set[str] = set()
-        while True:
+        while self._is_open:
             try:
                 async for phones in track_devices(self.visitor.station.adb_keys):
                     found = {phone.address for phone in phones}
@@ -213,7 +218,7 @@ class Workbench:
 
     async def _look_at(self, address: str) -> None:
         """Look for a phone at a TCP address whenever nothing is done to it: no server tells when it comes."""
-        while True:
+        while self._is_open:
             row = self.rows.by_address.get(address)
             if (
                 row is None
@@ -240,7 +245,7 @@ class Workbench:
         self._stir.set()
 
     async def _send_reports(self) -> None:
-        while True:
+        while self._is_open:
             await self._unsent.wait()
             await asyncio.sleep(_TOGETHER_S)
             self._unsent.clear()

@@ -102,7 +102,11 @@ def test_lines_typed_into_a_pipe_are_taken_and_ctrl_c_says_what_is_left(enforcin
                 if last.get(addresses[0]) == "done":
                     break
             process.send_signal(signal.SIGINT)
-            process.stdout.read()
+            try:
+                # Not for ever: a bench that does not end is to fail this test, and not to hold up all others.
+                process.wait(timeout=120)
+            finally:
+                process.kill()
             said = process.stderr.read()
 
     assert process.returncode == ExitCode.NOT_REACHED
