@@ -46,6 +46,15 @@ _COMMANDS = {
             "curfew-agent provision --batch phones.csv",
         ),
     ),
+    "bench": CommandAt(
+        "agent_scripts.commands.bench:bench",
+        "Serve many phones as they are plugged in.",
+        (
+            "curfew-agent bench",
+            "curfew-agent bench --batch phones.csv",
+            "curfew-agent bench --batch phones.csv --once --json",
+        ),
+    ),
     "probe": CommandAt(
         "agent_scripts.commands.at_the_bench:probe_phones_command",
         "Show what can be promised of a phone.",
@@ -93,6 +102,30 @@ _COMMANDS = {
     ),
     "send": CommandAt(
         "agent_scripts.commands.at_the_bench:send", "Send the reports that wait here.", ("curfew-agent send",)
+    ),
+    "receipt": CommandAt(
+        "agent_scripts.commands.paper:receipt",
+        "Print what a phone's owner keeps.",
+        (
+            "curfew-agent receipt A-1042 --language fr",
+            "curfew-agent receipt --all --out receipts.pdf",
+        ),
+    ),
+    "label": CommandAt(
+        "agent_scripts.commands.paper:label",
+        "Print a sticker per phone.",
+        (
+            "curfew-agent label A-1042 --out label.svg",
+            "curfew-agent label --all --out labels.zpl",
+        ),
+    ),
+    "sheet": CommandAt(
+        "agent_scripts.commands.paper:sheet",
+        "Print the list of phones checked here.",
+        (
+            "curfew-agent sheet --all",
+            "curfew-agent sheet --all --out batch.csv",
+        ),
     ),
     "virtual-phone": CommandAt(
         "agent_scripts.commands.set_up:virtual_phone",

@@ -14,7 +14,7 @@ from policy.names import PackageName, PhoneId
 from policy.observation import UserKind
 
 # The phone's script has its own copy (agent_scripts/on_phone/plan.sh) and refuses a plan that asks for more.
-JUDGEMENT_VERSION = 2
+JUDGEMENT_VERSION = 3
 """The version of the rules in `policy.judgement`; a policy may ask for a minimum."""
 
 

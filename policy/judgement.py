@@ -15,7 +15,7 @@ from policy.document import Bundle
 from policy.ledger import Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Notice, Observation, PackageState
-from policy.stage import stage_of
+from policy.stage import is_held, stage_of
 from policy.undo import Undo, is_given_up, undo_of
 from policy.verdict import (
     NOTICE_POSTER,
@@ -51,6 +51,7 @@ class _Case:
     time: EvaluationTime
     stage: Stage
     exempt: bool
+    held: bool
     coverage: Coverage
 
     def open_entry(self, app: ManagedState) -> LedgerEntry | None:
@@ -70,21 +71,32 @@ class _Case:
         return user is None or not user.open_to_shell
 
 
-def judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: EvaluationTime) -> Judgement:
+def judge(
+    bundle: Bundle,
+    observation: Observation,
+    ledger: Ledger,
+    time: EvaluationTime,
+    held_from: float | None = None,
+) -> Judgement:
     """Return the judgement on one phone; never raises, whatever it is given.
+
+    Nothing new is disabled on phones whose share is `held_from` or more: the server holds their ring (decision 0026).
+    All else is as without it.
 
     A mistake of our own becomes `unreadable` with JUDGEMENT_FAILED and no actions: it starts nothing, lifts
     nothing, and is seen.
     """
     try:
-        return _judge(bundle, observation, ledger, time)
+        return _judge(bundle, observation, ledger, time, held_from)
     except Exception as error:  # the one place where anything at all must become a verdict
         # The error's class alone: its text may quote what the phone answered, and reasons travel in reports.
         reason = Reason(ReasonCode.JUDGEMENT_FAILED, type(error).__name__)
         return Judgement(Stage.PAUSED, Verdict.UNREADABLE, enforceable=False, reasons=(reason,))
 
 
-def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: EvaluationTime) -> Judgement:
+def _judge(
+    bundle: Bundle, observation: Observation, ledger: Ledger, time: EvaluationTime, held_from: float | None
+) -> Judgement:
     case = _Case(
         bundle,
         observation,
@@ -92,6 +104,7 @@ def _judge(bundle: Bundle, observation: Observation, ledger: Ledger, time: Evalu
         time,
         stage=stage_of(bundle.policy, observation.phone_id, time.now),
         exempt=bundle.fleet.exempts(observation.phone_id, time.now),
+        held=is_held(observation.phone_id, held_from),
         coverage=cover(bundle.policy, observation),
     )
     # In this order: what is restored must not depend on what may be disabled, or a restraint would keep apps off.
@@ -259,6 +272,8 @@ def _may_disable(case: _Case, verdict: Verdict) -> tuple[tuple[Action, ...], tup
     # Below zero as well: the clock was set back behind the moment when the bundle was confirmed.
     if not timedelta(0) <= case.time.bundle_age <= case.bundle.policy.offline_limit:
         restraints.append(Reason(ReasonCode.BUNDLE_TOO_OLD, f"not confirmed for {case.time.bundle_age}"))
+    if case.held:
+        restraints.append(Reason(ReasonCode.RING_HELD))
     running = [app for app in case.coverage.managed if app.state.enabled.can_run]
     # Told although a restraint may hold us back: that somebody enabled an app is news in any case.
     again = tuple(

@@ -20,6 +20,8 @@ from policy.schemas.strict_json import parse_object, quick_json
 from policy.verdict import Reason, ReasonCode, Verdict
 
 Pair = tuple[UserNumber, PackageName]
+_SAME_VERDICTS = frozenset({2, JUDGEMENT_VERSION})
+"""Versions of the judgement that say the same of what was seen: the third may only disable less (decision 0026)."""
 HIDDEN = "hidden"
 """Why a banned app counts as gone that a listed owner has hidden, in the words of `policy.coverage`."""
 
@@ -185,7 +187,7 @@ def read_picture(written: bytes) -> Picture:
 def _is_whole(verdict: Verdict, told: Mapping[str, Any], judgement_version: int) -> bool:
     # Where nothing could be relied on, no single package is named as the one that could not be read.
     named = any(name in told for name in ("unread", "no_line", "unlisted"))
-    by_these_rules = judgement_version == JUDGEMENT_VERSION
+    by_these_rules = judgement_version in _SAME_VERDICTS
     return by_these_rules and "spoiled" not in told and (verdict is not Verdict.UNREADABLE or named)
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Written together in one word wherever Japanese is.
 _JAPANESE = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
 
@@ -33,6 +34,11 @@ def said_by_others(text: str, longest: int = 200) -> str:
     shown = printable(text.strip()).replace('"', "'")
     # Cut after escaping: an escape is up to ten times as long as its character.
     return f'"{shown[:longest]}{"…" if len(shown) > longest else ""}"'
+
+
+def no_formula(text: str) -> str:
+    """Return `text` as a cell that no spreadsheet runs, whoever wrote it (OWASP, "CSV Injection"): ``'=1+1``."""
+    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
 
 
 def mixed_words(text: str) -> Iterator[str]:

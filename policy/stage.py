@@ -37,6 +37,11 @@ def enforcement_starts_at(policy: Policy, phone_id: PhoneId) -> datetime:
     return policy.deadline if ring is None else max(policy.deadline, ring.starts_at)
 
 
+def is_held(phone_id: PhoneId, held_from: float | None) -> bool:
+    """Whether a phone is among those that are not newly disabled: their share is `held_from` or more; None: nobody."""
+    return held_from is not None and share_of(phone_id) >= held_from
+
+
 def share_of(phone_id: PhoneId) -> float:
     """Return where `phone_id` stands among all phones, evenly spread over 0 <= share < 1 and stable for ever."""
     digest = sha256(phone_id.encode()).digest()

@@ -41,6 +41,7 @@ class ReasonCode(Enum):
     EXEMPT = "exempt"
     CLOCK_UNTRUSTED = "clock_untrusted"
     BUNDLE_TOO_OLD = "bundle_too_old"
+    RING_HELD = "ring_held"
     ENABLED_AGAIN = "enabled_again"
     RESET_BY_UPDATE = "reset_by_update"
     OWNER_ENABLES_AGAIN = "owner_enables_again"

@@ -50,13 +50,33 @@ _COMMANDS = {
         "Make, change or switch off an account.",
         (
             "curfew-server person desk-1 --role technician --role auditor",
+            "curfew-server person desk-1 --role admin --keep-password",
+            "curfew-server person desk-1 --first-password",
             "curfew-server person desk-1 --off",
         ),
+    ),
+    "people": CommandAt(
+        "server.commands.people:list_people",
+        "List the accounts and their roles.",
+        ("curfew-server people", "curfew-server people --role admin --json"),
     ),
     "token": CommandAt(
         "server.commands.people:token",
         "Print an API token for a person, once.",
-        ("curfew-server token desk-1",),
+        (
+            "curfew-server token desk-1",
+            "curfew-server token gateway --for 'mail gateway' --scope blocks --days 180",
+        ),
+    ),
+    "tokens": CommandAt(
+        "server.commands.people:list_tokens",
+        "List the API tokens, the next to end first.",
+        ("curfew-server tokens", "curfew-server tokens --owner desk-1 --json"),
+    ),
+    "end-token": CommandAt(
+        "server.commands.people:end_token",
+        "End an API token that is lost or not needed.",
+        ("curfew-server end-token 0123456789abcdef",),
     ),
     "enrolment-code": CommandAt(
         "server.commands.stations:enrolment_code",
@@ -67,6 +87,11 @@ _COMMANDS = {
         "server.commands.stations:revoke",
         "Refuse all that a station sends from now on.",
         ("curfew-server revoke STATION_ID",),
+    ),
+    "changes": CommandAt(
+        "server.commands.changes:changes",
+        "Tell what changed since yesterday.",
+        ("curfew-server changes", "curfew-server changes --hours 72 --json"),
     ),
     "units": CommandAt(
         "server.commands.units:units",

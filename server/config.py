@@ -54,11 +54,15 @@ class Config:
     trusted_proxies: tuple[Network, ...] = ()
     replica_url: str | None = field(default=None, repr=False)
     keep_reports_days: int | None = None
+    receipt_days: int = 30
     signing_days: int = 14
     extra_approval_percent: int = 20
     rehearsal_required: bool = True
     smallest_cell: int = 5
     exemption_days: int = 90
+    token_days: int = 365
+    ring_failure_percent: int = 20
+    ring_smallest: int = 10
 
 
 class _NotSo(ValueError):
@@ -261,6 +265,15 @@ SETTINGS = (
         default="none: reports are kept for ever, and nothing is purged",
     ),
     Setting(
+        "CURFEW_RECEIPT_DAYS",
+        "receipt_days",
+        "a whole number of days from 1 to 365",
+        "For so long after a check the code on its receipt opens the page of that phone to its owner.",
+        _whole_number(1, 365),
+        "give the number of days in which an owner may look and object",
+        default="30",
+    ),
+    Setting(
         "CURFEW_SIGNING_DAYS",
         "signing_days",
         "a whole number of days from 1 to 35",
@@ -307,6 +320,34 @@ SETTINGS = (
         _whole_number(1, 366),
         "give the longest time for which a phone may be left alone without anybody looking again",
         default="90",
+    ),
+    Setting(
+        "CURFEW_TOKEN_DAYS",
+        "token_days",
+        "a whole number of days from 1 to 365",
+        "For so long an API token can be good at most; whoever makes one chooses an end within.",
+        _whole_number(1, 365),
+        "give a year at most: a token that nobody renews is one that nobody remembers",
+        default="365",
+    ),
+    Setting(
+        "CURFEW_RING_FAILURE_PERCENT",
+        "ring_failure_percent",
+        "a whole number of percent from 0 to 100",
+        "Where more of the phones of the ring under way that were checked since its start are not done, undone or"
+        " unreadable, the next ring is held and an alarm raised. 100: never.",
+        _whole_number(0, 100),
+        "give the share of failures from which no further phones should be disabled",
+        default="20",
+    ),
+    Setting(
+        "CURFEW_RING_SMALLEST",
+        "ring_smallest",
+        f"a whole number from 1 to {_CELL_MAX}",
+        "So many phones of a ring have to be checked before their failures hold the next: of three, one is no reason.",
+        _whole_number(1, _CELL_MAX),
+        "give the least number of checked phones that says something of a ring",
+        default="10",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -32,17 +32,21 @@ AGENT_ROOMS: dict[str, set[str]] = {
     "station_files": {"adb", "errors", "exchange"},
     "server_link": {"errors", "station_files"},
     "ledgers": {"errors", "exchange", "station_files"},
+    "paper": set(),
     "visits": {
         *{"adb", "errors", "exchange", "exit_codes", "ledgers", "patience", "server_link", "station_files"},
     },
+    "bench": {"adb", "errors", "exit_codes", "server_link", "station_files", "visits"},
     "commands": {
-        *{"adb", "errors", "exit_codes", "server_link", "station_files", "virtual_phone", "visits"},
+        *{"adb", "bench", "errors", "exit_codes", "paper", "server_link", "station_files", "virtual_phone"},
+        "visits",
     },
     "cli": {"commands", "errors", "exit_codes"},
 }
 SERVER_ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "texts": set(),
+    "tables": set(),
     "clock": set(),
     "config": {"errors"},
     "configuration_page": {"config"},
@@ -55,6 +59,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage", "texts"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
     "rehearsal": {"errors", "evidence", "fleet", "policies", "reports", "storage"},
+    "owners": {"errors", "evidence", "fleet", "policies", "reports", "storage", "texts"},
     "retention": {"evidence", "fleet", "reports", "storage"},
     "exemptions": {"config", "errors", "evidence", "fleet", "people", "policies", "storage", "texts"},
     "drafts": {
@@ -75,27 +80,16 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "maintenance": {"config", "errors", "evidence", "fleet", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {
-        *{
-            "context",
-            "drafts",
-            "errors",
-            "evidence",
-            "exemptions",
-            "fleet",
-            "people",
-            "policies",
-            "rehearsal",
-        },
-        *{"stations", "texts"},
+        *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "owners", "people", "policies"},
+        *{"rehearsal", "reports", "stations", "tables", "texts"},
     },
     "running": {
         *{"config", "context", "drafts", "errors", "evidence", "fleet", "pages", "policies", "stations"},
         "storage",
     },
     "api": {
-        *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "intake", "people", "policies"},
-        "rehearsal",
-        *{"reports", "running", "stations", "storage", "texts"},
+        *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "intake", "owners", "people"},
+        *{"policies", "rehearsal", "reports", "running", "stations", "storage", "tables", "texts"},
     },
     "app": {
         *{
@@ -140,6 +134,8 @@ LIVES_IN = {
     "flask": {"server"},
     "sqlalchemy": {"server"},
     "orjson": {"policy/schemas/strict_json.py"},
+    "fpdf": {"agent_scripts/paper"},
+    "zebrafy": {"agent_scripts/paper/label.py"},
 }
 
 

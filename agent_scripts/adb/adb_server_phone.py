@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import adbutils
 
@@ -95,6 +96,40 @@ def _ask_server(question: str) -> str:
         connection.send_command(question)
         connection.check_okay()
         return str(connection.read_string_block())
+
+
+async def track_devices(keys: AdbKeys) -> AsyncIterator[tuple[ConnectedPhone, ...]]:
+    """Yield the phones that adb sees, now and whenever that changes, without their models.
+
+    Starts adb's server if none runs. Raises `PhoneUnreachable` when there is none, or it ends.
+    """
+    await asyncio.to_thread(_start_server, keys)
+    try:
+        connection = await asyncio.to_thread(_asked_to_track)
+    except (adbutils.AdbError, OSError) as error:
+        raise _no_server(error) from error
+    connection.conn.setblocking(False)
+    stream = ServiceStream(*await asyncio.open_connection(sock=connection.conn, limit=_READ_BYTES))
+    try:
+        while True:
+            # Four hex digits: never more than 64 KiB (SC/ADB ``OVERVIEW.TXT``).
+            told = (await stream.read(int(await stream.read(4), 16))).decode("utf-8", "replace")
+            yield tuple(_connected(phone) for phone in listed_phones(told, ""))
+    except (asyncio.IncompleteReadError, OSError, ValueError) as error:
+        raise _no_server(error) from error
+    finally:
+        stream.abandon()
+
+
+def _asked_to_track() -> adbutils.AdbConnection:
+    connection: Any = adbutils.AdbClient().make_connection(timeout=CONNECT_TIMEOUT_S)
+    try:
+        connection.send_command("host:track-devices")
+        connection.check_okay()
+    except BaseException:
+        connection.close()
+        raise
+    return cast(adbutils.AdbConnection, connection)
 
 
 def _connected(phone: ListedPhone) -> ConnectedPhone:

@@ -50,6 +50,8 @@ class ReportAnswer:
     bundle_number: int
     next_contact_s: int
     audit_head: str
+    held_from: float | None = None
+    """From which share on rings of that bundle are held; None: none is."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class ServerStatus:
     fleet_number: int
     next_contact_s: int
     demo: bool
+    held_from: float | None = None
+    """As in `ReportAnswer`."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class ServerClient:
             fleet_number=_field(told, "fleet_number", int),
             next_contact_s=_field(told, "next_contact_s", int),
             demo=_field(told, "demo", bool),
+            held_from=_held_from(told),
         )
 
     def register_phone(
@@ -186,6 +191,7 @@ class ServerClient:
             bundle_number=_field(told, "bundle_number", int),
             next_contact_s=_field(told, "next_contact_s", int),
             audit_head=json.dumps(told.get("audit_head"), sort_keys=True),
+            held_from=_held_from(told),
         )
 
     def tell_refusal(self, told: Mapping[str, Any]) -> None:
@@ -329,6 +335,16 @@ def _field(told: Mapping[str, Any], name: str, kind: type[T]) -> T:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise _protocol_error(f"{name} as {kind.__name__}")
     return value
+
+
+def _held_from(told: Mapping[str, Any]) -> float | None:
+    # Servers of before this word hold nothing.
+    value = told.get("held_from")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise _protocol_error("held_from as a share or null")
+    return float(value)
 
 
 def _time(told: Mapping[str, Any]) -> datetime:

@@ -10,6 +10,7 @@ from agent_scripts.server_link.client import ReportAnswer, ServerClient
 from agent_scripts.server_link.refused_request import rejected_sentence
 from agent_scripts.station_files.audit_witness import mark_shown, not_in_chain, unshown, witness
 from agent_scripts.station_files.durable_file import held_alone
+from agent_scripts.station_files.hold import note_hold
 from agent_scripts.station_files.spool import Spool, SpooledReport
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
@@ -128,6 +129,8 @@ class _Sending:
         # An answer that names none of them could be one.
         if any(result.report_id for result in answer.results):
             self._clock.confirm(answer.server_time)
+            now = self._clock.read().now
+            note_hold(self._station.folder, answer.bundle_number, answer.held_from, now)
         for report, result in zip(batch, answer.results, strict=True):
             self._settle(report, result)
         self._compare_heads(answer.audit_head)

@@ -84,14 +84,20 @@ def make_folder(path: Path) -> Path:
 
 
 @contextmanager
-def held_alone(path: Path) -> Iterator[None]:
-    """Let one process of this computer at a time into the block; `path` is the file they queue at (flock(2))."""
+def held_alone(path: Path, busy: Exception | None = None) -> Iterator[None]:
+    """Let one process of this computer at a time into the block; `path` is the file they queue at (flock(2)).
+
+    Where `busy` is given, nobody queues: it is raised while another process is inside.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _translated(path, error) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError as error:
+            raise busy or error from error
         yield
     finally:
         # Closing lets the lock go, as the end of a killed process does. The file stays: were it removed, one who waits

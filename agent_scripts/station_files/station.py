@@ -7,11 +7,13 @@ authority.pem      the one TLS authority this station accepts
 adbkey, adbkey.pub the key that phones know
 counter            the last number that was taken for reports, used or not (`counters`)
 time.json          the last time the server told (`trusted_time`)
+hold.json          from which share on the server holds rings, while it does (`hold`)
 *.lock             where this computer's processes wait for each other before they change the file of that name
 phones/ ledgers/   one file per phone
 unsettled/         what only the server remembers, until a person has decided (`unsettled`)
 watched/           up to where the record of a phone's own script is here
 spool/ aside/      reports that wait, reports that a person must look at
+checked/           the newest report of each phone, for its owner's papers (`latest_reports`)
 attempts/          visits in vain that the server was not told of yet, one file per phone (`attempts`)
 trust/             signed metadata and the accepted bundle (`certs.trust_client`)
 """
@@ -263,7 +265,7 @@ class Station:
         return self._phones[1]
 
 
-_SUBFOLDERS = ("phones", "ledgers", "unsettled", "watched", "spool", "aside", "attempts")
+_SUBFOLDERS = ("phones", "ledgers", "unsettled", "watched", "spool", "aside", "checked", "attempts")
 
 
 def lay_out(

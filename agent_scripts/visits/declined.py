@@ -38,16 +38,11 @@ def record_declined(
     if not registration.holder:
         raise WrongUse("The mail side must know whom it is about: add --holder.")
     withdrawn = before is not None and before.consent is Consent.AGREED
-    if before is not None:
-        # Said under its old label if no new one is given: the mail side must find the same phone.
-        registration = replace(registration, label=registration.label or before.label)
-        # Not carried out as a list may say before the server was told.
-        before = replace(before, label=registration.label, consent=Consent.DECLINED, registered_as="")
-        station.remember(before)
+    registration, before = note_declined(station, registration, before)
     untold: ServerError | None = None
     phone_id: PhoneId | None = None
     try:
-        phone_id = _record(station, client, registration, before)
+        phone_id = tell_declined(station, client, registration, before)
         say(
             f"Recorded: the owner of {registration.label or address} declined. The mail side sees it as {phone_id}."
         )
@@ -90,9 +85,24 @@ def _labelled(station: Station, label: str) -> KnownPhone | None:
     return next((phone for phone in station.phones() if label and phone.label == label), None)
 
 
-def _record(
+def note_declined(
+    station: Station, registration: Registration, before: KnownPhone | None
+) -> tuple[Registration, KnownPhone | None]:
+    """Record on this station that the owner of a phone it knows declined; return both under the label it has."""
+    if before is None:
+        return registration, None
+    # Said under its old label if no new one is given: the mail side must find the same phone.
+    registration = replace(registration, label=registration.label or before.label)
+    # Not carried out as a list may say before the server was told.
+    before = replace(before, label=registration.label, consent=Consent.DECLINED, registered_as="")
+    station.remember(before)
+    return registration, before
+
+
+def tell_declined(
     station: Station, client: ServerClient, registration: Registration, before: KnownPhone | None
 ) -> PhoneId:
+    """Tell the server that an owner declined, and return the phone's id; raises `ServerError`."""
     identity = before.identity if before else station.phone_identity("", "", "", registration.label)
     phone_id = client.register_phone(
         identity=identity,

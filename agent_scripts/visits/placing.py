@@ -8,7 +8,7 @@ file's owner, mode and SHA-256 are verified, the plan is handed over, and the sc
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from agent_scripts import exchange
@@ -25,6 +25,7 @@ from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.plain_text import printable
 from policy.plan import Plan, plan_of, plan_text
+from policy.stage import is_held
 from policy.verdict import Stage
 from policy.watched import ScriptState, Watched
 
@@ -159,6 +160,9 @@ def _is_outdated(script: PhoneScript, expected: Plan, run: Run) -> bool:
         return False
     # Equal but for its times, and those say nothing new: the text that the phone must have is known to the byte.
     same = plan_text(replace(expected, made_at=there.made_at, valid_until=there.valid_until))
+    # The phone has leave to disable, and its ring is held since.
+    if is_held(expected.phone_id, run.held_from) and there.valid_until > expected.valid_until:
+        return True
     limit = run.bundle.policy.offline_limit if run.bundle else timedelta(0)
     renewed = expected.valid_until - there.valid_until > limit.total_seconds() / _RENEWED_AFTER
     return renewed or sha256(same).hexdigest() != script.plan_sha256
@@ -178,13 +182,18 @@ def _plan_for(run: Run, record: CheckRecord) -> tuple[Plan | None, str]:
             Ledger(reading.memory.marker),
             run.time.now,
             # Counted from the server's confirmation, not from today: placing must not prolong what offline allows.
-            run.accepted.confirmed_at + policy.offline_limit,
+            _leave_until(run, run.accepted.confirmed_at + policy.offline_limit, record.phone.phone_id),
             run.language_for(reading.facts.language if reading.facts else ""),
         )
         plan_text(plan)  # one that is too long for the phone's script is none
         return plan, ""
     except PlanImpossible as error:
         return None, f"no new plan: {error}"
+
+
+def _leave_until(run: Run, confirmed_until: datetime, phone_id: PhoneId) -> datetime:
+    """Return until when the script may disable: not at all while the phone's ring is held."""
+    return min(run.time.now, confirmed_until) if is_held(phone_id, run.held_from) else confirmed_until
 
 
 async def _place(run: Run, connection: PhoneConnection, due: Due) -> str:

@@ -50,7 +50,7 @@ async def provision_phone(
     again is harmless: the phone keeps its id and, unless it was reset, its marker. Raises `ProvisioningFailed` with
     the next step, `PhoneError` and `ServerError`; nothing is remembered then. A label that is not given again stays.
     """
-    reading, facts = await _read(run, connection, address)
+    reading, facts = await who_is_there(run, connection, address)
     # Before anything is registered: who sees that nothing can be promised may still decline.
     probed = probe(reading, run.policy)
     show(probed)
@@ -91,7 +91,11 @@ def _with_known_label(run: Run, registration: Registration, identity: str) -> Re
     return replace(registration, label=registration.label or (phone.label if phone else ""))
 
 
-async def _read(run: Run, connection: PhoneConnection, address: str) -> tuple[Reading, DeviceFacts]:
+async def who_is_there(run: Run, connection: PhoneConnection, address: str) -> tuple[Reading, DeviceFacts]:
+    """Return what a phone says it is, its users, owners and our own folder; no app is asked about.
+
+    Raises `ProvisioningFailed` where it does not say.
+    """
     # Without a policy nobody is known to be an owner; the probe then says less, and provisioning goes on.
     owners = run.policy.owners if run.policy else frozenset()
 

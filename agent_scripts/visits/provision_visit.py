@@ -25,7 +25,7 @@ from policy.counted import counted
 from policy.probe import Probe
 from policy.report import Consent
 
-_NO_SERVER = (
+NO_SERVER = (
     "The server registers each phone first, and it does not answer. Give the same command again once it does."
 )
 
@@ -60,7 +60,7 @@ async def _provision_all(
         try:
             # Before the phone is asked: the server has just been tried several times, and would be once more each.
             if run.server_away:
-                raise ProvisioningFailed(_NO_SERVER)
+                raise ProvisioningFailed(NO_SERVER)
             async with connect(address) as connection:
                 # Each phone by itself: a refused one must not cost the others of the batch theirs.
                 phone, registered = await provision_phone(
@@ -68,7 +68,7 @@ async def _provision_all(
                 )
         except AgentError as error:
             return _refused(visitor, address, registrations[address], found, str(error))
-        for line in _told_of(registered):
+        for line in told_of(registered):
             say(f"{address}: {line}")
         return _provisioned(visitor, phone, found[0], alone=alone)
 
@@ -77,7 +77,8 @@ async def _provision_all(
     return most_urgent(row.exit_code for row in rows)
 
 
-def _told_of(registered: Registered) -> Iterator[str]:
+def told_of(registered: Registered) -> Iterator[str]:
+    """Yield a sentence for each thing that the server knew otherwise before, and a person should look at."""
     if registered.holder_changed:
         yield "this phone had another holder until now. If that is wrong, provision it with the old one."
     if registered.marker_changed:

@@ -31,8 +31,9 @@ def keep_report(run: Run, record: CheckRecord, counter: int) -> str:
         time=run.time,
         bundle_number=run.bundle.number if run.bundle else 0,
     )
-    envelope = sign_envelope(dump_report(report), REPORT_PAYLOAD_TYPE, run.station.signer)
-    run.spool.keep(report.counter, envelope)
+    payload = dump_report(report)
+    run.spool.keep(report.counter, sign_envelope(payload, REPORT_PAYLOAD_TYPE, run.station.signer))
+    run.latest_reports.keep(report.phone_id, payload)
     _log.info("report kept", counter=report.counter, phone_id=report.phone_id, verdict=report.verdict.value)
     # Only now: if the report were lost, the same lines must be collected again.
     if record.watched is not None:

@@ -15,6 +15,7 @@ from policy.verdict import ActionKind, Finding, Judgement, ReasonCode, Stage, Ve
 from policy.watched import Watched
 
 _HELD_BACK = {
+    ReasonCode.RING_HELD: "the server holds this phone's ring; nothing is to be done here.",
     ReasonCode.CLOCK_UNTRUSTED: "this station's clock is not trusted; set it, connect to the server, check again.",
     ReasonCode.LEDGER_MISSING: "the phone lost our ledger; connect to the server for its copy, check again.",
     ReasonCode.BUNDLE_TOO_OLD: "the bundle was not confirmed for too long; connect to the server, check again.",

@@ -15,6 +15,8 @@ from agent_scripts.server_link.client import ServerClient, ServerStatus
 from agent_scripts.server_link.refused_bundle import tell_refusal
 from agent_scripts.station_files.counters import Counters
 from agent_scripts.station_files.durable_file import write_durably
+from agent_scripts.station_files.hold import held_from, note_hold
+from agent_scripts.station_files.latest_reports import LatestReports
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment, stopwatch
@@ -53,6 +55,8 @@ class Run:
     patience: Patience = field(default_factory=Patience)
     limits: Limits = field(default_factory=Limits)
     server_away: bool = False
+    held_from: float | None = None
+    """From which share on the server holds the rings of this bundle; None: it holds none."""
     counters: Counters = field(init=False)
     """The numbers of its reports; of the run, for what `watch` had left would be old at its next round."""
 
@@ -71,6 +75,11 @@ class Run:
     def spool(self) -> Spool:
         """Where the reports of this run are kept; its folders are looked for once."""
         return Spool(self.station.spool_folder)
+
+    @cached_property
+    def latest_reports(self) -> LatestReports:
+        """Where the newest report of each phone is kept for its owner's papers."""
+        return LatestReports(self.station.folder)
 
     @property
     def bundle(self) -> Bundle | None:
@@ -129,6 +138,7 @@ async def begin_run(
         status = await asyncio.to_thread(client.status)
         # Before the bundle: whether metadata has expired is judged by the time that this answer brought.
         clock.confirm(status.server_time)
+        note_hold(station.folder, status.bundle_number, status.held_from, clock.read().now)
         if refused is None and _is_due(accepted, status, clock.read()):
             accepted = await asyncio.to_thread(trust.refresh, clock.read().now)
     except BundleRefused as error:
@@ -148,6 +158,7 @@ async def begin_run(
         *(station, operator, time, accepted, language, _ledger_question(client, warn)),
         limits=limits or Limits(),
         server_away=status is None,
+        held_from=held_from(station.folder, accepted.bundle, time.now) if accepted else None,
     )
 
 

@@ -31,8 +31,9 @@ from policy.counted import counted
 
 T = TypeVar("T")
 Visit = Callable[[Run, PhoneConnection, str], Awaitable[CheckRecord]]
+Warn = Callable[[str], None]
 
-_AT_ONCE = 64
+AT_ONCE = 64
 """Phones visited in parallel; a bench of a hundred phones then keeps one core busy, not a swarm of sockets."""
 
 
@@ -72,11 +73,11 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
                 # visit: where no number is to be had, no report could be written of what was done.
                 counter = await asyncio.to_thread(run.counters.take)
                 record = await visit(run, connection, address)
-            row = await asyncio.to_thread(_kept, run, record, counter, known)
+            row = await asyncio.to_thread(kept, run, record, counter, known)
         except (PhoneError, StationError) as error:
             # A file of one phone that cannot be read or written must not cost the others their check.
             row = row_of_error(address, known.label if known else "", error)
-            await asyncio.to_thread(_keep_failed, run, address, known, error)
+            await asyncio.to_thread(keep_failed_visit, run, address, known, error)
         table.add(row)
         return row.exit_code
 
@@ -96,24 +97,28 @@ async def _visit_and_send(visitor: Visitor, addresses: list[str], visit: Visit) 
     return most_urgent([*codes, sent, told])
 
 
-def _kept(run: Run, record: CheckRecord, counter: int, known: KnownPhone | None) -> Row:
+def kept(run: Run, record: CheckRecord, counter: int, known: KnownPhone | None) -> Row:
+    """Put the report of a visit on disk and return what a technician reads of it; `known` was looked for there."""
     row = row_of(record, keep_report(run, record, counter))
     keep_missed(run, record.address, known, record.phone.phone_id)
     return row
 
 
-def _keep_failed(run: Run, address: str, known: KnownPhone | None, error: Exception) -> None:
+def keep_failed_visit(
+    run: Run, address: str, known: KnownPhone | None, error: Exception, warn: Warn = say
+) -> None:
+    """Keep that a known phone was visited in vain; where not even that can be kept, `warn` is told."""
     try:
         keep_failed(run, address, known, error)
     except StationError as unkept:
         # The row tells of the phone all the same, and the others go on.
-        say(f"{address}: that it was visited in vain could not be kept: {unkept}")
+        warn(f"{address}: that it was visited in vain could not be kept: {unkept}")
 
 
 async def visit_all(addresses: Iterable[str], visit: Callable[[str], Awaitable[T]]) -> list[T]:
     """Run `visit` for all addresses in parallel, within bounds, and return the results in the order given."""
     # Made here, in the loop that uses it; more phones at once would starve each other's silence limits.
-    gate = asyncio.Semaphore(_AT_ONCE)
+    gate = asyncio.Semaphore(AT_ONCE)
 
     async def gated(address: str) -> T:
         async with gate:
@@ -138,14 +143,15 @@ async def connected(
 
 def send_waiting(station: Station) -> ExitCode:
     """Send what waits on this station; reports that cannot go now stay where they are."""
-    return asyncio.run(_send(station))
+    return asyncio.run(send_from(station))
 
 
-async def _send(station: Station) -> ExitCode:
-    return most_urgent([await _send_reports(station), await _tell_attempts(station)])
+async def send_from(station: Station, warn: Warn = say) -> ExitCode:
+    """Send what waits on this station, and tell `warn` what could not go."""
+    return most_urgent([await _send_reports(station, warn), await _tell_attempts(station, warn)])
 
 
-async def _tell_attempts(station: Station) -> ExitCode:
+async def _tell_attempts(station: Station, warn: Warn = say) -> ExitCode:
     """Tell the server which phones were visited in vain; what cannot go now waits."""
     waiting = len(Attempts(station.folder).waiting())
     if not waiting:
@@ -153,17 +159,17 @@ async def _tell_attempts(station: Station) -> ExitCode:
     try:
         refused = await asyncio.to_thread(tell_attempts, station, ServerClient(station))
     except ServerError as error:
-        say(
+        warn(
             f"The server does not know yet of {counted(waiting, 'phone')} visited in vain: {error}."
             " `curfew-agent send` tells it later."
         )
         return ExitCode.NOT_SENT
     for line in refused:
-        say(line)
+        warn(line)
     return ExitCode.COMPLIANT
 
 
-async def _send_reports(station: Station) -> ExitCode:
+async def _send_reports(station: Station, warn: Warn = say) -> ExitCode:
     # Counted before: what was set aside while sending is told apart from what still waits.
     waiting = len(Spool(station.spool_folder).waiting())
     if not waiting:
@@ -171,18 +177,18 @@ async def _send_reports(station: Station) -> ExitCode:
     try:
         result = await send_reports(station)
     except ServerError as error:
-        say(
+        warn(
             f"{counted(waiting, 'report stays', 'reports stay')} on this station: {error}."
             " `curfew-agent send` sends them later."
         )
         return ExitCode.NOT_SENT
     if result.left:
-        say(
+        warn(
             f"{counted(result.left, 'report stays', 'reports stay')} on this station: {result.problem}."
             " `curfew-agent send` sends them later."
         )
     for line in (*result.set_aside, *result.alarms):
-        say(line)
+        warn(line)
     return ExitCode.NOT_SENT if result.left or result.set_aside else ExitCode.COMPLIANT
 
 

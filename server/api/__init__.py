@@ -9,42 +9,55 @@ from server.api import (
     audit,
     authority_lists,
     blocks,
+    changes,
+    checks,
     drafts,
     exemption_requests,
     exemption_signing,
     fleet_lists,
     holders,
     lift,
+    owner_requests,
+    people,
     phones,
     proposals,
     refused_bundles,
     rehearsals,
     reports,
+    rings,
     stations,
     status,
+    tokens,
     units,
 )
 from server.api.blueprint import serve_api
 from server.api.parameters import refuse_unknown_parameters
+from server.api.person_access import keep_uses
 
 _VIEWS = (
     attempts,
     audit,
     authority_lists,
     blocks,
+    changes,
+    checks,
     drafts,
     exemption_requests,
     exemption_signing,
     fleet_lists,
     holders,
     lift,
+    owner_requests,
+    people,
     phones,
     proposals,
     refused_bundles,
     rehearsals,
     reports,
+    rings,
     stations,
     status,
+    tokens,
     units,
 )
 """Importing a module of views adds them to the blueprints."""
@@ -53,4 +66,5 @@ _VIEWS = (
 def register_api(app: Flask) -> None:
     """Let `app` serve the API and its description."""
     refuse_unknown_parameters(app)
+    keep_uses(app)
     serve_api(app)

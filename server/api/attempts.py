@@ -22,7 +22,7 @@ from server.running.error_handlers import written
     proof=STATION,
     refusals={401: "the request does not prove its station", 403: "station_revoked"},
 )
-def keep(told: Mapping[str, Sequence[Attempt]]) -> dict[str, Any]:
+def take_attempts(told: Mapping[str, Sequence[Attempt]]) -> dict[str, Any]:
     """Store which phones a station visited in vain, the latest time of each
 
     No check of them: nothing follows but that the phone's page shows it, until a newer check.

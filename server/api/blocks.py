@@ -19,6 +19,7 @@ from server.fleet import phones
 from server.fleet.block_changes import Cursor, read_cursor
 from server.fleet.blocks import Block, blocks, changed_blocks
 from server.people.people import Right
+from server.people.tokens import Scope
 from server.running.error_handlers import written
 
 CURSOR_HEADER = "Curfew-Cursor"
@@ -44,7 +45,7 @@ def list_blocks(wanted: dict[str, Any]) -> Response:
     """
     _tag_holders()
     asked = _Asked(wanted["since"], _after(wanted["after"]))
-    listing = Listing("blocks", columns_of(BlockSchema), Right.SEE_HOLDERS, asked.read)
+    listing = Listing("blocks", columns_of(BlockSchema), Right.SEE_HOLDERS, asked.read, Scope.BLOCKS)
     if wanted["whole"]:
         answer = answer_whole(listing, asked.after.tag)
     else:
@@ -82,7 +83,7 @@ class _Asked:
 def _tag_holders() -> None:
     here = context()
     with here.database.reading() as session:
-        requesting_person(session, Right.SEE_HOLDERS)
+        requesting_person(session, Right.SEE_HOLDERS, Scope.BLOCKS)
         is_from_before = phones.has_untagged_holders(session)
     if is_from_before:
         with here.database.writing() as session:

@@ -20,6 +20,8 @@ from werkzeug.routing import Rule
 
 from policy.errors import InvalidDocument
 from policy.schemas.strict_json import parse_object
+from server.api.examples import ERROR, EXAMPLES
+from server.api.list_schemas import ListSchema
 from server.api.schemas import BatchSchema, ErrorSchema, ReportAnswerSchema
 from server.errors import Malformed
 
@@ -36,6 +38,9 @@ PERSON = "person"
 taken: dict[tuple[str, str], frozenset[str]] = {}
 """By path and method, the names that an address takes behind its question mark."""
 
+_lists: set[str] = set()
+"""The views that answer with a piece of a list."""
+
 hot = PlainBlueprint("hot", __name__, url_prefix=_PREFIX)
 """For the hot route: flask-smorest costs twice as much a request as plain Flask (docs/performance.md 2)."""
 
@@ -47,7 +52,11 @@ _SCHEMES: Mapping[str, Mapping[str, str]] = {
         "description": "`Curfew BASE64(DSSE envelope)` of type application/vnd.curfew.request+json over"
         " {station_id, method, path, body_sha256, time, nonce}; the time within 5 minutes of the server's.",
     },
-    PERSON: {"type": "http", "scheme": "bearer"},
+    PERSON: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A person's API token: it needs a scope, and its owner a right; a 403 names what is missing.",
+    },
 }
 
 
@@ -96,8 +105,11 @@ def described(
         wrapped: Any = _api.response(status, answer)(view)
         for refused, reason in (refusals or {}).items():
             wrapped = _api.alt_response(refused, schema=ErrorSchema, description=reason)(wrapped)
-        if proof:
-            wrapped = _api.doc(security=[{proof: []}])(wrapped)
+        # Named after the view: programs that are made from the description call it so.
+        told: dict[str, Any] = {"operationId": view.__name__, "security": [{proof: []}] if proof else []}
+        wrapped = _api.doc(**told)(wrapped)
+        if issubclass(answer, ListSchema):
+            _lists.add(view.__name__)
         if body:
             wrapped = _api.arguments(body)(wrapped)
         if query:
@@ -124,14 +136,42 @@ def serve_api(app: Flask) -> None:
 def _description() -> str:
     """Return the description; made when it is first asked for, since making it takes longer than all else at start."""
     described_app = Flask("description")
-    described_app.config.update(API_TITLE="Curfew", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
+    described_app.config.update(
+        API_TITLE="Curfew",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        # Relative to where the description is read: the server may be known by several names.
+        API_SPEC_OPTIONS={"servers": [{"url": "/", "description": "The server that gave this description"}]},
+    )
     api = _CurfewApi(described_app)
     for name, scheme in _SCHEMES.items():
         api.spec.components.security_scheme(name, scheme)
     api.register_blueprint(_api)
     described_app.register_blueprint(hot)
     _describe_hot_route(api.spec, _hot_routes(described_app)[0])
-    return json.dumps(api.spec.to_dict(), indent=2)
+    described_whole: dict[str, Any] = api.spec.to_dict()
+    _complete(described_whole)
+    return json.dumps(described_whole, indent=2)
+
+
+def _complete(described_whole: dict[str, Any]) -> None:
+    """Add what the schemas do not tell: samples, and the other forms of lists (`server.api.lists`)."""
+    described_whole["components"]["schemas"]["Error"]["examples"] = [ERROR]
+    for path, operations in described_whole["paths"].items():
+        for method, operation in operations.items():
+            example = EXAMPLES.get((method, path.removeprefix(_PREFIX)))
+            if example is not None:
+                operation["requestBody"]["content"]["application/json"]["example"] = example
+            if method == "get" and operation["operationId"] in _lists:
+                _tell_forms(operation["responses"])
+
+
+def _tell_forms(responses: dict[str, Any]) -> None:
+    lines = {"schema": {"type": "string"}}
+    responses["200"]["content"] |= {"text/csv": lines, "application/x-ndjson": lines}
+    responses["304"] = {"description": "nothing has changed since the ETag in `If-None-Match`"}
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    responses["406"] = {"description": "lines_wanted", "content": error}
 
 
 def _hot_routes(app: Flask) -> list[Rule]:
@@ -144,6 +184,9 @@ def _describe_hot_route(spec: Any, rule: Rule) -> None:
     spec.components.schema("ReportAnswer", schema=ReportAnswerSchema)
     answer = {"application/json": {"schema": {"$ref": "#/components/schemas/ReportAnswer"}}}
     operation = {
+        "operationId": "receive_reports",
+        # Each report proves its station by its own signature.
+        "security": [],
         "summary": "Store signed reports",
         "tags": ["api"],
         "requestBody": {

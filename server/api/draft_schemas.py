@@ -22,19 +22,26 @@ _DOCUMENT = {"description": "the policy as JSON text: the very bytes, in UTF-8, 
 
 
 class OpenDraftSchema(BodySchema):
-    """A new draft: a title, and either a document or what it begins with."""
+    """A new draft: a title, and a document, or what it begins with, or the earlier bundle that it returns to."""
 
     title = one_line(TITLE_MAX_LENGTH, 1)
     document = fields.String(
         load_default=None, validate=validate.Length(1, DOCUMENT_MAX_BYTES), metadata=_DOCUMENT
     )
     beginning = fields.Enum(Beginning, by_value=True, load_default=None)
+    return_to = fields.Integer(
+        load_default=None,
+        strict=True,
+        validate=validate.Range(1, (1 << 63) - 1),
+        metadata={"description": "the number of an earlier bundle"},
+    )
 
     @validates_schema
-    def one_of_both(self, values: dict[str, Any], **_options: Any) -> None:
-        """Refuse neither and both."""
-        if (values["document"] is None) == (values["beginning"] is None):
-            raise ValidationError("expected either document or beginning")
+    def one_of_them(self, values: dict[str, Any], **_options: Any) -> None:
+        """Refuse none and several."""
+        given = [name for name in ("document", "beginning", "return_to") if values.get(name) is not None]
+        if len(given) != 1:
+            raise ValidationError("expected one of document, beginning and return_to")
 
 
 class ReviseDraftSchema(BodySchema):

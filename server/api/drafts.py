@@ -26,10 +26,11 @@ from server.api.lists import Listing, Rows, answer_list
 from server.api.person_access import requesting_person
 from server.context import context
 from server.drafts import drafts
-from server.drafts.beginnings import beginning
+from server.drafts.beginnings import beginning, returning
 from server.drafts.differences import differences
 from server.drafts.drafts import DRAFTS_NEWEST, DRAFTS_OLDEST, Draft, DraftEnd, DraftRow
 from server.people.people import Right
+from server.people.tokens import Scope
 from server.policies.bundles import newest, newest_bundle
 from server.running.error_handlers import written
 
@@ -38,8 +39,8 @@ _ASKED = {401: "no token, or one that is not good", 403: "right_missing"}
 _CHANGED = {
     **_ASKED,
     400: "policy_refused: the message names every field at fault",
-    404: "draft_unknown",
-    409: "base_overtaken, draft_changed, draft_ended, nothing_in_force",
+    404: "draft_unknown, bundle_unknown",
+    409: "base_overtaken, bundle_is_newest, draft_changed, draft_ended, nothing_in_force",
 }
 _DRAFT = "/drafts/<int:draft_id>"
 
@@ -68,14 +69,20 @@ def _read_drafts(
     refusals=_CHANGED,
 )
 def open_draft(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Open a draft, of a document or of a policy that is there already"""
+    """Open a draft, of a document or of a policy that is there already, or was"""
     now = context().clock.now()
     with context().database.writing() as session:
         author = requesting_person(session, Right.DRAFT)
-        given = body["document"]
-        document = given.encode() if given is not None else beginning(session, body["beginning"])
-        draft = drafts.open_draft(session, body["title"], document, author, author.name, now)
+        draft = drafts.open_draft(session, body["title"], _begun(session, body), author, author.name, now)
         return _told(session, draft, now), 201
+
+
+def _begun(session: Session, body: dict[str, Any]) -> bytes:
+    if body["return_to"] is not None:
+        return returning(session, body["return_to"])
+    if body["beginning"] is not None:
+        return beginning(session, body["beginning"])
+    return str(body["document"]).encode()
 
 
 @described(_DRAFT, DraftSchema, proof=PERSON, refusals={**_ASKED, 404: "draft_unknown"})
@@ -128,7 +135,8 @@ def comment_on_draft(body: dict[str, Any], draft_id: int) -> tuple[dict[str, Any
     """Say something about a revision of a draft"""
     now = context().clock.now()
     with context().database.writing() as session:
-        person = requesting_person(session, Right.LOOK)
+        # Whoever may look may comment; a token that is for reading does not.
+        person = requesting_person(session, Right.LOOK, Scope.DRAFT)
         drafts.comment_on_draft(session, draft_id, body["revision"], body["text"], person, person.name, now)
         return _told(session, drafts.find_draft(session, draft_id), now), 201
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ from server.api.list_schemas import (
     columns_of,
 )
 from server.api.lists import Listing, Rows, answer_list
-from server.errors import NoSuchPlace
+from server.errors import Malformed, NoSuchPlace
 from server.fleet.attempts import (
     ATTEMPTS_NEWEST,
     ATTEMPTS_OLDEST,
@@ -35,6 +36,7 @@ from server.fleet.attempts import (
 )
 from server.fleet.listing import Cursor, Wanted, list_phones, read_cursor
 from server.fleet.phone_rows import PhoneRow
+from server.fleet.ring_phones import RingPhones, ring_numbered
 from server.people.people import Right
 from server.policies.bundles import situation
 from server.running.error_handlers import written
@@ -50,16 +52,31 @@ _STATION_ORDERS = {
 _ATTEMPT_ORDERS = {Sort.NEWEST: ATTEMPTS_NEWEST, Sort.OLDEST: ATTEMPTS_OLDEST}
 
 
-@described("/phones", ListedPhonesSchema, query=PhonePieceSchema, proof=PERSON, refusals=REFUSALS)
+@described(
+    "/phones",
+    ListedPhonesSchema,
+    query=PhonePieceSchema,
+    proof=PERSON,
+    refusals={**REFUSALS, 400: "after_malformed, ring_missing", 404: "ring_unknown"},
+)
 def list_fleet(wanted: dict[str, Any]) -> Response:
     """List the phones: what needs a person first, and of one standing those not seen for longest"""
-    read = partial(_read_phones, Wanted(wanted["standing"], wanted["search"].strip()))
+    if wanted["ring"] is None and (wanted["progress"] or wanted["failure"]):
+        raise Malformed(
+            "ring_missing",
+            "progress and failure are of one ring's phones, and no ring is named",
+            "Send `ring` beside them.",
+        )
+    read = partial(_read_phones, wanted)
     listing = Listing("phones", columns_of(ListedPhoneSchema), Right.LOOK, read, may_be_old=True)
     return answer_list(listing, wanted)
 
 
-def _read_phones(asked: Wanted, session: Session, now: datetime, after: str, limit: int) -> Rows:
-    found = list_phones(session, situation(session, now), asked, _cursor(after), limit)
+def _read_phones(wanted: Mapping[str, Any], session: Session, now: datetime, after: str, limit: int) -> Rows:
+    here, number = situation(session, now), wanted["ring"]
+    ring = RingPhones(ring_numbered(here, number), wanted["progress"], wanted["failure"]) if number else None
+    asked = Wanted(wanted["standing"], wanted["search"].strip(), ring)
+    found = list_phones(session, here, asked, _cursor(after), limit)
     return [listed_phone(row) for row in found.rows], found.next.written() if found.next else None
 
 

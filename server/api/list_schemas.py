@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from enum import Enum
 from typing import Any
 
@@ -13,7 +14,10 @@ from policy.rehearsal import Outcome
 from server.api.schemas import AuditRowSchema, BodySchema, one_line
 from server.evidence.alarms import AlarmKind
 from server.exemptions.known import ExemptionState
+from server.fleet.changes import Change
+from server.fleet.failures import Failure
 from server.fleet.phones import HOLDER_MAX_LENGTH
+from server.fleet.rings import Progress
 from server.fleet.standing import Standing
 
 
@@ -71,9 +75,26 @@ class PieceSchema(Schema):
 
 
 class PhonePieceSchema(PieceSchema):
-    """Which phones: of one standing, and with a piece of text in label, model, maker or id."""
+    """Which phones: of one standing, of one ring, and with a piece of text in label, model, maker or id."""
 
     standing = fields.Enum(Standing, by_value=True, load_default=None)
+    ring = fields.Integer(
+        load_default=None,
+        validate=validate.Range(1, 1000),
+        metadata={"description": "of the policy in force; 1 is the first"},
+    )
+    progress = fields.Enum(
+        Progress,
+        by_value=True,
+        load_default=None,
+        metadata={"description": "with `ring`: what has become of the phone since the ring started"},
+    )
+    failure = fields.Enum(
+        Failure,
+        by_value=True,
+        load_default=None,
+        metadata={"description": "with `ring`: why its latest check did not reach what the policy asks for"},
+    )
     search = fields.String(load_default="", validate=validate.Length(max=100))
 
 
@@ -240,6 +261,60 @@ class RehearsedPhonesSchema(ListSchema):
     """A piece of the phones of one outcome, by their ids."""
 
     phones = fields.List(fields.Nested(RehearsedPhoneSchema), required=True)
+
+
+class CheckSchema(Schema):
+    """One check of a phone. ``report`` is what its station signed, null where it was thinned out."""
+
+    report_id = fields.String(required=True)
+    checked_at = moment()
+    effective_at = fields.String(
+        required=True,
+        metadata={
+            "format": "date-time",
+            "description": "what counts: the station's time, or its arrival if earlier",
+        },
+    )
+    received_at = moment()
+    late = fields.Boolean(required=True)
+    station_id = fields.String(required=True)
+    station = fields.String(required=True)
+    verdict = fields.String(required=True)
+    enforceable = fields.Boolean(required=True)
+    bundle_number = fields.Integer(required=True)
+    actions = fields.Integer(required=True)
+    thinned = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "nothing had changed since the check before it, and its report is kept no more"
+        },
+    )
+    report = fields.Dict(required=True, allow_none=True)
+
+
+class ChecksSchema(ListSchema):
+    """A piece of a phone's checks, newest first."""
+
+    checks = fields.List(fields.Nested(CheckSchema), required=True)
+
+
+class ChangePieceSchema(PieceSchema):
+    """Which change, and since when (24 hours ago, unless told)."""
+
+    change = fields.Enum(Change, by_value=True, required=True)
+    since = fields.AwareDateTime(load_default=None, default_timezone=UTC)
+
+
+class ChangedPhoneSchema(ListedPhoneSchema):
+    """A phone as it stands now, and ``at`` which time it changed."""
+
+    at = moment()
+
+
+class ChangedPhonesSchema(ListSchema):
+    """A piece of the phones that changed in one way, in the order in which they did."""
+
+    phones = fields.List(fields.Nested(ChangedPhoneSchema), required=True)
 
 
 class ListedStationSchema(Schema):

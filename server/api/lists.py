@@ -10,9 +10,7 @@ header ``Link``, as in the others (RFC 8288). A piece with the ETag that came wi
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,14 +27,15 @@ from server.api.person_access import requesting_person
 from server.context import context
 from server.errors import NotAccepted
 from server.people.people import Right
+from server.people.tokens import Scope
 from server.running.error_handlers import written
 from server.running.spooled import new_spool
 from server.storage.replica import Seen
+from server.tables import Row, to_csv
 
 CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
 _TYPES = {CSV: f"{CSV}; charset=utf-8; header=present", NDJSON: NDJSON}
 _ROWS_AT_ONCE = 1000
-Row = Mapping[str, Any]
 Rows = tuple[Sequence[Row], str | None]
 """Some rows, and behind which cursor the next begin, if any."""
 
@@ -53,6 +52,8 @@ class Listing:
     columns: Sequence[str]
     right: Right
     read: Callable[[Session, datetime, str, int], Rows]
+    scope: Scope | None = None
+    """The scope that a token needs; None: the right's."""
     may_be_old: bool = False
     """Whether a piece may come from a replica, where there is one; a whole list never does."""
 
@@ -66,7 +67,7 @@ def answer_list(listing: Listing, wanted: Mapping[str, Any]) -> Response:
     now = here.clock.now()
     # Who may look is asked of the primary: a token that was withdrawn is good nowhere.
     with here.database.reading() as session:
-        requesting_person(session, listing.right)
+        requesting_person(session, listing.right, listing.scope)
     with _reading(listing) as (session, seen):
         rows, behind = listing.read(session, now, after, limit)
     answer = answer_piece(listing, rows, behind, now, marked=behind)
@@ -96,7 +97,7 @@ def answer_whole(listing: Listing, after: str = "") -> Response:
     here, form = context(), _form(CSV, NDJSON)
     now = here.clock.now()
     with here.database.reading() as session:
-        requesting_person(session, listing.right)
+        requesting_person(session, listing.right, listing.scope)
     with new_spool() as spool:
         tag = hashlib.sha256()
         for number, rows in enumerate(_pieces(listing, now, after)):
@@ -172,31 +173,3 @@ def _address(arguments: Mapping[str, str]) -> str:
 def to_ndjson(rows: Sequence[Row]) -> str:
     """Return a line of JSON for each row."""
     return "".join(f"{json.dumps(row)}\n" for row in rows)
-
-
-def to_csv(columns: Sequence[str], rows: Sequence[Row], *, header: bool = True) -> str:
-    """Return a table as RFC 4180 wants it, in which no cell is a formula."""
-    text = io.StringIO()
-    table = csv.writer(text)
-    if header:
-        table.writerow(columns)
-    table.writerows([[_cell(row[column]) for column in columns] for row in rows])
-    return text.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return _harmless(" ".join(map(str, value)))
-    return _harmless(str(value))
-
-
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def _harmless(text: str) -> str:
-    # A spreadsheet runs what looks like a formula, whoever wrote it (OWASP, "CSV Injection").
-    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text

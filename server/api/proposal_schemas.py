@@ -30,7 +30,8 @@ class ProposeSchema(Schema):
         load_default=None,
         allow_none=True,
         metadata={
-            "type": ["string", "null"],
+            # That it may be null is added.
+            "type": "string",
             **_TIME,
             "description": "not before this time; else with the last signature",
         },

@@ -20,7 +20,7 @@ from server.stations.refused_bundles import RefusedBundle, keep_refusal
     proof=STATION,
     refusals={401: "the request does not prove its station", 403: "station_revoked"},
 )
-def keep(refusal: RefusedBundle) -> dict[str, Any]:
+def take_refusal(refusal: RefusedBundle) -> dict[str, Any]:
     """Store that a station refuses a bundle"""
     here = context()
     now = here.clock.now()

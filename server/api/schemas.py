@@ -37,7 +37,8 @@ def one_line(longest: int, shortest: int = 0, **options: Any) -> fields.String:
         if not shortest <= len(value) or not storable(value, longest):
             raise ValidationError(f"expected one line of {shortest} to {longest} printable characters")
 
-    return fields.String(required="load_default" not in options, validate=check, **options)
+    told = {"minLength": shortest, "maxLength": longest, **options.pop("metadata", {})}
+    return fields.String(required="load_default" not in options, validate=check, metadata=told, **options)
 
 
 def _number(**options: Any) -> fields.Integer:
@@ -45,7 +46,7 @@ def _number(**options: Any) -> fields.Integer:
     return fields.Integer(required=True, strict=True, validate=validate.Range(0, _NUMBER_MAX), **options)
 
 
-class _TrueOrFalse(fields.Boolean):
+class TrueOrFalse(fields.Boolean):
     """``true`` or ``false``; "yes" and 1 are booleans to marshmallow, not to us."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
@@ -89,6 +90,14 @@ class StatusSchema(Schema):
     fleet_number = fields.Integer(required=True, metadata={"description": "of the newest exemptions"})
     next_contact_s = fields.Integer(required=True)
     demo = fields.Boolean(required=True)
+    held_from = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "phones whose share is this or more are not newly disabled under that bundle; null: no ring"
+            " is held"
+        },
+    )
 
 
 class EnrolmentSchema(BodySchema):
@@ -126,7 +135,7 @@ class RegistrationSchema(BodySchema):
     )
     consent = fields.Enum(Consent, by_value=True, required=True)
     api_level = fields.Integer(required=True, strict=True, validate=validate.Range(0, _API_LEVEL_MAX))
-    virtual = _TrueOrFalse(required=True)
+    virtual = TrueOrFalse(required=True)
     probe = fields.Nested(ProbeSchema, load_default=None)
     marker_sha256 = fields.String(
         load_default=None,
@@ -355,7 +364,7 @@ class UnitsSchema(BodySchema):
     """Units of phones: all of them are set, or none."""
 
     units = fields.List(fields.Nested(UnitSchema), required=True, validate=validate.Length(1, _UNITS_MAX))
-    dry_run = _TrueOrFalse(load_default=False)
+    dry_run = TrueOrFalse(load_default=False)
 
 
 class UnitsSetSchema(Schema):

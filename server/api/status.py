@@ -9,6 +9,7 @@ from policy.document import Bundle
 from server.api.blueprint import described
 from server.api.schemas import StatusSchema
 from server.context import context
+from server.fleet.ring_holds import held_from
 from server.policies import bundles
 from server.policies.bundles import Newest
 from server.running.error_handlers import written
@@ -23,10 +24,13 @@ def status() -> dict[str, Any]:
     here = context()
     with here.database.reading() as session:
         newest = bundles.newest(session)
-        return status_of(newest, bundles.bundle_of(session, newest), here.clock.now())
+        bundle = bundles.bundle_of(session, newest)
+        return status_of(newest, bundle, held_from(session, bundle), here.clock.now())
 
 
-def status_of(newest: Newest, bundle: Bundle | None, now: datetime) -> dict[str, Any]:
+def status_of(
+    newest: Newest, bundle: Bundle | None, held_from_share: float | None, now: datetime
+) -> dict[str, Any]:
     """Return what every answer to a station carries."""
     interval = bundle.policy.check_interval if bundle else _WITHOUT_BUNDLE
     return {
@@ -35,4 +39,5 @@ def status_of(newest: Newest, bundle: Bundle | None, now: datetime) -> dict[str,
         "fleet_number": bundle.fleet.number if bundle else 0,
         "next_contact_s": int(interval.total_seconds()),
         "demo": newest.demo,
+        "held_from": held_from_share,
     }

@@ -21,9 +21,16 @@ from policy.families import review_families
 from policy.plain_text import printable
 from policy.schemas import load_policy_document
 from policy.schemas.yaml_form import yaml_of_json
-from server.commands.settings import given_config, looked_at, now_of, opened, operator, takes_config
+from server.commands.settings import (
+    given_config,
+    looked_at,
+    now_of,
+    opened,
+    operator,
+    takes_config,
+)
 from server.drafts import drafts as kept
-from server.drafts.beginnings import Beginning, beginning, document_in, numbered_next
+from server.drafts.beginnings import Beginning, beginning, document_in, numbered_next, returning
 from server.drafts.drafts import DRAFTS_NEWEST, DraftEnd
 from server.errors import Malformed, NotThere
 from server.people.people import Right, person_with
@@ -51,6 +58,7 @@ _AUTHOR = click.option(
             (
                 "curfew-server policy draft --author author-1 --title 'Later deadline'",
                 "curfew-server policy draft --author author-1 --title Lift --from lift",
+                "curfew-server policy draft --author author-1 --title Back --return-to 3",
             ),
         ),
         "import": CommandAt(
@@ -91,6 +99,21 @@ _AUTHOR = click.option(
                 "curfew-server policy rehearse --in-force --at 2027-03-15T12:00Z",
             ),
         ),
+        "rings": CommandAt(
+            "server.commands.rings:rings",
+            "Tell how far each ring has come.",
+            ("curfew-server policy rings", "curfew-server policy rings --json"),
+        ),
+        "hold": CommandAt(
+            "server.commands.rings:hold",
+            "Hold a ring and all behind it.",
+            ("curfew-server policy hold 2 --approver approver-1 --reason closed",),
+        ),
+        "release": CommandAt(
+            "server.commands.rings:release",
+            "Release the rings that are held.",
+            ("curfew-server policy release --approver approver-1 --reason opened",),
+        ),
         "withdraw": CommandAt(
             "server.commands.policy:withdraw",
             "End a draft that is not wanted.",
@@ -125,15 +148,21 @@ def drafts(all_: bool) -> None:
     "--from",
     "wanted",
     type=click.Choice([one.value for one in Beginning]),
-    default=Beginning.IN_FORCE.value,
-    show_default=True,
+    help="The policy that is there already; in_force unless given.",
 )
-def draft(author: str, title: str, wanted: str) -> None:
-    """Begin a draft with a policy that is there already."""
+@click.option("--return-to", type=int, metavar="NUMBER", help="The earlier bundle whose content it takes up.")
+def draft(author: str, title: str, wanted: str | None, return_to: int | None) -> None:
+    """Begin a draft with a policy that is there already, or was."""
+    if wanted is not None and return_to is not None:
+        raise click.UsageError("Name either --from or --return-to.")
     config = given_config()
     with opened(config) as database, database.writing() as session:
         writer = person_with(session, author, Right.DRAFT)
-        document = beginning(session, Beginning(wanted))
+        document = (
+            returning(session, return_to)
+            if return_to is not None
+            else beginning(session, Beginning(wanted or Beginning.IN_FORCE.value))
+        )
         found = kept.open_draft(session, title, document, writer, operator(), now_of(config, database))
     _tell_of(found)
 

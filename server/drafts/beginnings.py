@@ -1,4 +1,4 @@
-"""What a draft begins with: the policy in force, its lift, the ready-made one, or a file."""
+"""What a draft begins with: the policy in force, its lift, an earlier bundle, the ready-made one, or a file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from policy.errors import PolicyError
 from policy.ready_made import ready_made_document
 from policy.schemas import load_policy_document
 from policy.schemas.yaml_form import json_of_yaml
-from server.errors import InConflict, Malformed
-from server.policies.bundles import newest, newest_policy_bytes
+from server.errors import InConflict, Malformed, NotThere
+from server.policies.bundles import newest, newest_policy_bytes, published_policy_bytes
 
 _YAML_NAMES = (".yaml", ".yml")
 
@@ -37,6 +37,30 @@ def beginning(session: Session, wanted: Beginning) -> bytes:
             "Begin with the ready-made one, or with a file.",
         )
     return following_policy(in_force, lift=wanted is Beginning.LIFT)
+
+
+def returning(session: Session, number: int) -> bytes:
+    """Return what bundle `number` said, under the next number: published, it undoes what came after.
+
+    It goes the way of every draft. Raises `NotThere` for a bundle that there is not, `InConflict` for the newest.
+    """
+    current = newest(session).number
+    document = published_policy_bytes(session, number)
+    if document is None:
+        raise NotThere(
+            "bundle_unknown",
+            f"there is no bundle {number} to return to; the newest is {current}"
+            if current
+            else "no policy is published yet, so there is nothing to return to",
+            "Choose one from /bundles.",
+        )
+    if number == current:
+        raise InConflict(
+            "bundle_is_newest",
+            f"bundle {number} is the newest already, so there is nothing to return from",
+            "Choose an earlier one from /bundles.",
+        )
+    return numbered_next(session, document)
 
 
 def numbered_next(session: Session, document: bytes) -> bytes:

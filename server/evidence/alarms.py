@@ -1,4 +1,4 @@
-"""What needs a person: reports that cannot be right, kept whole as evidence, and trouble of the audit chain.
+"""What needs a person: reports that cannot be right, kept whole as evidence, trouble of the audit chain, a held ring.
 
 An alarm is open until somebody settles it. Reports raise one each; trouble of the chain raises one per cause.
 """
@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 
 class AlarmKind(StrEnum):
-    """What happened: to a report, which was kept apart or refused, or to the audit chain."""
+    """What happened: to a report, which was kept apart or refused, to the audit chain, or to a ring."""
 
     CONFLICT = "conflict"
     """A report id came twice with different content."""
@@ -39,6 +39,13 @@ class AlarmKind(StrEnum):
     """The row that names the newest row of the audit chain was taken away."""
     UNMET_PHONE = "unmet_phone"
     """A station reported on a phone that it has not met."""
+    RING_HELD = "ring_held"
+    """A ring failed on too many of its phones, so the next is held."""
+
+    @property
+    def is_about_report(self) -> bool:
+        """Whether it tells of a report, which is kept with it."""
+        return not self.is_about_chain and self is not AlarmKind.RING_HELD
 
     @property
     def is_about_chain(self) -> bool:
@@ -215,6 +222,24 @@ def raise_chain_alarm(
     return True
 
 
+def raise_ring_alarm(session: Session, bundle_number: int, ring: int, detail: str, now: datetime) -> None:
+    """Raise the alarm that a ring of a bundle was held by the stop rule, which holds each once."""
+    session.add(
+        _AlarmTable(
+            kind=AlarmKind.RING_HELD.value,
+            station_id="",
+            phone_id="",
+            report_id="",
+            payload_sha256=hashlib.sha256(f"ring_held {bundle_number} {ring}".encode()).hexdigest(),
+            envelope=b"",
+            raised_at=now,
+            detail=detail[:_DETAIL_MAX_LENGTH],
+        )
+    )
+    session.flush()
+    _log.error("alarm", kind=AlarmKind.RING_HELD.value, detail=detail)
+
+
 def is_raised(session: Session, kind: AlarmKind, station_id: str, phone_id: str) -> bool:
     """Whether an alarm of that kind is open that this station raised about this phone."""
     query = select(_AlarmTable.id).where(
@@ -324,13 +349,13 @@ def counts_of_phone(session: Session, phone_id: str) -> AlarmCounts:
 
 def alarmed_envelopes(session: Session) -> Sequence[bytes]:
     """Return the envelopes of the reports that alarms are about, settled or not."""
-    of_reports = [kind.value for kind in AlarmKind if not kind.is_about_chain]
+    of_reports = [kind.value for kind in AlarmKind if kind.is_about_report]
     return session.scalars(select(_AlarmTable.envelope).where(_AlarmTable.kind.in_(of_reports))).all()
 
 
 def open_alarmed_envelopes(session: Session) -> Sequence[tuple[str, bytes]]:
     """Return phone and envelope of each report that an open alarm is about."""
-    of_reports = [kind.value for kind in AlarmKind if not kind.is_about_chain]
+    of_reports = [kind.value for kind in AlarmKind if kind.is_about_report]
     query = select(_AlarmTable.phone_id, _AlarmTable.envelope).where(_OPEN, _AlarmTable.kind.in_(of_reports))
     return [(phone_id, envelope) for phone_id, envelope in session.execute(query)]
 

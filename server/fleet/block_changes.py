@@ -227,6 +227,11 @@ def noted_since(session: Session, since: Cursor, limit: int) -> set[str]:
     return set(session.scalars(select(_CHANGES.c.holder_tag).where(later).limit(limit)))
 
 
+def noted_after(session: Session, at: datetime, limit: int) -> Sequence[str]:
+    """Return the tags of holders whose places may have moved by what was stored at a moment or later, up to so many."""
+    return session.scalars(select(_CHANGES.c.holder_tag).where(_CHANGES.c.at >= at).limit(limit)).all()
+
+
 _LEFT = select(_CHANGES.c.holder_tag, _CHANGES.c.at, _CHANGES.c.sealed_holder).where(
     _CHANGES.c.sealed_holder.is_not(None), _CHANGES.c.holder_tag.in_(bindparam("tags", expanding=True))
 )

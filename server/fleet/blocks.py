@@ -6,7 +6,7 @@ repeat without harm. A holder with several phones is blocked while one of them a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -140,15 +140,20 @@ def _overdue(session: Session, since: datetime, until: datetime) -> Iterator[Pho
     yield from phone_states.unread_between(session, since, until)
 
 
-def _of_holders(session: Session, here: Situation, holder_key: str, tags: Sequence[str]) -> Sequence[Block]:
+def worst_of_holders(session: Session, here: Situation, tags: Collection[str]) -> Mapping[str, Block]:
+    """Return for each of these holders, by tag, what is to be done because of their worst phone; no holder is named."""
     by_holder = phones.phones_by_holder(session, tags)
     phone_ids = [phone_id for of_one in by_holder.values() for phone_id in of_one]
     facts = phone_states.check_facts(session, phone_ids)
     known = {phone.phone_id: phone for phone in phones.find_phones(session, phone_ids)}
-    worst = {
+    return {
         tag: min((_caused(known[phone_id], facts.get(phone_id), here) for phone_id in of_one), key=_order)
         for tag, of_one in by_holder.items()
     }
+
+
+def _of_holders(session: Session, here: Situation, holder_key: str, tags: Sequence[str]) -> Sequence[Block]:
+    worst = worst_of_holders(session, here, tags)
     names = phones.holders(session, holder_key, [one.phone_id for one in worst.values()])
     entry_of = {tag: replace(one, holder=names[one.phone_id]) for tag, one in worst.items()}
     without = [tag for tag in tags if tag not in entry_of]

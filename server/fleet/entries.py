@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Double,
     ForeignKey,
     Index,
     Select,
@@ -36,6 +37,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from policy.names import PhoneId
 from policy.probe import Reach
 from policy.report import Consent
+from policy.stage import share_of
+from server.fleet.failures import Failure
 from server.fleet.spans import FRESH_STANDINGS, Span
 from server.fleet.standing import CheckFacts, Standing, fresh_standing, reach_now
 from server.storage.database import Base, UtcTime
@@ -46,13 +49,20 @@ from server.storage.prepared import Prepared, among, upsert
 class _EntryTable(Base):
     __tablename__ = "fleet_entry"
     # Of every kind those that were not seen for longest come first, without sorting.
-    __table_args__ = (Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id"),)
+    __table_args__ = (
+        Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id"),
+        Index("ix_fleet_entry_share", "share"),
+    )
 
     phone_id: Mapped[str] = mapped_column(ForeignKey("phone.phone_id"), primary_key=True)
     fresh: Mapped[str] = mapped_column(String(20))
     has_open: Mapped[bool]
     reach: Mapped[str] = mapped_column(String(10))
     last_at: Mapped[datetime] = mapped_column(UtcTime)
+    # Empty: none.
+    failure: Mapped[str] = mapped_column(String(24), server_default="")
+    # Of the phone's id (`policy.stage.share_of`): never another.
+    share: Mapped[float] = mapped_column(Double, server_default="0")
 
 
 class _TallyTable(Base):
@@ -73,6 +83,8 @@ class Entry:
     has_open: bool
     reach: Reach
     last_at: datetime
+    failure: Failure | None = None
+    """Why its latest check did not reach what the policy asks for; None where it did, or there was none."""
 
 
 class Kind(NamedTuple):
@@ -100,15 +112,19 @@ def entry_of(consent: Consent, probed: Reach, registered_at: datetime, facts: Ch
 def checked_entry(consent: Consent, probed: Reach, facts: CheckFacts) -> Entry:
     """Return what is to be kept of a phone that was checked."""
     fresh = fresh_standing(consent, facts)
-    return Entry(fresh, bool(facts.open_entries), reach_now(probed, facts), facts.effective_at)
+    reach = reach_now(probed, facts)
+    return Entry(fresh, bool(facts.open_entries), reach, facts.effective_at, facts.failure)
 
 
 # Keeping it up --------------------------------------------------------------------------------------------------
 
 _ENTRIES = cast(Table, _EntryTable.__table__)
 _TALLIES = cast(Table, _TallyTable.__table__)
-_OF_PHONES = Prepared(select(_ENTRIES).where(among(_ENTRIES.c.phone_id, "phone_ids")))
-_STORE = upsert(_ENTRIES)
+_KEPT = ("phone_id", "fresh", "has_open", "reach", "last_at", "failure")
+_OF_PHONES = Prepared(
+    select(*(_ENTRIES.c[name] for name in _KEPT)).where(among(_ENTRIES.c.phone_id, "phone_ids"))
+)
+_STORE = upsert(_ENTRIES, never_replaced={"share"})
 _KEY = (_TALLIES.c.hour, _TALLIES.c.fresh, _TALLIES.c.has_open, _TALLIES.c.reach)
 _EMPTIED = Prepared(delete(_TALLIES).where(_TALLIES.c.phones == 0, *(c == bindparam(c.name) for c in _KEY)))
 
@@ -129,7 +145,7 @@ def note_entries(
     if unknown := entries.keys() - before.keys():
         before |= entries_of(session, unknown)
     changed = {phone_id: entry for phone_id, entry in entries.items() if before.get(phone_id) != entry}
-    _STORE.run(session, ({"phone_id": phone_id, **_columns(entry)} for phone_id, entry in changed.items()))
+    _STORE.run(session, (_row(phone_id, entry) for phone_id, entry in changed.items()))
     steps: Counter[Bin] = Counter(bin_of(entry) for entry in changed.values())
     steps.subtract(bin_of(before[phone_id]) for phone_id in changed.keys() & before.keys())
     _count(session, steps)
@@ -179,12 +195,15 @@ def _hour(at: datetime) -> int:
     return int(at.timestamp()) // 3600
 
 
-def _columns(entry: Entry) -> dict[str, object]:
+def _row(phone_id: str, entry: Entry) -> dict[str, object]:
     return {
+        "phone_id": phone_id,
         "fresh": entry.fresh.value,
         "has_open": entry.has_open,
         "reach": entry.reach.value,
         "last_at": entry.last_at,
+        "failure": entry.failure.value if entry.failure else "",
+        "share": share_of(cast(PhoneId, phone_id)),
     }
 
 
@@ -194,7 +213,11 @@ def _columns(entry: Entry) -> dict[str, object]:
 def entries_of(session: Session, phone_ids: Collection[str]) -> dict[str, Entry]:
     """Return the entries of those of `phone_ids` that are registered."""
     found = _OF_PHONES.rows(session, {"phone_ids": phone_ids})
-    return {row[0]: Entry(Standing(row[1]), row[2], Reach(row[3]), row[4]) for row in found}
+    return {row[0]: Entry(Standing(row[1]), row[2], Reach(row[3]), row[4], _failure(row[5])) for row in found}
+
+
+def _failure(stored: str) -> Failure | None:
+    return Failure(stored) if stored else None
 
 
 def count_by_kind(session: Session) -> Mapping[Kind, int]:
@@ -225,10 +248,16 @@ def count_seen_before(session: Session, at: datetime) -> Mapping[tuple[Standing,
     return counts
 
 
-def walk(session: Session, span: Span, after: Place | None, step: int) -> Iterator[Place]:
-    """Yield the phones of a stretch behind a place, those not seen for longest first; `step` are read at a time."""
+def walk(
+    session: Session, span: Span, after: Place | None, step: int, also: ColumnElement[bool] | None = None
+) -> Iterator[Place]:
+    """Yield the phones of a stretch behind a place, those not seen for longest first; `step` are read at a time.
+
+    `also` is what has to hold of them besides.
+    """
     while True:
-        found = session.execute(_next(span, after, step)).all()
+        query = _next(span, after, step)
+        found = session.execute(query if also is None else query.where(also)).all()
         for last_at, phone_id in found:
             after = Place(last_at, cast(PhoneId, phone_id))
             yield after

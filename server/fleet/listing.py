@@ -19,6 +19,7 @@ from server.fleet import entries, phones, search
 from server.fleet.counts import exempt_entries
 from server.fleet.entries import Entry, Place
 from server.fleet.phone_rows import PhoneRow, phone_rows
+from server.fleet.ring_phones import RingPhones
 from server.fleet.spans import spans
 from server.fleet.standing import Standing, standing_now
 from server.policies.situation import Situation
@@ -71,10 +72,14 @@ def read_cursor(text: str) -> Cursor:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which phones are asked for: of one standing or of all (None), with a piece of text in a name or any ("")."""
+    """Which phones are asked for: of one standing or of all (None), with a piece of text in a name or any ("").
+
+    ``ring`` says which of the phones of one ring, None of any.
+    """
 
     standing: Standing | None = None
     named: str = ""
+    ring: RingPhones | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +102,10 @@ def list_phones(
     exempt = exempt_entries(session, here)
     few = _named(session, here, exempt, wanted) if wanted.named else None
     if few is not None:
-        shown, behind = _take(
-            (cursor for cursor in few if _is_after(cursor, after)), limit, lambda part: part
-        )
+        shown, behind = take((cursor for cursor in few if _is_after(cursor, after)), limit, lambda part: part)
     else:
-        walked = _walk(session, here, exempt, wanted.standing, after, limit + 1)
-        shown, behind = _take(walked, limit, lambda part: _with_name(session, part, wanted.named))
+        walked = _walk(session, here, exempt, wanted, after, limit + 1)
+        shown, behind = take(walked, limit, lambda part: _with_name(session, part, wanted.named))
     found = {
         phone.phone_id: phone for phone in phones.find_phones(session, [c.place.phone_id for c in shown])
     }
@@ -111,10 +114,16 @@ def list_phones(
     return Piece(rows, behind, None if few is None else len(few))
 
 
-def _take(
-    cursors: Iterator[Cursor], limit: int, keep: Callable[[Sequence[Cursor]], Iterable[Cursor]]
+def take(
+    cursors: Iterator[Cursor],
+    limit: int,
+    keep: Callable[[Sequence[Cursor]], Iterable[Cursor]],
+    most: int = _WALKED,
 ) -> tuple[Sequence[Cursor], Cursor | None]:
-    """Return the first of those that `keep` lets through, and behind which to go on; None at the end."""
+    """Return the first of those that `keep` lets through, and behind which to go on; None at the end.
+
+    No more than about `most` are looked at.
+    """
     shown: list[Cursor] = []
     walked = 0
     while part := list(islice(cursors, limit + 1)):
@@ -123,7 +132,7 @@ def _take(
                 return shown, shown[-1]
             shown.append(cursor)
         walked += len(part)
-        if walked >= _WALKED:
+        if walked >= most:
             return shown, part[-1]
     return shown, None
 
@@ -132,21 +141,25 @@ def _walk(
     session: Session,
     here: Situation,
     exempt: Mapping[str, Entry],
-    standing: Standing | None,
+    wanted: Wanted,
     after: Cursor | None,
     step: int,
 ) -> Iterator[Cursor]:
-    """Yield every phone of one standing, or of all, in the order of the list."""
-    order = [standing] if standing else BY_URGENCY
+    """Yield every phone of one standing and ring, or of all, in the order of the list."""
+    order = [wanted.standing] if wanted.standing else BY_URGENCY
+    ring = wanted.ring
+    others_exempt = _of_ring(here, exempt, exempt, ring)
     for one in order:
         if after and _URGENCY[one] < _URGENCY[after.standing]:
             continue
         place = after.place if after and after.standing is one else None
         stretches = [
-            entries.walk(session, span, place, step) for span, stands in spans(here) if stands is one
+            entries.walk(session, span, place, step, ring.within(span, here) if ring else None)
+            for span, stands in spans(here)
+            if stands is one
         ]
         by_index = (place for place in heapq.merge(*stretches) if place.phone_id not in exempt)
-        others = [cursor.place for cursor in _standing(here, exempt, exempt) if cursor.standing is one]
+        others = [c.place for c in _standing(here, exempt, others_exempt) if c.standing is one]
         by_hand = (other for other in sorted(others) if place is None or other > place)
         for found in heapq.merge(by_index, by_hand):
             yield Cursor(one, found)
@@ -159,7 +172,8 @@ def _named(
     phone_ids = search.phones_named(session, wanted.named, FEW + 1)
     if len(phone_ids) > FEW:
         return None
-    cursors = _standing(here, exempt, entries.entries_of(session, phone_ids))
+    found = _of_ring(here, exempt, entries.entries_of(session, phone_ids), wanted.ring)
+    cursors = _standing(here, exempt, found)
     return sorted((c for c in cursors if wanted.standing in (None, c.standing)), key=_order)
 
 
@@ -168,6 +182,18 @@ def _with_name(session: Session, part: Sequence[Cursor], named: str) -> Iterable
         return part
     having = search.named_among(session, named, [cursor.place.phone_id for cursor in part])
     return (cursor for cursor in part if cursor.place.phone_id in having)
+
+
+def _of_ring(
+    here: Situation, exempt: Container[str], found: Mapping[str, Entry], ring: RingPhones | None
+) -> Mapping[str, Entry]:
+    if ring is None:
+        return found
+    return {
+        phone_id: entry
+        for phone_id, entry in found.items()
+        if ring.has(PhoneId(phone_id), entry, phone_id in exempt, here)
+    }
 
 
 def _standing(here: Situation, exempt: Container[str], found: Mapping[str, Entry]) -> Iterator[Cursor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -15,9 +15,11 @@ from policy.names import PhoneId
 from policy.picture import picture_of
 from policy.report import Report
 from policy.verdict import Reason, ReasonCode, Stage, Verdict
+from server.fleet.failures import Failure, failure_of
 from server.fleet.pictures import digest_of, keep_pictures
 from server.fleet.standing import CheckFacts, LatestCheck
-from server.reports.kept_reports import KeptReport, not_enforceable_since, run_start
+from server.fleet.turns import Turned, turns_between
+from server.reports.kept_reports import KeptReport, last_looked, not_enforceable_since, run_start
 from server.storage.database import Base, UtcTime
 from server.storage.prepared import Prepared, among, upsert
 
@@ -56,6 +58,8 @@ class _StateTable(Base):
     reasons: Mapped[str] = mapped_column(Text)
     # NULL: of a report that came before there were pictures.
     picture_sha256: Mapped[str | None] = mapped_column(ForeignKey("picture.picture_sha256"))
+    # NULL: none.
+    failure: Mapped[str | None] = mapped_column(String(24))
 
 
 # Made once, and of the table's columns: by the mapper, a row costs as much as all else about a report.
@@ -73,6 +77,8 @@ class Recorded:
 
     before: Mapping[str, CheckFacts]
     after: Mapping[str, CheckFacts]
+    turned: Sequence[Turned] = ()
+    """How phones turned, one check after another."""
 
 
 def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
@@ -90,11 +96,14 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     before = {phone_id: _as_facts(row) for phone_id, row in rows.items()}
     stored: set[str | None] = {row["picture_sha256"] for row in rows.values()}
     written: dict[str, bytes] = {}
+    turned: list[Turned] = []
     # One after another in memory: a group may bring several checks of one phone, and only the last state is written.
     for kept in checks:
         phone_id = kept.report.phone_id
-        row = rows[phone_id] = _after(session, rows.get(phone_id), kept)
+        known = rows.get(phone_id)
+        row = rows[phone_id] = _after(session, known, kept)
         if row["report_id"] == kept.report.report_id:
+            turned += _turned(session, known, row)
             body = picture_of(kept.report)
             row["picture_sha256"] = digest_of(body)
             written[row["picture_sha256"]] = body
@@ -102,7 +111,17 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     new = {row["picture_sha256"] for row in rows.values()} - stored
     keep_pictures(session, {digest: written[digest] for digest in new})
     _STORE.run(session, rows.values())
-    return Recorded(before, {phone_id: _as_facts(row) for phone_id, row in rows.items()})
+    return Recorded(before, {phone_id: _as_facts(row) for phone_id, row in rows.items()}, turned)
+
+
+def _turned(session: Session, known: Row | None, row: Row) -> Iterator[Turned]:
+    """Yield how a phone turned by the check that has just become its newest."""
+    before, after = _as_facts(known) if known else None, _as_facts(row)
+    looked = before.verdict if before else None
+    if looked is Verdict.UNREADABLE and after.verdict is not Verdict.UNREADABLE:
+        looked = last_looked(session, row["phone_id"], after.effective_at)
+    for turn in turns_between(before, looked, after):
+        yield Turned(row["phone_id"], turn, after.effective_at)
 
 
 def _after(session: Session, row: Row | None, kept: KeptReport) -> Row:
@@ -161,6 +180,7 @@ _FACTS = select(
     _STATES.c.open_entries,
     _STATES.c.unchanged_since,
     _STATES.c.not_enforceable_since,
+    _STATES.c.failure,
 )
 
 
@@ -170,7 +190,11 @@ def check_facts(session: Session, phone_ids: Collection[str] | None = None) -> M
     # Looked up instead of made: this walks the whole fleet, and calling an enumeration takes ten times as long.
     verdicts = {verdict.value: verdict for verdict in Verdict}
     return {
-        row[0]: CheckFacts(row[1], verdicts[row[2]], row[3], row[4], row[5], not_enforceable_since=row[6])
+        row[0]: CheckFacts(
+            *(row[1], verdicts[row[2]], row[3], row[4], row[5]),
+            not_enforceable_since=row[6],
+            failure=_as_failure(row[7]),
+        )
         for row in session.execute(query)
     }
 
@@ -212,7 +236,12 @@ def _as_facts(row: Row) -> CheckFacts:
         row["open_entries"],
         row["unchanged_since"],
         not_enforceable_since=row["not_enforceable_since"],
+        failure=_as_failure(row["failure"]),
     )
+
+
+def _as_failure(stored: str | None) -> Failure | None:
+    return Failure(stored) if stored else None
 
 
 def _is_newer(kept: KeptReport, row: Row) -> bool:
@@ -225,6 +254,7 @@ def _is_newer(kept: KeptReport, row: Row) -> bool:
 
 def _columns(kept: KeptReport) -> Row:
     report: Report = kept.report
+    failure = failure_of(report)
     return {
         "phone_id": report.phone_id,
         "report_id": report.report_id,
@@ -244,6 +274,7 @@ def _columns(kept: KeptReport) -> Row:
         "open_entries": len(report.ledger.open_entries),
         "families": json.dumps(list(dict.fromkeys(finding.family for finding in report.findings))),
         "reasons": json.dumps([[reason.code.value, reason.detail] for reason in report.reasons]),
+        "failure": failure.value if failure else None,
     }
 
 
@@ -258,6 +289,7 @@ def _as_latest(row: _StateTable) -> LatestCheck:
         enforceable=row.enforceable,
         unchanged_since=row.unchanged_since,
         not_enforceable_since=row.not_enforceable_since,
+        failure=_as_failure(row.failure),
         stage=Stage(row.stage),
         bundle_number=row.bundle_number,
         release=row.release,

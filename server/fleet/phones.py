@@ -57,6 +57,8 @@ class _PhoneTable(Base):
     # What can be compared of a sealed holder. NULL: sealed before there were tags (`tag_holders`).
     holder_tag: Mapped[str | None] = mapped_column(String(64), index=True)
     unit: Mapped[str] = mapped_column(String(UNIT_MAX_LENGTH), default="", server_default="")
+    # NULL: nobody else held it before.
+    held_since: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ def register_phone(
     stored.virtual, stored.station_id = registration.virtual, station_id
     stored.sealed_holder = Fernet(holder_key).encrypt(registration.holder.encode())
     stored.holder_tag = holder_tag(holder_key, registration.holder)
+    if not is_new and stored.holder_tag != before[1]:
+        stored.held_since = now
     if registration.probe is not None:
         stored.probe = dump_probe(registration.probe).decode()
         stored.reach, stored.probed_at = registration.probe.reach.value, now
@@ -186,6 +190,11 @@ def opened(holder_key: str, sealed: bytes) -> str:
         ) from error
 
 
+def held_since(session: Session, phone_id: PhoneId) -> datetime | None:
+    """Return since when a registered phone is its holder's; None where nobody else held it before."""
+    return session.scalars(select(_PhoneTable.held_since).where(_PhoneTable.phone_id == phone_id)).one()
+
+
 def tags_of(session: Session, phone_ids: Collection[str]) -> set[str]:
     """Return the tags of the holders of these phones."""
     tag = _PhoneTable.holder_tag
@@ -198,6 +207,14 @@ def agreed_between(session: Session, since: datetime, until: datetime) -> Sequen
     within = (_PhoneTable.consent_since >= since, _PhoneTable.consent_since < until)
     query = select(_PhoneTable.phone_id).where(_PhoneTable.consent == Consent.AGREED.value, *within)
     return cast("Sequence[PhoneId]", session.scalars(query).all())
+
+
+def registered_since(session: Session, since: datetime) -> Sequence[tuple[PhoneId, datetime]]:
+    """Return the phones that were registered at ``since`` or later, and when."""
+    # An owner's word is never from before the registration, and has the index.
+    at = (_PhoneTable.consent_since >= since, _PhoneTable.registered_at >= since)
+    found = session.execute(select(_PhoneTable.phone_id, _PhoneTable.registered_at).where(*at))
+    return [(PhoneId(row[0]), row[1]) for row in found]
 
 
 def is_marker_of(session: Session, phone_id: str, marker: str) -> bool:

@@ -11,6 +11,7 @@ from policy.names import PhoneId
 from policy.probe import Reach
 from policy.report import Consent
 from policy.verdict import Reason, Stage, Verdict
+from server.fleet.failures import Failure
 from server.policies.situation import Situation
 
 
@@ -51,6 +52,8 @@ class CheckFacts:
     """Since when every check has had this verdict and, unless it could not look, this enforceability."""
     not_enforceable_since: datetime | None = field(default=None, kw_only=True)
     """Since when every check that could look found it violating and not enforceable; None if the last one did not."""
+    failure: Failure | None = field(default=None, kw_only=True)
+    """Why it did not reach what the policy asks for; None where it did, or the phone complied."""
 
 
 @dataclass(frozen=True)

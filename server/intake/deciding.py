@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 from policy.report import Report
 from policy.report_results import ReportResult, ReportStatus
 from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
-from server.fleet import entries, meetings, phone_states, phones
+from server.fleet import entries, meetings, phone_states, phones, turns
 from server.fleet.block_changes import moves_block, note_changes
 from server.fleet.entries import Entry
 from server.fleet.standing import CheckFacts
@@ -82,6 +82,7 @@ class RequestGroup:
         recorded = phone_states.record_checks(self._session, self._kept)
         # What was kept follows from the state before, which is locked: it need not be asked for.
         entries.note_entries(self._session, self._entries(recorded.after), self._entries(recorded.before))
+        turns.note_turns(self._session, recorded.turned)
         note_reports(self._session, self._kept, self._activity)
         meetings.note_meetings(self._session, self._newly_met)
         self._note_blocks(recorded)

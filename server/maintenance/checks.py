@@ -19,6 +19,7 @@ from server.config import Config
 from server.errors import ServiceError
 from server.evidence.audit import verify_chain
 from server.fleet import recounting
+from server.people.people import admins
 from server.policies import bundles
 from server.policies.bundles import Newest
 from server.reports.kept_bases import all_base_numbers
@@ -143,6 +144,17 @@ def _audit(_config: Config, session: Session) -> CheckResult:
     )
 
 
+def _people(_config: Config, session: Session) -> CheckResult:
+    found = len(admins(session))
+    if found:
+        return CheckResult(f"{counted(found, 'admin')} can sign in")
+    # No fault: a server whose people are kept on the command line alone is as whole as any.
+    return CheckResult(
+        "nobody is an admin, so that people are managed on this command line alone; make one:"
+        " curfew-server --config SERVER.env person NAME --role admin"
+    )
+
+
 def _trust(config: Config, session: Session) -> CheckResult:
     newest, files = bundles.newest(session), bundles.trust_files(session)
     if not newest.serial and not files:
@@ -189,5 +201,6 @@ CHECKS = (
     Check("counts", _counts),
     Check("audit", _audit),
     Check("trust", _trust),
+    Check("people", _people),
 )
 """In the order in which they are told: what others rest on first."""

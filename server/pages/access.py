@@ -21,12 +21,13 @@ from server.errors import NotAllowed
 from server.pages.blueprint import pages
 from server.pages.errors import error_page
 from server.pages.moment import now
-from server.people.people import Person, Right, roles_with
+from server.people.people import Person, Right, whom_to_ask
 from server.people.sign_ins import signed_in_person
 
 View = Callable[..., Any]
 
-_PUBLIC = frozenset({"pages.sign_in"})
+# A sign-in, and what is opened by the code on a receipt (docs/decisions/0031).
+_PUBLIC = frozenset({"pages.sign_in", "pages.my_phone", "pages.ask_for_my_phone"})
 # By endpoint, which Flask names after the function: `wraps` keeps the view's name for the guarded one.
 _guarded: set[str] = set()
 
@@ -78,6 +79,8 @@ def needs(right: Right | None) -> Callable[[View], View]:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if not is_signed_in():
                 return _ask_to_sign_in()
+            if right is not None and person().first_password_until is not None:
+                return _ask_for_own_password()
             if right is not None and not person().may(right):
                 raise _refusal(right)
             return view(*args, **kwargs)
@@ -136,11 +139,16 @@ def _ask_to_sign_in() -> PlainResponse:
     return redirect(url_for("pages.sign_in", next=None if wanted == "/" else wanted))
 
 
+def _ask_for_own_password() -> PlainResponse:
+    # Somebody else knows it, and would be taken for this person as long as it is good.
+    flash("Set a password of your own first: whoever made this account knows the present one.", "unsure")
+    return redirect(url_for("pages.account"))
+
+
 def _refusal(right: Right) -> NotAllowed:
-    roles = " or ".join(role.value for role in roles_with(right))
-    return NotAllowed(
-        "right_missing", f"Your account may not {right.value}.", f"Ask a colleague with the role {roles}."
-    )
+    with context().database.reading() as database_session:
+        next_step = whom_to_ask(database_session, right)
+    return NotAllowed("right_missing", f"Your account may not {right.value}.", next_step)
 
 
 def _foreign_form(_error: CSRFError) -> Response:

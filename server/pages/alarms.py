@@ -21,6 +21,7 @@ from server.evidence.alarms import (
     settle_cause,
     settled_alarms,
 )
+from server.owners.requests import open_requests
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
@@ -43,6 +44,7 @@ def alarms() -> str:
         # One more than is shown tells whether there are more.
         causes = open_causes(session, limit=_CAUSES_SHOWN + 1, each=_OF_EACH_SHOWN)
         settled = settled_alarms(session, limit=_SETTLED_SHOWN)
+        waiting = open_requests(session) if person().may(Right.ANSWER_OWNERS) else 0
         names = station_names(
             session, {alarm.station_id for alarm in settled} | {cause.station_id for cause in causes}
         )
@@ -53,6 +55,7 @@ def alarms() -> str:
         more=len(causes) > _CAUSES_SHOWN,
         settled=settled,
         names=names,
+        owner_requests=waiting,
         may_settle=person().may(Right.SETTLE_ALARMS),
         may_revoke=person().may(Right.REVOKE_STATIONS),
         reason_max_length=REASON_MAX_LENGTH,

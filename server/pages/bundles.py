@@ -11,7 +11,8 @@ from policy.document import Policy
 from policy.families import REVIEW_HOLDS_FOR, review_families
 from policy.verdict import Stage
 from server.context import context
-from server.pages.access import needs
+from server.fleet.rings import rings_of
+from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.pages.refused_bundle_words import by_bundle_and_reason
@@ -58,6 +59,7 @@ def bundles() -> str:
         later_rings=later_rings_wait(current.policy, now()) if current else False,
         reviews=review_families(current.policy, now().date()) if current else (),
         review_holds_for=REVIEW_HOLDS_FOR,
+        may_draft=person().may(Right.DRAFT),
     )
 
 
@@ -83,11 +85,7 @@ def enforcement_begins_at(policy: Policy) -> datetime:
 
 def ring_lines(policy: Policy, now: datetime) -> tuple[RingLine, ...]:
     """Return the rings with the share each adds; none may start before the deadline."""
-    lines = []
-    # Shares add up: the last ring's is 1, and each has what lies between the one before and itself.
-    before = 0.0
-    for ring in policy.rings:
-        starts_at = max(policy.deadline, ring.starts_at)
-        lines.append(RingLine(before * 100, ring.share * 100, starts_at, now >= starts_at))
-        before = ring.share
-    return tuple(lines)
+    return tuple(
+        RingLine(ring.above * 100, ring.below * 100, ring.starts_at, now >= ring.starts_at)
+        for ring in rings_of(policy)
+    )

@@ -23,7 +23,7 @@ from server.fleet.readiness import (
 )
 from server.fleet.standing import Standing
 from server.fleet.units_left import count_by_unit, told_by_unit
-from server.pages.access import needs
+from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.bundles import ring_lines
 from server.pages.daily_chart import BANDS, DAYS_BACK, HEIGHT, chart_of
@@ -67,6 +67,7 @@ def deadline() -> str:
         next_steps=NEXT_STEPS,
         paragraph=what_happens(moment, here, counts, ready, follows),
         told=[(CAUSES[one.cause], one.phones, when_told(moment, here, one.later)) for one in follows.told],
+        may_see_holders=person().may(Right.SEE_HOLDERS),
         tells_mail=moment in (Moment.BEFORE, Moment.AFTER, Moment.PAUSED),
         rings=ring_lines(policy, now()) if policy else (),
         ages=[(words, ages[age]) for age, words in AGES.items()],

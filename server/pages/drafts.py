@@ -16,7 +16,7 @@ from policy.schemas import load_policy_document
 from policy.schemas.yaml_form import yaml_of_json
 from server.context import context
 from server.drafts import drafts as kept
-from server.drafts.beginnings import Beginning, beginning, document_in, numbered_next
+from server.drafts.beginnings import Beginning, beginning, document_in, numbered_next, returning
 from server.drafts.differences import differences
 from server.drafts.drafts import DRAFTS_NEWEST, Draft, DraftEnd
 from server.drafts.form import LANGUAGES, TEXTS, FilledForm, document_of, form_of, shows_as_moment
@@ -58,7 +58,7 @@ def drafts() -> str:
 @pages.post("/drafts")
 @needs(Right.DRAFT)
 def open_draft() -> PlainResponse:
-    """Begin a draft from the policy in force, from the ready-made one, from a file, or as a lift."""
+    """Begin a draft from the policy in force or an earlier one, from the ready-made one, from a file, or as a lift."""
     with context().database.writing() as session:
         document = _document(session, request.form.get("from", ""))
         draft = kept.open_draft(
@@ -71,9 +71,12 @@ def open_draft() -> PlainResponse:
 def _document(session: Session, wanted: str) -> bytes:
     if wanted == "file":
         return numbered_next(session, _uploaded())
+    if wanted == "bundle":
+        # Whoever writes something else than a number means no bundle that there is.
+        return returning(session, request.form.get("number", default=0, type=int))
     if wanted not in {one.value for one in Beginning}:
         raise Malformed(
-            "beginning_unknown", "Choose what the draft begins with.", "Go back and choose one of the four."
+            "beginning_unknown", "Choose what the draft begins with.", "Go back and choose one of them."
         )
     return beginning(session, Beginning(wanted))
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
 
 from flask import render_template, request, url_for
 
 from policy.verdict import Stage
 from server.context import context
+from server.errors import NotThere
 from server.evidence.alarms import open_causes
 from server.fleet.counts import fleet_counts
+from server.fleet.failures import Failure
 from server.fleet.listing import Cursor, Piece, Wanted, list_phones, read_cursor
+from server.fleet.ring_phones import RingPhones, ring_numbered
+from server.fleet.ring_words import failure_words
+from server.fleet.rings import Progress
 from server.fleet.standing import FleetCounts, Standing
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
@@ -20,6 +28,7 @@ from server.pages.standing_words import managed_apps_gone
 from server.pages.words import REACHES, STANDINGS
 from server.people.people import Right
 from server.policies.bundles import newest, situation
+from server.policies.situation import Situation
 from server.stations.refused_bundles import open_refusals
 from server.stations.stations import station_names
 
@@ -33,6 +42,7 @@ _WAITING_WORDS = {
     "longer": "longer ago",
 }
 _CAUSES_SHOWN = 5
+_Word = TypeVar("_Word", bound=Enum)
 
 
 @dataclass(frozen=True)
@@ -55,12 +65,26 @@ class Selection:
         """The standing asked for; None: all."""
         return self.wanted.standing
 
+    @property
+    def ring(self) -> RingPhones | None:
+        """Which phones of a ring are asked for; None: of any."""
+        return self.wanted.ring
+
+    @property
+    def ring_fields(self) -> Mapping[str, Any]:
+        """What an address or a form names the ring's phones by."""
+        if self.ring is None:
+            return {}
+        named = {"progress": self.ring.progress, "failure": self.ring.failure}
+        return {"ring": str(self.ring.ring.number)} | {name: one.value for name, one in named.items() if one}
+
     def address(self, after: Cursor | None = None, shown_before: int = 0) -> str:
         """Return the address of another piece of the same selection."""
         return url_for(
             "pages.fleet",
             search=self.search or None,
             standing=self.standing.value if self.standing else None,
+            **self.ring_fields,
             after=after.written() if after else None,
             shown=shown_before or None,
         )
@@ -70,9 +94,9 @@ class Selection:
 @needs(Right.LOOK)
 def fleet() -> str:
     """Show the counts and one piece of the table."""
-    selection = _selection()
     with context().lists.reading() as (session, seen):
         here = situation(session, now())
+        selection = _selection(here)
         counts = fleet_counts(session, here)
         piece = list_phones(session, here, selection.wanted, selection.after, ROWS_PER_PAGE)
         # One more than is shown tells whether there are more.
@@ -104,6 +128,7 @@ def fleet() -> str:
         later_rings=later_rings_wait(bundle.policy, now()) if bundle else False,
         lifted=bundle is not None and stage_of_first_ring(bundle.policy, now()) is Stage.LIFTED,
         allowed=managed_apps_gone,
+        why=failure_words,
         may_see_holders=person().may(Right.SEE_HOLDERS),
     )
 
@@ -112,14 +137,14 @@ def _matching(piece: Piece, counts: FleetCounts, selection: Selection) -> int | 
     """Return how many phones the whole selection has, or None where a search finds too many to count."""
     if selection.search:
         return piece.named
+    if selection.ring:
+        # Along the ring and no further than the piece: /rings counts.
+        return None
     return counts.by_standing[selection.standing] if selection.standing else counts.total
 
 
-def _selection() -> Selection:
-    try:
-        standing = Standing(request.args.get("standing", ""))
-    except ValueError:
-        standing = None
+def _selection(here: Situation) -> Selection:
+    standing = _asked(Standing, "standing")
     try:
         after = read_cursor(request.args.get("after", ""))
     except ValueError:
@@ -127,4 +152,19 @@ def _selection() -> Selection:
         after = None
     shown = request.args.get("shown", default=0, type=int) if after else 0
     search = request.args.get("search", "").strip()[:_SEARCH_MAX_LENGTH]
-    return Selection(Wanted(standing, search), after, min(max(shown, 0), _SHOWN_MAX))
+    return Selection(Wanted(standing, search, _ring(here)), after, min(max(shown, 0), _SHOWN_MAX))
+
+
+def _ring(here: Situation) -> RingPhones | None:
+    try:
+        ring = ring_numbered(here, request.args.get("ring", default=0, type=int))
+    except NotThere:
+        return None
+    return RingPhones(ring, _asked(Progress, "progress"), _asked(Failure, "failure"))
+
+
+def _asked(words: type[_Word], name: str) -> _Word | None:
+    try:
+        return words(request.args.get(name, ""))
+    except ValueError:
+        return None

@@ -27,7 +27,7 @@ from server.pages.standing_words import MAIL, standing_sentence
 from server.people.people import Right
 from server.policies.bundles import BundleRow, bundles
 
-_OVER = (Standing.NOTHING_DUE, Standing.WAITING_FOR_LIFT)
+OVER = (Standing.NOTHING_DUE, Standing.WAITING_FOR_LIFT)
 _NOT_READ = frozenset(
     {
         ReasonCode.PHONE_UNREADABLE,
@@ -43,7 +43,7 @@ _NOT_READ = frozenset(
 def phone(phone_id: str) -> str:
     """Show all that is known of one phone; its holder only to those whose task needs it."""
     found, published = _found(phone_id)
-    asked = _packages_asked(published, found.report) if found.report else ()
+    asked = packages_asked(published, found.report) if found.report else ()
     # The holder is left out here and not in the template: what must not be shown does not reach it.
     return render_template(
         "phone.html",
@@ -72,11 +72,11 @@ def phone(phone_id: str) -> str:
         sentence=standing_sentence(found.row),
         blocked=found.row.mail in BLOCKING,
         mail=MAIL[found.row.mail],
-        over=found.row.standing in _OVER,
+        over=found.row.standing in OVER,
         settled_all=found.row.standing is Standing.NOTHING_DUE,
         reach=reach_now(found.probe.probe.reach, found.row.latest) if found.probe else None,
         failed_at=_last_out_of_reach(found.history),
-        **(_words_of(found.report, found.ledger) if found.report else {}),
+        **(words_of(found.report, found.ledger) if found.report else {}),
     )
 
 
@@ -94,7 +94,7 @@ def print_phone(phone_id: str) -> str:
         sentence=standing_sentence(found.row),
         consent=found.row.consent,
         report=report,
-        asked=_packages_asked(published, report) if report else (),
+        asked=packages_asked(published, report) if report else (),
         off_times=found.off_times,
         has_more_acting=found.has_more_acting,
         kinds={user.user: user.kind for user in report.users} if report else {},
@@ -104,9 +104,9 @@ def print_phone(phone_id: str) -> str:
 def _found(phone_id: str) -> tuple[PhonePage, Sequence[BundleRow]]:
     here = context()
     with here.database.reading() as session:
-        found = phone_page(session, _id(phone_id), now(), here.config.holder_key)
+        found = phone_page(session, phone_id_of(phone_id), now(), here.config.holder_key)
         if found is None:
-            raise _unknown(phone_id)
+            raise unknown_phone(phone_id)
         return found, bundles(session)
 
 
@@ -134,7 +134,8 @@ def _last_out_of_reach(history: Sequence[ReportLine]) -> datetime | None:
     )
 
 
-def _words_of(report: Report, ledger: Ledger | None) -> dict[str, Any]:
+def words_of(report: Report, ledger: Ledger | None) -> dict[str, Any]:
+    """Return what a check's page says of it, by the names in the template."""
     return {
         "verdict_sentence": verdict_sentence(report),
         "judged": was_judged(report),
@@ -157,7 +158,8 @@ def what_was_not_read(report: Report) -> tuple[str, ...]:
     return (*reasons, *cut, *states)
 
 
-def _packages_asked(published: Sequence[BundleRow], report: Report) -> tuple[PackageName, ...]:
+def packages_asked(published: Sequence[BundleRow], report: Report) -> tuple[PackageName, ...]:
+    """Return the packages that a check asked about; none where its bundle is not stored."""
     if report.consent is Consent.DECLINED:
         # Restoring asks about what its ledger names and nothing else, once the owner does not agree (rule 11).
         return tuple(sorted({entry.package for entry in report.ledger.entries}))
@@ -165,14 +167,16 @@ def _packages_asked(published: Sequence[BundleRow], report: Report) -> tuple[Pac
     return next((b.policy.named_packages for b in published if b.number == report.bundle_number), ())
 
 
-def _id(text: str) -> PhoneId:
+def phone_id_of(text: str) -> PhoneId:
+    """Return the phone that an address names; raises `NotThere` for what is no id."""
     try:
         return PhoneId(text)
     except InvalidName as error:
-        raise _unknown(text) from error
+        raise unknown_phone(text) from error
 
 
-def _unknown(text: str) -> NotThere:
+def unknown_phone(text: str) -> NotThere:
+    """Return the refusal of an address that names no phone."""
     return NotThere(
         "phone_unknown", f"No phone has the id {text[:60]}.", "Search the fleet for its model or label."
     )

@@ -55,6 +55,8 @@ def _what_follows(row: PhoneRow) -> str:
         return f"The review is due: nothing new is disabled.{off}"
     if _open(row):
         return "The managed apps in its ledger are to stay off until it is gone."
+    if row.latest and ReasonCode.RING_HELD in {reason.code for reason in row.latest.reasons}:
+        return "Its ring was held when it was checked, so nothing new was disabled."
     return "Nothing was off by us then: its next check disables the managed apps, or tells what stands against it."
 
 

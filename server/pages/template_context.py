@@ -22,11 +22,13 @@ _TABS = (
     ("pages.fleet", "Fleet", Right.LOOK),
     ("pages.drafts", "Drafts", Right.LOOK),
     ("pages.deadline", "Deadline", Right.LOOK),
+    ("pages.list_blocks", "Blocks", Right.SEE_HOLDERS),
     ("pages.exemptions", "Exemptions", Right.LOOK),
     ("pages.bundles", "Bundles", Right.LOOK),
     ("pages.stations", "Stations", Right.LOOK),
     ("pages.alarms", "Alarms", Right.LOOK),
     ("pages.audit", "Audit", Right.READ_AUDIT),
+    ("pages.people", "People", Right.MANAGE_PEOPLE),
 )
 
 

@@ -19,7 +19,9 @@ from server.drafts.drafts import DraftEnd
 from server.evidence.alarms import AlarmKind
 from server.exemptions.known import ExemptionState
 from server.exemptions.requests import RequestState
+from server.fleet import ring_words
 from server.fleet.off_times import OffEnd
+from server.fleet.rings import Progress
 from server.fleet.standing import Standing
 from server.rehearsal import words as rehearsal_words
 from server.rehearsal.kept_rehearsals import RehearsalState
@@ -87,6 +89,9 @@ REASONS: Mapping[ReasonCode, Word] = {
     ),
     ReasonCode.BUNDLE_TOO_OLD: Word(
         "bundle too old", "unsure", "The station was offline too long, so nothing new was disabled."
+    ),
+    ReasonCode.RING_HELD: Word(
+        "ring held", "", "The server held the phone's ring, so nothing new was disabled."
     ),
     ReasonCode.ENABLED_AGAIN: Word(
         "enabled again",
@@ -192,6 +197,11 @@ ALARMS: Mapping[AlarmKind, Word] = {
         "audit head missing",
         "bad",
         "The head of the audit chain was taken away, so the newest rows may be missing: compare with stations' heads.",
+    ),
+    AlarmKind.RING_HELD: Word(
+        "ring held",
+        "bad",
+        "A ring failed on more of its phones than the stop rule allows: the next is held until a person releases it.",
     ),
     AlarmKind.UNMET_PHONE: Word(
         "unmet phone",
@@ -376,6 +386,21 @@ OUTCOMES: Mapping[Outcome, Word] = {
     for outcome, (label, sentence) in rehearsal_words.OUTCOMES.items()
 }
 CAUSES: Mapping[Cause, Word] = {cause: Word(label) for cause, label in rehearsal_words.CAUSES.items()}
+_PROGRESS_TONES = {
+    Progress.DONE: "good",
+    Progress.SWITCHED_OFF: "good",
+    Progress.NOT_ENFORCEABLE: "bad",
+    Progress.NOT_DONE: "bad",
+    Progress.UNDONE: "bad",
+    Progress.HELD: "unsure",
+    Progress.UNREADABLE: "unsure",
+    Progress.NOT_HEARD: "unsure",
+    Progress.DECLINED: "unsure",
+}
+PROGRESS: Mapping[Progress, Word] = {
+    progress: Word(label, _PROGRESS_TONES.get(progress, ""), sentence)
+    for progress, (label, sentence) in ring_words.PROGRESS.items()
+}
 REHEARSAL_STATES: Mapping[RehearsalState, Word] = {
     RehearsalState.RUNNING: Word("running", "unsure", "It is under way, or waits for its turn."),
     RehearsalState.DONE: Word("done", "good"),
@@ -411,6 +436,7 @@ _ALL: tuple[Mapping[Enum, Word], ...] = (
     OUTCOMES,
     CAUSES,
     REHEARSAL_STATES,
+    PROGRESS,
 )  # type: ignore[assignment]
 
 

@@ -1,6 +1,6 @@
-"""Signing in and staying signed in: counted failures, sessions that end on the server, tokens for programs.
+"""Signing in and staying signed in: counted failures, and sessions that end on the server.
 
-Only hashes of session keys and tokens are stored: who reads the database can sign in as nobody. A new password
+Only hashes of session keys are stored: who reads the database can sign in as nobody. A new password
 makes all that was begun before it worthless.
 """
 
@@ -13,22 +13,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Select, String, delete, select, update
+from sqlalchemy import ForeignKey, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.counted import counted
 from server.errors import ComeLater, InConflict, Malformed, NotSignedIn, StorageBusy
 from server.evidence import audit
+from server.people.first_passwords import FirstPassword
 from server.people.people import (
     Person,
     PersonTable,
     as_person,
-    find_person,
     hashed_password,
-    nobody_called,
+    named,
     password_matches,
+    set_password_hash,
+    stored_person,
 )
+from server.people.tokens import end_tokens
 from server.storage.database import Base, Database, UtcTime
 
 FAILURES_ALLOWED = 5
@@ -40,6 +43,9 @@ FAILURES_OF_SOURCE = 30
 FAILURES_OF_NAME = 50
 """So many for one name from anywhere, then only a browser that has signed in before is heard for it."""
 
+GUESSES_ALLOWED = 30
+"""So many codes that open nothing from one place, then that place waits."""
+
 PAUSE = timedelta(minutes=15)
 """How long is waited after too many failures, and after which failures are forgotten."""
 
@@ -48,8 +54,6 @@ SIGN_IN_LENGTH = timedelta(hours=12)
 
 # Only first attempts at once collide: at the next try there is a row to count in.
 _ATTEMPTS = 3
-
-_TOKEN_PREFIX = "curfew_"  # noqa: S105 - a visible mark by which scanners find a leaked token, not a secret
 
 
 class _FailuresTable(Base):
@@ -70,14 +74,6 @@ class _SignInTable(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     started_at: Mapped[datetime] = mapped_column(UtcTime)
     ends_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
-
-
-class _TokenTable(Base):
-    __tablename__ = "tokens"
-
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
-    made_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 @dataclass(frozen=True)
@@ -119,12 +115,18 @@ def sign_in(
     with database.writing() as session:
         _forgive(session, counted)
         # Read anew and locked: it may have been switched off while the password was compared.
-        person = as_person(session.scalars(_named(folded).with_for_update()).one())
-        if person.off_since is not None:
-            # Told only to who knows the password: to others the account does not exist.
+        stored = session.scalars(named(folded).with_for_update()).one()
+        # Both told only to who knows the password: to others the account does not exist.
+        if stored.off_since is not None:
+            raise NotSignedIn("account_off", "This account is switched off.", "Ask an admin to switch it on.")
+        if stored.first_password_until is not None and stored.first_password_until <= now:
             raise NotSignedIn(
-                "account_off", "This account is switched off.", "Ask who runs this server to switch it on."
+                "first_password_over",
+                f"This first password was good until {stored.first_password_until:%d %B %Y %H:%M} UTC.",
+                "Ask an admin for another one.",
             )
+        stored.last_sign_in_at = now
+        person = as_person(stored)
         audit.record(session, person.name, "signed in", person.name, {}, now)
         return SignIn(person, _begin(session, person, now))
 
@@ -178,6 +180,10 @@ def change_password(
     # Before the new one is looked at: that it is too short is no guess at the old one.
     with database.writing() as session:
         _forgive(session, counted)
+    if new == old:
+        raise Malformed(
+            "password_same", "the new password is the present one", "take another: the old one may be known"
+        )
     new_hash = hashed_password(person.name, new)
     with database.writing() as session:
         stored = session.get_one(PersonTable, person.person_id, with_for_update=True)
@@ -186,45 +192,10 @@ def change_password(
             raise InConflict(
                 "password_changed", "somebody else has just set another password", "sign in with that one"
             )
-        stored.password_hash, stored.password_changed_at = new_hash, now
+        set_password_hash(stored, new_hash, None, now)
         end_all(session, stored.id)
         audit.record(session, person.name, "password changed", person.name, {}, now)
         return _begin(session, as_person(stored), now)
-
-
-def issue_token(session: Session, name: str, actor: str, now: datetime) -> str:
-    """Return a new API token of the person `name`; it is shown this once. Writes the audit row.
-
-    Raises `NotThere` if nobody has that name, `InConflict` if the account is switched off.
-    """
-    person = find_person(session, name)
-    if person is None:
-        raise nobody_called(name)
-    if person.off_since is not None:
-        raise InConflict(
-            "account_off",
-            f"the account {person.name} is switched off",
-            f"switch it on first: curfew-server --config SERVER.env person {person.name} --on",
-        )
-    token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
-    made_at = max(now, person.password_changed_at)
-    session.add(_TokenTable(token_hash=_hashed(token), person_id=person.person_id, made_at=made_at))
-    audit.record(session, actor, "token made", person.name, {}, now)
-    return token
-
-
-def token_person(session: Session, token: str) -> Person | None:
-    """Return the person whose API token this is."""
-    stored = session.scalar(
-        select(PersonTable)
-        .join(_TokenTable, _TokenTable.person_id == PersonTable.id)
-        .where(
-            _TokenTable.token_hash == _hashed(token),
-            _TokenTable.made_at >= PersonTable.password_changed_at,
-            PersonTable.off_since.is_(None),
-        )
-    )
-    return as_person(stored) if stored else None
 
 
 def switch_person(session: Session, name: str, on: bool, actor: str, now: datetime) -> Person:
@@ -232,9 +203,7 @@ def switch_person(session: Session, name: str, on: bool, actor: str, now: dateti
 
     Writes the audit row if that changed anything. Raises `NotThere` if nobody has that name.
     """
-    stored = session.scalar(_named(name.strip().casefold()).with_for_update())
-    if stored is None:
-        raise nobody_called(name)
+    stored = stored_person(session, name)
     if on is (stored.off_since is None):
         return as_person(stored)
     stored.off_since = None if on else now
@@ -245,17 +214,71 @@ def switch_person(session: Session, name: str, on: bool, actor: str, now: dateti
     return as_person(stored)
 
 
+def sign_out_everywhere(session: Session, name: str, actor: str, now: datetime) -> int:
+    """End every sign-in of a person and return how many there were; tokens stay good. Writes the audit row.
+
+    Raises `NotThere` if nobody has that name.
+    """
+    stored = stored_person(session, name)
+    ended = session.execute(
+        delete(_SignInTable).where(_SignInTable.person_id == stored.id).returning(_SignInTable.key_hash)
+    ).all()
+    audit.record(session, actor, "signed out everywhere", stored.name, {"sign_ins": len(ended)}, now)
+    return len(ended)
+
+
+def give_first_password(
+    session: Session, name: str, first: FirstPassword, actor: str, now: datetime
+) -> Person:
+    """Replace a person's password by one to be changed; every sign-in and token ends. Writes the audit row.
+
+    Raises `NotThere` if nobody has that name.
+    """
+    stored = stored_person(session, name)
+    set_password_hash(stored, first.hash, first.until, now)
+    end_all(session, stored.id)
+    audit.record(
+        session,
+        actor,
+        "first password made",
+        stored.name,
+        {"until": f"{first.until:%Y-%m-%dT%H:%M:%SZ}"},
+        now,
+    )
+    return as_person(stored)
+
+
 def end_all(session: Session, person_id: int) -> None:
     """End every session and token of a person.
 
     Their times alone do not end what a clock that was ahead has made before a new password.
     """
-    for table in (_SignInTable, _TokenTable):
-        session.execute(delete(table).where(table.person_id == person_id))
+    session.execute(delete(_SignInTable).where(_SignInTable.person_id == person_id))
+    end_tokens(session, person_id)
 
 
-def _named(folded: str) -> Select[PersonTable]:
-    return select(PersonTable).where(PersonTable.name == folded)
+def refuse_guessing(session: Session, secret_key: str, kind: str, address: str, now: datetime) -> None:
+    """Raise `ComeLater` where too many codes of that kind that open nothing came from `address` lately."""
+    stored = session.get(_FailuresTable, _guesses(secret_key, kind, address).own)
+    if stored is not None and stored.failures >= GUESSES_ALLOWED and now < stored.last_at + PAUSE:
+        raise ComeLater(
+            "too_many_guesses",
+            "Too many codes that open nothing came from here.",
+            f"Try again at {stored.last_at + PAUSE:%H:%M} UTC, with the code of the newest receipt.",
+        )
+
+
+def count_guess(database: Database, secret_key: str, kind: str, address: str, now: datetime) -> None:
+    """Count a code that opens nothing; raises `ComeLater` where it is one too many."""
+    try:
+        _count_attempt(database, _guesses(secret_key, kind, address), now)
+    except NotSignedIn as error:
+        raise ComeLater("too_many_guesses", error.message, error.next_step) from error
+
+
+def _guesses(secret_key: str, kind: str, address: str) -> _Counted:
+    own = hmac.digest(secret_key.encode(), "\0".join(("guess", kind, address)).encode(), "sha256").hex()
+    return _Counted(own, {own: GUESSES_ALLOWED})
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,12 @@ def newest_policy_bytes(session: Session) -> bytes | None:
     return session.scalar(query)
 
 
+def published_policy_bytes(session: Session, number: int) -> bytes | None:
+    """Return the document of one published bundle, byte for byte; None where there is none of that number."""
+    query = select(_PublicationTable.policy_bytes).where(_PublicationTable.number == number)
+    return session.scalar(query.order_by(_PublicationTable.serial.desc()).limit(1))
+
+
 def situation(session: Session, now: datetime) -> Situation:
     """Return what holds for the whole fleet at `now`."""
     return Situation(now, newest_bundle(session))

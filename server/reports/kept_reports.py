@@ -207,7 +207,7 @@ def sent_by_stations(session: Session) -> Iterator[Sent]:
         newest = select(ReportTable).where(
             ReportTable.station_id == station_id, ReportTable.counter == counter
         )
-        yield Sent(station_id, reports, last_report_at, counter, _as_past(session.scalars(newest).one()))
+        yield Sent(station_id, reports, last_report_at, counter, past_check(session.scalars(newest).one()))
 
 
 def history(session: Session, phone_id: PhoneId, limit: int) -> Sequence[PastCheck]:
@@ -219,10 +219,11 @@ def history(session: Session, phone_id: PhoneId, limit: int) -> Sequence[PastChe
         .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
         .limit(limit)
     )
-    return [_as_past(row) for row in session.scalars(query)]
+    return [past_check(row) for row in session.scalars(query)]
 
 
-def _as_past(row: ReportTable) -> PastCheck:
+def past_check(row: ReportTable) -> PastCheck:
+    """Return what a row tells of its check without opening the envelope."""
     return PastCheck(
         report_id=row.report_id,
         station_id=row.station_id,
@@ -250,6 +251,13 @@ def _envelopes(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[by
     """Yield the envelopes that a query for `STORED_COLUMNS` finds, each as it came."""
     whole = StoredEnvelopes(session).whole
     return (whole(StoredEnvelope(*row)) for row in session.execute(query))
+
+
+def when_checked(session: Session, report_id: str) -> tuple[PhoneId, datetime] | None:
+    """Return of which phone a report is, and of when: also of one whose envelope was dropped; None if there is none."""
+    query = select(ReportTable.phone_id, ReportTable.effective_at).where(ReportTable.report_id == report_id)
+    found = session.execute(query).one_or_none()
+    return None if found is None else (PhoneId(found[0]), found[1])
 
 
 def stored_report(session: Session, report_id: str) -> Report | None:
@@ -334,6 +342,22 @@ def run_start(session: Session, phone_id: PhoneId, verdict: Verdict, enforceable
     if verdict is not Verdict.UNREADABLE:
         same = and_(same, ReportTable.enforceable == enforceable)
     return _since_last_other(session, ReportTable.phone_id == phone_id, same)
+
+
+def last_looked(session: Session, phone_id: str, before: datetime) -> Verdict | None:
+    """Return the verdict of the last check before a moment that could look; None where none did."""
+    query = (
+        select(ReportTable.verdict)
+        .where(
+            ReportTable.phone_id == phone_id,
+            ReportTable.effective_at < before,
+            ReportTable.verdict != Verdict.UNREADABLE.value,
+        )
+        .order_by(ReportTable.effective_at.desc(), ReportTable.counter.desc())
+        .limit(1)
+    )
+    found = session.scalar(query)
+    return None if found is None else Verdict(found)
 
 
 def not_enforceable_since(session: Session, phone_id: PhoneId) -> datetime | None:

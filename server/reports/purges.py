@@ -51,6 +51,13 @@ def certificates(session: Session) -> Iterator[tuple[int, bytes, list[bytes]]]:
         session.expunge(row)
 
 
+def newest_purge(session: Session) -> tuple[int, bytes] | None:
+    """Return the newest purge's number and its signed certificate, None if nothing was ever purged."""
+    query = select(_PurgeTable.number, _PurgeTable.certificate).order_by(_PurgeTable.number.desc()).limit(1)
+    found = session.execute(query).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
 def purged_of_stations(session: Session) -> dict[str, int]:
     """Return how many reports of each station were purged, of those of which any was."""
     query = select(_PurgedTable.station_id, func.sum(_PurgedTable.reports)).group_by(_PurgedTable.station_id)

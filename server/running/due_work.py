@@ -1,22 +1,38 @@
-"""What a worker does by the clock and by itself: publish what waits for its time, and count each day once."""
+"""What a worker does by the clock: publish what waits for its time, count each day once, hold behind a failing ring."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from server.config import Config
 from server.drafts.set_times import publish_due_proposals
 from server.fleet.daily_counts import keep_daily_count
+from server.fleet.stop_rule import LOOKED_AT_EVERY, hold_failing_ring
 from server.storage.database import Database
 
 _EVERY_S = 20.0
 """A set time is met within this: stations hear of a new bundle with their next report, and not by asking for it."""
 
 _log = structlog.get_logger()
+
+
+class _Seldom:
+    """What is done less often than the thread looks."""
+
+    def __init__(self, every: timedelta) -> None:
+        self._every = every
+        self._last: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        # A clock that was set back must not keep it from being due.
+        if self._last is not None and timedelta(0) <= now - self._last < self._every:
+            return False
+        self._last = now
+        return True
 
 
 def do_what_is_due(
@@ -27,6 +43,7 @@ def do_what_is_due(
     Every worker of every server looks; whoever comes second finds it done.
     """
     stopped = threading.Event()
+    rings = _Seldom(LOOKED_AT_EVERY)
 
     def run() -> None:
         while not stopped.wait(every_s):
@@ -35,6 +52,11 @@ def do_what_is_due(
                 publish_due_proposals(database, config, clock())
             except Exception:
                 _log.exception("set_times_failed")
+            try:
+                if rings.is_due(clock()):
+                    hold_failing_ring(database, config.ring_failure_percent, config.ring_smallest, clock())
+            except Exception:
+                _log.exception("stop_rule_failed")
             try:
                 keep_daily_count(database, clock())
             except Exception:

@@ -134,16 +134,26 @@ def _in_postgresql(element: _elements, compiler: SQLCompiler, **options: Any) ->
     return f"{function}(CAST({compiler.process(element.clauses, **options)} AS JSON))"
 
 
-def upsert(table: Table) -> Prepared:
-    """Return the statement that stores a whole row, in place of the one with the same key where there is one."""
+def upsert(table: Table, never_replaced: Collection[str] = ()) -> Prepared:
+    """Return the statement that stores a whole row, in place of the one with the same key where there is one.
+
+    Columns that are `never_replaced` follow from the key: an index over them is left alone.
+    """
     return Prepared(
-        {dialect.__name__.rpartition(".")[2]: _upsert(dialect, table) for dialect in (sqlite, postgresql)}
+        {
+            dialect.__name__.rpartition(".")[2]: _upsert(dialect, table, never_replaced)
+            for dialect in (sqlite, postgresql)
+        }
     )
 
 
-def _upsert(dialect: Any, table: Table) -> ClauseElement:
+def _upsert(dialect: Any, table: Table, never_replaced: Collection[str]) -> ClauseElement:
     statement = dialect.insert(table)
-    replaced = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    replaced = {
+        column.name: statement.excluded[column.name]
+        for column in table.c
+        if not column.primary_key and column.name not in never_replaced
+    }
     made: ClauseElement = statement.on_conflict_do_update(
         index_elements=table.primary_key.columns, set_=replaced
     )

@@ -40,7 +40,7 @@ def kept_head(desk: Desk, server: Path) -> str:
     ("server/commands/people.py", "curfew-server --config SERVER.env person {…} --on"),
     ("server/commands/people.py", "curfew-server --config SERVER.env token {…}"),
     ("server/commands/people.py", "curfew-server --config SERVER.env person NAME --role ROLE"),
-    ("server/people/sign_ins.py", "curfew-server --config SERVER.env person {…} --on"),
+    ("server/people/tokens.py", "curfew-server --config SERVER.env person {…} --on"),
     ("server/people/people.py", "curfew-server --config SERVER.env person NAME --role ROLE"),
 )
 def test_accounts_are_made_and_switched_on(desk: Desk, server: Path) -> None:
@@ -58,6 +58,15 @@ def test_accounts_are_made_and_switched_on(desk: Desk, server: Path) -> None:
     said = desk.types_the_next_step(said, switch_on, then="desk-1 is on")
     desk.types_the_next_step(said, "curfew-server --config SERVER.env token {…}")
     desk.types_the_next_step(refused, switch_on, then="desk-1 is on")
+
+
+@types(("server/maintenance/checks.py", "curfew-server --config SERVER.env person NAME --role admin"))
+def test_a_server_without_an_admin_says_how_one_is_made(desk: Desk, server: Path) -> None:
+    desk.runs(f"{SERVER} migrate")
+    said = desk.runs(f"{SERVER} check")
+    admin = "curfew-server --config SERVER.env person NAME --role admin"
+    desk.types_the_next_step(said, admin, keys=PASSWORD, then="can sign in", NAME="sam-1")
+    assert "1 admin can sign in" in desk.runs(f"{SERVER} check")
 
 
 @types(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from policy.document import Bundle, Message
+from policy.document import JUDGEMENT_VERSION, Bundle, Message
 from policy.names import UserNumber
 from policy.observation import User, UserKind
 from policy.plan import plan_of, plan_text
@@ -100,7 +100,7 @@ def _wrong(key: str, value: str) -> Iterator[str]:
     elif key not in ("name", "remind", "disabled", "restored"):
         yield from ("", "-1", "1.5", "0x10", "010", "2140000000", "4294967297", "1e3", "1 2", "99999999999")
         if key == "judgement":
-            yield from ("0", "3")
+            yield from ("0", f"{JUDGEMENT_VERSION + 1}")
         if key == "interval_s":
             yield from ("59", "0")
         if key == "poll_s":

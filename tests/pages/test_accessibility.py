@@ -8,7 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from policy.names import PhoneId
 from policy.schemas import dump_policy_document
+from server.fleet import phone_states
+from server.owners.requests import RequestKind, ask
 from server.people.people import Role
 from server.rehearsal import kept_rehearsals
 from server.rehearsal.running import run_rehearsal
@@ -19,11 +22,20 @@ from tests.pages.visiting import Visit, opened
 EVERYBODY = "everybody"
 # Those of no right, those behind a query, and the pages of refusals.
 MORE = (
-    *("/account", "/not-there", "/phones/nonsense", "/?search=zzz", "/?standing=unreadable"),
+    *(
+        "/account",
+        "/people?search=zzz",
+        "/tokens?everybody=yes",
+        "/not-there",
+        "/phones/nonsense",
+        "/?search=zzz",
+        "/?standing=unreadable",
+    ),
+    *("/my-phone/RECEIPT", "/my-phone/RECEIPT?language=de"),
     *("/rehearsals/REHEARSAL", "/rehearsals/REHEARSAL/phones?outcome=unknown"),
 )
-# What is no page: a file for calendars.
-FILES = ("/deadline.ics",)
+# What is no page.
+FILES = ("/deadline.ics", "/blocks.csv")
 OPEN_ALL = "() => document.querySelectorAll('details').forEach(one => { one.open = true })"
 DESK, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 800}
 
@@ -32,12 +44,21 @@ def addresses(visit: Visit) -> list[str]:
     """Every address that shows a page, with what it shows."""
     visit.office.person(EVERYBODY, *Role)
     named = {"DRAFT": str(visit.office.draft()), "REHEARSAL": rehearsed(visit.office)}
-    named |= {"STATION": visit.office.station_id, "PHONE": visit.violating}
+    named |= {"RECEIPT": objected(visit.office, visit.violating)}
+    named |= {"STATION": visit.office.station_id, "PHONE": visit.violating, "PERSON": EVERYBODY}
     known = [address for right in ADDRESSES.values() for method, address in right if method == GET]
     shown = [address for address in (*known, *MORE) if address not in FILES]
     for name, value in named.items():
         shown = [address.replace(name, value) for address in shown]
     return shown
+
+
+def objected(office: Office, phone: str) -> str:
+    """The code on the receipt of a phone whose owner has objected."""
+    with office.database.writing() as session:
+        ask(session, PhoneId(phone), RequestKind.OBJECTION, "It is mine.", now())
+        latest = phone_states.latest_checks(session, [phone])
+    return latest[phone].report_id
 
 
 def rehearsed(office: Office) -> str:

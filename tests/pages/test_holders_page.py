@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from server.evidence import audit
-from server.people import people, sign_ins
+from server.people import people, tokens
 from server.people.people import Role
 from tests.pages.office import PASSWORD, Office, now
 
@@ -25,7 +25,7 @@ def ask(office: Office, role: Role) -> Any:
     """Ask the API for the phones of m-7 as a new person with this role."""
     with office.database.writing() as session:
         people.put_person(session, f"api-{role.value}", PASSWORD, (role,), "test", now())
-        token = sign_ins.issue_token(session, f"api-{role.value}", "test", now())
+        token = tokens.issue_token(session, f"api-{role.value}", "test", now()).secret
     return office.app.test_client().post(
         "/api/v1/holders/search",
         json={"holder": "m-7"},

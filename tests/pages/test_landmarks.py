@@ -49,8 +49,23 @@ def test_all_that_a_page_says_stands_in_a_landmark(office: Office, tmp_path: Pat
     phone = office.phone()
     office.report(phone)
     client = office.client(*Role)
-    pages = ("/", f"/phones/{phone}", "/bundles", "/deadline", "/stations", "/alarms", "/audit", "/account")
-    for address in (*pages, "/exemptions", "/lift", "/not-there"):
+    pages = (
+        "/",
+        f"/phones/{phone}",
+        f"/phones/{phone}/checks",
+        "/bundles",
+        "/deadline",
+        "/blocks",
+        "/exemptions",
+        "/lift",
+        "/changes",
+        "/stations",
+        "/alarms",
+        "/audit",
+        "/account",
+        "/people",
+    )
+    for address in (*pages, "/not-there"):
         page = client.get(address, base_url="https://localhost").text
         assert outside_of(page) == [], address
         assert ("for training only" in page) is demo

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from server.errors import Malformed, NotThere
 from server.evidence import audit
 from server.people.people import PASSWORD_MAX_LENGTH, Right, Role, find_person, put_person, roles_with
-from server.people.sign_ins import issue_token, token_person
+from server.people.tokens import issue_token, token_person
 from tests.pages.office import PASSWORD, Office, now
 
 
@@ -81,9 +81,9 @@ def test_a_token_stands_for_its_person(office: Office) -> None:
     office.person("desk-1", Role.AUDITOR)
 
     with office.database.writing() as session:
-        token = issue_token(session, "desk-1", "command line", now())
+        token = issue_token(session, "desk-1", "command line", now()).secret
     with office.database.reading() as session:
-        found, nobody = token_person(session, token), token_person(session, token + "x")
+        found, nobody = token_person(session, token, now()), token_person(session, token + "x", now())
         stored = session.scalar(text("select token_hash from tokens"))
 
     assert found is not None
@@ -100,10 +100,10 @@ def test_a_token_for_nobody_is_refused(office: Office) -> None:
 def test_a_new_password_makes_older_tokens_worthless(office: Office) -> None:
     office.person("desk-1", Role.AUDITOR)
     with office.database.writing() as session:
-        token = issue_token(session, "desk-1", "command line", now())
+        token = issue_token(session, "desk-1", "command line", now()).secret
 
     with office.database.writing() as session:
         put_person(session, "desk-1", PASSWORD, [Role.AUDITOR], "test", now() + timedelta(seconds=5))
 
     with office.database.reading() as session:
-        assert token_person(session, token) is None
+        assert token_person(session, token, now()) is None

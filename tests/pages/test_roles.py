@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from server.owners.requests import RequestKind, ask
 from server.pages.access import unguarded_views
 from server.people.people import RIGHTS, Right, Role
 from tests.pages.office import Office, now
@@ -19,15 +20,21 @@ ADDRESSES = {
         (GET, "/"),
         (GET, "/phones/PHONE"),
         (GET, "/phones/PHONE/print"),
+        (GET, "/phones/PHONE/checks"),
         (GET, "/drafts"),
         (GET, "/drafts/DRAFT"),
         (GET, "/bundles"),
+        (GET, "/changes"),
+        (GET, "/changes?change=new"),
         (GET, "/deadline"),
         (GET, "/deadline.ics"),
         (GET, "/stations"),
         (GET, "/alarms"),
         (GET, "/rehearsals"),
         (GET, "/exemptions"),
+        (GET, "/tokens"),
+        (POST, "/tokens"),
+        (GET, "/rings"),
         (GET, "/lift"),
     ],
     Right.DRAFT: [
@@ -49,10 +56,27 @@ ADDRESSES = {
     Right.CERTIFY_LIFT: [],
     Right.ENROL_STATIONS: [(POST, "/stations/enrolment-codes")],
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
+    # What this needs is a policy with rings: test_rings_page.py holds it.
+    Right.HOLD_RINGS: [],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
+    Right.ANSWER_OWNERS: [(GET, "/owner-requests"), (POST, "/owner-requests/1/answer")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.
-    Right.SEE_HOLDERS: [(GET, "/holders/search"), (POST, "/holders/search")],
+    Right.MANAGE_PEOPLE: [
+        (GET, "/people"),
+        (POST, "/people"),
+        (GET, "/people/PERSON"),
+        (POST, "/people/PERSON/roles"),
+        (POST, "/people/PERSON/first-password"),
+        (POST, "/people/PERSON/switch"),
+        (POST, "/people/PERSON/sign-out"),
+    ],
+    Right.SEE_HOLDERS: [
+        (GET, "/holders/search"),
+        (POST, "/holders/search"),
+        (GET, "/blocks"),
+        (GET, "/blocks.csv"),
+    ],
 }
 FIELDS = {
     "made_for": "bench 3",
@@ -60,9 +84,15 @@ FIELDS = {
     "reason": "travel",
     "until": f"{now() + timedelta(days=9):%Y-%m-%dT%H:%M}",
     "why": "a bench is in reach",
+    "answer": "Bring it along.",
     "title": "Next",
     "holder": "mailbox-4711",
     "from": "ready_made",
+    "name": "desk-8",
+    "role": "technician",
+    "state": "off",
+    "scope": "read",
+    "days": "7",
 }
 
 
@@ -70,6 +100,13 @@ def request(office: Office, client: object, method: str, address: str) -> int:
     if address.startswith("/alarms/"):
         raised = office.report(office.phone())
         office.send_reports([replace(raised, phone_skew_s=77)])
+    if address.startswith("/owner-requests/"):
+        phone = office.phone()
+        with office.database.writing() as session:
+            ask(session, phone, RequestKind.CHECK, "", now())
+    if "PERSON" in address:
+        office.person("desk-7", Role.TECHNICIAN)
+        address = address.replace("PERSON", "desk-7")
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
     if "REQUEST" in address:

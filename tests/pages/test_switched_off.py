@@ -10,7 +10,8 @@ from sqlalchemy import text
 from server.errors import InConflict, NotSignedIn, NotThere
 from server.evidence import audit
 from server.people.people import RIGHTS, Right, Role, put_person, rights_without_anybody
-from server.people.sign_ins import issue_token, sign_in, switch_person, token_person
+from server.people.sign_ins import sign_in, switch_person
+from server.people.tokens import issue_token, token_person
 from tests.pages.office import PASSWORD, Office, now
 
 HERE = "https://localhost"
@@ -23,7 +24,7 @@ def switch(office: Office, name: str, on: bool = False) -> None:
 
 def token_of(office: Office, name: str) -> str:
     with office.database.writing() as session:
-        return issue_token(session, name, "test", now())
+        return issue_token(session, name, "test", now()).secret
 
 
 def test_a_session_ends_at_once(either: Office) -> None:
@@ -55,7 +56,7 @@ def test_what_is_left_of_an_account_that_is_off_counts_for_nothing(either: Offic
 
     assert client.get("/", base_url=HERE).status_code == 302
     with either.database.reading() as session:
-        assert token_person(session, token) is None
+        assert token_person(session, token, now()) is None
 
 
 def test_signing_in_is_refused_and_says_why_to_who_knows_the_password(office: Office) -> None:
@@ -95,7 +96,7 @@ def test_switched_on_again_it_signs_in_and_nothing_of_before_counts(either: Offi
 
     assert client.get("/", base_url=HERE).status_code == 302
     with either.database.reading() as session:
-        assert token_person(session, token) is None
+        assert token_person(session, token, now()) is None
     assert either.sign_in(either.app.test_client(), "author").status_code == 302
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from policy.coverage import has_vanished
 from policy.judgement import judge
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
-from policy.stage import stage_of
+from policy.stage import is_held, stage_of
 from policy.verdict import NOTICE_POSTER, ActionKind, Judgement, ReasonCode, Stage, Verdict
 from tests.policy.bench import BANNED, HERE, MANAGED, PERSONAL, PHONE, TIKTOK, actions, disabled, phone
 from tests.policy.generated import (
@@ -38,6 +39,26 @@ thousands = settings(
 
 def judgement_of(case: Case) -> Judgement:
     return judge(case.bundle, case.observation, case.ledger, case.time)
+
+
+@thousands
+@given(cases(), st.sampled_from([0.0, 0.5, 1.0]))
+def test_a_hold_only_takes_disabling_away(case: Case, held_from: float) -> None:
+    free = judgement_of(case)
+
+    held = judge(case.bundle, case.observation, case.ledger, case.time, held_from)
+
+    assert replace(held, actions=(), reasons=()) == replace(free, actions=(), reasons=())
+    assert [reason for reason in held.reasons if reason.code is not ReasonCode.RING_HELD] == list(
+        free.reasons
+    )
+    if not is_held(case.observation.phone_id, held_from):
+        assert held == free
+        return
+    assert not disabled(held)
+    # The notice that tells of what was disabled goes with it, and nothing else does.
+    told = {ActionKind.DISABLE, ActionKind.NOTIFY} if disabled(free) else {ActionKind.DISABLE}
+    assert held.actions == tuple(action for action in free.actions if action.kind not in told)
 
 
 def is_exempt(case: Case) -> bool:

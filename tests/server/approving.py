@@ -22,7 +22,7 @@ from server.context import context
 from server.drafts import drafts
 from server.evidence.audit import newest_rows
 from server.pages.approval import approval_part
-from server.people import people, sign_ins
+from server.people import people, tokens
 from server.people.people import Person, Role
 from tests.server.authority import NOW, PASSWORD, Authority, banning_policy
 
@@ -59,7 +59,7 @@ class Approving:
         if name not in self.people:
             with self.authority.database.writing() as session:
                 made = people.put_person(session, name, PASSWORD, roles, "test", NOW)
-                self.people[name] = Someone(made, sign_ins.issue_token(session, name, "test", NOW))
+                self.people[name] = Someone(made, tokens.issue_token(session, name, "test", NOW).secret)
         return self.people[name]
 
     @property

@@ -34,7 +34,7 @@ from server.exemptions.recording import record_exemptions
 from server.fleet import phones
 from server.fleet.phones import Registration
 from server.intake.intake import Intake
-from server.people import people, sign_ins
+from server.people import people, tokens
 from server.policies.publishing import PublishResult
 from server.policies.publishing import publish as publish_in_service
 from server.stations import enrolment
@@ -215,7 +215,7 @@ class Authority:
         name = f"p{uuid4().hex[:8]}"
         with self.database.writing() as session:
             people.put_person(session, name, PASSWORD, roles, "test", NOW)
-            return sign_ins.issue_token(session, name, "test", NOW)
+            return tokens.issue_token(session, name, "test", NOW).secret
 
 
 def make_registration(**changes: Any) -> Registration:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Float,
     Integer,
     LargeBinary,
     MetaData,
@@ -31,6 +32,7 @@ _MEANT: Mapping[str, tuple[object, ...]] = {
     "consent": ("agreed", "agreed", "agreed", "declined"),
     "kind": ("conflict", "cloned_station", "conflict", "conflict"),
     "reach": ("open", "closed", "unknown", "open"),
+    "scopes": ("approve audit blocks draft fleet holders people read",) * 4,
     "label": ("Straße 1", "İ 2", "", "x"),
 }
 """What migrations read: by column, one value a row. Everything else follows from the kind of column."""
@@ -95,6 +97,8 @@ def _value(column: Column[Any], number: int) -> object:
             return (_BEGINNING + timedelta(days=number)).date()
         case BigInteger() | Integer():
             return number + 1
+        case Float():
+            return number / ROWS
         case LargeBinary():
             return f"{column.name} {number}".encode()
         case String():

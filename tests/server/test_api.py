@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,7 +33,10 @@ def error_of(answer: TestResponse) -> dict[str, Any]:
 def test_the_status_is_told_to_anybody(client: FlaskClient) -> None:
     told = client.get("/api/v1/status").get_json()
 
-    assert set(told) == {"server_time", "bundle_number", "fleet_number", "next_contact_s", "demo"}
+    assert set(told) == {
+        *("server_time", "bundle_number", "fleet_number", "next_contact_s", "demo"),
+        "held_from",
+    }
     assert (told["bundle_number"], told["next_contact_s"], told["demo"]) == (1, 3600, True)
 
 
@@ -267,6 +271,78 @@ def test_the_description_is_openapi_31_and_names_every_route(app: Flask, client:
     assert told["openapi"].startswith("3.1")
     assert set(told["paths"]) == routes
     assert told["paths"]["/api/v1/phones"]["post"]["security"] == [{"station": []}]
+
+
+def operations(client: FlaskClient) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every described operation by path and method."""
+    told = client.get("/api/v1/openapi.json").get_json()
+    return {
+        (path, method): operation
+        for path, methods in told["paths"].items()
+        for method, operation in methods.items()
+        if method != "parameters"
+    }
+
+
+def test_every_operation_has_a_name_of_its_own_and_says_what_it_needs(client: FlaskClient) -> None:
+    described = operations(client)
+
+    names = [operation["operationId"] for operation in described.values()]
+    assert len(set(names)) == len(names)
+    for place, operation in described.items():
+        assert operation["summary"], place
+        assert operation["security"] in ([], [{"person": []}], [{"station": []}]), place
+        assert operation["responses"]["default"] == {"$ref": "#/components/responses/DEFAULT_ERROR"}, place
+    # Whoever enrols proves it by the code, and whoever reports by the signature of each report.
+    open_to_all = {path for (path, _), operation in described.items() if not operation["security"]}
+    assert open_to_all == {"/api/v1/status", "/api/v1/stations", "/api/v1/reports"}
+
+
+def test_the_description_names_its_server_and_the_one_shape_of_errors(client: FlaskClient) -> None:
+    told = client.get("/api/v1/openapi.json").get_json()
+
+    assert [server["url"] for server in told["servers"]] == ["/"]
+    [example] = told["components"]["schemas"]["Error"]["examples"]
+    assert set(example) == {"error", "request_id", "server_time"}
+    assert set(example["error"]) == {"code", "message", "next"}
+
+
+def test_every_body_that_peoples_programs_send_has_a_sample(client: FlaskClient) -> None:
+    for place, operation in operations(client).items():
+        if operation["security"] == [{"person": []}] and "requestBody" in operation:
+            assert operation["requestBody"]["content"]["application/json"]["example"], place
+
+
+def types_in(told: Any) -> Iterator[list[str]]:
+    """Yield every list of types below a part of the description."""
+    if isinstance(told, dict):
+        if isinstance(told.get("type"), list):
+            yield told["type"]
+        told = list(told.values())
+    if isinstance(told, list):
+        for part in told:
+            yield from types_in(part)
+
+
+def test_no_type_stands_twice_which_no_json_schema_allows(client: FlaskClient) -> None:
+    found = list(types_in(client.get("/api/v1/openapi.json").get_json()))
+
+    assert found
+    assert [one for one in found if len(set(one)) != len(one)] == []
+
+
+def test_the_length_of_a_line_is_described(client: FlaskClient) -> None:
+    schemas = client.get("/api/v1/openapi.json").get_json()["components"]["schemas"]
+
+    name = schemas["MakeToken"]["properties"]["name"]
+    assert (name["minLength"], name["maxLength"]) == (1, 64)
+
+
+def test_lists_are_described_in_all_their_forms(client: FlaskClient) -> None:
+    answer = operations(client)["/api/v1/phones", "get"]["responses"]
+
+    assert set(answer["200"]["content"]) == {"application/json", "text/csv", "application/x-ndjson"}
+    assert {"304", "406"} <= set(answer)
 
 
 def test_every_reference_of_the_description_leads_somewhere(client: FlaskClient) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy.engine import make_url
 
 from server.cli import main as curfew_server
 from server.config import read_config
-from server.people import sign_ins
+from server.people import tokens
 from server.people.people import Role, put_person
 from server.storage.migrating import migrate
 from tests.server.authority import PASSWORD, Authority
@@ -274,13 +274,13 @@ def test_a_password_set_by_command_ends_what_was_begun_while_the_clock_was_ahead
     ahead = datetime.now(UTC) + timedelta(days=1)
     with office.database.writing() as session:
         put_person(session, "desk-1", PASSWORD, [Role.TECHNICIAN], "test", ahead)
-        token = sign_ins.issue_token(session, "desk-1", "test", ahead)
+        token = tokens.issue_token(session, "desk-1", "test", ahead).secret
 
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD} again\n"))
     assert curfew_server(["--config", str(settings), "person", "desk-1", "--role", "technician"]) == 0
 
     with office.database.reading() as session:
-        assert sign_ins.token_person(session, token) is None
+        assert tokens.token_person(session, token, datetime.now(UTC)) is None
 
 
 def _takes_connections(server: RunningServer) -> bool:

@@ -18,7 +18,7 @@ from server.storage.database import Database
 from server.storage.migrating import alembic_config, schemas
 from tests.server.authority import Authority
 
-PARTS = ["database", "migrations", "references", "bases", "counts", "audit", "trust"]
+PARTS = ["database", "migrations", "references", "bases", "counts", "audit", "trust", "people"]
 
 
 def failing(authority: Authority) -> dict[str, CheckResult]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import stat
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from server.commands.settings import operator
 from server.config import read_config
 from server.evidence.audit import newest_rows
 from server.people.people import Role, find_person
-from server.people.sign_ins import token_person
+from server.people.tokens import token_person
 from server.stations.stations import stations
 from server.storage.database import Database
 from tests.server.authority import NOW, PASSWORD, Authority, TrustFolder
@@ -199,6 +201,74 @@ def test_switching_nobody_off_is_one_sentence(run: Run, capsys: pytest.CaptureFi
     assert "nobody is called" in capsys.readouterr().err
 
 
+def test_an_account_keeps_its_password_where_only_roles_are_changed(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    run("person", "desk-1", "--role", "auditor")
+    with database.reading() as session:
+        before = find_person(session, "desk-1")
+    capsys.readouterr()
+
+    assert run("person", "desk-1", "--role", "author", "--keep-password") == 0
+
+    said = capsys.readouterr()
+    assert "desk-1 is author from now on." in said.out
+    assert "Nobody who is on may now" in said.err
+    with database.reading() as session:
+        after = find_person(session, "desk-1")
+    assert before is not None
+    assert after == replace(before, roles=frozenset({Role.AUTHOR}))
+
+
+def test_a_first_password_is_printed_alone_and_has_to_be_changed(
+    run: Run, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("person", "desk-1", "--role", "auditor", "--first-password") == 0
+    [first] = capsys.readouterr().out.splitlines()
+    assert run("person", "desk-1", "--first-password") == 0
+    [second] = capsys.readouterr().out.splitlines()
+
+    assert len(first) == len(second) == 19
+    assert first != second
+    with database.reading() as session:
+        person = find_person(session, "desk-1")
+    assert person is not None
+    assert person.first_password_until is not None
+
+
+def test_people_are_listed_for_people_and_for_programs(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("person", "desk-2", "--role", "auditor", "--first-password")
+    run("person", "desk-1", "--role", "admin", "--role", "author", "--first-password")
+    run("person", "desk-1", "--off")
+    run("person", "desk-2", "--sign-out")
+    capsys.readouterr()
+
+    assert run("people") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert run("people", "--role", "admin", "--off", "--json") == 0
+    [fact] = capsys.readouterr().out.splitlines()
+
+    assert lines[0].startswith("desk-1: admin, author (off since ")
+    assert lines[1].startswith("desk-2: auditor (on, never signed in, first password until ")
+    assert (json.loads(fact)["name"], json.loads(fact)["on"]) == ("desk-1", False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--off", "--sign-out"),
+        ("--role", "author", "--off"),
+        ("--first-password", "--on"),
+        ("--keep-password",),
+        ("--role", "author", "--keep-password", "--first-password"),
+    ],
+)
+def test_what_is_to_become_of_an_account_is_said_once(run: Run, words: tuple[str, ...]) -> None:
+    assert run("person", "desk-1", *words) == 2
+
+
 def test_a_token_is_good_for_its_person(
     run: Run, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,7 +280,7 @@ def test_a_token_is_good_for_its_person(
 
     [token] = capsys.readouterr().out.splitlines()
     with database.reading() as session:
-        person = token_person(session, token)
+        person = token_person(session, token, NOW)
     assert person is not None
     assert person.name == "desk-1"
 

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from policy.report import Consent
 from server.app import create_app
 from server.people.people import Role, put_person
-from server.people.sign_ins import switch_person, token_person
+from server.people.sign_ins import switch_person
+from server.people.tokens import token_person
 from server.storage import replica
 from server.storage.migrating import migrate
 from server.storage.replica import Lists
@@ -149,7 +150,7 @@ def test_what_decides_is_read_from_the_primary(
 
 
 def person_of(session: Session, token: str) -> str:
-    found = token_person(session, token)
+    found = token_person(session, token, NOW)
     assert found
     return found.name
 

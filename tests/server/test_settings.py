@@ -126,6 +126,11 @@ WRONG = {
         ("-400", 'found "-400"; give the number of days'),
         ("1000000", 'found "1000000"; give the number of days'),
     ],
+    "CURFEW_RECEIPT_DAYS": [
+        ("0", 'expected a whole number of days from 1 to 365, found "0"; give the number of days in which'),
+        ("366", 'found "366"'),
+        ("a month", 'found "a month"'),
+    ],
     "CURFEW_SMALLEST_CELL": [
         ("0", 'expected a whole number from 1 to 1000, found "0"; give the least number'),
         ("five", 'found "five"; give the least number of phones'),
@@ -148,6 +153,12 @@ WRONG = {
         ("9" * 5000, "found"),
     ],
     "CURFEW_EXTRA_APPROVAL_PERCENT": [("101", 'from 0 to 100, found "101"'), ("-1", 'found "-1"')],
+    "CURFEW_TOKEN_DAYS": [
+        ("366", 'expected a whole number of days from 1 to 365, found "366"'),
+        ("0", 'found "0"'),
+    ],
+    "CURFEW_RING_FAILURE_PERCENT": [("101", 'from 0 to 100, found "101"'), ("some", 'found "some"')],
+    "CURFEW_RING_SMALLEST": [("0", 'from 1 to 1000, found "0"; give the least number of checked phones')],
     "CURFEW_REHEARSAL_REQUIRED": [("true", 'expected yes or no, found "true"; write yes or no')],
 }
 

@@ -1,0 +1,95 @@
+"""The bench on disk: which phones have which row and how far each came, so that a killed bench goes on where it was.
+
+One file, written whole: it is small, and half of it would be worse than none. Nothing that makes a visit safe is in it
+(that are ledgers and spool); losing it costs the order of the rows, and answers that were not carried out yet.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from agent_scripts.bench.rows import BenchRow, Rows
+from agent_scripts.bench.stage import Stage
+from agent_scripts.errors import FileDamaged
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.station_files.durable_file import remove_durably, write_durably
+from policy.report import Consent
+
+_KIND = "curfew-bench-1"
+
+
+class KeptBench:
+    """The file ``bench.json`` of the station in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the file; nothing is read yet."""
+        self._path = folder / "bench.json"
+        self._text = b""
+
+    def load(self) -> Rows:
+        """Return the rows of a bench that was not finished, each unplugged until it is seen; else none.
+
+        Raises `FileDamaged` for a file that is no such list.
+        """
+        if not self._path.exists():
+            return Rows()
+        try:
+            told = json.loads(self._path.read_bytes())
+            if told["kind"] != _KIND:
+                raise ValueError("of another kind")
+            rows = [_row(described) for described in told["rows"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FileDamaged(
+                f"{self._path} does not describe a bench; remove it: phones are then numbered anew"
+            ) from error
+        return Rows({row.address: row for row in rows})
+
+    def keep(self, text: bytes) -> None:
+        """Put the rows on disk (`kept_form`), if they are others than those there."""
+        if text != self._text:
+            write_durably(self._path, text)
+            self._text = text
+
+    def finish(self) -> None:
+        """Forget the bench: the next one numbers its phones from 1."""
+        remove_durably(self._path)
+        self._text = b""
+
+
+def kept_form(rows: Rows) -> bytes:
+    """Return what is kept of `rows`."""
+    described = [_described(row) for row in rows.by_address.values()]
+    return json.dumps({"kind": _KIND, "rows": described}, sort_keys=True).encode() + b"\n"
+
+
+def _described(row: BenchRow) -> dict[str, Any]:
+    # What goes on now begins anew at the next start; what changes with every step would be written for nothing.
+    stage = Stage.DONE if row.stage is Stage.DONE else Stage.PLUGGED
+    kept = row if stage is Stage.DONE else replace(row, next_step="")
+    return {
+        **asdict(kept),
+        "stage": stage.value,
+        "plugged": False,
+        "tries": 0,
+        "consent": row.consent and row.consent.value,
+        "exit_code": int(row.exit_code),
+    }
+
+
+def _row(described: dict[str, Any]) -> BenchRow:
+    consent = described["consent"]
+    row = BenchRow(
+        **{
+            **described,
+            "stage": Stage(described["stage"]),
+            "consent": None if consent is None else Consent(consent),
+            "exit_code": ExitCode(described["exit_code"]),
+        }
+    )
+    texts = (row.address, row.label, row.model, row.release, row.holder, row.unit, row.verdict, row.next_step)
+    if type(row.number) is not int or not all(isinstance(text, str) for text in texts):
+        raise TypeError("texts and a number expected")
+    return row

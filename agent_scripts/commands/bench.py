@@ -1,0 +1,119 @@
+"""The bench: phones on cables as they come and go, each led from its cable to its report."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from agent_scripts.bench.lines import Lines, tell_end, tell_json
+from agent_scripts.bench.listed import Listed
+from agent_scripts.bench.stage import Stage
+from agent_scripts.bench.workbench import Workbench, tcp_addresses
+from agent_scripts.commands.settings import Settings, batch_at
+from agent_scripts.errors import WrongUse
+from agent_scripts.exit_codes import ExitCode
+from agent_scripts.station_files.durable_file import held_alone
+from agent_scripts.visits.visiting import say
+from policy.counted import counted
+
+
+@click.command()
+@click.argument("addresses", nargs=-1)
+@click.option(
+    "--batch",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV that says whose each phone is: serial, address or label; holder; unit; consent.",
+)
+@click.option("--once", is_flag=True, help="End when nothing goes on by itself any more.")
+@click.option(
+    "--new", "anew", is_flag=True, help="Begin anew, and do not go on with a bench that was not finished."
+)
+@click.option("--no-cables", is_flag=True, help="Look at the ADDRESSES only, not at what adb sees.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per event.")
+@click.option("--language", default="en", show_default=True, help="Of the messages to owners.")
+@click.pass_obj
+def bench(
+    settings: Settings,
+    addresses: tuple[str, ...],
+    batch: Path | None,
+    once: bool,
+    anew: bool,
+    no_cables: bool,
+    as_json: bool,
+    language: str,
+) -> int:
+    """Serve many phones at once: each that is plugged in is recognised, made known, checked and reported.
+
+    Phones on cables and by wireless debugging come by themselves; ADDRESSES are tcp:HOST:PORT, to look for besides.
+    Rows are numbered in the order plugged. Type a row's number, a label or a serial to select it, then whose it is,
+    and y or n for the owner's consent; a barcode scanner types the same. Ctrl-C ends; the same command goes on.
+    """
+    station = settings.station()
+    listed = Listed(batch_at(batch) if batch else ())
+    # One at a time: two would number the same phones, and both lead them.
+    busy = WrongUse(
+        "Another bench is open with this station: end that one, or give --station another folder."
+    )
+    with held_alone(station.folder / "bench.lock", busy=busy):
+        workbench = Workbench(
+            settings.visitor(station, as_json, language),
+            tcp_addresses(addresses),
+            listed,
+            with_adb=not no_cables,
+            anew=anew,
+        )
+        return _run(workbench, once=once, as_json=as_json)
+
+
+def _run(workbench: Workbench, *, once: bool, as_json: bool) -> ExitCode:
+    lines = Lines()
+    workbench.notice = say
+    workbench.changed = tell_json if as_json else lines.changed
+    try:
+        asyncio.run(_work(workbench, once=once))
+    except KeyboardInterrupt:
+        _tell_stopped(workbench)
+    if as_json:
+        _tell_unsent(workbench)
+    else:
+        lines.tell_changes()
+        tell_end(workbench.rows)
+    return workbench.exit_code
+
+
+async def _work(workbench: Workbench, *, once: bool) -> None:
+    if not once:
+        loop = asyncio.get_running_loop()
+
+        def take(line: str) -> None:
+            say(workbench.typed(line))
+
+        def read() -> None:
+            for line in sys.stdin:
+                loop.call_soon_threadsafe(take, line)
+
+        # Daemon, because nobody can end a thread that waits for a line.
+        threading.Thread(target=read, daemon=True).start()
+    await workbench.run(once=once)
+
+
+def _tell_stopped(workbench: Workbench) -> None:
+    left = workbench.rows.unfinished()
+    if left:
+        say(
+            f"Stopped; {counted(left, 'phone')} not finished. What was done is on disk: the same command goes on."
+        )
+    else:
+        say("Stopped; every phone is finished.")
+
+
+def _tell_unsent(workbench: Workbench) -> None:
+    """Tell once more, with that code, each phone that is well and whose report waits."""
+    if workbench.sent is ExitCode.NOT_SENT:
+        for row in workbench.rows.in_order:
+            if row.stage is Stage.DONE and row.code is ExitCode.COMPLIANT:
+                tell_json(row, ExitCode.NOT_SENT)

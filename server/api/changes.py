@@ -1,0 +1,47 @@
+"""``GET /changes``: the phones that changed in one way since a moment, for programs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from server.api.blueprint import PERSON, described
+from server.api.fleet_lists import REFUSALS, listed_phone
+from server.api.list_schemas import ChangedPhoneSchema, ChangedPhonesSchema, ChangePieceSchema, columns_of
+from server.api.lists import Listing, Rows, answer_list
+from server.errors import NoSuchPlace
+from server.fleet.changes import Change, list_changes, read_place, written
+from server.fleet.entries import Place
+from server.people.people import Right
+from server.running.error_handlers import written as written_moment
+
+_USUAL = timedelta(days=1)
+
+
+@described("/changes", ChangedPhonesSchema, query=ChangePieceSchema, proof=PERSON, refusals=REFUSALS)
+def list_all_changes(wanted: dict[str, Any]) -> Response:
+    """List the phones that changed in one way since a moment, in the order in which they did, as they stand now
+
+    Unless told, since 24 hours ago.
+    """
+    read = partial(_read, wanted["change"], wanted["since"])
+    return answer_list(Listing("phones", columns_of(ChangedPhoneSchema), Right.LOOK, read), wanted)
+
+
+def _read(
+    change: Change, since: datetime | None, session: Session, now: datetime, after: str, limit: int
+) -> Rows:
+    found = list_changes(session, now, since or now - _USUAL, change, _place(after), limit)
+    rows = [{"at": written_moment(one.at), **listed_phone(one.row)} for one in found.rows]
+    return rows, written(found.next) if found.next else None
+
+
+def _place(after: str) -> Place | None:
+    try:
+        return read_place(after) if after else None
+    except ValueError as error:
+        raise NoSuchPlace from error

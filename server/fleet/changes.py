@@ -1,0 +1,199 @@
+"""What changed in the fleet since a moment: from kept turns and stretches of indexes, and not by walking the fleet."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from itertools import islice
+
+from sqlalchemy.orm import Session
+
+from policy.errors import InvalidName
+from policy.names import PhoneId
+from server.fleet import block_changes, entries, phone_states, phones, turns
+from server.fleet.block_list import phones_that_may_ask
+from server.fleet.blocks import BLOCKING, cause_of
+from server.fleet.counts import exempt_entries
+from server.fleet.entries import Place
+from server.fleet.phone_rows import PhoneRow, phone_rows
+from server.fleet.spans import Span, spans
+from server.fleet.standing import Standing
+from server.fleet.turns import Turn
+from server.policies.bundles import situation_and_history
+from server.policies.situation import Situation
+
+COUNTED = 1_000
+"""Of more changes of one kind it is only told that they are more."""
+_ASKED = 5_000
+"""So many phones are asked at most whether their holders are to be blocked since then."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Change(Enum):
+    """What happened to a phone; in the order in which people are told."""
+
+    VIOLATING = "violating"
+    BLOCKED = "blocked"
+    """Its holder is to be blocked by the mail side because of it."""
+    SWITCHED_OFF = "switched_off"
+    RESTORED = "restored"
+    COMPLYING = "complying"
+    SILENT = "silent"
+    NEW = "new"
+
+
+_TURNS = {
+    Change.VIOLATING: Turn.VIOLATING,
+    Change.COMPLYING: Turn.COMPLYING,
+    Change.SWITCHED_OFF: Turn.SWITCHED_OFF,
+    Change.RESTORED: Turn.RESTORED,
+}
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A phone as it stands now, and when it changed."""
+
+    at: datetime
+    row: PhoneRow
+
+
+@dataclass(frozen=True)
+class ChangedPiece:
+    """Some phones in the order in which they changed, and behind which place the next come; None behind the last."""
+
+    rows: Sequence[Changed]
+    next: Place | None
+
+
+def written(place: Place) -> str:
+    """Return a place as a word for an address, such as ``1677062400000000~<phone id>``."""
+    return f"{(place.last_at - _EPOCH) // timedelta(microseconds=1)}~{place.phone_id}"
+
+
+def read_place(text: str) -> Place:
+    """Return the place that was written so; raises `ValueError` for anything else."""
+    microseconds, phone_id = text.split("~")
+    try:
+        return Place(_EPOCH + timedelta(microseconds=int(microseconds)), PhoneId(phone_id))
+    except (OverflowError, InvalidName) as error:
+        raise ValueError(f"no place in the list: {text[:100]!r}") from error
+
+
+@dataclass(frozen=True)
+class Told:
+    """How many phones changed in one way, and the first of them; one more than `COUNTED` stands for all above."""
+
+    count: int
+    first: Sequence[Changed]
+
+
+def list_changes(
+    session: Session,
+    now: datetime,
+    since: datetime,
+    change: Change,
+    after: Place | None = None,
+    limit: int = 100,
+) -> ChangedPiece:
+    """Return the phones to which this happened at ``since`` or later, behind a place."""
+    here = situation_and_history(session, now)
+    found = list(islice(_walk(session, here, since, change, after, limit + 1), limit + 1))
+    shown = found[:limit]
+    return ChangedPiece(_rows(session, here, shown), shown[-1] if len(found) > limit else None)
+
+
+def tell_changes(session: Session, now: datetime, since: datetime, shown: int) -> Mapping[Change, Told]:
+    """Return of every change how many phones it happened to at ``since`` or later, and the first `shown` of them."""
+    here = situation_and_history(session, now)
+    told = {}
+    for change in Change:
+        found = list(islice(_walk(session, here, since, change, None, COUNTED + 1), COUNTED + 1))
+        told[change] = Told(len(found), _rows(session, here, found[:shown]))
+    return told
+
+
+def _rows(session: Session, here: Situation, places: Sequence[Place]) -> Sequence[Changed]:
+    known = {phone.phone_id: phone for phone in phones.find_phones(session, [one.phone_id for one in places])}
+    rows = phone_rows(session, [known[one.phone_id] for one in places], here)
+    return [Changed(one.last_at, row) for one, row in zip(places, rows, strict=True)]
+
+
+def _walk(
+    session: Session, here: Situation, since: datetime, change: Change, after: Place | None, step: int
+) -> Iterator[Place]:
+    if change in _TURNS:
+        return turns.walk(session, _TURNS[change], since, after, step)
+    if change is Change.SILENT:
+        return _fell_silent(session, here, since, after, step)
+    found = _registered(session, since) if change is Change.NEW else _blocked(session, here, since)
+    return (place for place in found if after is None or place > after)
+
+
+def _registered(session: Session, since: datetime) -> Sequence[Place]:
+    return sorted(Place(at, phone_id) for phone_id, at in phones.registered_since(session, since))
+
+
+def _fell_silent(
+    session: Session, here: Situation, since: datetime, after: Place | None, step: int
+) -> Iterator[Place]:
+    """Yield the phones that are silent now and were not then; each fell so the overdue limit after its check."""
+    limit = here.overdue_limit
+    if limit is None or here.lifted:
+        return
+    behind = None if after is None else Place(after.last_at - limit, after.phone_id)
+    stretches = [
+        entries.walk(session, Span(span.fresh, span.has_open, since - limit, span.until), behind, step)
+        for span, standing in spans(here)
+        if standing is Standing.SILENT
+    ]
+    exempt = exempt_entries(session, here)
+    for place in heapq.merge(*stretches):
+        if place.phone_id not in exempt:
+            yield Place(place.last_at + limit, place.phone_id)
+
+
+def _blocked(session: Session, here: Situation, since: datetime) -> Sequence[Place]:
+    """Return the phones because of which a holder is to be blocked since then.
+
+    Asked are those whose reports or registrations moved something, those whom the clock alone made overdue, and, where
+    enforcing began meanwhile, whoever may ask for a block at all.
+    """
+    asked = set(_moved(session, here, since))
+    if _began(here, since):
+        asked |= set(islice(phones_that_may_ask(session, here), _ASKED))
+    facts = phone_states.check_facts(session, asked)
+    causes = (
+        (one.phone_id, cause_of(one, facts.get(one.phone_id), here))
+        for one in phones.find_phones(session, asked)
+    )
+    return sorted(
+        Place(at, phone_id) for phone_id, (cause, at) in causes if cause in BLOCKING and at >= since
+    )
+
+
+def _moved(session: Session, here: Situation, since: datetime) -> Collection[PhoneId]:
+    tags = block_changes.noted_after(session, since, _ASKED)
+    moved = {one for of_one in phones.phones_by_holder(session, tags).values() for one in of_one}
+    if here.overdue_limit is not None:
+        first, last = since - here.overdue_limit, here.now - here.overdue_limit
+        moved |= set(islice(phone_states.unread_between(session, first, last), _ASKED))
+        for span, standing in spans(here):
+            if standing is Standing.SILENT:
+                overdue = Span(span.fresh, span.has_open, first, span.until)
+                moved |= {
+                    place.phone_id for place in islice(entries.walk(session, overdue, None, _ASKED), _ASKED)
+                }
+    return moved
+
+
+def _began(here: Situation, since: datetime) -> bool:
+    """Whether enforcing began for anybody since then: by the clock, by a publication, or by the end of an exemption."""
+    if here.bundle is None:
+        return False
+    policy, fleet = here.bundle.policy, here.bundle.fleet
+    times = (policy.deadline, *(r.starts_at for r in policy.rings), *(e.until for e in fleet.exemptions))
+    return any(since <= at <= here.now for at in (*times, *(one.at for one in here.publications)))

@@ -1,0 +1,1 @@
+"""What the owners of phones see and ask for themselves, without an account."""

@@ -1,0 +1,74 @@
+"""The holders to block, by cause: the same as the whole list tells, whatever the moment and however it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import pytest
+
+from policy.report import Consent
+from server.fleet.block_list import to_block
+from server.fleet.blocks import BLOCKING, Block, BlockCause, blocks
+from server.fleet.listing import Cursor
+from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, banning_policy
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def fleet(authority: Authority) -> Authority:
+    """Phones of every kind, each seen at several moments, some of one holder."""
+    bench = authority.bench()
+    kinds = [{}, VIOLATING, NOT_ENFORCEABLE, UNREADABLE]
+    reports = []
+    for number in range(24):
+        phone = authority.phone(bench, holder=f"mailbox-{number % 17}")
+        for days, kind in ((6, kinds[number // 4 % 4]), (3, kinds[number % 4]), (1, kinds[number // 2 % 4])):
+            if number % 6 or days > 2:
+                reports.append(bench.report(phone, checked_at=NOW - days * DAY, **kind))
+    authority.accept(*(bench.sign(report) for report in reports))
+    for number in range(4):
+        consent = Consent.DECLINED if number % 2 else Consent.AGREED
+        authority.phone(bench, holder=f"mailbox-{number * 5}", consent=consent)
+    return authority
+
+
+def whole(authority: Authority, now: datetime) -> list[Block]:
+    with authority.database.reading() as session:
+        return list(blocks(session, now, authority.config.holder_key).blocks)
+
+
+def by_pieces(authority: Authority, now: datetime, causes: Collection[BlockCause], limit: int) -> list[Block]:
+    found: list[Block] = []
+    after: Cursor | None = None
+    while True:
+        with authority.database.reading() as session:
+            piece = to_block(session, now, authority.config.holder_key, causes, after, limit)
+        assert len(piece.blocks) <= limit
+        found += piece.blocks
+        after = piece.next
+        if after is None:
+            return found
+
+
+def in_order(found: Collection[Block]) -> list[Block]:
+    return sorted(found, key=lambda one: one.holder)
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 30])
+def test_every_cause_has_the_holders_that_the_whole_list_names_for_it(fleet: Authority, days: int) -> None:
+    now = NOW + days * DAY
+    told = whole(fleet, now)
+    assert any(one.block for one in told)
+    for limit in (1, 3, 100):
+        everyone = by_pieces(fleet, now, BLOCKING, limit)
+        assert in_order(everyone) == in_order([one for one in told if one.block])
+        for cause in BLOCKING:
+            asked = by_pieces(fleet, now, {cause}, limit)
+            assert in_order(asked) == in_order([one for one in told if one.cause is cause])
+
+
+def test_nobody_is_named_before_the_deadline_and_after_the_end(fleet: Authority) -> None:
+    for now in (banning_policy().deadline - timedelta(hours=1), banning_policy().ends_at):
+        assert by_pieces(fleet, now, BLOCKING, 100) == []
