@@ -25,7 +25,7 @@ from server.cli import main as curfew_server
 from server.evidence import audit
 from server.evidence.lift_certificates import open_lift_certificate
 from server.fleet.lift import WaitCause, lift_counts, lifted_since
-from server.people import sign_ins
+from server.people import tokens
 from server.people.people import Role
 from server.policies.bundles import situation_and_history
 from tests.pages.office import COMPLIANT, OUTLOOK, UNREADABLE, Office, now, policy_in_force
@@ -162,7 +162,7 @@ def test_each_phone_that_was_checked_since_has_its_cause(
     lift.office.report(phone, **{**RESTORED, "checked_at": now() + MINUTE, **changes})
     assert lift.causes() == {cause: 1}
     with lift.office.database.writing() as session:
-        token = sign_ins.issue_token(session, "approver", "test", now())
+        token = tokens.issue_token(session, "approver", "test", now()).secret
     answer = lift.office.app.test_client().get(
         "/api/v1/lift/phones", base_url=HERE, headers={"Authorization": f"Bearer {token}"}
     )
@@ -195,7 +195,7 @@ def test_phones_that_wait_are_paged_by_the_longest_unseen(
         lift.office.report(phone, checked_at=now() - timedelta(hours=9 - number))
     lift.lifted()
     with lift.office.database.writing() as session:
-        token = sign_ins.issue_token(session, "approver", "test", now())
+        token = tokens.issue_token(session, "approver", "test", now()).secret
 
     def piece(after: str) -> Any:
         address = f"/api/v1/lift/phones?limit=2&after={after}"
