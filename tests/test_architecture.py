@@ -36,7 +36,7 @@ AGENT_ROOMS: dict[str, set[str]] = {
     "visits": {
         *{"adb", "errors", "exchange", "exit_codes", "ledgers", "patience", "server_link", "station_files"},
     },
-    "bench": {"adb", "errors", "exit_codes", "server_link", "station_files", "visits"},
+    "bench": {"adb", "errors", "exchange", "exit_codes", "server_link", "station_files", "visits"},
     "commands": {
         *{"adb", "bench", "errors", "exit_codes", "paper", "server_link", "station_files", "virtual_phone"},
         "visits",
@@ -133,6 +133,7 @@ LIVES_IN = {
     "securesystemslib": {"certs"},
     "flask": {"server"},
     "sqlalchemy": {"server"},
+    "textual": {"agent_scripts/bench/screen.py"},
     "orjson": {"policy/schemas/strict_json.py"},
     "fpdf": {"agent_scripts/paper"},
     "zebrafy": {"agent_scripts/paper/label.py"},

@@ -32,6 +32,7 @@ HEAVY = (
     "granian",
     "marshmallow",
     "rich",
+    "textual",
 )
 ALSO_HEAVY = ("securesystemslib", "sqlalchemy", "tuf", "urllib3")
 NAMES = {

@@ -99,4 +99,11 @@ class Finished:
     unsettled: bool = False
 
 
+@dataclass(frozen=True)
+class Show:
+    """A phone is to show the number of its row on its screen; nothing about the row changes."""
+
+    address: str
+
+
 Event = Seen | Gone | Begun | Recognised | Asks | Answered | Failed | Again | Finished

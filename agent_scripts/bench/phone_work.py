@@ -8,16 +8,18 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 
+from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.bench.due import Due, due
 from agent_scripts.bench.events import Asks, Begun, Event, Finished, Recognised
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.rows import BenchRow, Rows
 from agent_scripts.bench.stage import Stage
-from agent_scripts.errors import PhoneNotProvisioned, ProvisioningFailed
+from agent_scripts.errors import OwnerDeclined, PhoneNotProvisioned, ProvisioningFailed
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone
+from agent_scripts.visits.asking import ask
 from agent_scripts.visits.check import check_phone
 from agent_scripts.visits.declined import note_declined, tell_declined
 from agent_scripts.visits.provision import Registration, provision_phone, who_is_there
@@ -80,6 +82,16 @@ class PhoneWork:
             async with self._connect(address) as connection:
                 return await self._lead(run, connection, address, known, now)
         return False
+
+    async def show_number(self, address: str) -> bool:
+        """Let the phone show its row's number; return whether it does. Raises `AgentError`."""
+        known = self._station.phone_at(address)
+        if known is not None and known.consent is Consent.DECLINED:
+            raise OwnerDeclined(address)
+        run = await self._current_run()
+        async with self._connect(address) as connection:
+            question = exchange.NumberQuestion(self._row(address).number)
+            return await ask(connection, question, run.limits.acting_s, run.limits)
 
     async def failed(self, address: str, error: Exception) -> None:
         """Keep that a known phone was visited in vain, for the server to hear."""

@@ -162,7 +162,8 @@ class Rows:
         hands = sum(row.needs_hand for row in rows)
         done = sum(row.stage is Stage.DONE and not row.needs_hand for row in rows)
         at_work = len(rows) - hands - done
-        return f"{counted(len(rows), 'phone')}: {hands} need a hand, {at_work} at work, {done} done"
+        needing = f"{counted(hands, 'needs', 'need')} a hand"
+        return f"{counted(len(rows), 'phone')}: {needing}, {at_work} at work, {done} done"
 
 
 def causes(rows: Iterable[BenchRow]) -> tuple[Group, ...]:

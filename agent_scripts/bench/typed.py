@@ -1,13 +1,16 @@
 """What a technician types, or a barcode scanner types for them: a phone's name, or the answer to what is asked. Pure.
 
-14 or #14      selects row 14                 A-1042         selects the phone with that label or serial
-mailbox-77     the holder of the selected     y, n           whether its owner agreed
-label A-1042   its label                      again          tries it again
+    14 or #14      selects row 14                 A-1042         selects the phone with that label or serial
+    mailbox-77     the holder of the selected     y, n           whether its owner agreed
+    label A-1042   its label                      again          tries it again
+    show           shows the row's number on the phone's screen
+
+A label of the batch list says the rest.
 """
 
 from __future__ import annotations
 
-from agent_scripts.bench.events import Again, Answered, Event
+from agent_scripts.bench.events import Again, Answered, Event, Show
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.rows import BenchRow, Rows
 from agent_scripts.bench.stage import Asked, Stage
@@ -35,7 +38,7 @@ class Typing:
         self._holders: dict[str, str] = {}
         self._doubted = ("", "")
 
-    def take(self, line: str) -> tuple[Event | None, str]:
+    def take(self, line: str) -> tuple[Event | Show | None, str]:
         """Return what follows from a typed line, and a sentence that answers it."""
         text = line.strip()
         row = self._rows.by_address.get(self.selected)
@@ -57,6 +60,8 @@ class Typing:
         word, _, rest = text.partition(" ")
         if word == "label" and rest:
             return self._label(row, rest.strip())
+        if text == "show":
+            return Show(row.address), f"Row {row.number}: look for the phone that shows it."
         if text == "again":
             return Again(row.address), f"Row {row.number}: once more."
         if asked is Asked.CONSENT:

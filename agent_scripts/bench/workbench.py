@@ -14,7 +14,7 @@ from typing import Any
 from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.adb.phone_connection import TAP_ALLOW
-from agent_scripts.bench.events import Again, Asks, Event, Failed, Gone, Seen
+from agent_scripts.bench.events import Again, Asks, Event, Failed, Gone, Seen, Show
 from agent_scripts.bench.kept_bench import KeptBench, kept_form
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.phone_work import PhoneWork
@@ -64,6 +64,7 @@ class Workbench:
         self.rows = self._kept.load()
         self.typing = Typing(self.rows, self.listed)
         self._work = PhoneWork(self.visitor, self.listed, self.rows, self.take, self._notice)
+        self._to_show: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._not_looked_at = {*self.addresses, *((_ADB,) if self.with_adb else ())}
         self._gate = asyncio.Semaphore(AT_ONCE)
@@ -99,7 +100,10 @@ class Workbench:
     def typed(self, line: str) -> str:
         """Take in a typed line and return the answer to it."""
         event, answer = self.typing.take(line)
-        if event is not None:
+        if isinstance(event, Show):
+            self._to_show.add(event.address)
+            self._stir.set()
+        elif event is not None:
             self.take(event)
         return answer
 
@@ -130,6 +134,8 @@ class Workbench:
             for row in self.rows.ready():
                 if row.address not in self._tasks:
                     self._tasks[row.address] = group.create_task(self._work_on(row.address))
+            while self._to_show:
+                group.create_task(self._show(self._to_show.pop()))
             # Its form is made here and now, for the rows change; to write it takes a thread's time.
             await asyncio.to_thread(self._kept.keep, kept_form(self.rows))
             if self._stir.is_set():
@@ -152,6 +158,16 @@ class Workbench:
         finally:
             del self._tasks[address]
             self._stir.set()
+
+    async def _show(self, address: str) -> None:
+        row = self.rows.by_address[address]
+        try:
+            shown = await self._work.show_number(address)
+        except AgentError as error:
+            self.notice(f"Row {row.number}: {error}")
+            return
+        if not shown:
+            self.notice(f"Row {row.number} shows no notice; unplug a phone, and its row stands out.")
 
     async def _failed(self, address: str, error: AgentError) -> None:
         row = self.rows.by_address[address]

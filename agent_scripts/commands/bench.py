@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -33,6 +34,7 @@ from policy.counted import counted
     "--new", "anew", is_flag=True, help="Begin anew, and do not go on with a bench that was not finished."
 )
 @click.option("--no-cables", is_flag=True, help="Look at the ADDRESSES only, not at what adb sees.")
+@click.option("--lines", "as_lines", is_flag=True, help="Print lines even where there is a screen.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per event.")
 @click.option("--language", default="en", show_default=True, help="Of the messages to owners.")
 @click.pass_obj
@@ -43,6 +45,7 @@ def bench(
     once: bool,
     anew: bool,
     no_cables: bool,
+    as_lines: bool,
     as_json: bool,
     language: str,
 ) -> int:
@@ -66,28 +69,48 @@ def bench(
             with_adb=not no_cables,
             anew=anew,
         )
-        return _run(workbench, once=once, as_json=as_json)
+        return _run(workbench, once=once, as_json=as_json, as_lines=as_lines)
 
 
-def _run(workbench: Workbench, *, once: bool, as_json: bool) -> ExitCode:
+def _run(workbench: Workbench, *, once: bool, as_json: bool, as_lines: bool) -> ExitCode:
     lines = Lines()
     workbench.notice = say
     workbench.changed = tell_json if as_json else lines.changed
     try:
-        asyncio.run(_work(workbench, once=once))
-    except KeyboardInterrupt:
+        if as_lines or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            asyncio.run(_work(workbench, once=once))
+            lines.tell_changes()
+        elif _was_stopped(workbench, once=once):
+            _tell_stopped(workbench)
+    except asyncio.CancelledError:
+        lines.tell_changes()
         _tell_stopped(workbench)
     if as_json:
         _tell_unsent(workbench)
     else:
-        lines.tell_changes()
         tell_end(workbench.rows)
     return workbench.exit_code
 
 
+def _was_stopped(workbench: Workbench, *, once: bool) -> bool:
+    """Show the bench on the whole screen until it ends, or somebody ends it."""
+    # Loaded for a screen alone: it takes as long as all the rest of the command.
+    from agent_scripts.bench.screen import BenchScreen
+
+    screen = BenchScreen(workbench, once=once)
+    # Without the mouse: who marks a serial with it wants to copy that.
+    screen.run(mouse=False)
+    screen.raise_for_work()
+    return screen.was_stopped
+
+
 async def _work(workbench: Workbench, *, once: bool) -> None:
+    loop, work = asyncio.get_running_loop(), asyncio.current_task()
+    assert work is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Even where SIGINT was ignored, as in a background job of a shell: who stops it wants to hear what is left.
+        loop.add_signal_handler(number, work.cancel)
     if not once:
-        loop = asyncio.get_running_loop()
 
         def take(line: str) -> None:
             say(workbench.typed(line))

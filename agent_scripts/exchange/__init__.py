@@ -7,6 +7,7 @@
     reading        users, owners, packages, the phone's memory
     acting         disable, restore, tell; the ledger first
     provisioning   our folder on the phone
+    number         the number of its row at the bench, on its screen
     watch_script   the script that stays on the phone
     phone_script   asking, placing and withdrawing it
     phone_spool    what it noted between visits
@@ -19,6 +20,7 @@ from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.exchange.acting import Acting, ActingQuestion, ActionOutcome
 from agent_scripts.exchange.frame import new_nonce
 from agent_scripts.exchange.memory import PhoneMemory
+from agent_scripts.exchange.number import NumberQuestion
 from agent_scripts.exchange.phone_script import (
     PUSHED_SCRIPT,
     Handled,
@@ -44,6 +46,7 @@ __all__ = [
     "DeviceFacts",
     "Handled",
     "LeavingQuestion",
+    "NumberQuestion",
     "PhoneMemory",
     "PhoneScript",
     "PlacingQuestion",

@@ -25,6 +25,7 @@ def my_phone(code: str) -> str:
         "my_phone.html",
         code=code,
         language=language,
+        lang=language,
         languages=languages(),
         name=found.phone.label or found.phone.model,
         receipt=owner_receipt(found.report, found.policy, language) if found.report else None,

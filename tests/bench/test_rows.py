@@ -162,7 +162,7 @@ def test_what_needs_a_hand_comes_first_and_the_rest_in_the_order_plugged() -> No
     rows = after(Seen(A), Seen(B), Seen(C), done(), Failed(C, "x"))
 
     assert [r.address for r in rows.in_order] == [C, A, B]
-    assert rows.summary() == "3 phones: 1 need a hand, 1 at work, 1 done"
+    assert rows.summary() == "3 phones: 1 needs a hand, 1 at work, 1 done"
 
 
 def test_a_hub_without_power_is_one_cause_with_a_count() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_scripts.bench.events import Again, Answered, Asks, Failed, Recognised, Seen
+from agent_scripts.bench.events import Again, Answered, Asks, Failed, Recognised, Seen, Show
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.rows import Rows
 from agent_scripts.bench.typed import Typing
@@ -113,6 +113,13 @@ def test_a_failed_row_is_tried_again_and_a_label_is_given_by_word() -> None:
 
     assert typing.take("again")[0] == Again(A)
     assert typing.take("label A-5")[0] == Answered(A, label="A-5")
+
+
+def test_a_phone_is_told_to_show_its_number() -> None:
+    _, typing = asking()
+    typing.take("2")
+
+    assert typing.take("show")[0] == Show(B)
 
 
 def test_an_empty_line_selects_none() -> None:

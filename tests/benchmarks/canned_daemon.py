@@ -56,6 +56,7 @@ def _from(tape: Recording) -> Service:
             return
         if command == "linger":
             await asyncio.sleep(LINGER_S)
+        await asyncio.sleep(tape.answer_s)
         answer = _answer(tape, command)
         if ",v2" in words:
             answer = struct.pack("<BI", _STDOUT, len(answer)) + answer + struct.pack("<BIB", _EXIT, 1, 0)

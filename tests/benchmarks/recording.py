@@ -23,12 +23,13 @@ _MEBIBYTE = 1 << 20
 class Recording:
     """One phone on tape. `exchanges` are texts by kind of exchange, `commands` by the command itself.
 
-    `mark` is written in place of the random mark of each exchange.
+    `mark` is written in place of the random mark of each exchange. `answer_s` is how long the phone takes for one.
     """
 
     phone_id: str
     exchanges: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
+    answer_s: float = 0.0
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))

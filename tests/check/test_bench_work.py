@@ -399,6 +399,58 @@ def test_by_the_platforms_adb_an_unauthorised_phone_is_told_from_an_absent_one(
     assert "tap Allow" in rows[address]["next_step"]
 
 
+def test_a_phone_shows_the_number_of_its_row_and_the_policys_word_to_its_owner_stays(
+    enforcing: Office, phones: Any
+) -> None:
+    bench = enforcing.new_bench()
+    [phone] = phones("tiktok-personal")
+    bench.provision(phone)
+    workbench = workbench_of(bench, addresses=(at(phone),), with_adb=False)
+
+    led(
+        workbench,
+        lambda: row(workbench, at(phone)).word == "violating",
+        lambda: bool([workbench.typed(line) for line in ("1", "show")]),
+        lambda: "curfew-bench" in phone.model.data.notifications,
+    )
+
+    assert phone.model.data.notifications["curfew-bench"] == {"title": "Curfew", "text": "Row 1"}
+    assert "TikTok" in phone.model.data.notifications["curfew"]["text"]
+
+
+def test_a_phone_that_shows_no_notice_is_told_with_the_other_way(enforcing: Office, phones: Any) -> None:
+    bench = enforcing.new_bench()
+    [phone] = phones("clean")
+    bench.provision(phone)
+    phone.faults.refuse("notification", "post", text="Error occurred.")
+    told: list[str] = []
+    workbench = workbench_of(bench, addresses=(at(phone),), with_adb=False, notice=told.append)
+
+    led(
+        workbench,
+        lambda: row(workbench, at(phone)).word == "compliant",
+        lambda: bool([workbench.typed(line) for line in ("1", "show")]),
+        lambda: "Row 1 shows no notice; unplug a phone, and its row stands out." in told,
+    )
+
+
+def test_a_phone_whose_owner_declined_shows_nothing(enforcing: Office, phones: Any) -> None:
+    bench = enforcing.new_bench()
+    [phone] = phones("clean")
+    told: list[str] = []
+    line = f"{at(phone)},S-1,s-1,declined"
+    workbench = workbench_of(bench, line, addresses=(at(phone),), with_adb=False, notice=told.append)
+
+    led(
+        workbench,
+        lambda: row(workbench, at(phone)).word == "declined",
+        lambda: bool([workbench.typed(line) for line in ("1", "show")]),
+        lambda: any("declined, so nothing is asked" in line for line in told),
+    )
+
+    assert phone.model.data.notifications == {}
+
+
 def test_an_adb_server_that_ends_is_started_again_and_its_phones_keep_their_rows(
     enforcing: Office, phones: Any, platform_adb: adbutils.AdbClient
 ) -> None:

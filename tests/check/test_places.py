@@ -29,7 +29,8 @@ QUESTIONS = re.compile(
 )
 VERBS = re.compile(
     rf"cmd package (?:disable-user|default-state|enable) --user 10 (?:{OUTLOOK}|{LYNC})"
-    r"|cmd notification post -t Curfew curfew .+",
+    r"|cmd notification post -t Curfew curfew .+"
+    r"|cmd notification post -t Curfew curfew-bench Row [0-9]+",
     re.DOTALL,
 )
 

@@ -118,6 +118,7 @@ def composed_texts() -> dict[str, str]:
         ).command,
         "act": exchange.ActingQuestion((), Ledger(MARKER), "", 34, MESSAGE, nonce=NONCE).command,
         "provision": exchange.ProvisioningQuestion(PHONE_ID, MARKER, nonce=NONCE).command,
+        "number": exchange.NumberQuestion(14, nonce=NONCE).command,
         "place": exchange.PlacingQuestion(b"", TIME, nonce=NONCE).command,
         "withdraw": exchange.WithdrawingQuestion(None, nonce=NONCE).command,
         "leave": exchange.LeavingQuestion("", nonce=NONCE).command,
