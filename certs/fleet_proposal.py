@@ -19,6 +19,7 @@ from certs.errors import NotAnApprover, NotNewestBase, ProposalRefused
 from certs.proposal import CLOCKS_APART
 from certs.publication import Files, file_name, newest_targets, reachable, target_content, target_name
 from certs.roles import FLEET, FLEET_TARGET, LIFETIMES, name_of, new_fleet
+from policy.counted import counted
 from policy.document import Exemption, Fleet
 from policy.errors import PolicyError
 from policy.schemas import dump_fleet, load_fleet
@@ -142,8 +143,8 @@ def require_moment(made_at: datetime, now: datetime) -> None:
     """Raise `ProposalRefused` unless what was made then holds now, and no longer than such a signature may."""
     if not now - LIFETIMES[FLEET] < made_at <= now + CLOCKS_APART:
         raise ProposalRefused(
-            f"expected a proposal of the last {LIFETIMES[FLEET].days} days, found one of {made_at:%Y-%m-%d %H:%M} UTC;"
-            " fetch it anew, and check this computer's clock"
+            f"expected a proposal of the last {counted(LIFETIMES[FLEET].days, 'day')}, found one of"
+            f" {made_at:%Y-%m-%d %H:%M} UTC; fetch it anew, and check this computer's clock"
         )
 
 

@@ -237,7 +237,7 @@ def _require_all(collected: Collected, because: str) -> None:
         count = len(collected.unproven)
         raise InConflict(
             "phones_not_proven",
-            f"{counted(count, 'phone')} {'was' if count == 1 else 'were'} switched off and not read back restored:"
+            f"{counted(count, 'phone was', 'phones were')} switched off and not read back restored:"
             f" {', '.join(one.phone_id for one in collected.unproven[:5])}{' …' if count > 5 else ''}",
             "Check these phones, or accept the rest with a reason, which stands in the certificate.",
         )
