@@ -54,7 +54,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "evidence": {"errors", "storage"},
     "reports": {"clock", "errors", "storage"},
     "policies": {"clock", "config", "errors", "evidence", "storage"},
-    "people": {"errors", "evidence", "storage"},
+    "people": {"errors", "evidence", "storage", "texts"},
     "stations": {"clock", "config", "errors", "evidence", "policies", "reports", "storage", "texts"},
     "fleet": {"errors", "evidence", "policies", "reports", "stations", "storage", "texts"},
     "intake": {"errors", "evidence", "fleet", "policies", "reports", "stations", "storage", "texts"},
@@ -77,7 +77,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
         },
     },
     "loadtest": {"config", "errors", "exemptions", "fleet", "policies", "reports", "stations", "storage"},
-    "maintenance": {"config", "errors", "evidence", "fleet", "policies", "reports", "storage"},
+    "maintenance": {"config", "errors", "evidence", "fleet", "people", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {
         *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "owners", "people", "policies"},

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from certs.terminal import tell
 from policy.plain_text import printable
+from policy.schemas.values import write_utc_time
 from server.commands.settings import given_config, looked_at, now_of, opened, operator, takes_config
 from server.config import Config
 from server.people import people, sign_ins, tokens
 from server.people.first_passwords import FirstPassword, new_first_password
-from server.running.error_handlers import written
 
 _AT_ONCE = 1000
 
@@ -50,7 +50,7 @@ def _line(one: people.Person) -> str:
 
 def _facts(one: people.Person) -> Mapping[str, object]:
     def time(value: datetime | None) -> str | None:
-        return written(value) if value else None
+        return write_utc_time(value) if value else None
 
     return {
         "kind": "person",
@@ -254,8 +254,8 @@ def _token_facts(one: tokens.Token) -> Mapping[str, object]:
         "owner": one.owner,
         "name": one.name,
         "scopes": sorted(scope.value for scope in one.scopes),
-        "made_at": written(one.made_at),
-        "ends_at": written(one.ends_at),
+        "made_at": write_utc_time(one.made_at),
+        "ends_at": write_utc_time(one.ends_at),
         "last_used_on": one.last_used_on and one.last_used_on.isoformat(),
     }
 

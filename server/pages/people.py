@@ -28,7 +28,6 @@ from server.people.people import (
     list_people,
     stored_person,
 )
-from server.storage.keyset import Order
 
 PEOPLE_PER_PAGE = 50
 _SEARCH_MAX_LENGTH = 64
@@ -50,11 +49,6 @@ class Selection:
         """Return it as the list takes it."""
         return WantedPeople(self.search, Role(self.role) if self.role else None, _STATES.get(self.state))
 
-    @property
-    def order(self) -> Order:
-        """The order asked for."""
-        return _ORDERS[self.sort]
-
     def address(self, **other: str) -> str:
         """Return the address of the same selection but for `other`, or of another piece of it."""
         told = {"search": self.search, "role": self.role, "state": self.state, "sort": self.sort, **other}
@@ -73,11 +67,11 @@ def people() -> str:
     selection, after = _selection(), request.args.get("after", "")
     with context().database.reading() as session:
         try:
-            piece = list_people(session, selection.wanted, selection.order, after, PEOPLE_PER_PAGE)
+            piece = list_people(session, selection.wanted, _ORDERS[selection.sort], after, PEOPLE_PER_PAGE)
         except NoSuchPlace:
             # Whatever the address says: the top of the list is a place, too.
             after = ""
-            piece = list_people(session, selection.wanted, selection.order, after, PEOPLE_PER_PAGE)
+            piece = list_people(session, selection.wanted, _ORDERS[selection.sort], after, PEOPLE_PER_PAGE)
         only_admin = len(admins(session)) == 1
     return render_template(
         "people.html",
@@ -154,7 +148,8 @@ def switch_person(name: str) -> Response:
 def sign_out_everywhere(name: str) -> Response:
     """End every sign-in of an account."""
     ended = managing.sign_out(context().database, person(), name, now())
-    flash(f"{counted(ended, 'sign-in')} of {name} {'has' if ended == 1 else 'have'} ended.", "good")
+    has = counted(ended, f"sign-in of {name} has", f"sign-ins of {name} have")
+    flash(f"{has} ended.", "good")
     # One's own may be among them: then the next page asks for it.
     return redirect(url_for("pages.one_person", name=name))
 
