@@ -292,7 +292,7 @@ def test_what_has_changed_is_sent_again(reader: Reader, busy: Authority) -> None
         ("/phones?limit=x", 422, "limit"),
         ("/phones?standing=nonsense", 422, "standing"),
         ("/phones?after=nonsense", 400, "after"),
-        ("/phones?page=2", 400, "after, limit, search, standing"),
+        ("/phones?page=2", 400, "after, failure, limit, progress, ring, search, standing"),
         ("/stations?standing=silent", 400, "after, in_service, limit, sort"),
         ("/stations?in_service=yes", 422, "in_service"),
         ("/stations?sort=colour", 422, "sort"),
