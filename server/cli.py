@@ -170,7 +170,7 @@ _COMMANDS = {
     "verify-lift": CommandAt(
         "server.commands.lift:verify_lift",
         "Verify the certificate of a lift.",
-        ("curfew-server verify-lift lift-57.json --audit-key audit.pub --report kept.json",),
+        ("curfew-server verify-lift lift-57.json --audit-key audit.pub --report r.json",),
     ),
 }
 

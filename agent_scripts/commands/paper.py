@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -171,8 +172,9 @@ def _named(station: Station, name: str) -> KnownPhone:
 def _report(latest: LatestReports, phone: KnownPhone) -> Report:
     report = latest.of(phone.phone_id)
     if report is None:
+        address = quote(phone.address or "ADDRESS")
         raise WrongUse(
-            f"{_name(phone)} was not checked here yet; plug it in and run `curfew-agent check` first."
+            f"{_name(phone)} was not checked here yet; plug it in and run `curfew-agent check {address}` first."
         )
     return report
 

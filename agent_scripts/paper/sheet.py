@@ -11,6 +11,7 @@ from datetime import datetime
 from fpdf.fonts import FontFace
 
 from agent_scripts.paper.drawing import Paper
+from policy.counted import counted
 from policy.plain_text import no_formula
 
 _WIDTHS = (30, 68, 30, 20, 28, 10)
@@ -38,7 +39,7 @@ def sheet_pdf(rows: Sequence[SheetRow], station: str, at: datetime) -> bytes:
     paper.letters(16, bold=True)
     paper.paragraph("Batch sheet", 8)
     paper.letters(9)
-    paper.paragraph(f"{station}, {at:%Y-%m-%d %H:%M} UTC, {len(rows)} phones: {_counts(rows)}", 6)
+    paper.paragraph(f"{station}, {at:%Y-%m-%d %H:%M} UTC, {counted(len(rows), 'phone')}: {_counts(rows)}", 6)
     paper.ln(2)
     paper.letters(8)
     with paper.table(

@@ -52,6 +52,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     },
     ("post", "/rings/hold"): {"ring": 1, "reason": "many phones of one model are unreadable"},
     ("post", "/rings/release"): {"reason": "the model is read again"},
+    ("post", "/lift/certificates"): {"accept_rest": "two phones are lost"},
     ("post", "/owner-requests/{number}/answer"): {"answer": "Come to the bench on Monday."},
     ("post", "/people"): {"name": "desk-2", "roles": ["technician"]},
     ("put", "/people/{name}/roles"): {"roles": ["technician", "auditor"]},

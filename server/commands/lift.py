@@ -43,7 +43,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
             "Sign that all is restored.",
             (
                 "curfew-server lift certify --by approver-1",
-                "curfew-server lift certify --by approver-1 --accept-rest 'two phones are lost'",
+                "curfew-server lift certify --by approver-1 --accept-rest '2 are lost'",
             ),
         ),
         "write": CommandAt(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from policy.counted import counted
 from policy.document import Policy
 from policy.names import PhoneId
 from policy.report import Report
@@ -73,7 +74,7 @@ def _newest(session: Session, phone_id: PhoneId) -> Report | None:
 def _not_there(days: int) -> NotThere:
     return NotThere(
         "receipt_unknown",
-        f"This code opens nothing: it was mistyped, its check is more than {days} days old or has not reached this"
-        " server yet, or the phone was made known for somebody else since.",
+        f"This code opens nothing: it was mistyped, its check is more than {counted(days, 'day')} old or has not"
+        " reached this server yet, or the phone was made known for somebody else since.",
         "Compare it with the newest receipt, try again tomorrow, or ask where the phone was checked.",
     )

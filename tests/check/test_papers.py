@@ -114,7 +114,7 @@ def test_a_phone_that_was_never_checked_has_no_papers_and_the_next_step_is_said(
         bench.provision(phone, label="A-3")
 
     assert bench.agent("receipt", "A-3")[0] == 2
-    assert "A-3 was not checked here yet; plug it in and run `curfew-agent check` first." in bench.said
+    assert "A-3 was not checked here yet; plug it in and run `curfew-agent check tcp:" in bench.said
     assert bench.agent("receipt", "--all")[0] == 2
     assert "`curfew-agent check --all`" in bench.said
 

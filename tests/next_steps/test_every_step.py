@@ -16,6 +16,17 @@ NOT_TYPED = {
     Advice(
         "server/errors.py", "curfew-server --config SERVER.env check"
     ): "needs a report that was damaged on disk; tests/server/test_stored_envelopes.py damages one",
+    **dict.fromkeys(
+        (
+            Advice("server/templates/blocks.html", "curfew-agent provision ADDRESS --holder REFERENCE"),
+            Advice("server/templates/owner_requests.html", "curfew-agent receipt LABEL"),
+            Advice("server/templates/timeline.html", "curfew-agent check --all"),
+        ),
+        "a page of the server tells it, a technician types it at a station: test_steps_of_the_agent.py does",
+    ),
+    Advice(
+        "server/templates/timeline.html", "curfew-server verify-purge"
+    ): "needs a purge, and its certificate: tests/server/test_purging.py has both",
     Advice("agent_scripts/adb/adb_shell_phone.py", "pip install 'curfew[usb]'"): "asks a package index",
 }
 

@@ -118,6 +118,24 @@ def test_a_phone_that_is_not_known_is_made_known(
     desk.types_the_next_step(said, PROVISION, keys=AGREED, then="provisioned as", REFERENCE="h-1")
 
 
+@types(
+    ("agent_scripts/commands/paper.py", DEVICES),
+    ("agent_scripts/commands/paper.py", CHECK),
+    ("agent_scripts/commands/paper.py", "curfew-agent check {…}"),
+)
+def test_papers_are_printed_once_a_phone_was_checked(desk: Desk, office: Office, clean: VirtualPhone) -> None:
+    bench = office.new_bench()
+    desk.variables["CURFEW_STATION"] = str(bench.folder)
+    address = bench.provision(clean, label="A-1")
+    desk.types_the_next_step(desk.runs("curfew-agent receipt nobody", code=2), DEVICES)
+    nothing = desk.runs("curfew-agent receipt --all", code=2)
+    desk.types_the_next_step(
+        desk.runs("curfew-agent receipt A-1", code=2), "curfew-agent check {…}", then=address
+    )
+    desk.types_the_next_step(nothing, CHECK)
+    desk.runs("curfew-agent receipt A-1 --out receipt.pdf")
+
+
 @types(("agent_scripts/visits/visiting.py", SEND), ("agent_scripts/visits/live_table.py", SEND))
 def test_reports_that_wait_are_sent(desk: Desk, bench: Bench, clean: VirtualPhone) -> None:
     bench.provision(clean)

@@ -97,7 +97,7 @@ def test_a_list_that_is_not_whole_says_so(staffed: Office) -> None:
 
     page = page_of(staffed, phone)
 
-    assert "These are the newest 50; there are earlier ones." in section(page, "Reports")
+    assert "These are the newest 50. Every check" in section(page, "Reports")
     assert "earlier times are not listed" in section(page, "When apps were off")
 
 
