@@ -17,6 +17,7 @@ from policy.stage import enforcement_starts_at, stage_of
 from policy.verdict import Stage, Verdict
 from server.fleet import phone_states
 from server.fleet.blocks import BLOCKING, BlockCause, cause_of
+from server.fleet.failures import Failure
 from server.fleet.phones import Phone
 from server.fleet.standing import CheckFacts
 from server.policies.situation import Published, Situation
@@ -27,6 +28,14 @@ PHONE_ID = PhoneId.random()
 CAUSES = (BlockCause.SILENT, BlockCause.UNREADABLE, BlockCause.NOT_ENFORCEABLE)
 """In the order in which they are told where several hold."""
 KINDS = {"compliant": {}, "violating": VIOLATING, "closed": NOT_ENFORCEABLE, "unreadable": UNREADABLE}
+
+FAILURES = {
+    "compliant": None,
+    "violating": Failure.STILL_RUNS,
+    "closed": Failure.UNTOLD,
+    "unreadable": Failure.UNTOLD,
+}
+"""What these reports say of why the phone is not done: none of them names a reason that would be one."""
 
 
 class Check(NamedTuple):
@@ -51,6 +60,7 @@ def walked(checks: Sequence[Check]) -> CheckFacts:
         open_entries=0,
         unchanged_since=unchanged[0].at,
         not_enforceable_since=closed[0].at if closed else None,
+        failure=FAILURES[checks[-1].kind],
     )
 
 
