@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Verdict:
+class JudgedRing:
     """What the rule says of the ring under way: ``failed`` of its ``checked`` phones, and whether that is too many."""
 
     ring: int
@@ -35,7 +35,7 @@ class Verdict:
     holds: bool
 
 
-def judge_ring(counts: Sequence[RingCounts], percent: int, smallest: int) -> Verdict | None:
+def judge_ring(counts: Sequence[RingCounts], percent: int, smallest: int) -> JudgedRing | None:
     """Return what the rule says of the ring that started last; None where none did, or none comes behind it.
 
     It holds the next where more than `percent` of its phones that were checked since its start failed, unless fewer
@@ -47,7 +47,7 @@ def judge_ring(counts: Sequence[RingCounts], percent: int, smallest: int) -> Ver
     under_way = started[-1]
     checked, failed = under_way.count(*CHECKED), under_way.count(*FAILED)
     holds = checked >= max(1, smallest) and 100 * failed > percent * checked
-    return Verdict(under_way.ring.number, checked, failed, holds)
+    return JudgedRing(under_way.ring.number, checked, failed, holds)
 
 
 def hold_failing_ring(database: Database, percent: int, smallest: int, now: datetime) -> None:
@@ -70,7 +70,7 @@ def hold_failing_ring(database: Database, percent: int, smallest: int, now: date
         _log.info("ring_held_meanwhile")
 
 
-def _holds(session: Session, here: Situation, percent: int, smallest: int) -> Verdict | None:
+def _holds(session: Session, here: Situation, percent: int, smallest: int) -> JudgedRing | None:
     if here.bundle is None or here.lifted or here.now >= here.bundle.policy.review_at:
         return None
     # Before anything is counted: nearly always there is no ring to come.
@@ -87,7 +87,7 @@ def _holds(session: Session, here: Situation, percent: int, smallest: int) -> Ve
     return None if over else verdict
 
 
-def _hold(session: Session, here: Situation, verdict: Verdict, now: datetime) -> None:
+def _hold(session: Session, here: Situation, verdict: JudgedRing, now: datetime) -> None:
     share = f"{verdict.failed} of {counted(verdict.checked, 'phone')} checked since its start"
     reason = f"ring {verdict.ring} failed on {share}"
     held = hold_ring(session, here, verdict.ring + 1, reason, ACTOR, now)
