@@ -164,6 +164,8 @@ class _Teller:
             yield self.say("back_remove", apps=f" {self.say('and')} ".join(apps))
         elif self.report.verdict is Verdict.COMPLIANT:
             yield self.say("back_nothing")
+        else:
+            yield self.say("back_again")
         if self.policy is not None:
             yield self.say("back_end", at=utc(self.policy.ends_at))
 
