@@ -33,7 +33,9 @@ class LatestReports:
                 file.write(report)
             part.replace(path)
         except OSError as error:
-            # No paper is worth a check: it goes on, and printing says that the phone is to be checked first.
+            # No paper is worth a check: it goes on. An older report would pass for this one: without any, printing says
+            # that the phone is to be checked first.
+            path.unlink(missing_ok=True)
             _log.info("latest report not kept", path=str(path), because=str(error))
 
     def of(self, phone_id: PhoneId) -> Report | None:
