@@ -135,7 +135,7 @@ LIVES_IN = {
     "sqlalchemy": {"server"},
     "textual": {"agent_scripts/bench/screen.py"},
     "orjson": {"policy/schemas/strict_json.py"},
-    "fpdf": {"agent_scripts/paper"},
+    "fpdf": {"agent_scripts/paper/drawing.py"},
     "zebrafy": {"agent_scripts/paper/label.py"},
 }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from importlib.resources import files
 
 import segno
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
+from fpdf.fonts import FontFace
 
 _FONT = "DejaVu"
 
@@ -51,7 +52,22 @@ class Paper(FPDF):
                     left + start * module, top + down * module, length * module, module * 1.02, style="F"
                 )
 
-    def bytes(self) -> bytes:
+    def rows(self, headings: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[float]) -> None:
+        """Write a table; its headings stand again on each page. `widths` are shares of the whole width."""
+        with self.table(
+            col_widths=tuple(widths),
+            text_align="LEFT",
+            headings_style=FontFace(emphasis="BOLD"),
+            line_height=4.5,
+            padding=1,
+            borders_layout="HORIZONTAL_LINES",
+        ) as table:
+            for cells in (headings, *rows):
+                line = table.row()
+                for text in cells:
+                    line.cell(text)
+
+    def pdf(self) -> bytes:
         """Return the document as a PDF."""
         return bytes(self.output())
 

@@ -15,6 +15,8 @@ WIDTH, HEIGHT = 62.0, 29.0
 """Millimetres: a common size of continuous and of die-cut rolls."""
 _SIDE = 23.0
 _LEFT = 29.0
+_LONGEST = 24
+"""Characters of a line that fit beside the code."""
 _DOTS_PER_MM = 8
 """Of a printer with 203 dots per inch, as most Zebra printers have."""
 
@@ -44,11 +46,11 @@ def labels_pdf(labels: Sequence[Label]) -> bytes:
         paper.add_page(orientation="L")
         paper.qr_code(label.address, 3, 3, _SIDE)
         paper.letters(_points(label.name), bold=True)
-        paper.text(_LEFT, 9, label.name)
+        paper.text(_LEFT, 9, _cut(label.name, _LONGEST))
         paper.letters(7)
         for number, line in enumerate(label.lines):
-            paper.text(_LEFT, 15 + 4.5 * number, _cut(line, 24))
-    return paper.bytes()
+            paper.text(_LEFT, 15 + 4.5 * number, _cut(line, _LONGEST))
+    return paper.pdf()
 
 
 def label_svg(label: Label) -> str:
@@ -57,7 +59,7 @@ def label_svg(label: Label) -> str:
     side = code.symbol_size(border=0)[0]
     drawn = code.svg_inline(scale=_SIDE / side, border=0, omitsize=True, svgclass=None, lineclass=None)
     lines = "".join(
-        f'<text x="{_LEFT}" y="{15 + 4.5 * number}" font-size="2.5">{escape(_cut(line, 24))}</text>'
+        f'<text x="{_LEFT}" y="{15 + 4.5 * number}" font-size="2.5">{escape(_cut(line, _LONGEST))}</text>'
         for number, line in enumerate(label.lines)
     )
     return (
@@ -65,7 +67,7 @@ def label_svg(label: Label) -> str:
         f' viewBox="0 0 {WIDTH} {HEIGHT}" font-family="DejaVu Sans, sans-serif">'
         f'<svg x="3" y="3" width="{_SIDE}" height="{_SIDE}">{drawn}</svg>'
         f'<text x="{_LEFT}" y="9" font-weight="bold" font-size="{_points(label.name) * 0.353:.2f}">'
-        f"{escape(_cut(label.name, 24))}</text>{lines}</svg>\n"
+        f"{escape(_cut(label.name, _LONGEST))}</text>{lines}</svg>\n"
     )
 
 

@@ -33,7 +33,7 @@ def receipts_pdf(printed: Sequence[PrintedReceipt]) -> bytes:
     paper.set_auto_page_break(auto=True, margin=14)
     for one in printed:
         _write(paper, one)
-    return paper.bytes()
+    return paper.pdf()
 
 
 def _write(paper: Paper, one: PrintedReceipt) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 
-from fpdf.fonts import FontFace
-
 from agent_scripts.paper.drawing import Paper
 from policy.counted import counted
 from policy.plain_text import no_formula
@@ -42,19 +40,8 @@ def sheet_pdf(rows: Sequence[SheetRow], station: str, at: datetime) -> bytes:
     paper.paragraph(f"{station}, {at:%Y-%m-%d %H:%M} UTC, {counted(len(rows), 'phone')}: {_counts(rows)}", 6)
     paper.ln(2)
     paper.letters(8)
-    with paper.table(
-        col_widths=_WIDTHS,
-        text_align="LEFT",
-        headings_style=FontFace(emphasis="BOLD"),
-        line_height=4.5,
-        padding=1,
-        borders_layout="HORIZONTAL_LINES",
-    ) as table:
-        for cells in (_HEADINGS, *(tuple(map(str, astuple(row))) for row in rows)):
-            line = table.row()
-            for text in cells:
-                line.cell(text)
-    return paper.bytes()
+    paper.rows(_HEADINGS, (tuple(map(str, astuple(row))) for row in rows), _WIDTHS)
+    return paper.pdf()
 
 
 def sheet_csv(rows: Sequence[SheetRow]) -> str:

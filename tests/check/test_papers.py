@@ -141,6 +141,35 @@ def test_a_label_carries_the_phones_name_and_a_code_that_scans(off: Bench, tmp_p
     ]
 
 
+def test_a_name_that_is_longer_than_a_label_is_cut_on_every_kind_of_label(
+    enforcing: Office, bench: Bench, tmp_path: Path
+) -> None:
+    with enforcing.phone("pixel-14") as phone:
+        bench.check(bench.provision(phone, label="Inventory of the fourth floor 0042"))
+    for name in ("long.pdf", "long.svg"):
+        assert bench.agent("label", "--all", "--out", str(tmp_path / name))[0] == 0
+
+    assert "Inventory of the fourth…" in text_of(tmp_path / "long.pdf")
+    assert ">Inventory of the fourth…<" in (tmp_path / "long.svg").read_text()
+
+
+def test_where_the_newest_report_cannot_be_kept_an_older_one_does_not_pass_for_it(
+    enforcing: Office, bench: Bench
+) -> None:
+    with enforcing.phone("pixel-14") as phone:
+        address = bench.provision(phone, label="A-5")
+        bench.check(address)
+        [kept] = (bench.folder / "checked").glob("*.json")
+        # In the way of the file that is written first.
+        kept.with_suffix(".part").mkdir()
+
+        code, _ = bench.check(address)
+
+    assert code == 0
+    assert bench.agent("receipt", "A-5")[0] == 2
+    assert "A-5 was not checked here yet" in bench.said
+
+
 def test_a_label_is_drawn_as_svg_for_one_phone_and_in_the_language_of_zebra_printers(
     off: Bench, tmp_path: Path
 ) -> None:
@@ -177,6 +206,22 @@ def test_a_sheet_lists_each_phone_once_with_its_verdict(
     ]
     told = text_of(tmp_path / "sheet.pdf")
     assert "2 phones: 1 compliant, 1 violating" in told
+
+
+def test_a_phone_that_could_not_be_read_gets_a_receipt_that_asks_for_another_check(
+    enforcing: Office, bench: Bench, tmp_path: Path
+) -> None:
+    with enforcing.phone("pixel-14") as phone:
+        address = bench.provision(phone, label="A-6")
+        phone.faults.cut_dump_after(300)
+        bench.check(address)
+    enforcing.publish()
+    with enforcing.phone("pixel-14") as other:
+        bench.check(bench.provision(other))
+
+    assert bench.agent("receipt", "A-6", "--out", str(tmp_path / "unread.pdf"))[0] == 0
+
+    assert "Have the phone checked once more" in text_of(tmp_path / "unread.pdf")
 
 
 def test_a_phone_that_is_handed_back_gets_a_receipt_that_says_so(
