@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from policy.names import PhoneId
 from server.errors import InConflict, Malformed, NotThere
 from server.evidence import audit
+from server.fleet.phones import agreed_with
 from server.storage.database import Base, UtcTime
 from server.storage.keyset import Order, RowPiece, next_rows
 from server.texts import storable
@@ -85,6 +86,8 @@ def ask(session: Session, phone_id: PhoneId, kind: RequestKind, text: str, now: 
             f"Expected what you object to, in 1 to {TEXT_MAX_LENGTH} characters, found {len(words)}. Nothing was sent.",
             "Go back and change the text.",
         )
+    # Held until the transaction ends: of two that are sent at once, the second finds the first.
+    agreed_with(session, [phone_id], lock=True)
     waiting = select(_OwnerRequestTable.id).where(
         _OwnerRequestTable.phone_id == phone_id, _OwnerRequestTable.kind == kind.value, _OPEN
     )

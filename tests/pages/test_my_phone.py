@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,10 +15,14 @@ from sqlalchemy import text
 from policy.names import PhoneId
 from policy.owner_receipt import languages
 from policy.report import Report
+from server.errors import InConflict
 from server.evidence import audit
 from server.fleet.phones import Registration, register_phone
+from server.owners.requests import RequestKind
+from server.owners.requests import ask as ask_for
 from server.people.people import Role
 from server.people.sign_ins import GUESSES_ALLOWED
+from server.people.tokens import issue_token
 from server.reports.old_reports import drop_envelopes
 from tests.pages.office import COMPLIANT, OUTLOOK, SHOWN, TIKTOK, Office, now
 
@@ -248,3 +254,47 @@ def test_the_page_says_so_where_the_newest_report_was_thinned(staffed: Office, r
 
     assert page.status_code == 200
     assert "only when it was and what came of it is still stored" in page.text
+
+
+def test_of_two_objections_that_are_sent_at_once_one_is_kept(either: Office, tmp_path: Path) -> None:
+    either.publish()
+    either.station("Bench 2", tmp_path / "station.pem")
+    phone = either.phone()
+
+    def object_now(_number: int) -> bool:
+        try:
+            with either.database.writing() as session:
+                ask_for(session, phone, RequestKind.OBJECTION, "mine", now())
+        except InConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as hands:
+        assert sorted(hands.map(object_now, range(4))) == [False, False, False, True]
+
+
+def test_the_api_lists_what_is_asked_for_and_takes_the_answer(staffed: Office, report: Report) -> None:
+    ask(staffed, report.report_id, "objection", "=mine")
+    staffed.person("desk-1", Role.TECHNICIAN)
+    with staffed.database.writing() as session:
+        token = issue_token(session, "desk-1", "test", now()).secret
+    client, bearer = staffed.app.test_client(), {"Authorization": f"Bearer {token}"}
+    address = "/api/v1/owner-requests"
+
+    [waiting] = client.get(f"{address}?open=true", base_url=HERE, headers=bearer).get_json()["owner_requests"]
+    table = client.get(address, base_url=HERE, headers={**bearer, "Accept": "text/csv"}).text
+    answered = client.post(
+        f"{address}/1/answer", json={"answer": "Looked into."}, base_url=HERE, headers=bearer
+    ).get_json()
+
+    assert (waiting["kind"], waiting["text"], waiting["open"]) == ("objection", "=mine", True)
+    assert "'=mine" in table
+    assert (answered["answer"], answered["answered_by"], answered["open"]) == (
+        "Looked into.",
+        "desk-1",
+        False,
+    )
+    assert (
+        client.get(f"{address}?open=true", base_url=HERE, headers=bearer).get_json()["owner_requests"] == []
+    )
+    assert "Looked into." in opened(staffed, report.report_id).text
