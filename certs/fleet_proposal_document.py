@@ -6,7 +6,6 @@ requests and the moment, from which the server makes the bytes anew: it publishe
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from certs.approval import Approval
+from certs.document_values import line, number, read_bytes, written_bytes
 from certs.errors import ApprovalRefused, ProposalRefused
 from certs.fleet_proposal import FleetProposal
 from policy.schemas.strict_json import parse_object
@@ -26,7 +26,6 @@ FLEET_PROPOSAL_MAX_BYTES = 8 * 1024 * 1024
 FLEET_APPROVAL_MAX_BYTES = 16 * 1024
 REQUESTS_MAX = 500
 """So many requests go into one proposal; the next ones into the one after it."""
-_NUMBER_MAX = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ def dump_fleet_proposal(document: FleetProposalDocument) -> dict[str, Any]:
     """Return the document as plain JSON values."""
     return {
         "kind": FLEET_PROPOSAL_KIND,
-        "fleet": _text(document.proposal.fleet_bytes),
-        "targets": _text(document.proposal.targets_bytes),
+        "fleet": written_bytes(document.proposal.fleet_bytes),
+        "targets": written_bytes(document.proposal.targets_bytes),
         "signed_sha256": document.proposal.signed_sha256,
         "requests": [
             {
@@ -76,7 +75,7 @@ def dump_fleet_proposal(document: FleetProposalDocument) -> dict[str, Any]:
             }
             for one in document.asked
         ],
-        "published": {name: _text(data) for name, data in document.published.items()},
+        "published": {name: written_bytes(data) for name, data in document.published.items()},
     }
 
 
@@ -98,18 +97,18 @@ def load_fleet_proposal(data: bytes) -> FleetProposalDocument:
         if told["kind"] != FLEET_PROPOSAL_KIND:
             raise ValueError(told["kind"])
         return FleetProposalDocument(
-            proposal=FleetProposal(_bytes(told["fleet"]), _bytes(told["targets"])),
+            proposal=FleetProposal(read_bytes(told["fleet"]), read_bytes(told["targets"])),
             asked=tuple(
                 AskedExemption(
-                    _number(one["request_id"]),
-                    _line(one["phone_id"]),
-                    _line(one["label"]),
-                    _line(one["asked_by"]),
+                    number(one["request_id"]),
+                    line(one["phone_id"]),
+                    line(one["label"]),
+                    line(one["asked_by"]),
                     utc_time(one["asked_at"]),
                 )
                 for one in told["requests"]
             ),
-            published={_line(name): _bytes(text) for name, text in told["published"].items()},
+            published={line(name): read_bytes(text) for name, text in told["published"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProposalRefused(
@@ -142,11 +141,11 @@ def load_fleet_approval(data: bytes) -> FleetApproval:
     """Return what a signature file hands in; raises `ApprovalRefused`."""
     try:
         told = parse_object(data[: FLEET_APPROVAL_MAX_BYTES + 1], "a signature")
-        approval = Approval(_line(told["key_id"]), _line(told["signature"]), _line(told["signed_sha256"]))
+        approval = Approval(line(told["key_id"]), line(told["signature"]), line(told["signed_sha256"]))
         found = FleetApproval(
-            tuple(map(_number, told["requests"])),
+            tuple(map(number, told["requests"])),
             utc_time(told["made_at"]),
-            _number(told["fleet_number"]),
+            number(told["fleet_number"]),
             approval,
         )
         if told != dump_fleet_approval(found):
@@ -157,24 +156,3 @@ def load_fleet_approval(data: bytes) -> FleetApproval:
             "expected the signature file that curfew-certs wrote for these exemptions under the name behind --out,"
             " found something else; choose that file"
         ) from error
-
-
-def _number(value: Any) -> int:
-    # `type`, since a truth value is an instance of int.
-    if type(value) is not int or not 0 <= value <= _NUMBER_MAX:
-        raise ValueError(value)
-    return value
-
-
-def _line(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(value)
-    return value
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _bytes(text: Any) -> bytes:
-    return base64.b64decode(_line(text), validate=True)

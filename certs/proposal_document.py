@@ -5,7 +5,6 @@ Everything beside the bytes to be signed is the server's word, and is shown as s
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from certs.approval import Approval
+from certs.document_values import line, number, read_bytes, written_bytes
 from certs.errors import ApprovalRefused, ProposalRefused
 from certs.proposal import Proposal
 from policy.errors import InvalidDocument
@@ -25,7 +25,6 @@ PROPOSAL_MAX_BYTES = 8 * 1024 * 1024
 """Of a proposal with all that is published; far more than any honest one."""
 APPROVAL_MAX_BYTES = 4096
 SIGNATURE_MAX_LENGTH = 1024
-_NUMBER_MAX = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,8 @@ def dump_proposal(document: ProposalDocument) -> dict[str, Any]:
         "draft_id": document.draft_id,
         "revision": document.revision,
         "title": document.title,
-        "policy": _text(document.proposal.policy_bytes),
-        "targets": _text(document.proposal.targets_bytes),
+        "policy": written_bytes(document.proposal.policy_bytes),
+        "targets": written_bytes(document.proposal.targets_bytes),
         "signed_sha256": document.proposal.signed_sha256,
         "proposed_by": document.proposed_by,
         "proposed_at": write_utc_time(document.proposed_at),
@@ -102,7 +101,7 @@ def dump_proposal(document: ProposalDocument) -> dict[str, Any]:
             "blocked_share": rehearsal.blocked_share,
         },
         "warnings": list(document.warnings),
-        "published": {name: _text(data) for name, data in document.published.items()},
+        "published": {name: written_bytes(data) for name, data in document.published.items()},
     }
 
 
@@ -115,24 +114,24 @@ def load_proposal(data: bytes) -> ProposalDocument:
         if told["kind"] != PROPOSAL_KIND:
             raise ValueError(told["kind"])
         return ProposalDocument(
-            draft_id=_number(told["draft_id"]),
-            revision=_number(told["revision"]),
-            title=_line(told["title"]),
-            proposal=Proposal(_bytes(told["policy"]), _bytes(told["targets"])),
-            proposed_by=_line(told["proposed_by"]),
+            draft_id=number(told["draft_id"]),
+            revision=number(told["revision"]),
+            title=line(told["title"]),
+            proposal=Proposal(read_bytes(told["policy"]), read_bytes(told["targets"])),
+            proposed_by=line(told["proposed_by"]),
             proposed_at=utc_time(told["proposed_at"]),
             until=utc_time(told["until"]),
             publish_at=None if told["publish_at"] is None else utc_time(told["publish_at"]),
-            state=_line(told["state"]),
+            state=line(told["state"]),
             signed=tuple(
-                Signed(_line(one["key"]), _line(one["person"]), utc_time(one["at"])) for one in told["signed"]
+                Signed(line(one["key"]), line(one["person"]), utc_time(one["at"])) for one in told["signed"]
             ),
-            missing=tuple(map(_line, told["missing"])),
-            needed=_number(told["needed"]),
-            needed_because=_line(told["needed_because"]),
+            missing=tuple(map(line, told["missing"])),
+            needed=number(told["needed"]),
+            needed_because=line(told["needed_because"]),
             rehearsal=_rehearsal(told["rehearsal"]),
-            warnings=tuple(map(_line, told["warnings"])),
-            published={_line(name): _bytes(text) for name, text in told["published"].items()},
+            warnings=tuple(map(line, told["warnings"])),
+            published={line(name): read_bytes(text) for name, text in told["published"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProposalRefused(
@@ -160,8 +159,8 @@ def load_approval(data: bytes) -> tuple[int, Approval]:
             told["kind"] != APPROVAL_KIND
         ):
             raise ValueError(told["kind"])
-        approval = Approval(_line(told["key_id"]), _line(told["signature"]), _line(told["signed_sha256"]))
-        return _number(told["draft_id"]), approval
+        approval = Approval(line(told["key_id"]), line(told["signature"]), line(told["signed_sha256"]))
+        return number(told["draft_id"]), approval
     except (InvalidDocument, ValueError, KeyError, TypeError) as error:
         raise ApprovalRefused(
             "expected the signature file that the approver's machine wrote under the name behind --out, found something"
@@ -180,31 +179,10 @@ def _rehearsal(told: Any) -> RehearsalWord | None:
     share = told["blocked_share"]
     if share is not None and not (type(share) in (int, float) and 0 <= share <= 1):
         raise ValueError(share)
-    return RehearsalWord(utc_time(told["rehearsed_at"]), _number(told["phones"]), share)
+    return RehearsalWord(utc_time(told["rehearsed_at"]), number(told["phones"]), share)
 
 
 def _bounded(data: bytes) -> bytes:
     if len(data) > PROPOSAL_MAX_BYTES:
         raise ValueError(len(data))
     return data
-
-
-def _number(value: Any) -> int:
-    # `type`, since a truth value is an instance of int.
-    if type(value) is not int or not 0 <= value <= _NUMBER_MAX:
-        raise ValueError(value)
-    return value
-
-
-def _line(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(value)
-    return value
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _bytes(text: Any) -> bytes:
-    return base64.b64decode(_line(text), validate=True)
