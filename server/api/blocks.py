@@ -19,7 +19,7 @@ from server.fleet import phones
 from server.fleet.block_changes import Cursor, read_cursor
 from server.fleet.blocks import Block, blocks, changed_blocks
 from server.people.people import Right
-from server.people.tokens import Scope
+from server.people.scopes import Scope
 from server.running.error_handlers import written
 
 CURSOR_HEADER = "Curfew-Cursor"

@@ -30,7 +30,7 @@ from server.drafts.beginnings import beginning, returning
 from server.drafts.differences import differences
 from server.drafts.drafts import DRAFTS_NEWEST, DRAFTS_OLDEST, Draft, DraftEnd, DraftRow
 from server.people.people import Right
-from server.people.tokens import Scope
+from server.people.scopes import Scope
 from server.policies.bundles import newest, newest_bundle
 from server.running.error_handlers import written
 

@@ -27,7 +27,7 @@ from server.api.person_access import requesting_person
 from server.context import context
 from server.errors import NotAccepted
 from server.people.people import Right
-from server.people.tokens import Scope
+from server.people.scopes import Scope
 from server.running.error_handlers import written
 from server.running.spooled import new_spool
 from server.storage.replica import Seen

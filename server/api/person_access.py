@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from server.context import context
 from server.errors import NotAllowed, NotSignedIn, StorageUnavailable
 from server.people.people import Person, Right, whom_to_ask
-from server.people.tokens import SCOPE_OF, Presented, Scope, Token, mark_used, presented
+from server.people.scopes import SCOPE_OF, Scope
+from server.people.tokens import Presented, Token, mark_used, presented
 
 _SCHEME = "Bearer "
 _log = structlog.get_logger()

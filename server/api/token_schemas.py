@@ -8,7 +8,8 @@ from marshmallow import Schema, fields, validate
 
 from server.api.list_schemas import ListSchema, PieceSchema, moment, yes_or_no
 from server.api.schemas import BodySchema, one_line
-from server.people.tokens import DAYS, NAME_MAX_LENGTH, Scope
+from server.people.scopes import Scope
+from server.people.tokens import DAYS, NAME_MAX_LENGTH
 
 
 class TokenSort(Enum):

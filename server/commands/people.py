@@ -17,6 +17,7 @@ from server.commands.settings import given_config, looked_at, now_of, opened, op
 from server.config import Config
 from server.people import people, sign_ins, tokens
 from server.people.first_passwords import FirstPassword, new_first_password
+from server.people.scopes import Scope
 
 _AT_ONCE = 1000
 
@@ -189,7 +190,7 @@ def _tell_lost(before: Sequence[people.Right], after: Sequence[people.Right]) ->
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice([one.value for one in tokens.Scope]),
+    type=click.Choice([one.value for one in Scope]),
     help="What it may do; all that NAME may, unless given.",
 )
 @click.option("--days", type=int, help=f"When it ends; in {tokens.DAYS} days unless given.")
@@ -198,7 +199,7 @@ def token(name: str, used_by: str, scopes: tuple[str, ...], days: int | None) ->
     config = given_config()
     wanted = tokens.WantedToken(
         used_by,
-        [tokens.Scope(one) for one in scopes] or None,
+        [Scope(one) for one in scopes] or None,
         min(tokens.DAYS, config.token_days) if days is None else days,
         config.token_days,
     )

@@ -13,19 +13,17 @@ from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
 from server.people.people import Right
+from server.people.scopes import MEANINGS, Scope, scopes_for
 from server.people.tokens import (
     DAYS,
-    MEANINGS,
     NAME_MAX_LENGTH,
     TOKENS_BY_END,
     TOKENS_NEWEST,
-    Scope,
     WantedToken,
     WantedTokens,
     end_token,
     list_tokens,
     make_own_token,
-    scopes_for,
 )
 
 TOKENS_PER_PAGE = 50

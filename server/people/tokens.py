@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import Enum
 
 from sqlalchemy import ForeignKey, String, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -20,6 +19,7 @@ from policy.counted import counted
 from server.errors import InConflict, Malformed, NotAllowed, NotThere, RequestRefused
 from server.evidence import audit
 from server.people.people import Person, PersonTable, Right, as_person, find_person, nobody_called
+from server.people.scopes import Scope, scopes_for
 from server.storage.database import Base, Database, UtcTime
 from server.storage.keyset import Order, RowPiece, next_rows
 from server.texts import storable
@@ -35,51 +35,6 @@ KEPT = timedelta(days=30)
 _PREFIX = "curfew_"  # a visible mark by which scanners find a leaked token, not a secret
 _ID_LENGTH = 16
 _ID = re.compile(rf"[0-9a-f]{{{_ID_LENGTH}}}")
-
-
-class Scope(Enum):
-    """What a token is for; the value is what people type."""
-
-    READ = "read"
-    BLOCKS = "blocks"
-    HOLDERS = "holders"
-    FLEET = "fleet"
-    DRAFT = "draft"
-    APPROVE = "approve"
-    AUDIT = "audit"
-    PEOPLE = "people"
-
-
-MEANINGS: Mapping[Scope, str] = {
-    Scope.READ: "read phones, stations, bundles, drafts and alarms",
-    Scope.BLOCKS: "read which holders to block, and nothing else of holders",
-    Scope.HOLDERS: "find the phones of a holder",
-    Scope.FLEET: "change what belongs to phones and stations: units, requests for exemptions, answers to owners",
-    Scope.DRAFT: "write, comment, rehearse and propose drafts",
-    Scope.APPROVE: "hand in signatures, refuse exemptions, hold rings, certify a lift",
-    Scope.AUDIT: "read the audit chain",
-    Scope.PEOPLE: "manage people and everybody's tokens",
-}
-
-SCOPE_OF: Mapping[Right, Scope] = {
-    Right.LOOK: Scope.READ,
-    Right.DRAFT: Scope.DRAFT,
-    Right.SEE_HOLDERS: Scope.HOLDERS,
-    Right.ENROL_STATIONS: Scope.FLEET,
-    Right.REVOKE_STATIONS: Scope.FLEET,
-    Right.SETTLE_ALARMS: Scope.FLEET,
-    Right.SET_UNITS: Scope.FLEET,
-    Right.ANSWER_OWNERS: Scope.FLEET,
-    Right.REQUEST_EXEMPTION: Scope.FLEET,
-    Right.DECIDE_EXEMPTION: Scope.APPROVE,
-    Right.HOLD_RINGS: Scope.APPROVE,
-    Right.CERTIFY_LIFT: Scope.APPROVE,
-    Right.READ_AUDIT: Scope.AUDIT,
-    Right.PROPOSE: Scope.DRAFT,
-    Right.APPROVE: Scope.APPROVE,
-    Right.MANAGE_PEOPLE: Scope.PEOPLE,
-}
-"""Which scope a use of a right needs; a route that needs another names it (`server.api.person_access`)."""
 
 
 class _TokenTable(Base):
@@ -143,14 +98,6 @@ class WantedToken:
     """The longest that this server gives (`CURFEW_TOKEN_DAYS`)."""
     by: Token | None = None
     """The token that asks for it, which can give away nothing that it has not itself."""
-
-
-def scopes_for(person: Person) -> tuple[Scope, ...]:
-    """Return the scopes that a token of this person can have, in their order."""
-    may = {scope for right, scope in SCOPE_OF.items() if person.may(right)}
-    if person.may(Right.SEE_HOLDERS):
-        may.add(Scope.BLOCKS)
-    return tuple(scope for scope in Scope if scope in may)
 
 
 def issue_token(

@@ -12,15 +12,8 @@ from flask.testing import FlaskClient
 from server.errors import InConflict
 from server.evidence import audit
 from server.people.people import Role
-from server.people.tokens import (
-    TOKENS_BY_END,
-    Scope,
-    Token,
-    WantedToken,
-    WantedTokens,
-    issue_token,
-    list_tokens,
-)
+from server.people.scopes import Scope
+from server.people.tokens import TOKENS_BY_END, Token, WantedToken, WantedTokens, issue_token, list_tokens
 from tests.pages.office import Office, now
 
 HERE = "https://localhost"

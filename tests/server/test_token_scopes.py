@@ -13,7 +13,8 @@ from werkzeug.test import TestResponse
 
 from server.app import create_app
 from server.people.people import RIGHTS, Right, Role, find_person, put_person
-from server.people.tokens import SCOPE_OF, Scope, WantedToken, issue_token, scopes_for
+from server.people.scopes import SCOPE_OF, Scope, scopes_for
+from server.people.tokens import WantedToken, issue_token
 from tests.server.authority import NOW, PASSWORD, Authority
 
 READ, BLOCKS, HOLDERS, FLEET = Scope.READ, Scope.BLOCKS, Scope.HOLDERS, Scope.FLEET
