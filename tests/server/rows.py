@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    delete,
     insert,
     select,
 )
@@ -48,6 +49,13 @@ def fill(session: Session, **meant: tuple[object, ...]) -> None:
     for table in _tables(session):
         if table.name not in _KEPT_BY_MIGRATIONS:
             session.execute(insert(table), [_row(table, number, meant) for number in range(ROWS)])
+
+
+def empty(session: Session) -> None:
+    """Remove what `fill` stored."""
+    for table in reversed(_tables(session)):
+        if table.name not in _KEPT_BY_MIGRATIONS:
+            session.execute(delete(table))
 
 
 def rows_of(session: Session) -> Rows:
