@@ -135,7 +135,8 @@ def answers(office: Office, role: Role, right: Right) -> dict[str, int]:
     """The status that each address of this right answers to somebody with this role."""
     client = office.client(role)
     return {
-        f"{method} {address}": request(office, client, method, address) for method, address in ADDRESSES[right]
+        f"{method} {address}": request(office, client, method, address)
+        for method, address in ADDRESSES[right]
     }
 
 
