@@ -15,6 +15,7 @@ from hypothesis import settings
 import agent_scripts.patience
 from agent_scripts.virtual_phone import VirtualPhone
 from certs.typed_options import forget_options
+from tests.quick_routes import keep_compiled_routes
 from tests.server.databases import Databases, PostgresqlDatabases, SqliteDatabases, chosen
 from tests.server.postgresql import Postgresql
 from tests.slow import HEAVY_FIXTURES, is_slow
@@ -23,6 +24,8 @@ from tests.slow import HEAVY_FIXTURES, is_slow
 _QUICK_PROGRAMS = Path(__file__).resolve().parents[1] / ".phone-userland" / "bin"
 if _QUICK_PROGRAMS.is_dir():
     os.environ["PATH"] = f"{_QUICK_PROGRAMS}:{os.environ['PATH']}"
+
+keep_compiled_routes()
 
 
 def pytest_report_header() -> str:
