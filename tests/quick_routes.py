@@ -22,4 +22,4 @@ def keep_compiled_routes() -> None:
             kept[known_by] = compiled(rule, append_unknown)
         return kept[known_by]
 
-    Rule._compile_builder = compile_once  # type: ignore[method-assign]
+    Rule._compile_builder = compile_once  # type: ignore[assignment, method-assign]
