@@ -24,9 +24,12 @@ from policy.probe import Reach
 from policy.ready_made import ready_made_policy
 from policy.report import Consent, Report, ReportedApp, ReportedUser
 from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
+from server.fleet.failures import Failure
+from server.fleet.phones import holder_tag
 from server.fleet.pictures import digest_of, keep_pictures
 from server.fleet.recounting import make_anew
 from server.fleet.search import folded
+from server.fleet.turns import Turn
 from server.storage.database import Base, Database
 
 _AT_ONCE = 10_000
@@ -68,10 +71,14 @@ def seed_fleet(database: Database, holder_key: str, phones: int, now: datetime, 
     for start in range(0, phones, _AT_ONCE):
         part = range(start, min(start + _AT_ONCE, phones))
         rows = [_phone(number, stations, box, now, drawn) for number in part]
+        for number, row in zip(part, rows, strict=True):
+            row["phone"]["holder_tag"] = holder_tag(holder_key, f"mailbox-{number}")
         with database.writing() as session:
             keep_pictures(session, {digest_of(body): body for row in rows for body in row.pop("picture", ())})
             for name in ("phone", "report", "phone_state", "phone_names"):
                 session.execute(_insert(name), [row[name] for row in rows if name in row])
+            states = [row["phone_state"] for row in rows if "phone_state" in row]
+            session.execute(_insert("phone_turn"), [turn for state in states for turn in _turns(state)])
     with database.writing() as session:
         session.execute(_insert("station_activity"), list(_activities(phones, stations, now)))
         make_anew(session)
@@ -155,6 +162,24 @@ def _report(phone_id: str, number: int, station_id: str, kind: str, at: datetime
     }
 
 
+_FAILURES = {"not enforceable": Failure.PLACE_CLOSED, "unreadable": Failure.PHONE_UNREADABLE}
+_TURNS = {
+    "violating": (Turn.VIOLATING, Turn.SWITCHED_OFF),
+}
+_CAME_BACK = 20
+"""One of so many that comply has complied again, and was put back, within two weeks."""
+
+
+def _turns(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield when a phone turned: at one of its checks of the last two weeks."""
+    drawn = int(sha256(state["phone_id"].encode()).hexdigest()[:8], 16)
+    kinds = _TURNS.get(state["verdict"], ())
+    if state["verdict"] == Verdict.COMPLIANT.value and drawn % _CAME_BACK == 0:
+        kinds = (Turn.COMPLYING, Turn.RESTORED)
+    at = state["effective_at"] - timedelta(hours=drawn // _CAME_BACK % (14 * 24))
+    yield from ({"phone_id": state["phone_id"], "kind": kind.value, "at": at} for kind in kinds)
+
+
 def _state(report: dict[str, Any], kind: str) -> dict[str, Any]:
     shared = ("phone_id", "report_id", "station_id", "counter", "effective_at", "received_at", "verdict")
     found = kind in ("violating", "not enforceable")
@@ -167,6 +192,7 @@ def _state(report: dict[str, Any], kind: str) -> dict[str, Any]:
         "api_level": 34,
         "patch_level": "2026-11-05",
         "boot_state": "green",
+        "failure": _FAILURES[kind].value if kind in _FAILURES else None,
         "open_entries": 2 if kind == "violating" else 0,
         "families": '["tiktok"]' if found else "[]",
         "reasons": '[["phone_unreadable", ""]]' if kind == "unreadable" else "[]",

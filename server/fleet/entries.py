@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -22,23 +22,22 @@ from sqlalchemy import (
     String,
     Table,
     and_,
-    bindparam,
     case,
-    delete,
     func,
-    insert,
     literal,
     select,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.names import PhoneId
 from policy.probe import Reach
 from policy.report import Consent
 from policy.stage import share_of
+from server.fleet import ring_tallies
 from server.fleet.failures import Failure
+from server.fleet.kept_tallies import KeptTallies, Key
+from server.fleet.ring_tallies import hour_of
 from server.fleet.spans import FRESH_STANDINGS, Span
 from server.fleet.standing import CheckFacts, Standing, fresh_standing, reach_now
 from server.storage.database import Base, UtcTime
@@ -126,7 +125,7 @@ _OF_PHONES = Prepared(
 )
 _STORE = upsert(_ENTRIES, never_replaced={"share"})
 _KEY = (_TALLIES.c.hour, _TALLIES.c.fresh, _TALLIES.c.has_open, _TALLIES.c.reach)
-_EMPTIED = Prepared(delete(_TALLIES).where(_TALLIES.c.phones == 0, *(c == bindparam(c.name) for c in _KEY)))
+_COUNTS = KeptTallies(_TALLIES)
 
 Bin = tuple[int, Kind]
 """An hour since 1970 and a kind: what one row counts."""
@@ -148,51 +147,36 @@ def note_entries(
     _STORE.run(session, (_row(phone_id, entry) for phone_id, entry in changed.items()))
     steps: Counter[Bin] = Counter(bin_of(entry) for entry in changed.values())
     steps.subtract(bin_of(before[phone_id]) for phone_id in changed.keys() & before.keys())
-    _count(session, steps)
+    _COUNTS.move(session, _stored(steps))
+    # After this transaction has changed the phones: nobody counts rings anew before it ends (`lock_out_writers`).
+    if bounds := ring_tallies.kept_bounds(session):
+        moved = Counter(_ring_key(bounds, phone_id, entry) for phone_id, entry in changed.items())
+        moved.subtract(
+            _ring_key(bounds, phone_id, before[phone_id]) for phone_id in changed.keys() & before.keys()
+        )
+        ring_tallies.move(session, moved)
 
 
-def _count(session: Session, steps: Mapping[Bin, int]) -> None:
-    rows = _rows(steps)
-    _ADD.run(session, rows)
-    # A row that is counted down to nothing goes, or the hours of years would be added up for each page.
-    _EMPTIED.run(session, (row for row in rows if row["phones"] < 0))
+def _ring_key(bounds: Sequence[float], phone_id: str, entry: Entry) -> Key:
+    kind = ring_tallies.Kind(entry.fresh.value, entry.has_open, _stored_failure(entry))
+    return ring_tallies.key_of(bounds, phone_id, entry.last_at, kind)
 
 
 def replace_tallies(session: Session, counted: Mapping[Bin, int]) -> None:
     """Let these be the kept counts."""
-    session.execute(delete(_TALLIES))
-    if rows := _rows(counted):
-        session.execute(insert(_TALLIES), rows)
+    _COUNTS.replace(session, _stored(counted))
 
 
-def _rows(counted: Mapping[Bin, int]) -> list[dict[str, Any]]:
-    # In one order: two transactions that count the same kinds must not wait for each other.
-    return [
-        {"hour": hour, "fresh": fresh, "has_open": has_open, "reach": reach, "phones": count}
-        for (hour, fresh, has_open, reach), count in sorted(
-            ((hour, kind.fresh.value, kind.has_open, kind.reach.value), count)
-            for (hour, kind), count in counted.items()
-        )
-        if count
-    ]
-
-
-def _adding(dialect: Any) -> Any:
-    statement = dialect.insert(_TALLIES)
-    added = {"phones": _TALLIES.c.phones + statement.excluded.phones}
-    return statement.on_conflict_do_update(index_elements=_KEY, set_=added)
-
-
-_ADD = Prepared({"sqlite": _adding(sqlite), "postgresql": _adding(postgresql)})
+def _stored(counted: Mapping[Bin, int]) -> Mapping[Key, int]:
+    return {
+        (hour, kind.fresh.value, kind.has_open, kind.reach.value): count
+        for (hour, kind), count in counted.items()
+    }
 
 
 def bin_of(entry: Entry) -> Bin:
     """Return what a phone is counted among."""
-    return _hour(entry.last_at), Kind(entry.fresh, entry.has_open, entry.reach)
-
-
-def _hour(at: datetime) -> int:
-    return int(at.timestamp()) // 3600
+    return hour_of(entry.last_at), Kind(entry.fresh, entry.has_open, entry.reach)
 
 
 def _row(phone_id: str, entry: Entry) -> dict[str, object]:
@@ -202,9 +186,13 @@ def _row(phone_id: str, entry: Entry) -> dict[str, object]:
         "has_open": entry.has_open,
         "reach": entry.reach.value,
         "last_at": entry.last_at,
-        "failure": entry.failure.value if entry.failure else "",
+        "failure": _stored_failure(entry),
         "share": share_of(cast(PhoneId, phone_id)),
     }
+
+
+def _stored_failure(entry: Entry) -> str:
+    return entry.failure.value if entry.failure else ""
 
 
 # Asking it ------------------------------------------------------------------------------------------------------
@@ -229,18 +217,20 @@ def count_by_kind(session: Session) -> Mapping[Kind, int]:
 
 def tallies(session: Session) -> Mapping[Bin, int]:
     """Return all kept counts."""
-    found = session.execute(select(*_KEY, _TALLIES.c.phones))
-    return {(row[0], Kind(Standing(row[1]), row[2], Reach(row[3]))): row[4] for row in found}
+    found = _COUNTS.all(session)
+    return {(key[0], Kind(Standing(key[1]), key[2], Reach(key[3]))): count for key, count in found.items()}
 
 
 def count_seen_before(session: Session, at: datetime) -> Mapping[tuple[Standing, bool], int]:
     """Return how many phones, by fresh standing and whether something is open, were seen last before `at`."""
     by = (_TallyTable.fresh, _TallyTable.has_open)
-    whole_hours = select(*by, func.sum(_TallyTable.phones)).where(_TallyTable.hour < _hour(at)).group_by(*by)
+    whole_hours = (
+        select(*by, func.sum(_TallyTable.phones)).where(_TallyTable.hour < hour_of(at)).group_by(*by)
+    )
     counts = {(Standing(row[0]), row[1]): int(row[2]) for row in session.execute(whole_hours)}
     # Of the hour that `at` is in, the phones are counted one by one, along the index.
     begun = at.replace(minute=0, second=0, microsecond=0)
-    in_hour = select(*by).where(_TallyTable.hour == _hour(at)).distinct()
+    in_hour = select(*by).where(_TallyTable.hour == hour_of(at)).distinct()
     for fresh, has_open in session.execute(in_hour).all():
         span = Span(Standing(fresh), has_open, begun, at)
         found = session.scalars(select(func.count()).select_from(_ENTRIES).where(within(span))).one()

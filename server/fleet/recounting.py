@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from policy.counted import counted
-from server.fleet import entries, phone_states, phones
+from server.fleet import entries, phone_states, phones, ring_tallies
 from server.fleet.block_changes import forget_cursors
 from server.fleet.entries import Bin, Entry, entry_of
 from server.reports import station_activity
@@ -35,6 +35,8 @@ def differences(session: Session) -> Iterator[str]:
     miscounted = [one for one in tallied.keys() | tallies.keys() if tallied[one] != tallies.get(one, 0)]
     if miscounted:
         yield f"{counted(len(miscounted), 'kept count')} of {len(tallies)} differ from the list"
+    if (faults := ring_tallies.count_faults(session))[0]:
+        yield f"{counted(faults[0], 'kept count')} of rings of {faults[1]} differ from the list"
     sent, kept_of = _sent(session), station_activity.all_activity(session)
     if misled := sorted(one for one in sent.keys() | kept_of.keys() if sent.get(one) != kept_of.get(one)):
         stations = counted(len(misled), "station has", "stations have")
@@ -50,6 +52,8 @@ def make_anew(session: Session) -> None:
         entries.note_entries(session, right)
         tallied.update(entries.bin_of(entry) for entry in right.values())
     entries.replace_tallies(session, tallied)
+    # For the rings it was kept for: whether these are in force is looked at every minute.
+    ring_tallies.keep_for(session, ring_tallies.kept_bounds(session))
     forget_cursors(session)
 
 

@@ -1,8 +1,7 @@
 """The phones of the rings in force: how many have come how far, why others have not, and which they are.
 
 Where a phone stands among all is kept beside what lists go by (`fleet_entry`), and what that means is said once, by
-`server.fleet.rings.progress_of`. Counting adds up one narrow row of every phone within the database, since a ring may
-have any bounds and any start: on SQLite some 90 ms of CPU at 32,000 phones and 2.5 s at a million.
+`server.fleet.rings.progress_of`. Counts come from what is kept of each ring (`server.fleet.ring_tallies`).
 """
 
 from __future__ import annotations
@@ -13,20 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import Session
 
 from policy.names import PhoneId
 from policy.schemas.values import write_utc_time
 from server.errors import NotThere
+from server.fleet import ring_tallies
 from server.fleet.counts import exempt_entries
 from server.fleet.entries import Entry
 from server.fleet.failures import Failure
+from server.fleet.ring_tallies import Stretch
 from server.fleet.rings import Progress, RingPart, heard_since, progress_of, progress_of_entry, rings_of
 from server.fleet.spans import Span
 from server.fleet.standing import Standing
+from server.policies.bundles import situation
 from server.policies.situation import Situation
-from server.storage.database import Base
+from server.storage.database import Base, Database, lock_out_writers
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,12 @@ def count_rings(session: Session, here: Situation) -> Sequence[RingCounts]:
     if not rings:
         return ()
     counted: dict[int, Counter[tuple[Progress, Failure | None]]] = {one.number: Counter() for one in rings}
-    for number, fresh, has_open, failure, is_heard, phones in session.execute(_counting(rings, here)):
-        why = Failure(failure) if failure else None
-        counted[number][progress_of(Standing(fresh), has_open, why, bool(is_heard)), why] += phones
+    numbers = {one.below: one.number for one in rings}
+    stretches = [Stretch(one.above, one.below, heard_since(one, here)) for one in rings]
+    for found in ring_tallies.count_heard(session, stretches):
+        why = Failure(found.kind.failure) if found.kind.failure else None
+        progress = progress_of(Standing(found.kind.fresh), found.kind.has_open, why, found.is_heard)
+        counted[numbers[found.below]][progress, why] += found.phones
     for phone_id, entry in exempt_entries(session, here).items():
         ring = _ring_of(rings, PhoneId(phone_id))
         # Counted above as what it would be without its exemption.
@@ -69,16 +74,6 @@ def count_rings(session: Session, here: Situation) -> Sequence[RingCounts]:
             progress = progress_of_entry(entry, is_exempt, heard_since(ring, here))
             counted[ring.number][progress, entry.failure] += step
     return [_as_counts(ring, counted[ring.number], here.now) for ring in rings]
-
-
-def _counting(rings: Sequence[RingPart], here: Situation) -> Any:
-    entry = Base.metadata.tables["fleet_entry"]
-    number = case(*((entry.c.share < ring.below, ring.number) for ring in rings), else_=rings[-1].number)
-    since = [(entry.c.share < ring.below, entry.c.last_at >= heard_since(ring, here)) for ring in rings]
-    heard = case(*since, else_=false())
-    by = (number, entry.c.fresh, entry.c.has_open, entry.c.failure, heard)
-    labelled = [column.label(f"by_{place}") for place, column in enumerate(by)]
-    return select(*labelled, func.count()).group_by(*(f"by_{place}" for place in range(len(by))))
 
 
 def _ring_of(rings: Sequence[RingPart], phone_id: PhoneId) -> RingPart:
@@ -102,6 +97,28 @@ def _as_counts(
 
 
 _WITH_CAUSE = (Progress.UNREADABLE, Progress.UNDONE, Progress.NOT_ENFORCEABLE, Progress.NOT_DONE)
+
+
+def keep_ring_counts(database: Database, now: datetime) -> None:
+    """Count the fleet anew where the policy in force has other rings than what is kept is counted by."""
+    with database.reading() as session:
+        if _is_kept(session, situation(session, now)):
+            return
+    with database.writing() as session:
+        lock_out_writers(session)
+        here = situation(session, now)
+        # Of two servers the second finds it done.
+        if not _is_kept(session, here):
+            ring_tallies.keep_for(session, bounds_of(here))
+
+
+def _is_kept(session: Session, here: Situation) -> bool:
+    return ring_tallies.kept_bounds(session) == bounds_of(here)
+
+
+def bounds_of(here: Situation) -> Sequence[float]:
+    """Return at which shares the rings of the policy in force end; none where there is no policy, or it has none."""
+    return [one.below for one in rings_of(here.bundle.policy)] if here.bundle else []
 
 
 @dataclass(frozen=True)

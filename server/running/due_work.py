@@ -1,4 +1,4 @@
-"""What a worker does by the clock: publish what waits for its time, count each day once, hold behind a failing ring."""
+"""What a worker does by the clock: publish what waits for its time, count, and hold behind a failing ring."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 from server.config import Config
 from server.drafts.set_times import publish_due_proposals
 from server.fleet.daily_counts import keep_daily_count
+from server.fleet.ring_phones import keep_ring_counts
 from server.fleet.stop_rule import LOOKED_AT_EVERY, hold_failing_ring
 from server.storage.database import Database
 
@@ -52,6 +53,10 @@ def do_what_is_due(
                 publish_due_proposals(database, config, clock())
             except Exception:
                 _log.exception("set_times_failed")
+            try:
+                keep_ring_counts(database, clock())
+            except Exception:
+                _log.exception("ring_counts_failed")
             try:
                 if rings.is_due(clock()):
                     hold_failing_ring(database, config.ring_failure_percent, config.ring_smallest, clock())

@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Dialect,
+    Double,
     Integer,
     Select,
     String,
@@ -235,6 +236,8 @@ def _reader(compiled: SQLCompiler, dialect: Dialect) -> Callable[[Row], Row]:
     reads = [
         (place, column.type.dialect_impl(dialect).result_processor(dialect, None))
         for place, column in enumerate(columns)
+        # These the drivers read as what they are; SQLAlchemy would ask for PostgreSQL's own number of the type.
+        if not isinstance(column.type, Double)
     ]
     needed = [(place, read) for place, read in reads if read is not None]
     if not needed:

@@ -64,6 +64,11 @@ def test_a_newer_schema_is_told(authority: Authority) -> None:
     [
         ("UPDATE fleet_entry SET fresh = 'violating'", "1 phone is listed other than"),
         ("UPDATE fleet_tally SET phones = 7", "1 kept count of 1 differ"),
+        (
+            "INSERT INTO ring_tally VALUES (0.5, 1, 'violating', FALSE, '', 7)",
+            "1 kept count of rings of 1 differ",
+        ),
+        ("INSERT INTO ring_bound VALUES (1.0)", "1 kept count of rings of 0 differ"),
         ("UPDATE station_activity SET reports = 7", "1 station has sent other than"),
         ("DELETE FROM station_activity", "1 station has sent other than"),
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from policy.document import Bundle, Exemption, Fleet, Ring
@@ -21,13 +25,16 @@ from policy.report import Consent, ReportedApp
 from policy.stage import enforcement_starts_at, share_of
 from policy.verdict import Reason, ReasonCode, Stage
 from server.cli import main as curfew_server
-from server.fleet import phone_states, phones
+from server.fleet import phone_states, phones, ring_tallies
 from server.fleet.failures import Failure, failure_of
 from server.fleet.listing import Wanted
-from server.fleet.ring_phones import RingPhones, count_rings
+from server.fleet.recounting import differences
+from server.fleet.ring_phones import RingPhones, count_rings, keep_ring_counts
 from server.fleet.rings import Progress, RingPart, progress_of, rings_of
 from server.fleet.standing import fresh_standing
+from server.policies.bundles import situation
 from server.policies.situation import Situation
+from server.storage.database import Database
 from tests.reports import compliant_report
 from tests.server.authority import (
     NOT_ENFORCEABLE,
@@ -42,7 +49,8 @@ from tests.server.test_fleet_lists import HOUR, PHONES, Office, in_pieces
 
 BANNED, OUT_OF_REACH, UNREAD = dict(VIOLATING), dict(NOT_ENFORCEABLE), dict(UNREADABLE)
 OFF, ON = EnabledState.DISABLED_BY_USER, EnabledState.DEFAULT
-RINGS = (Ring(0.3, NOW - 30 * HOUR), Ring(0.6, NOW - 2 * HOUR), Ring(1.0, NOW + 9 * HOUR))
+# One that does not start with a whole hour, by which phones are counted.
+RINGS = (Ring(0.3, NOW - 30 * HOUR), Ring(0.6, NOW - 2.25 * HOUR), Ring(1.0, NOW + 9 * HOUR))
 
 
 def said(*codes: ReasonCode) -> dict[str, Any]:
@@ -122,11 +130,22 @@ KINDS: tuple[dict[str, Any], ...] = (
 )
 NUMBERS = st.integers(0, PHONES - 1)
 # Around the starts of the rings, and the 48 hours of silence.
-AGES = st.sampled_from([0, 1, 2, 3, 29, 30, 31, 47, 48, 49])
+AGES = st.sampled_from([0, 1, 2, 2.25, 2.3, 2.75, 3, 29, 30, 31, 47, 48, 48.25, 49])
 CHECKS = st.lists(st.tuples(NUMBERS, st.integers(0, len(KINDS) - 1), AGES), max_size=6)
 
 
+def keep_counts(database: Database, bounds: Sequence[float]) -> None:
+    with database.writing() as session:
+        ring_tallies.keep_for(session, bounds)
+
+
+def kept(database: Database) -> Sequence[float]:
+    with database.reading() as session:
+        return ring_tallies.kept_bounds(session)
+
+
 # The fixture is made once for all examples on purpose: what earlier ones did is the past of the later ones.
+@pytest.mark.parametrize("bounds", [[ring.share for ring in RINGS], [0.5, 1.0], []])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
 @given(
     CHECKS,
@@ -138,13 +157,16 @@ CHECKS = st.lists(st.tuples(NUMBERS, st.integers(0, len(KINDS) - 1), AGES), max_
 )
 def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
     office: Office,
-    checks: list[tuple[int, int, int]],
+    bounds: Sequence[float],
+    checks: list[tuple[int, int, float]],
     declining: int | None,
     exempt: set[int],
     later: int,
     wanted: Progress,
     failure: Failure | None,
 ) -> None:
+    if kept(office.authority.database) != bounds:
+        keep_counts(office.authority.database, bounds)
     for number, kind, age in checks:
         report = office.bench.report(office.phones[number], checked_at=NOW - age * HOUR, **KINDS[kind])
         assert office.authority.accept(office.bench.sign(report))[0].status.is_kept
@@ -154,6 +176,7 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
     here = Situation(NOW + later * HOUR, Bundle(1, banning_policy(rings=RINGS), Fleet(1, exemptions)))
 
     with office.authority.database.reading() as session:
+        assert list(differences(session)) == []
         walked = walk(session, here)
         counts = count_rings(session, here)
         for one in counts:
@@ -186,6 +209,52 @@ def walk(session: Session, here: Situation) -> list[tuple[RingPart, Progress, Fa
             progress = Progress.EXEMPT
         found.append((ring, progress, failure, phone.phone_id))
     return found
+
+
+def test_what_is_kept_follows_the_rings_of_the_policy_in_force(authority: Authority, tmp_path: Path) -> None:
+    bench = authority.bench()
+    authority.accept(bench.sign(bench.report(authority.phone(bench), **BANNED)))
+    keep_ring_counts(authority.database, NOW)
+    assert kept(authority.database) == []
+
+    for number, shares in ((2, [0.5, 1.0]), (3, [0.25, 0.75, 1.0]), (4, [])):
+        authority.trust = authority.trust.copy(tmp_path / str(number))
+        authority.trust.publish(number, banning_policy(rings=tuple(Ring(share, NOW) for share in shares)))
+        authority.publish()
+        keep_ring_counts(authority.database, NOW)
+
+        assert kept(authority.database) == shares
+        with authority.database.reading() as session:
+            phones = [one.phones for one in count_rings(session, situation(session, NOW))]
+        assert sum(phones) == (1 if shares else 0)
+
+
+def test_counting_rings_looks_at_no_phone_where_counts_are_kept_for_them(authority: Authority) -> None:
+    bench = authority.bench()
+    authority.accept(bench.sign(bench.report(authority.phone(bench), **BANNED)))
+    whole_hours = [replace(ring, starts_at=NOW - HOUR) for ring in RINGS]
+    here = Situation(NOW, Bundle(1, banning_policy(rings=tuple(whole_hours))))
+    keep_counts(authority.database, [ring.share for ring in RINGS])
+
+    with authority.database.reading() as session, statements(authority.database) as ran:
+        count_rings(session, here)
+
+    assert ran
+    assert not [statement for statement in ran if "fleet_entry" in statement]
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    ran: list[str] = []
+
+    def note(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
+        ran.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield ran
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def test_a_policy_without_rings_has_none_to_count(authority: Authority) -> None:
