@@ -36,6 +36,7 @@ from server.pages.access import guard_pages
 from server.pages.blueprint import pages
 from server.pages.browser import protect_browsers
 from server.pages.errors import error_page
+from server.pages.renewing import mark_renewals
 from server.pages.template_context import give_templates_their_words
 
 __all__ = ["error_page", "register_pages"]
@@ -72,5 +73,6 @@ def register_pages(app: Flask) -> None:
     """Add all pages to `app`."""
     protect_browsers(app)
     guard_pages(app)
+    mark_renewals(app)
     give_templates_their_words(app)
     app.register_blueprint(pages)
