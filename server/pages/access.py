@@ -82,13 +82,19 @@ def needs(right: Right | None) -> Callable[[View], View]:
                 return _ask_to_sign_in()
             if right is not None and person().first_password_until is not None:
                 return _ask_for_own_password()
-            if right is not None and not person().may(right):
-                raise _refusal(right)
+            if right is not None:
+                require(right)
             return view(*args, **kwargs)
 
         return guarded
 
     return guard
+
+
+def require(right: Right) -> None:
+    """Raise `NotAllowed` unless the person signed in has `right`; for guarded views that ask for more."""
+    if not person().may(right):
+        raise _refusal(right)
 
 
 def is_signed_in() -> bool:

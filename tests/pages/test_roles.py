@@ -36,6 +36,11 @@ ADDRESSES = {
         (POST, "/tokens"),
         (GET, "/rings"),
         (GET, "/lift"),
+        (GET, "/lists/phones.csv"),
+        (GET, "/lists/stations.ndjson"),
+        (GET, "/lists/alarms.csv"),
+        (GET, "/lists/exemptions.csv"),
+        (GET, "/lists/tokens.csv"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
@@ -60,10 +65,11 @@ ADDRESSES = {
     Right.HOLD_RINGS: [],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.ANSWER_OWNERS: [(GET, "/owner-requests"), (POST, "/owner-requests/1/answer")],
-    Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
+    Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes"), (GET, "/lists/audit.csv")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.
     Right.MANAGE_PEOPLE: [
         (GET, "/people"),
+        (GET, "/lists/people.csv"),
         (POST, "/people"),
         (GET, "/people/PERSON"),
         (POST, "/people/PERSON/roles"),
@@ -171,7 +177,7 @@ def test_a_refused_revocation_changes_nothing(staffed: Office) -> None:
 
     staffed.send(auditor, f"/stations/{staffed.station_id}/revoke", {}, form_on="/account")
 
-    assert "in service" in auditor.get("/stations", base_url=HERE).text
+    assert '<span class="tag good">in service</span>' in auditor.get("/stations", base_url=HERE).text
 
 
 def test_several_roles_add_up(staffed: Office) -> None:

@@ -20,7 +20,7 @@ from certs.keys import create_key, load_signer
 from certs.tls import fingerprint
 from server.errors import InConflict, NotAllowed, NotThere
 from server.stations import enrolment
-from server.stations.stations import revoke_station, stations
+from server.stations.stations import BY_NAME, list_stations, revoke_station
 from server.storage.migrating import migrate
 from tests.server.authority import NOW, Authority, TrustFolder, make_config
 
@@ -41,7 +41,7 @@ def test_a_code_enrols_one_station(client: FlaskClient, small_authority: Authori
 
     assert status == 201
     with small_authority.database.reading() as session:
-        [row] = stations(session, limit=10)
+        [row] = list_stations(session, None, BY_NAME, "", 10).rows
     assert row.station_id == answer["station_id"]
 
 
