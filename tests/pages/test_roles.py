@@ -34,6 +34,8 @@ ADDRESSES = {
         (GET, "/exemptions"),
         (GET, "/tokens"),
         (POST, "/tokens"),
+        (POST, "/filters"),
+        (POST, "/filters/FILTER/remove"),
         (GET, "/rings"),
         (GET, "/lift"),
         (GET, "/lists/phones.csv"),
@@ -99,6 +101,8 @@ FIELDS = {
     "state": "off",
     "scope": "read",
     "days": "7",
+    "list": "phones",
+    "query": "standing=violating",
 }
 
 
@@ -113,6 +117,9 @@ def request(office: Office, client: object, method: str, address: str) -> int:
     if "PERSON" in address:
         office.person("desk-7", Role.TECHNICIAN)
         address = address.replace("PERSON", "desk-7")
+    if "FILTER" in address:
+        office.send(client, "/filters", FIELDS, form_on="/account")  # type: ignore[arg-type]
+        address = address.replace("FILTER", "1")
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
     if "REQUEST" in address:
