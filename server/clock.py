@@ -28,3 +28,11 @@ class Clock:
             return float(self.story.read_text(encoding="ascii"))
         except FileNotFoundError:
             return 0.0
+
+
+def written(time: datetime) -> str:
+    """Return `time` as the API writes times: UTC, milliseconds, ``Z``.
+
+    Stations put checks in order by what they are told here: in whole seconds, two checks could change places.
+    """
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

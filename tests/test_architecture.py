@@ -76,20 +76,21 @@ SERVER_ROOMS: dict[str, set[str]] = {
             "texts",
         },
     },
+    "listed": {"clock", "evidence", "exemptions", "fleet", "people", "stations"},
     "loadtest": {"config", "errors", "exemptions", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "people", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
     "pages": {
-        *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "owners", "people", "policies"},
-        *{"rehearsal", "reports", "stations", "tables", "texts"},
+        *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "listed", "owners", "people"},
+        *{"policies", "rehearsal", "reports", "stations", "storage", "tables", "texts"},
     },
     "running": {
-        *{"config", "context", "drafts", "errors", "evidence", "fleet", "pages", "policies", "stations"},
-        "storage",
+        *{"clock", "config", "context", "drafts", "errors", "evidence", "fleet", "pages", "policies"},
+        *{"stations", "storage"},
     },
     "api": {
-        *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "intake", "owners", "people"},
-        *{"policies", "rehearsal", "reports", "running", "stations", "storage", "tables", "texts"},
+        *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "intake", "listed", "owners"},
+        *{"people", "policies", "rehearsal", "reports", "running", "stations", "storage", "tables", "texts"},
     },
     "app": {
         *{

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -32,9 +31,10 @@ from server.api.list_schemas import (
 )
 from server.api.lists import Listing, Rows, answer_list
 from server.api.schemas import AuditRowSchema
-from server.evidence.alarms import ALARMS_NEWEST, ALARMS_OLDEST, Alarm, WantedAlarms, list_alarms
+from server.evidence.alarms import ALARMS_NEWEST, ALARMS_OLDEST, WantedAlarms, list_alarms
 from server.evidence.audit import ROWS_NEWEST, ROWS_OLDEST, WantedRows, list_rows
-from server.exemptions.known import ExemptionState, KnownExemption, known_exemptions
+from server.exemptions.known import known_exemptions
+from server.listed import listed_alarm, listed_audit_row, listed_exemption
 from server.people.people import Right
 from server.policies.bundles import (
     PUBLICATIONS_NEWEST,
@@ -70,7 +70,7 @@ def _read_alarms(
     asked: WantedAlarms, sort: Sort, session: Session, _now: datetime, after: str, limit: int
 ) -> Rows:
     found = list_alarms(session, asked, _ALARM_ORDERS[sort], after, limit)
-    return [_alarm(alarm) for alarm in found.rows], found.next
+    return [listed_alarm(alarm) for alarm in found.rows], found.next
 
 
 @described("/audit-rows", ListedAuditRowsSchema, query=AuditPieceSchema, proof=PERSON, refusals=REFUSALS)
@@ -86,7 +86,7 @@ def _read_audit_rows(
     asked: WantedRows, sort: Sort, session: Session, _now: datetime, after: str, limit: int
 ) -> Rows:
     found = list_rows(session, asked, _AUDIT_ORDERS[sort], after, limit)
-    return [asdict(row) for row in found.rows], found.next
+    return [listed_audit_row(row) for row in found.rows], found.next
 
 
 @described("/refusals", ListedRefusalsSchema, query=RefusalPieceSchema, proof=PERSON, refusals=REFUSALS)
@@ -133,41 +133,12 @@ def list_all_exemptions(wanted: dict[str, Any]) -> Response:
 def _read_exemptions(in_force: bool | None, session: Session, now: datetime, after: str, limit: int) -> Rows:
     rows = {
         f"{row['phone_id']}~{row['until']}~{row['reason']}~{row['since']}": row
-        for row in map(_exemption, known_exemptions(session, now))
+        for row in map(listed_exemption, known_exemptions(session, now))
         if in_force in (None, row["in_force"])
     }
     places = [place for place in sorted(rows) if place > after]
     behind = places[limit - 1] if len(places) > limit else None
     return [rows[place] for place in places[:limit]], behind
-
-
-def _exemption(known: KnownExemption) -> dict[str, Any]:
-    return {
-        "phone_id": known.exemption.phone_id,
-        "until": written(known.exemption.until),
-        "reason": known.exemption.reason,
-        "in_force": known.state is ExemptionState.IN_FORCE,
-        "since": written(known.since),
-        "state": known.state.value,
-        "ended_at": known.ended_at and written(known.ended_at),
-    }
-
-
-def _alarm(alarm: Alarm) -> dict[str, Any]:
-    settled = alarm.settled
-    return {
-        "number": alarm.number,
-        "kind": alarm.kind.value,
-        "station_id": alarm.station_id,
-        "phone_id": alarm.phone_id,
-        "report_id": alarm.report_id,
-        "raised_at": written(alarm.raised_at),
-        "detail": alarm.detail,
-        "open": settled is None,
-        "settled_at": written(settled.at) if settled else None,
-        "settled_by": settled.by if settled else None,
-        "settled_reason": settled.reason if settled else None,
-    }
 
 
 def _refusal(row: ListedRefusal) -> dict[str, Any]:

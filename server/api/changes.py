@@ -10,12 +10,13 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from server.api.blueprint import PERSON, described
-from server.api.fleet_lists import REFUSALS, listed_phone
+from server.api.fleet_lists import REFUSALS
 from server.api.list_schemas import ChangedPhoneSchema, ChangedPhonesSchema, ChangePieceSchema, columns_of
 from server.api.lists import Listing, Rows, answer_list
 from server.errors import NoSuchPlace
 from server.fleet.changes import Change, list_changes, read_place, written
 from server.fleet.entries import Place
+from server.listed import listed_phone
 from server.people.people import Right
 from server.running.error_handlers import written as written_moment
 

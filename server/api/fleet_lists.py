@@ -35,12 +35,12 @@ from server.fleet.attempts import (
     list_attempts,
 )
 from server.fleet.listing import Cursor, Wanted, list_phones, read_cursor
-from server.fleet.phone_rows import PhoneRow
 from server.fleet.ring_phones import RingPhones, ring_numbered
+from server.listed import listed_phone, listed_station
 from server.people.people import Right
 from server.policies.bundles import situation
 from server.running.error_handlers import written
-from server.stations.stations import BY_ENROLMENT, BY_NAME, BY_STATION_ID, StationRow, list_stations
+from server.stations.stations import BY_ENROLMENT, BY_NAME, BY_STATION_ID, list_stations
 
 REFUSALS = {400: "after_malformed", 401: "no token, or one that is not good", 403: "right_missing"}
 """What any list may be refused for."""
@@ -93,7 +93,7 @@ def _read_stations(
 ) -> Rows:
     order = _STATION_ORDERS[sort]
     found = list_stations(session, in_service, order, after, limit)
-    return [_station(row) for row in found.rows], found.next
+    return [listed_station(row) for row in found.rows], found.next
 
 
 @described("/attempts", ListedAttemptsSchema, query=AttemptPieceSchema, proof=PERSON, refusals=REFUSALS)
@@ -118,40 +118,6 @@ def _cursor(after: str) -> Cursor | None:
         return read_cursor(after) if after else None
     except ValueError as error:
         raise NoSuchPlace from error
-
-
-def listed_phone(row: PhoneRow) -> dict[str, Any]:
-    """Return a phone as `ListedPhoneSchema` has it."""
-    latest = row.latest
-    return {
-        "phone_id": row.phone_id,
-        "label": row.label,
-        "manufacturer": row.manufacturer,
-        "model": row.model,
-        "standing": row.standing.value,
-        "exempt": row.exempt,
-        "consent": row.consent.value,
-        "virtual": row.virtual,
-        "registered_at": written(row.registered_at),
-        "last_check_at": written(latest.effective_at) if latest else None,
-        "families": list(latest.families) if latest else [],
-        "open_entries": latest.open_entries if latest else 0,
-        "station": row.station_name,
-        "unit": row.unit,
-    }
-
-
-def _station(row: StationRow) -> dict[str, Any]:
-    return {
-        "station_id": row.station_id,
-        "name": row.name,
-        "enrolled_at": written(row.enrolled_at),
-        "revoked_at": row.revoked_at and written(row.revoked_at),
-        "last_report_at": row.last_report_at and written(row.last_report_at),
-        "reports": row.reports,
-        "bundle_number": row.bundle_number,
-        "alarms": row.alarms,
-    }
 
 
 def _attempt(row: ListedAttempt) -> dict[str, Any]:

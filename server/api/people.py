@@ -27,6 +27,7 @@ from server.api.people_schemas import (
 )
 from server.api.person_access import requesting_person
 from server.context import context
+from server.listed import listed_person
 from server.people import managing
 from server.people.people import (
     PEOPLE_BY_NAME,
@@ -62,7 +63,7 @@ def _read_people(
     asked: WantedPeople, sort: PersonSort, session: Session, _now: datetime, after: str, limit: int
 ) -> Rows:
     found = list_people(session, asked, _ORDERS[sort], after, limit)
-    return [_person(one) for one in found.rows], found.next
+    return [listed_person(one) for one in found.rows], found.next
 
 
 @described(
@@ -158,21 +159,8 @@ def _admin() -> tuple[Person, datetime]:
         return requesting_person(session, Right.MANAGE_PEOPLE), here.clock.now()
 
 
-def _person(one: Person) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "roles": sorted(role.value for role in one.roles),
-        "on": one.off_since is None,
-        "off_since": one.off_since and written(one.off_since),
-        "made_at": written(one.made_at),
-        "password_changed_at": written(one.password_changed_at),
-        "first_password_until": one.first_password_until and written(one.first_password_until),
-        "last_sign_in_at": one.last_sign_in_at and written(one.last_sign_in_at),
-    }
-
-
 def _told(one: Person, now: datetime) -> dict[str, Any]:
-    return {**_person(one), "server_time": written(now)}
+    return {**listed_person(one), "server_time": written(now)}
 
 
 def _handed_over(made: managing.HandedOver, now: datetime) -> dict[str, Any]:

@@ -24,12 +24,12 @@ from server.api.token_schemas import (
     ToldTokenSchema,
 )
 from server.context import context
+from server.listed import listed_token
 from server.people.people import Right
 from server.people.tokens import (
     TOKENS_BY_END,
     TOKENS_NEWEST,
     Presented,
-    Token,
     WantedToken,
     WantedTokens,
     end_token,
@@ -61,7 +61,7 @@ def _read_tokens(
 ) -> Rows:
     asked = WantedTokens(owner, now if good else None)
     found = list_tokens(session, asked, _ORDERS[sort], after, limit)
-    return [_token(one, now) for one in found.rows], found.next
+    return [listed_token(one, now) for one in found.rows], found.next
 
 
 @described(
@@ -87,7 +87,7 @@ def make_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     now, asking = here.clock.now(), _asking(Right.LOOK)
     wanted = WantedToken(body["name"], body["scopes"], body["days"], here.config.token_days, asking.token)
     made = make_own_token(here.database, asking.person, wanted, now)
-    return {**_token(made.token, now), "secret": made.secret, "server_time": written(now)}, 201
+    return {**listed_token(made.token, now), "secret": made.secret, "server_time": written(now)}, 201
 
 
 @described(
@@ -102,22 +102,9 @@ def end_one_token(token_id: str) -> dict[str, Any]:
     here = context()
     now, asking = here.clock.now(), _asking(Right.LOOK)
     ended = end_token(here.database, asking.person, token_id, now)
-    return {**_token(ended, now), "good": False, "server_time": written(now)}
+    return {**listed_token(ended, now), "good": False, "server_time": written(now)}
 
 
 def _asking(right: Right) -> Presented:
     with context().database.reading() as session:
         return requesting_token(session, right)
-
-
-def _token(one: Token, now: datetime) -> dict[str, Any]:
-    return {
-        "token_id": one.token_id,
-        "owner": one.owner,
-        "name": one.name,
-        "scopes": sorted(scope.value for scope in one.scopes),
-        "made_at": written(one.made_at),
-        "ends_at": written(one.ends_at),
-        "good": one.is_good(now),
-        "last_used_on": one.last_used_on and one.last_used_on.isoformat(),
-    }

@@ -239,14 +239,19 @@ def count_seen_before(session: Session, at: datetime) -> Mapping[tuple[Standing,
 
 
 def walk(
-    session: Session, span: Span, after: Place | None, step: int, also: ColumnElement[bool] | None = None
+    session: Session,
+    span: Span,
+    after: Place | None,
+    step: int,
+    also: ColumnElement[bool] | None = None,
+    latest_first: bool = False,
 ) -> Iterator[Place]:
     """Yield the phones of a stretch behind a place, those not seen for longest first; `step` are read at a time.
 
-    `also` is what has to hold of them besides.
+    `also` is what has to hold of them besides; `latest_first` walks the other way.
     """
     while True:
-        query = _next(span, after, step)
+        query = _next(span, after, step, latest_first)
         found = session.execute(query if also is None else query.where(also)).all()
         for last_at, phone_id in found:
             after = Place(last_at, cast(PhoneId, phone_id))
@@ -255,12 +260,14 @@ def walk(
             return
 
 
-def _next(span: Span, after: Place | None, limit: int) -> Select[datetime, str]:
+def _next(span: Span, after: Place | None, limit: int, latest_first: bool) -> Select[datetime, str]:
     query = select(_EntryTable.last_at, _EntryTable.phone_id).where(within(span))
     if after is not None:
         here = tuple_(literal(after.last_at, UtcTime), literal(after.phone_id))
-        query = query.where(tuple_(_ENTRIES.c.last_at, _ENTRIES.c.phone_id) > here)
-    return query.order_by(_ENTRIES.c.last_at, _ENTRIES.c.phone_id).limit(limit)
+        place = tuple_(_ENTRIES.c.last_at, _ENTRIES.c.phone_id)
+        query = query.where(place < here if latest_first else place > here)
+    by = (_ENTRIES.c.last_at, _ENTRIES.c.phone_id)
+    return query.order_by(*(column.desc() if latest_first else column for column in by)).limit(limit)
 
 
 def within(span: Span) -> ColumnElement[bool]:

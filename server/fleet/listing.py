@@ -1,4 +1,4 @@
-"""The fleet as a list: what needs a person first, a piece at a time, each piece from where the last one ended.
+"""The fleet as a list: what needs a person first, or by when each was seen; each piece from where the last one ended.
 
 No piece costs more for being far down, or because the fleet is large: each standing is a few stretches of an index.
 """
@@ -9,6 +9,8 @@ import heapq
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import partial
 from itertools import islice
 
 from sqlalchemy.orm import Session
@@ -20,7 +22,7 @@ from server.fleet.counts import exempt_entries
 from server.fleet.entries import Entry, Place
 from server.fleet.phone_rows import PhoneRow, phone_rows
 from server.fleet.ring_phones import RingPhones
-from server.fleet.spans import spans
+from server.fleet.spans import Span, spans
 from server.fleet.standing import Standing, standing_now
 from server.policies.situation import Situation
 
@@ -70,6 +72,26 @@ def read_cursor(text: str) -> Cursor:
         raise ValueError(f"no place in the list: {text[:100]!r}") from error
 
 
+class PhoneSort(Enum):
+    """In which order phones can be listed."""
+
+    URGENCY = "urgency"
+    """What needs a person first, and of one standing those not seen for longest."""
+    LONGEST_UNSEEN = "longest_unseen"
+    LATEST_SEEN = "latest_seen"
+
+    def key(self, cursor: Cursor) -> tuple[object, ...]:
+        """Return what a phone is sorted by, rising; of `LATEST_SEEN` falling."""
+        return (_URGENCY[cursor.standing], cursor.place) if self is PhoneSort.URGENCY else (cursor.place,)
+
+    def is_behind(self, cursor: Cursor, after: Cursor | None) -> bool:
+        """Whether a phone comes behind another in this order; behind none all do."""
+        if after is None:
+            return True
+        here, there = self.key(cursor), self.key(after)
+        return here < there if self is PhoneSort.LATEST_SEEN else here > there
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which phones are asked for: of one standing or of all (None), with a piece of text in a name or any ("").
@@ -96,15 +118,21 @@ class Piece:
 
 
 def list_phones(
-    session: Session, here: Situation, wanted: Wanted, after: Cursor | None = None, limit: int = 100
+    session: Session,
+    here: Situation,
+    wanted: Wanted,
+    after: Cursor | None = None,
+    limit: int = 100,
+    sort: PhoneSort = PhoneSort.URGENCY,
 ) -> Piece:
-    """Return the phones that come after a place, by urgency, and of one standing those not seen for longest first."""
+    """Return the phones that come after a place in an order."""
     exempt = exempt_entries(session, here)
-    few = _named(session, here, exempt, wanted) if wanted.named else None
+    few = _named(session, here, exempt, wanted, sort) if wanted.named else None
     if few is not None:
-        shown, behind = take((cursor for cursor in few if _is_after(cursor, after)), limit, lambda part: part)
+        shown, behind = take((c for c in few if sort.is_behind(c, after)), limit, lambda part: part)
     else:
-        walked = _walk(session, here, exempt, wanted, after, limit + 1)
+        walk = _walk if sort is PhoneSort.URGENCY else partial(_walk_by_time, sort)
+        walked = walk(session, here, exempt, wanted, after, limit + 1)
         shown, behind = take(walked, limit, lambda part: _with_name(session, part, wanted.named))
     found = {
         phone.phone_id: phone for phone in phones.find_phones(session, [c.place.phone_id for c in shown])
@@ -165,8 +193,35 @@ def _walk(
             yield Cursor(one, found)
 
 
+def _walk_by_time(
+    sort: PhoneSort,
+    session: Session,
+    here: Situation,
+    exempt: Mapping[str, Entry],
+    wanted: Wanted,
+    after: Cursor | None,
+    step: int,
+) -> Iterator[Cursor]:
+    """Yield the same phones by when they were seen last: the stretches of all standings are walked side by side."""
+    ring, latest_first = wanted.ring, sort is PhoneSort.LATEST_SEEN
+
+    def stretch(span: Span, standing: Standing) -> Iterator[Cursor]:
+        also = ring.within(span, here) if ring else None
+        places = entries.walk(session, span, after.place if after else None, step, also, latest_first)
+        return (Cursor(standing, place) for place in places if place.phone_id not in exempt)
+
+    def is_wanted(standing: Standing) -> bool:
+        return wanted.standing in (None, standing)
+
+    by_index = [stretch(span, stands) for span, stands in spans(here) if is_wanted(stands)]
+    others = _standing(here, exempt, _of_ring(here, exempt, exempt, ring))
+    by_hand = [c for c in others if is_wanted(c.standing) and sort.is_behind(c, after)]
+    by_hand.sort(key=sort.key, reverse=latest_first)
+    yield from heapq.merge(*by_index, by_hand, key=sort.key, reverse=latest_first)
+
+
 def _named(
-    session: Session, here: Situation, exempt: Mapping[str, Entry], wanted: Wanted
+    session: Session, here: Situation, exempt: Mapping[str, Entry], wanted: Wanted, sort: PhoneSort
 ) -> Sequence[Cursor] | None:
     """Return the phones that a search finds, in the order of the list, or None where they are many."""
     phone_ids = search.phones_named(session, wanted.named, FEW + 1)
@@ -174,7 +229,8 @@ def _named(
         return None
     found = _of_ring(here, exempt, entries.entries_of(session, phone_ids), wanted.ring)
     cursors = _standing(here, exempt, found)
-    return sorted((c for c in cursors if wanted.standing in (None, c.standing)), key=_order)
+    found_here = (c for c in cursors if wanted.standing in (None, c.standing))
+    return sorted(found_here, key=sort.key, reverse=sort is PhoneSort.LATEST_SEEN)
 
 
 def _with_name(session: Session, part: Sequence[Cursor], named: str) -> Iterable[Cursor]:
@@ -201,11 +257,3 @@ def _standing(here: Situation, exempt: Container[str], found: Mapping[str, Entry
         is_over = here.lifted or phone_id in exempt
         standing = standing_now(entry.fresh, entry.has_open, entry.last_at, is_over, here)
         yield Cursor(standing, Place(entry.last_at, PhoneId(phone_id)))
-
-
-def _is_after(cursor: Cursor, after: Cursor | None) -> bool:
-    return after is None or _order(cursor) > _order(after)
-
-
-def _order(cursor: Cursor) -> tuple[int, Place]:
-    return _URGENCY[cursor.standing], cursor.place

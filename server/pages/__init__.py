@@ -18,6 +18,7 @@ from server.pages import (
     deadline,
     drafts,
     exemptions,
+    exports,
     fleet,
     holders,
     lift,
@@ -27,6 +28,7 @@ from server.pages import (
     phone,
     rehearsals,
     rings,
+    saved_filters,
     sign_in,
     stations,
     timeline,
@@ -36,6 +38,7 @@ from server.pages.access import guard_pages
 from server.pages.blueprint import pages
 from server.pages.browser import protect_browsers
 from server.pages.errors import error_page
+from server.pages.renewing import mark_renewals
 from server.pages.template_context import give_templates_their_words
 
 __all__ = ["error_page", "register_pages"]
@@ -51,6 +54,7 @@ _VIEWS = (
     deadline,
     drafts,
     exemptions,
+    exports,
     fleet,
     holders,
     lift,
@@ -60,6 +64,7 @@ _VIEWS = (
     phone,
     rehearsals,
     rings,
+    saved_filters,
     sign_in,
     stations,
     timeline,
@@ -72,5 +77,6 @@ def register_pages(app: Flask) -> None:
     """Add all pages to `app`."""
     protect_browsers(app)
     guard_pages(app)
+    mark_renewals(app)
     give_templates_their_words(app)
     app.register_blueprint(pages)

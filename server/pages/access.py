@@ -21,6 +21,7 @@ from server.errors import NotAllowed
 from server.pages.blueprint import pages
 from server.pages.errors import error_page
 from server.pages.moment import now
+from server.pages.renewing import is_renewal, lead_whole_page_to
 from server.people.people import Person, Right, whom_to_ask
 from server.people.sign_ins import signed_in_person
 
@@ -81,13 +82,19 @@ def needs(right: Right | None) -> Callable[[View], View]:
                 return _ask_to_sign_in()
             if right is not None and person().first_password_until is not None:
                 return _ask_for_own_password()
-            if right is not None and not person().may(right):
-                raise _refusal(right)
+            if right is not None:
+                require(right)
             return view(*args, **kwargs)
 
         return guarded
 
     return guard
+
+
+def require(right: Right) -> None:
+    """Raise `NotAllowed` unless the person signed in has `right`; for guarded views that ask for more."""
+    if not person().may(right):
+        raise _refusal(right)
 
 
 def is_signed_in() -> bool:
@@ -136,13 +143,18 @@ def _ask_to_sign_in() -> PlainResponse:
         flash("Your sign-in has ended. Sign in again to go on.", "")
     # Only what was asked for without a form can be asked for again after signing in.
     wanted = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else "/"
-    return redirect(url_for("pages.sign_in", next=None if wanted == "/" else wanted))
+    return _lead_to(url_for("pages.sign_in", next=None if wanted == "/" else wanted))
 
 
 def _ask_for_own_password() -> PlainResponse:
     # Somebody else knows it, and would be taken for this person as long as it is good.
     flash("Set a password of your own first: whoever made this account knows the present one.", "unsure")
-    return redirect(url_for("pages.account"))
+    return _lead_to(url_for("pages.account"))
+
+
+def _lead_to(address: str) -> PlainResponse:
+    # A renewal would follow a redirect by itself and put that page into this one.
+    return lead_whole_page_to(address) if is_renewal() else redirect(address)
 
 
 def _refusal(right: Right) -> NotAllowed:

@@ -13,9 +13,13 @@ from server.context import context
 from server.errors import Malformed, NotThere
 from server.evidence import audit
 from server.evidence.alarms import (
+    ALARMS_NEWEST,
+    ALARMS_OLDEST,
     Alarm,
     AlarmKind,
     Settlement,
+    WantedAlarms,
+    list_alarms,
     open_causes,
     settle_alarm,
     settle_cause,
@@ -24,22 +28,49 @@ from server.evidence.alarms import (
 from server.owners.requests import open_requests
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
+from server.pages.lists import Asked, ListPage, from_its_place
 from server.pages.moment import now
 from server.pages.words import word
 from server.people.people import Right
 from server.stations.stations import station_names
+from server.storage.keyset import RowPiece
 from server.texts import storable
 
 REASON_MAX_LENGTH = 300
 _CAUSES_SHOWN = 50
 _OF_EACH_SHOWN = 100
 _SETTLED_SHOWN = 100
+_ALARMS_PER_PAGE = 100
+_ORDERS = {"newest": ALARMS_NEWEST, "oldest": ALARMS_OLDEST}
+_OPEN = {"open": True, "settled": False, "all": None}
+ALARMS = ListPage(
+    "alarms",
+    "pages.alarms",
+    Right.LOOK,
+    {"state": _OPEN.keys(), "kind": {kind.value for kind in AlarmKind}, "station": 36, "phone": 36},
+    tuple(_ORDERS),
+)
+
+
+def read_alarms(session: Session, asked: Asked, after: str, limit: int) -> RowPiece[Alarm]:
+    """Return a piece of the alarms that were asked for, one by one."""
+    kind = asked.get("kind")
+    wanted = WantedAlarms(
+        _OPEN.get(asked.get("state")),
+        AlarmKind(kind) if kind else None,
+        asked.get("station") or None,
+        asked.get("phone") or None,
+    )
+    return list_alarms(session, wanted, _ORDERS[asked.sort], after, limit)
 
 
 @pages.get("/alarms")
 @needs(Right.LOOK)
 def alarms() -> str:
-    """Show open alarms, and the settled ones below them."""
+    """Show open alarms by cause, and the settled ones below them; filtered or sorted, one by one as a list."""
+    wanted = ALARMS.asked()
+    if wanted.query or wanted.after:
+        return _listed(wanted)
     with context().database.reading() as session:
         # One more than is shown tells whether there are more.
         causes = open_causes(session, limit=_CAUSES_SHOWN + 1, each=_OF_EACH_SHOWN)
@@ -51,6 +82,8 @@ def alarms() -> str:
     return render_template(
         "alarms.html",
         tab="pages.alarms",
+        asked=wanted,
+        kinds=list(AlarmKind),
         causes=causes[:_CAUSES_SHOWN],
         more=len(causes) > _CAUSES_SHOWN,
         settled=settled,
@@ -59,6 +92,23 @@ def alarms() -> str:
         may_settle=person().may(Right.SETTLE_ALARMS),
         may_revoke=person().may(Right.REVOKE_STATIONS),
         reason_max_length=REASON_MAX_LENGTH,
+    )
+
+
+def _listed(wanted: Asked) -> str:
+    with context().database.reading() as session:
+        asked, piece = from_its_place(
+            wanted, lambda after: read_alarms(session, wanted, after, _ALARMS_PER_PAGE)
+        )
+        names = station_names(session, {alarm.station_id for alarm in piece.rows})
+    return render_template(
+        "alarm_list.html",
+        tab="pages.alarms",
+        asked=asked,
+        alarms=piece.rows,
+        next=piece.next,
+        names=names,
+        kinds=list(AlarmKind),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from flask import flash, redirect, render_template, request, url_for
@@ -21,18 +21,54 @@ from policy.exemption_reasons import MEANINGS, ExemptionReason
 from server.context import context
 from server.errors import Malformed
 from server.exemptions import requests as kept
-from server.exemptions.known import ENDS_SOON, ExemptionState, known_exemptions
+from server.exemptions.known import (
+    ENDS_SOON,
+    ExemptionSort,
+    ExemptionState,
+    KnownExemption,
+    WantedExemptions,
+    known_exemptions,
+    list_exemptions,
+)
 from server.exemptions.requests import REQUESTS_NEWEST, Wanted
 from server.exemptions.signing import proposed, receive
 from server.fleet.phones import Phone, find_phones
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
+from server.pages.lists import Asked, ListPage, from_its_place
 from server.pages.moment import now
 from server.people.people import Right
 from server.policies.bundles import lock_trust_files
+from server.storage.keyset import RowPiece
 
-_SHOWN = 200
+_SHOWN = 100
 _REQUEST = "<int:request_id>"
+# "" is what each table is looked at for: the next to end, and the latest ended.
+_SORTS: Mapping[str, tuple[ExemptionSort, bool]] = {
+    "ends": (ExemptionSort.END, False),
+    "-ends": (ExemptionSort.END, True),
+    "newest": (ExemptionSort.SINCE, True),
+    "oldest": (ExemptionSort.SINCE, False),
+}
+_IN_FORCE = {"in_force": True, "ended": False}
+EXEMPTIONS = ListPage(
+    "exemptions",
+    "pages.exemptions",
+    Right.LOOK,
+    {"state": _IN_FORCE.keys(), "reason": {reason.value for reason in ExemptionReason}, "of": 36},
+    ("", *_SORTS),
+)
+
+
+def read_exemptions(
+    known: Sequence[KnownExemption], asked: Asked, after: str, limit: int, in_force: bool | None = None
+) -> RowPiece[KnownExemption]:
+    """Return a piece of the exemptions that were asked for; `in_force` narrows it to one table."""
+    if in_force is None:
+        in_force = _IN_FORCE.get(asked.get("state"))
+    wanted = WantedExemptions(in_force, asked.get("reason") or None, asked.get("of") or None)
+    sort, falling = _SORTS.get(asked.sort, (ExemptionSort.END, in_force is False))
+    return list_exemptions(known, wanted, sort, falling, after, limit)
 
 
 @pages.get("/exemptions")
@@ -42,25 +78,28 @@ def exemptions() -> str:
     here = context()
     with here.database.reading() as session:
         known = known_exemptions(session, now())
+        asked_for, (in_force, ended) = from_its_place(
+            wanted := EXEMPTIONS.asked(), lambda after: _tables(known, wanted, after)
+        )
         asked = kept.open_requests(session, now())
         ended_requests = kept.list_requests(session, False, REQUESTS_NEWEST, "", _SHOWN, now())
-        in_force = [one for one in known if one.state is ExemptionState.IN_FORCE]
-        ended = [one for one in known if one.state is not ExemptionState.IN_FORCE]
-        shown = [one.exemption.phone_id for one in (*in_force[:_SHOWN], *ended[:_SHOWN])]
+        all_in_force = [one for one in known if one.state is ExemptionState.IN_FORCE]
+        shown = [one.exemption.phone_id for one in (*in_force.rows, *ended.rows)]
         shown += [one.exemption.phone_id for one in (*asked, *ended_requests.rows)]
         phones = _phones(session, shown)
     return render_template(
         "exemptions.html",
         tab="pages.exemptions",
-        in_force=in_force[:_SHOWN],
-        in_force_count=len(in_force),
-        ending=sum(one.ends_soon(now()) for one in in_force),
+        list_asked=asked_for,
+        in_force=in_force,
+        in_force_count=len(all_in_force),
+        ending=sum(one.ends_soon(now()) for one in all_in_force),
         soon_days=ENDS_SOON.days,
         asked=asked,
         ended_requests=ended_requests.rows,
         more_requests=ended_requests.next is not None,
-        ended=ended[:_SHOWN],
-        ended_count=len(ended),
+        ended=ended,
+        ended_count=len(known) - len(all_in_force),
         phones=phones,
         meanings={reason.value: meaning for reason, meaning in MEANINGS.items()},
         phone=request.args.get("phone", "")[: kept.PHONE_MAX_LENGTH],
@@ -72,6 +111,21 @@ def exemptions() -> str:
         phone_max_length=kept.PHONE_MAX_LENGTH,
         why_max_length=kept.WHY_MAX_LENGTH,
     )
+
+
+def _tables(
+    known: Sequence[KnownExemption], asked: Asked, after: str
+) -> tuple[RowPiece[KnownExemption], RowPiece[KnownExemption]]:
+    """Return what is in force and what has ended: both from their tops, or from a place on the one asked for."""
+    state = asked.get("state")
+    nothing = RowPiece[KnownExemption]((), None)
+
+    def table(name: str) -> RowPiece[KnownExemption]:
+        if state not in ("", name):
+            return nothing
+        return read_exemptions(known, asked, after if state else "", _SHOWN, _IN_FORCE[name])
+
+    return table("in_force"), table("ended")
 
 
 @pages.get("/exemptions/proposal.json")

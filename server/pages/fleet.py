@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from flask import render_template, request, url_for
+from flask import render_template
+from sqlalchemy.orm import Session
 
 from policy.verdict import Stage
 from server.context import context
-from server.errors import NotThere
+from server.errors import NoSuchPlace, NotThere
 from server.evidence.alarms import open_causes
 from server.fleet.counts import fleet_counts
 from server.fleet.failures import Failure
-from server.fleet.listing import Cursor, Piece, Wanted, list_phones, read_cursor
+from server.fleet.listing import Cursor, PhoneSort, Piece, Wanted, list_phones, read_cursor
+from server.fleet.phone_rows import PhoneRow
 from server.fleet.ring_phones import RingPhones, ring_numbered
 from server.fleet.ring_words import failure_words
 from server.fleet.rings import Progress
@@ -23,6 +25,7 @@ from server.fleet.standing import FleetCounts, Standing
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.bundles import enforcement_begins_at, later_rings_wait, stage_of_first_ring
+from server.pages.lists import Asked, ListPage, from_its_place
 from server.pages.moment import now
 from server.pages.standing_words import managed_apps_gone
 from server.pages.words import REACHES, STANDINGS
@@ -31,10 +34,9 @@ from server.policies.bundles import newest, situation
 from server.policies.situation import Situation
 from server.stations.refused_bundles import open_refusals
 from server.stations.stations import station_names
+from server.storage.keyset import RowPiece
 
 ROWS_PER_PAGE = 100
-_SEARCH_MAX_LENGTH = 100
-_SHOWN_MAX = 1_000_000_000
 _WAITING_WORDS = {
     "day": "checked within the last day",
     "week": "within the last week",
@@ -45,49 +47,41 @@ _CAUSES_SHOWN = 5
 _Word = TypeVar("_Word", bound=Enum)
 
 
+PHONES = ListPage(
+    "phones",
+    "pages.fleet",
+    Right.LOOK,
+    {
+        "search": 100,
+        "standing": {one.value for one in Standing},
+        "ring": 4,
+        "progress": {one.value for one in Progress},
+        "failure": {one.value for one in Failure},
+    },
+    tuple(sort.value for sort in PhoneSort),
+)
+
+
 @dataclass(frozen=True)
 class Selection:
-    """What the reader asked to see; made from the address, so that every view of the table can be linked."""
+    """What the reader asked to see, in the words of the fleet."""
 
+    asked: Asked
     wanted: Wanted
-    after: Cursor | None
-    """Behind which phone this piece of the table begins; None: at its top."""
-    shown_before: int
-    """How many rows the reader has come past; told by the address, for the caption only."""
 
     @property
-    def search(self) -> str:
-        """The piece of text to look for."""
-        return self.wanted.named
-
-    @property
-    def standing(self) -> Standing | None:
-        """The standing asked for; None: all."""
-        return self.wanted.standing
-
-    @property
-    def ring(self) -> RingPhones | None:
-        """Which phones of a ring are asked for; None: of any."""
-        return self.wanted.ring
-
-    @property
-    def ring_fields(self) -> Mapping[str, Any]:
+    def ring_fields(self) -> Mapping[str, str]:
         """What an address or a form names the ring's phones by."""
-        if self.ring is None:
+        if self.wanted.ring is None:
             return {}
-        named = {"progress": self.ring.progress, "failure": self.ring.failure}
-        return {"ring": str(self.ring.ring.number)} | {name: one.value for name, one in named.items() if one}
+        return {name: value for name in ("ring", "progress", "failure") if (value := self.asked.get(name))}
 
-    def address(self, after: Cursor | None = None, shown_before: int = 0) -> str:
-        """Return the address of another piece of the same selection."""
-        return url_for(
-            "pages.fleet",
-            search=self.search or None,
-            standing=self.standing.value if self.standing else None,
-            **self.ring_fields,
-            after=after.written() if after else None,
-            shown=shown_before or None,
-        )
+
+def read_phones(session: Session, asked: Asked, after: str, limit: int) -> RowPiece[PhoneRow]:
+    """Return a piece of the phones that were asked for."""
+    here = situation(session, now())
+    piece = _piece(session, here, _wanted(here, asked), asked, after, limit)
+    return RowPiece(piece.rows, piece.next.written() if piece.next else None)
 
 
 @pages.get("/")
@@ -96,9 +90,12 @@ def fleet() -> str:
     """Show the counts and one piece of the table."""
     with context().lists.reading() as (session, seen):
         here = situation(session, now())
-        selection = _selection(here)
+        wanted = _wanted(here, PHONES.asked())
+        asked, piece = from_its_place(
+            told := PHONES.asked(), lambda after: _piece(session, here, wanted, told, after, ROWS_PER_PAGE)
+        )
+        selection = Selection(asked, wanted)
         counts = fleet_counts(session, here)
-        piece = list_phones(session, here, selection.wanted, selection.after, ROWS_PER_PAGE)
         # One more than is shown tells whether there are more.
         causes = open_causes(session, limit=_CAUSES_SHOWN + 1, each=1)
         names = station_names(session, {cause.station_id for cause in causes})
@@ -112,11 +109,13 @@ def fleet() -> str:
         reaches=REACHES,
         waiting=[(words, counts.waiting_by_age[age]) for age, words in _WAITING_WORDS.items()],
         seen=seen,
+        asked=asked,
         selection=selection,
         piece=piece,
-        matching=_matching(piece, counts, selection),
-        first=selection.shown_before + 1,
-        last=selection.shown_before + len(piece.rows),
+        next=piece.next.written() if piece.next else None,
+        matching=_matching(piece, counts, wanted),
+        first=asked.shown + 1,
+        last=asked.shown + len(piece.rows),
         causes=causes[:_CAUSES_SHOWN],
         station_names=names,
         more_alarms=len(causes) > _CAUSES_SHOWN,
@@ -133,38 +132,39 @@ def fleet() -> str:
     )
 
 
-def _matching(piece: Piece, counts: FleetCounts, selection: Selection) -> int | None:
+def _matching(piece: Piece, counts: FleetCounts, wanted: Wanted) -> int | None:
     """Return how many phones the whole selection has, or None where a search finds too many to count."""
-    if selection.search:
+    if wanted.named:
         return piece.named
-    if selection.ring:
+    if wanted.ring:
         # Along the ring and no further than the piece: /rings counts.
         return None
-    return counts.by_standing[selection.standing] if selection.standing else counts.total
+    return counts.by_standing[wanted.standing] if wanted.standing else counts.total
 
 
-def _selection(here: Situation) -> Selection:
-    standing = _asked(Standing, "standing")
+def _piece(session: Session, here: Situation, wanted: Wanted, asked: Asked, after: str, limit: int) -> Piece:
+    return list_phones(session, here, wanted, _cursor(after), limit, PhoneSort(asked.sort))
+
+
+def _cursor(after: str) -> Cursor | None:
     try:
-        after = read_cursor(request.args.get("after", ""))
-    except ValueError:
-        # Whatever the address says: the top of the table is a place, too.
-        after = None
-    shown = request.args.get("shown", default=0, type=int) if after else 0
-    search = request.args.get("search", "").strip()[:_SEARCH_MAX_LENGTH]
-    return Selection(Wanted(standing, search, _ring(here)), after, min(max(shown, 0), _SHOWN_MAX))
+        return read_cursor(after) if after else None
+    except ValueError as error:
+        raise NoSuchPlace from error
 
 
-def _ring(here: Situation) -> RingPhones | None:
+def _wanted(here: Situation, asked: Asked) -> Wanted:
+    return Wanted(_word(Standing, asked.get("standing")), asked.get("search"), _ring(here, asked))
+
+
+def _ring(here: Situation, asked: Asked) -> RingPhones | None:
+    number = asked.get("ring")
     try:
-        ring = ring_numbered(here, request.args.get("ring", default=0, type=int))
+        ring = ring_numbered(here, int(number) if number.isdecimal() else 0)
     except NotThere:
         return None
-    return RingPhones(ring, _asked(Progress, "progress"), _asked(Failure, "failure"))
+    return RingPhones(ring, _word(Progress, asked.get("progress")), _word(Failure, asked.get("failure")))
 
 
-def _asked(words: type[_Word], name: str) -> _Word | None:
-    try:
-        return words(request.args.get(name, ""))
-    except ValueError:
-        return None
+def _word(words: type[_Word], value: str) -> _Word | None:
+    return words(value) if value else None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from urllib.parse import urlencode
-
 from flask import flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from policy.counted import counted
 from server.context import context
-from server.errors import Malformed, NoSuchPlace
+from server.errors import Malformed
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
+from server.pages.lists import Asked, ListPage, from_its_place
 from server.pages.moment import now
 from server.people import managing
 from server.people.managing import HandedOver
@@ -20,6 +19,7 @@ from server.people.people import (
     PEOPLE_BY_NAME,
     PEOPLE_NEWEST,
     RIGHTS,
+    Person,
     Right,
     Role,
     WantedPeople,
@@ -28,58 +28,47 @@ from server.people.people import (
     list_people,
     stored_person,
 )
+from server.storage.keyset import RowPiece
 
 PEOPLE_PER_PAGE = 50
-_SEARCH_MAX_LENGTH = 64
-_ORDERS = {"name": PEOPLE_BY_NAME, "newest": PEOPLE_NEWEST}
+_ORDERS = {
+    "name": PEOPLE_BY_NAME,
+    "-name": PEOPLE_BY_NAME.turned(),
+    "newest": PEOPLE_NEWEST,
+    "oldest": PEOPLE_NEWEST.turned(),
+}
 _STATES = {"on": True, "off": False}
+PEOPLE = ListPage(
+    "people",
+    "pages.people",
+    Right.MANAGE_PEOPLE,
+    {"search": 64, "role": {role.value for role in Role}, "state": _STATES.keys()},
+    tuple(_ORDERS),
+)
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What the reader asked to see; made from the address, so that every view of the list can be linked."""
-
-    search: str
-    role: str
-    state: str
-    sort: str
-
-    @property
-    def wanted(self) -> WantedPeople:
-        """Return it as the list takes it."""
-        return WantedPeople(self.search, Role(self.role) if self.role else None, _STATES.get(self.state))
-
-    def address(self, **other: str) -> str:
-        """Return the address of the same selection but for `other`, or of another piece of it."""
-        told = {"search": self.search, "role": self.role, "state": self.state, "sort": self.sort, **other}
-        if told["sort"] == "name":
-            del told["sort"]
-        # In the words of an address: flask's own names among the arguments are none of ours.
-        return (
-            f"{url_for('pages.people')}?{urlencode({name: value for name, value in told.items() if value})}"
-        )
+def read_people(session: Session, asked: Asked, after: str, limit: int) -> RowPiece[Person]:
+    """Return a piece of the accounts that were asked for."""
+    role, state = asked.get("role"), asked.get("state")
+    wanted = WantedPeople(asked.get("search"), Role(role) if role else None, _STATES.get(state))
+    return list_people(session, wanted, _ORDERS[asked.sort], after, limit)
 
 
 @pages.get("/people")
 @needs(Right.MANAGE_PEOPLE)
 def people() -> str:
     """Show a piece of the accounts, and the form for a new one."""
-    selection, after = _selection(), request.args.get("after", "")
     with context().database.reading() as session:
-        try:
-            piece = list_people(session, selection.wanted, _ORDERS[selection.sort], after, PEOPLE_PER_PAGE)
-        except NoSuchPlace:
-            # Whatever the address says: the top of the list is a place, too.
-            after = ""
-            piece = list_people(session, selection.wanted, _ORDERS[selection.sort], after, PEOPLE_PER_PAGE)
+        asked, piece = from_its_place(
+            wanted := PEOPLE.asked(), lambda after: read_people(session, wanted, after, PEOPLE_PER_PAGE)
+        )
         only_admin = len(admins(session)) == 1
     return render_template(
         "people.html",
         tab="pages.people",
-        selection=selection,
+        asked=asked,
         people=piece.rows,
         next=piece.next,
-        after=after,
         only_admin=only_admin,
         all_roles=_roles_with_rights(),
     )
@@ -170,17 +159,3 @@ def _roles() -> list[Role]:
 def _roles_with_rights() -> list[tuple[Role, list[Right]]]:
     # In the order in which they are declared: sets have none.
     return [(role, [right for right in Right if right in RIGHTS[role]]) for role in Role]
-
-
-def _selection() -> Selection:
-    def one_of(name: str, known: object, otherwise: str = "") -> str:
-        value = request.args.get(name, "")
-        return value if value in known else otherwise  # type: ignore[operator]
-
-    return Selection(
-        # What no name has finds nobody, and a database is not asked for what it cannot hold.
-        request.args.get("search", "").replace("\0", " ").strip()[:_SEARCH_MAX_LENGTH],
-        one_of("role", {role.value for role in Role}),
-        one_of("state", _STATES),
-        one_of("sort", _ORDERS, "name"),
-    )

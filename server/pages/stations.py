@@ -7,6 +7,7 @@ from datetime import timedelta
 import segno
 from flask import flash, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from server.context import context
@@ -14,29 +15,57 @@ from server.errors import Malformed, NotThere
 from server.evidence import audit
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
+from server.pages.lists import Asked, ListPage, from_its_place
 from server.pages.moment import now
 from server.people.people import Right
 from server.policies import bundles
 from server.stations.enrolment import new_code
 from server.stations.refused_bundles import refusals_by_station
-from server.stations.stations import StationRow, count_stations, revoke_station, station_row
-from server.stations.stations import stations as all_stations
+from server.stations.stations import (
+    BY_ENROLMENT,
+    BY_NAME,
+    IN_SERVICE_FIRST,
+    StationRow,
+    count_stations,
+    list_stations,
+    revoke_station,
+    station_row,
+)
+from server.storage.keyset import RowPiece
 from server.texts import storable
 
 STATIONS_PER_PAGE = 100
-_PAGE_MAX = 1_000_000
 CODE_HOURS = (1, 8, 24, 72)
 _NAME_MAX_LENGTH = 100
 REASON_MAX_LENGTH = 300
+_ORDERS = {
+    "state": IN_SERVICE_FIRST,
+    "-state": IN_SERVICE_FIRST.turned(),
+    "name": BY_NAME,
+    "-name": BY_NAME.turned(),
+    "newest": BY_ENROLMENT.turned(),
+    "oldest": BY_ENROLMENT,
+}
+_IN_SERVICE = {"in_service": True, "revoked": False}
+STATIONS = ListPage(
+    "stations", "pages.stations", Right.LOOK, {"search": 100, "state": _IN_SERVICE.keys()}, tuple(_ORDERS)
+)
+
+
+def read_stations(session: Session, asked: Asked, after: str, limit: int) -> RowPiece[StationRow]:
+    """Return a piece of the stations that were asked for."""
+    in_service = _IN_SERVICE.get(asked.get("state"))
+    return list_stations(session, in_service, _ORDERS[asked.sort], after, limit, asked.get("search"))
 
 
 @pages.get("/stations")
 @needs(Right.LOOK)
 def stations() -> str:
     """Show a page of the stations, and the form for an enrolment code to those who may make one."""
-    page = min(max(request.args.get("page", default=1, type=int), 1), _PAGE_MAX)
     with context().database.reading() as session:
-        rows = all_stations(session, STATIONS_PER_PAGE, (page - 1) * STATIONS_PER_PAGE)
+        asked, piece = from_its_place(
+            wanted := STATIONS.asked(), lambda after: read_stations(session, wanted, after, STATIONS_PER_PAGE)
+        )
         total = count_stations(session)
         refusals = refusals_by_station(session)
         newest = bundles.newest(session).number
@@ -44,11 +73,10 @@ def stations() -> str:
     return render_template(
         "stations.html",
         tab="pages.stations",
-        stations=rows,
+        asked=asked,
+        stations=piece.rows,
+        next=piece.next,
         total=total,
-        page=page,
-        first=(page - 1) * STATIONS_PER_PAGE + 1,
-        last_page=-(-total // STATIONS_PER_PAGE),
         refusals=refusals,
         newest=newest,
         may_revoke=may(Right.REVOKE_STATIONS),

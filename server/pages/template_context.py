@@ -13,9 +13,12 @@ from server.pages.access import is_signed_in, person
 from server.pages.audit_words import detail_words
 from server.pages.moment import now
 from server.pages.refused_bundle_words import refusal_word
+from server.pages.renewing import RENEWED_EVERY_S, RENEWING_CONFIG, is_renewal
+from server.pages.saved_filters import shown_filters
 from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
 from server.people.people import Right
+from server.people.saved_filters import NAME_MAX_LENGTH
 from server.policies.bundles import newest
 
 _TABS = (
@@ -64,7 +67,10 @@ def _percent(number: float) -> str:
 
 def _frame() -> dict[str, Any]:
     # Functions, not what they return: the page of a failing database must not ask it (`bare` in base.html).
-    return {"now": now(), "tabs": _tabs, "is_demo": _is_demo, "is_signed_in": is_signed_in, "person": person}
+    lists = {"shown_filters": shown_filters, "filter_name_max_length": NAME_MAX_LENGTH}
+    asked = {"tabs": _tabs, "is_demo": _is_demo, "is_signed_in": is_signed_in, "person": person}
+    renewing = {"is_renewal": is_renewal, "renewing_s": RENEWED_EVERY_S, "renewing_config": RENEWING_CONFIG}
+    return {"now": now()} | asked | lists | renewing
 
 
 def _tabs() -> list[tuple[str, str]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from flask import flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from server.context import context
-from server.errors import Malformed, NoSuchPlace
+from server.errors import Malformed
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
+from server.pages.lists import Asked, ListPage, from_its_place
 from server.pages.moment import now
 from server.people.people import Right
 from server.people.scopes import MEANINGS, Scope, scopes_for
@@ -19,46 +19,59 @@ from server.people.tokens import (
     NAME_MAX_LENGTH,
     TOKENS_BY_END,
     TOKENS_NEWEST,
+    Token,
     WantedToken,
     WantedTokens,
     end_token,
     list_tokens,
     make_own_token,
 )
+from server.storage.keyset import RowPiece
 
 TOKENS_PER_PAGE = 50
 _OFFERED_DAYS = (7, 30, 90, 180, 365)
-_ORDERS = {"ends": TOKENS_BY_END, "newest": TOKENS_NEWEST}
+_ORDERS = {
+    "ends": TOKENS_BY_END,
+    "-ends": TOKENS_BY_END.turned(),
+    "newest": TOKENS_NEWEST,
+    "oldest": TOKENS_NEWEST.turned(),
+}
+TOKENS = ListPage(
+    "tokens",
+    "pages.tokens",
+    Right.LOOK,
+    {"everybody": {"yes"}, "owner": 64, "good": {"yes"}},
+    tuple(_ORDERS),
+)
+
+
+def read_tokens(session: Session, asked: Asked, after: str, limit: int) -> RowPiece[Token]:
+    """Return a piece of one's own tokens, or as an admin of everybody's."""
+    owner = (asked.get("owner") or None) if is_of_everybody(asked) else person().name
+    wanted = WantedTokens(owner, now() if asked.get("good") else None)
+    return list_tokens(session, wanted, _ORDERS[asked.sort], after, limit)
+
+
+def is_of_everybody(asked: Asked) -> bool:
+    """Whether everybody's tokens are asked for, by somebody who may see them."""
+    return bool(asked.get("everybody")) and person().may(Right.MANAGE_PEOPLE)
 
 
 @pages.get("/tokens")
 @needs(Right.LOOK)
 def tokens() -> str:
     """Show one's own tokens and the form for another; ``?everybody=yes`` shows an admin those of all."""
-    everybody = person().may(Right.MANAGE_PEOPLE) and request.args.get("everybody") == "yes"
-    owner = request.args.get("owner", "").replace("\0", " ").strip()[:64] if everybody else ""
-    sort = request.args.get("sort", "")
-    sort = sort if sort in _ORDERS else "ends"
-    after = request.args.get("after", "")
-    wanted = WantedTokens((owner or None) if everybody else person().name)
     with context().database.reading() as session:
-        try:
-            piece = list_tokens(session, wanted, _ORDERS[sort], after, TOKENS_PER_PAGE)
-        except NoSuchPlace:
-            # Whatever the address says: the top of the list is a place, too.
-            after = ""
-            piece = list_tokens(session, wanted, _ORDERS[sort], after, TOKENS_PER_PAGE)
-    here = {"everybody": "yes" if everybody else "", "owner": owner, "sort": sort if sort != "ends" else ""}
+        asked, piece = from_its_place(
+            wanted := TOKENS.asked(), lambda after: read_tokens(session, wanted, after, TOKENS_PER_PAGE)
+        )
     return render_template(
         "tokens.html",
         tab="pages.account",
+        asked=asked,
         tokens=piece.rows,
-        first=_address(here),
-        next=_address({**here, "after": piece.next}) if piece.next else "",
-        after=after,
-        everybody=everybody,
-        owner=owner,
-        sort=sort,
+        next=piece.next,
+        everybody=is_of_everybody(asked),
         may_see_all=person().may(Right.MANAGE_PEOPLE),
         scopes=[(scope, MEANINGS[scope]) for scope in scopes_for(person())],
         days=_days(),
@@ -105,8 +118,3 @@ def _scopes() -> list[Scope]:
         raise Malformed(
             "scope_unknown", "There is no such scope.", "Go back and tick those shown."
         ) from error
-
-
-def _address(told: dict[str, str]) -> str:
-    query = urlencode({name: value for name, value in told.items() if value})
-    return f"{url_for('pages.tokens')}?{query}" if query else url_for("pages.tokens")

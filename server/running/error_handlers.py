@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
@@ -15,6 +15,7 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as PlainResponse
 
+from server.clock import written as written
 from server.context import context
 from server.errors import RequestRefused, SchemaMismatch, StorageFull, StorageUnavailable
 from server.pages import error_page
@@ -36,14 +37,6 @@ _UNAVAILABLE = {
     StorageUnavailable: "storage_busy",
 }
 _log = structlog.get_logger()
-
-
-def written(time: datetime) -> str:
-    """Return `time` as the API writes times: UTC, milliseconds, ``Z``.
-
-    Stations put checks in order by what they are told here: in whole seconds, two checks could change places.
-    """
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def error_form(code: str, message: str, next_step: str, now: datetime, request_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import cast
 from uuid import uuid4
 
 from sqlalchemy import LargeBinary, String, Table, func, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, column_property, mapped_column
 
 from certs.errors import KeyUnusable
 from certs.keys import key_pem, load_public_key
@@ -33,6 +33,7 @@ class _StationTable(Base):
     key_fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     enrolled_at: Mapped[datetime] = mapped_column(UtcTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    is_revoked: Mapped[bool] = column_property(revoked_at.is_not(None))
 
 
 @dataclass(frozen=True)
@@ -120,25 +121,27 @@ def station_names(session: Session, station_ids: Collection[str]) -> Mapping[str
     return {station_id: station.name for station_id, station in find_stations(session, station_ids).items()}
 
 
-def stations(session: Session, limit: int, offset: int = 0) -> Sequence[StationRow]:
-    """Return a piece of the list of all stations: those in service first, then by name."""
-    in_order = (_StationTable.revoked_at.is_not(None), _StationTable.name, _StationTable.station_id)
-    return _as_rows(
-        session, session.scalars(select(_StationTable).order_by(*in_order).limit(limit).offset(offset))
-    )
-
-
 BY_STATION_ID = Order((_StationTable.station_id,))
 BY_NAME = Order((_StationTable.name, _StationTable.station_id))
 BY_ENROLMENT = Order((_StationTable.enrolled_at, _StationTable.station_id))
+IN_SERVICE_FIRST = Order((_StationTable.is_revoked, _StationTable.name, _StationTable.station_id))
 """In which orders stations can be listed."""
 
 
 def list_stations(
-    session: Session, in_service: bool | None, order: Order, after: str, limit: int
+    session: Session, in_service: bool | None, order: Order, after: str, limit: int, named: str = ""
 ) -> RowPiece[StationRow]:
-    """Return the stations behind a place: those in service, those revoked, or all (None)."""
+    """Return the stations behind a place: those in service, those revoked, or all (None).
+
+    ``named`` is a piece of the name or the beginning of the id, in capitals or not; "": any.
+    """
     query = select(_StationTable)
+    if named:
+        folded = named.lower()
+        query = query.where(
+            func.lower(_StationTable.name).contains(folded, autoescape=True)
+            | _StationTable.station_id.startswith(folded, autoescape=True)
+        )
     if in_service is not None:
         revoked_at = _StationTable.revoked_at
         query = query.where(revoked_at.is_(None) if in_service else revoked_at.is_not(None))

@@ -29,6 +29,10 @@ class Order:
     columns: tuple[InstrumentedAttribute[Any], ...]
     descending: bool = False
 
+    def turned(self) -> Order:
+        """Return the same the other way round."""
+        return Order(self.columns, not self.descending)
+
 
 @dataclass(frozen=True)
 class RowPiece(Generic[Row]):
@@ -76,6 +80,8 @@ def _read(text: str, order: Order) -> Sequence[Any]:
 
 def _value(value: Any, column: InstrumentedAttribute[Any]) -> Any:
     wanted = column.type.python_type
+    if wanted is bool and isinstance(value, bool):
+        return value
     if wanted is str and isinstance(value, str) and "\0" not in value:
         return value
     if type(value) is int and abs(value) < _NUMBER_BOUND:

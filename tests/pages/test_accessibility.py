@@ -29,6 +29,9 @@ MORE = (
         "/phones/nonsense",
         "/?search=zzz",
         "/?standing=unreadable",
+        "/alarms?state=all",
+        "/exemptions?state=ended",
+        "/stations?state=revoked",
     ),
     *("/my-phone/RECEIPT", "/my-phone/RECEIPT?language=de"),
     *("/rehearsals/REHEARSAL", "/rehearsals/REHEARSAL/phones?outcome=unknown"),
@@ -50,6 +53,7 @@ def addresses(visit: Visit) -> list[str]:
     named |= {"STATION": visit.office.station_id, "PHONE": visit.violating, "PERSON": EVERYBODY}
     known = [address for right in ADDRESSES.values() for method, address in right if method == GET]
     shown = [address for address in (*known, *MORE) if address not in FILES]
+    shown = [address for address in shown if not address.startswith("/lists/")]
     for name, value in named.items():
         shown = [address.replace(name, value) for address in shown]
     return shown

@@ -31,6 +31,7 @@ def addresses(office: Office, folder: Path) -> list[str]:
         "revision": 1,
         "code": "none",
         "request_id": 1,
+        "form": "csv",
     }
     adapter = office.app.url_map.bind("localhost", url_scheme="https")
     rules = [rule for rule in office.app.url_map.iter_rules() if "GET" in (rule.methods or ())]

@@ -34,8 +34,15 @@ ADDRESSES = {
         (GET, "/exemptions"),
         (GET, "/tokens"),
         (POST, "/tokens"),
+        (POST, "/filters"),
+        (POST, "/filters/FILTER/remove"),
         (GET, "/rings"),
         (GET, "/lift"),
+        (GET, "/lists/phones.csv"),
+        (GET, "/lists/stations.ndjson"),
+        (GET, "/lists/alarms.csv"),
+        (GET, "/lists/exemptions.csv"),
+        (GET, "/lists/tokens.csv"),
     ],
     Right.DRAFT: [
         (POST, "/drafts"),
@@ -60,10 +67,11 @@ ADDRESSES = {
     Right.HOLD_RINGS: [],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.ANSWER_OWNERS: [(GET, "/owner-requests"), (POST, "/owner-requests/1/answer")],
-    Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes")],
+    Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes"), (GET, "/lists/audit.csv")],
     # Within the page of a phone it is a right as well: test_phone_page.py holds it.
     Right.MANAGE_PEOPLE: [
         (GET, "/people"),
+        (GET, "/lists/people.csv"),
         (POST, "/people"),
         (GET, "/people/PERSON"),
         (POST, "/people/PERSON/roles"),
@@ -93,6 +101,8 @@ FIELDS = {
     "state": "off",
     "scope": "read",
     "days": "7",
+    "list": "phones",
+    "query": "standing=violating",
 }
 
 
@@ -107,6 +117,9 @@ def request(office: Office, client: object, method: str, address: str) -> int:
     if "PERSON" in address:
         office.person("desk-7", Role.TECHNICIAN)
         address = address.replace("PERSON", "desk-7")
+    if "FILTER" in address:
+        office.send(client, "/filters", FIELDS, form_on="/account")  # type: ignore[arg-type]
+        address = address.replace("FILTER", "1")
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
     if "REQUEST" in address:
@@ -170,7 +183,7 @@ def test_a_refused_revocation_changes_nothing(staffed: Office) -> None:
 
     staffed.send(auditor, f"/stations/{staffed.station_id}/revoke", {}, form_on="/account")
 
-    assert "in service" in auditor.get("/stations", base_url=HERE).text
+    assert '<span class="tag good">in service</span>' in auditor.get("/stations", base_url=HERE).text
 
 
 def test_several_roles_add_up(staffed: Office) -> None:

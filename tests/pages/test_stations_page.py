@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 from pathlib import Path
@@ -15,9 +16,16 @@ from server.evidence import audit
 from server.pages.stations import STATIONS_PER_PAGE
 from server.people.people import Role
 from server.stations.enrolment import use_token
+from server.stations.stations import revoke_station
 from tests.pages.office import Office, now
 
 HERE = "https://localhost"
+
+
+def following(page: str) -> str:
+    found = re.search(r'rel="next" href="([^"]+)"', page)
+    assert found
+    return html.unescape(found[1])
 
 
 def make_code(office: Office, **fields: str) -> str:
@@ -58,15 +66,33 @@ def test_many_stations_are_shown_in_pages(staffed: Office, tmp_path: Path) -> No
     client = staffed.client(Role.AUTHOR)
 
     first = client.get("/stations", base_url=HERE).text
-    second = client.get("/stations?page=2", base_url=HERE).text
+    second = client.get(following(first), base_url=HERE).text
 
     assert "Stations 1 to 100 of 101" in first
-    assert 'rel="next" href="/stations?page=2"' in first
     # By name; capitals come first.
     assert "bench 099" in second
     assert "bench 098" not in second
-    assert 'rel="prev" href="/stations"' in second
-    assert "Show the first page" in client.get("/stations?page=3", base_url=HERE).text
+    assert "Stations 101 to 101 of 101" in second
+    assert 'rel="first" href="/stations"' in second
+    assert "Show the first page" in client.get("/stations?search=zzz", base_url=HERE).text
+
+
+def test_revoked_stations_come_last_and_the_pieces_go_over_to_them(either: Office, tmp_path: Path) -> None:
+    either.publish()
+    for number in range(STATIONS_PER_PAGE):
+        either.station(f"bench {number:03}", tmp_path / f"{number}.key")
+    lost = either.station("a lost one", tmp_path / "lost.key")
+    with either.database.writing() as session:
+        revoke_station(session, lost, now())
+    client = either.client(Role.AUTHOR)
+
+    first = client.get("/stations", base_url=HERE).text
+    second = client.get(following(first), base_url=HERE).text
+
+    assert "a lost one" not in first
+    assert "a lost one" in second
+    turned = client.get("/stations?sort=-state", base_url=HERE).text
+    assert turned.index("a lost one") < turned.index("bench 099") < turned.index("bench 001")
 
 
 def test_revoking_asks_first_and_names_the_station(staffed: Office) -> None:

@@ -18,7 +18,7 @@ from server.config import read_config
 from server.evidence.audit import newest_rows
 from server.people.people import Role, find_person
 from server.people.tokens import token_person
-from server.stations.stations import stations
+from server.stations.stations import BY_NAME, list_stations
 from server.storage.database import Database
 from tests.server.authority import NOW, PASSWORD, Authority, TrustFolder
 
@@ -303,7 +303,7 @@ def test_a_lost_station_is_revoked(
 
     assert "It was revoked before." in capsys.readouterr().out
     with office.database.reading() as session:
-        [row] = stations(session, limit=10)
+        [row] = list_stations(session, None, BY_NAME, "", 10).rows
     assert row.revoked_at is not None
     assert row.revoked_at >= NOW
     with office.database.reading() as session:

@@ -20,7 +20,7 @@ from certs.keys import create_key, load_signer
 from certs.tls import fingerprint
 from server.errors import InConflict, NotAllowed, NotThere
 from server.stations import enrolment
-from server.stations.stations import revoke_station, stations
+from server.stations.stations import BY_NAME, IN_SERVICE_FIRST, list_stations, revoke_station
 from server.storage.migrating import migrate
 from tests.server.authority import NOW, Authority, TrustFolder, make_config
 
@@ -41,7 +41,7 @@ def test_a_code_enrols_one_station(client: FlaskClient, small_authority: Authori
 
     assert status == 201
     with small_authority.database.reading() as session:
-        [row] = stations(session, limit=10)
+        [row] = list_stations(session, None, BY_NAME, "", 10).rows
     assert row.station_id == answer["station_id"]
 
 
@@ -157,7 +157,7 @@ def test_stations_in_service_come_first(authority: Authority) -> None:
         revoke_station(session, lost.station_id, NOW)
 
     with authority.database.reading() as session:
-        rows = stations(session, limit=10)
+        rows = list_stations(session, None, IN_SERVICE_FIRST, "", 10).rows
 
     assert [row.name for row in rows] == ["b kept one", "a lost one"]
     assert (rows[0].reports, rows[0].highest_counter, rows[0].last_report_at) == (1, 9, NOW)
