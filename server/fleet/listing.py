@@ -34,6 +34,8 @@ BY_URGENCY = (
     Standing.UNSEEN,
     Standing.COMPLIANT,
     Standing.NOTHING_DUE,
+    Standing.HANDED_BACK,
+    Standing.RETIRED,
 )
 """What needs a person comes first."""
 

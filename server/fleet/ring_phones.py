@@ -24,7 +24,7 @@ from server.fleet.entries import Entry
 from server.fleet.failures import Failure
 from server.fleet.rings import Progress, RingPart, heard_since, progress_of, progress_of_entry, rings_of
 from server.fleet.spans import Span
-from server.fleet.standing import Standing
+from server.fleet.standing import GONE, Standing
 from server.policies.situation import Situation
 from server.storage.database import Base
 
@@ -78,7 +78,10 @@ def _counting(rings: Sequence[RingPart], here: Situation) -> Any:
     heard = case(*since, else_=false())
     by = (number, entry.c.fresh, entry.c.has_open, entry.c.failure, heard)
     labelled = [column.label(f"by_{place}") for place, column in enumerate(by)]
-    return select(*labelled, func.count()).group_by(*(f"by_{place}" for place in range(len(by))))
+    # A ring is of those that are with us: what is gone is neither behind nor done.
+    with_us = entry.c.fresh.not_in([fresh.value for fresh in GONE])
+    query = select(*labelled, func.count()).where(with_us)
+    return query.group_by(*(f"by_{place}" for place in range(len(by))))
 
 
 def _ring_of(rings: Sequence[RingPart], phone_id: PhoneId) -> RingPart:
@@ -114,6 +117,8 @@ class RingPhones:
 
     def within(self, span: Span, here: Situation) -> ColumnElement[bool]:
         """Return the condition that an entry of this stretch is one of them, unless its phone is exempt."""
+        if span.fresh in GONE:
+            return false()
         entry = Base.metadata.tables["fleet_entry"]
         since = heard_since(self.ring, here)
         ways = [
@@ -129,6 +134,8 @@ class RingPhones:
 
     def has(self, phone_id: PhoneId, entry: Entry, is_exempt: bool, here: Situation) -> bool:
         """Whether a phone is one of them."""
+        if entry.fresh in GONE:
+            return False
         progress = progress_of_entry(entry, is_exempt, heard_since(self.ring, here))
         return self.ring.has(phone_id) and self._is_wanted(progress, entry.failure)
 

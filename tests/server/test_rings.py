@@ -26,7 +26,7 @@ from server.fleet.failures import Failure, failure_of
 from server.fleet.listing import Wanted
 from server.fleet.ring_phones import RingPhones, count_rings
 from server.fleet.rings import Progress, RingPart, progress_of, rings_of
-from server.fleet.standing import fresh_standing
+from server.fleet.standing import GONE, fresh_standing
 from server.policies.situation import Situation
 from tests.reports import compliant_report
 from tests.server.authority import (
@@ -119,6 +119,8 @@ KINDS: tuple[dict[str, Any], ...] = (
     OUT_OF_REACH | said(ReasonCode.PLACE_CLOSED),
     OUT_OF_REACH | said(ReasonCode.OWNER_ENABLES_AGAIN),
     UNREAD | said(ReasonCode.PHONE_UNREADABLE),
+    {"handed_back": True},
+    {"handed_back": True} | OFF_BY_US,
 )
 NUMBERS = st.integers(0, PHONES - 1)
 # Around the starts of the rings, and the 48 hours of silence.
@@ -131,6 +133,7 @@ CHECKS = st.lists(st.tuples(NUMBERS, st.integers(0, len(KINDS) - 1), AGES), max_
 @given(
     CHECKS,
     st.none() | NUMBERS,
+    st.none() | NUMBERS,
     st.sets(NUMBERS, max_size=3),
     st.sampled_from([0, 10, 60]),
     st.sampled_from(Progress),
@@ -140,6 +143,7 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
     office: Office,
     checks: list[tuple[int, int, int]],
     declining: int | None,
+    retired: int | None,
     exempt: set[int],
     later: int,
     wanted: Progress,
@@ -150,6 +154,8 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
         assert office.authority.accept(office.bench.sign(report))[0].status.is_kept
     if declining is not None:
         office.ask_again(declining, Consent.DECLINED, None)
+    if retired is not None:
+        office.turn(retired, HOUR)
     exemptions = tuple(Exemption(office.phones[n], NOW + timedelta(days=9), "travel") for n in exempt)
     here = Situation(NOW + later * HOUR, Bundle(1, banning_policy(rings=RINGS), Fleet(1, exemptions)))
 
@@ -179,7 +185,9 @@ def walk(session: Session, here: Situation) -> list[tuple[RingPart, Progress, Fa
     for phone in phones.find_phones(session):
         ring = next(ring for ring in rings if share_of(phone.phone_id) < ring.below)
         fact = facts.get(phone.phone_id)
-        fresh, failure = fresh_standing(phone.consent, fact), fact.failure if fact else None
+        fresh, failure = fresh_standing(phone.told, fact), fact.failure if fact else None
+        if fresh in GONE:
+            continue
         is_heard = bool(fact and fact.effective_at >= ring.starts_at and not here.overdue(fact.effective_at))
         progress = progress_of(fresh, bool(fact and fact.open_entries), failure, is_heard)
         if here.exempts(phone.phone_id):
