@@ -42,7 +42,7 @@ def test_a_phone_that_was_handed_back_frees_its_holder_however_long_it_is_silent
         assert told(enforcing, holder) == (True, "not_enforceable")
         phone.model.unrestrict(10, "no_debugging_features")
 
-        assert bench.agent("unprovision", address, "--yes")[0] == ExitCode.COMPLIANT
+        assert bench.agent("unprovision", address, "--yes")[0] == ExitCode.VIOLATING
 
         assert (states(phone), bench.last_report()["handed_back"]) == (before, True)
         assert fresh_standing(enforcing, holder) == "handed_back"

@@ -269,9 +269,9 @@ def test_the_api_retires_a_phone_and_takes_it_back(authority: Authority) -> None
     again = client.post("/api/v1/phones/CW-17/retirement", json={"reason": WHY}, headers=headers)
     back = client.delete(f"/api/v1/phones/{phone_id}/retirement", headers=headers)
 
-    assert (done.status_code, done.json["retired"], done.json["reason"]) == (200, True, WHY)
-    assert (again.status_code, again.json["error"]["code"]) == (409, "phone_gone")
-    assert (back.status_code, back.json["retired"], back.json["retired_at"]) == (200, False, None)
+    assert (done.status_code, done.get_json()["retired"], done.get_json()["reason"]) == (200, True, WHY)
+    assert (again.status_code, again.get_json()["error"]["code"]) == (409, "phone_gone")
+    assert (back.status_code, back.get_json()["retired"], back.get_json()["retired_at"]) == (200, False, None)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
