@@ -28,6 +28,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     select,
     tuple_,
 )
@@ -217,6 +218,13 @@ def entries_of(session: Session, phone_ids: Collection[str]) -> dict[str, Entry]
 
 def _failure(stored: str) -> Failure | None:
     return Failure(stored) if stored else None
+
+
+def gone_phones() -> Select[str]:
+    """Return the query for the phones that were handed back or retired."""
+    # Written into the statement: it becomes part of prepared ones, which are given their own values alone.
+    words = [literal_column(f"'{fresh.value}'") for fresh in sorted(GONE, key=lambda one: one.value)]
+    return select(_ENTRIES.c.phone_id).where(_ENTRIES.c.fresh.in_(words))
 
 
 def count_by_kind(session: Session) -> Mapping[Kind, int]:

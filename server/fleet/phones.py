@@ -23,7 +23,7 @@ from policy.schemas import dump_probe, load_probe
 from server.errors import ConfigurationRefused, InConflict
 from server.fleet import phone_states
 from server.fleet.block_changes import note_changes
-from server.fleet.entries import entry_of, note_entries
+from server.fleet.entries import entry_of, gone_phones, note_entries
 from server.fleet.meetings import meet
 from server.fleet.search import note_names
 from server.fleet.standing import GONE, Told, fresh_standing
@@ -384,14 +384,14 @@ _PICTURED = Prepared(
         *phone_states.with_picture(_PHONES).selected_columns,
         maintain_column_froms=True,
     )
-    .where(_PHONES.c.phone_id > bindparam("after"))
+    .where(_PHONES.c.phone_id > bindparam("after"), _PHONES.c.phone_id.not_in(gone_phones()))
     .order_by(_PHONES.c.phone_id)
     .limit(bindparam("limit"))
 )
 
 
 def pictured(session: Session, after: str, limit: int) -> Sequence[Pictured]:
-    """Return the next phones behind one, in order of their ids."""
+    """Return the next phones behind one that are with us, in order of their ids."""
     return cast(
         "Sequence[Pictured]",
         list(map(Pictured._make, _PICTURED.rows(session, {"after": after, "limit": limit}))),
@@ -423,8 +423,9 @@ def put_retirement(session: Session, phone_id: PhoneId, retirement: Retirement |
 
 
 def count_phones(session: Session) -> int:
-    """Return how many phones there are."""
-    return session.scalars(select(func.count()).select_from(_PHONES)).one()
+    """Return how many phones there are that were neither handed back nor retired."""
+    query = select(func.count()).select_from(_PHONES).where(_PHONES.c.phone_id.not_in(gone_phones()))
+    return session.scalars(query).one()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from policy.names import PhoneId
@@ -19,14 +19,14 @@ from server.fleet.blocks import BlockCause, blocks
 from server.fleet.counts import fleet_counts
 from server.fleet.lift import lift_counts
 from server.fleet.phone_rows import PhoneRow, phone_rows
-from server.fleet.phones import find_phones
+from server.fleet.phones import count_phones, find_phones, pictured
 from server.fleet.readiness import not_ready
-from server.fleet.recounting import differences
+from server.fleet.recounting import differences, make_anew
 from server.fleet.retiring import retire, take_back
 from server.fleet.standing import Standing
 from server.people.people import Role, put_person
 from server.policies.bundles import situation
-from server.storage.database import Base
+from server.storage.database import Base, Database
 from tests.server.authority import (
     NOT_ENFORCEABLE,
     NOW,
@@ -36,6 +36,7 @@ from tests.server.authority import (
     Bench,
     disabled_ledger,
 )
+from tests.server.test_migrations import bring
 from tests.server.test_probes import PROBE
 
 HOUR = timedelta(hours=1)
@@ -303,3 +304,37 @@ def test_the_command_retires_a_phone_and_takes_it_back(
     assert capsys.readouterr().out == f"{phone_id} is retired: nobody waits for it.\n"
     assert main([*here, "--take-back", "--by", "admin-1"]) == 0
     assert "is not retired any more" in capsys.readouterr().out
+
+
+def test_a_rehearsal_tries_no_phone_that_is_gone(authority: Authority) -> None:
+    bench = authority.bench()
+    there, gone, lost = (authority.phone(bench, now=NOW - 2 * HOUR) for _ in range(3))
+    checked(authority, bench, gone, handed_back=True)
+    retired(authority, lost)
+
+    with authority.database.reading() as session:
+        assert [one.phone_id for one in pictured(session, "", 9)] == [there]
+        assert count_phones(session) == 1
+
+
+def test_the_version_before_lists_and_counts_a_gone_phone_by_its_latest_check(authority: Authority) -> None:
+    bench = authority.bench()
+    phone_ids = [authority.phone(bench, now=NOW - 2 * HOUR) for _ in range(3)]
+    checked(authority, bench, phone_ids[0], handed_back=True)
+    checked(authority, bench, phone_ids[1], **NOT_ENFORCEABLE)
+    for phone_id in phone_ids[1:]:
+        retired(authority, phone_id)
+    database = Database(authority.config.database_url)
+
+    bring(database, "0024")
+
+    with database.reading() as session:
+        fresh = session.execute(text("SELECT fresh, has_open, reach FROM fleet_entry ORDER BY fresh")).all()
+        counted = session.execute(text("SELECT fresh, phones FROM fleet_tally ORDER BY fresh")).all()
+    assert [row[0] for row in fresh] == ["compliant", "not_enforceable", "unseen"]
+    assert [tuple(row) for row in counted] == [("compliant", 1), ("not_enforceable", 1), ("unseen", 1)]
+    bring(database, "0025")
+    with database.writing() as session:
+        make_anew(session)
+        assert list(differences(session)) == []
+    database.close()
