@@ -223,7 +223,8 @@ def _failure(stored: str) -> Failure | None:
 def gone_phones() -> Select[str]:
     """Return the query for the phones that were handed back or retired."""
     # Written into the statement: it becomes part of prepared ones, which are given their own values alone.
-    words = [literal_column(f"'{fresh.value}'") for fresh in sorted(GONE, key=lambda one: one.value)]
+    written = sorted(f"'{fresh.value}'" for fresh in GONE)
+    words: list[ColumnElement[str]] = [literal_column(one) for one in written]
     return select(_ENTRIES.c.phone_id).where(_ENTRIES.c.fresh.in_(words))
 
 
