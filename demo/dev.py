@@ -36,6 +36,8 @@ CAST = {
     "waiting for lift": "tiktok-clone",
     "unseen": "samsung-secure-folder",
     "nothing due": "pixel-14",
+    "handed back": "pixel-13",
+    "retired": "pixel-12",
 }
 """Which phone ends in which standing; one more, declined, is known by its label alone."""
 
@@ -49,7 +51,8 @@ class Bench:
         self._addresses = {name: f"tcp:127.0.0.1:{phone.start()}" for name, phone in phones.items()}
 
     def bring_into_every_standing(self) -> None:
-        """Provision all, check some long ago and some now, exempt one that is switched off and one that is not."""
+        """Provision all, check some long ago and some now, exempt one that is switched off and one that is not, and let
+        two go."""
         self._organisation.enrol_station()
         for name, address in self._addresses.items():
             self._phones[name].authorise_all = True
@@ -67,6 +70,11 @@ class Bench:
         self._phones["unreadable"].faults.cut_dump_after(60)
         self._check("compliant", "violating", "not enforceable", "unreadable")
         self._phones["unreadable"].faults.clear()
+        address = self._addresses["handed back"]
+        self._organisation.commands.run(
+            "curfew-agent", "unprovision", address, "--yes", may_exit=_ANY_VERDICT
+        )
+        self._organisation.retire("D-retired")
 
     def _provision(self, *words: str) -> None:
         self._organisation.commands.run("curfew-agent", "provision", *words)

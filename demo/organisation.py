@@ -119,6 +119,12 @@ class Organisation:
         self.commands.run("curfew-certs", "sign", str(self.trust), str(self._policy), "--key", key, "--yes")
         self.commands.run("curfew-certs", "publish", str(self.trust))
 
+    def retire(self, phone: str) -> None:
+        """Let an admin say that a phone does not come back."""
+        run, here = self.commands.run, ("curfew-server", "--config", self.config)
+        run(*here, "person", "admin", "--role", "admin", text=f"{self.password}\n")
+        run(*here, "retire", phone, "--because", "stolen in a train", "--by", "admin")
+
     def hand_over(self) -> None:
         """Let the server take over what is published."""
         self.commands.run("curfew-server", "--config", self.config, "publish", str(self.trust))

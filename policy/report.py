@@ -78,7 +78,8 @@ class Report:
     ``ledger`` is the phone's ledger after the check, whole, so that any later station can restore from it.
     ``contradictions`` are lines for a person, with the exact commands to type. ``watched`` is what the phone's own
     script told, None where the policy has none. ``marker`` is the phone's marker as it was read, told only where the
-    ledger beside it has none.
+    ledger beside it has none. ``handed_back`` says that everything was put back and nothing of ours is left on the
+    phone, proved by reading back: its last report, unless it is provisioned again.
     """
 
     report_id: str
@@ -118,6 +119,7 @@ class Report:
     contradictions: tuple[str, ...] = ()
     watched: Watched | None = None
     marker: str = ""
+    handed_back: bool = False
 
     @property
     def shown_marker(self) -> str:

@@ -98,6 +98,14 @@ _COMMANDS = {
         "Say which unit phones belong to.",
         ("curfew-server units import units.csv --dry-run",),
     ),
+    "retire": CommandAt(
+        "server.commands.retiring:retire",
+        "Say that a phone does not come back.",
+        (
+            "curfew-server retire CW-17 --because 'stolen in a train' --by admin-1",
+            "curfew-server retire CW-17 --take-back --by admin-1",
+        ),
+    ),
     "exemptions": CommandAt(
         "server.commands.exemptions:exemptions",
         "Ask for exemptions, and list them.",

@@ -175,6 +175,8 @@ def _with_what_was_seen_and_done(report: Report, record: CheckRecord) -> Report:
         watched=_watched(record),
         # Proves that this station has met the phone; a ledger that is known proves it by its own.
         marker="" if ledger.marker else record.reading.memory.marker,
+        # What only another ledger remembers was not put back here: such a phone is not done with.
+        handed_back=record.leaving == "" and not ledger.open_entries,
     )
 
 

@@ -1,7 +1,8 @@
 """The JSON form of a report: the fields of `policy.report.Report` under their own names.
 
-All of them are required but two, and reports without these are what they were: `watched` stands only in reports of
-phones that have a script of their own, `marker` only where the phone showed one and the ledger beside it has none.
+All of them are required but three, and reports without these are what they were: `watched` stands only in reports of
+phones that have a script of their own, `marker` only where the phone showed one and the ledger beside it has none,
+`handed_back` only in the report of a phone that was left for good.
 """
 
 from __future__ import annotations
@@ -156,6 +157,7 @@ class ReportSchema(Record):
     contradictions = Many(_line(2000), _ELEMENTS_MAX)
     watched = optional_part(WatchedSchema)
     marker = Value(token_or_empty, as_is, load_default="")
+    handed_back = Value(boolean, as_is, load_default=False)
 
 
 _SCHEMA = ReportSchema()
@@ -188,7 +190,7 @@ def dump_report(report: Report) -> bytes:
     """Return `report` as canonical JSON."""
     document = {**_write(report), "kind": REPORT_KIND}
     # Left out and not null: null is refused at the door, and reports without a script stay the bytes they were.
-    for name in ("watched", "marker"):
+    for name in ("watched", "marker", "handed_back"):
         if not document[name]:
             del document[name]
     return quick_json(document)

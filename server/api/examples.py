@@ -19,6 +19,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Any]] = {
         ],
         "dry_run": True,
     },
+    ("post", "/phones/{phone_id}/retirement"): {"reason": "stolen on a journey; the loss is reported"},
     ("post", "/rehearsals"): json.loads(ready_made_document()),
     ("post", "/drafts"): {"title": "Move the deadline to April", "beginning": "in_force"},
     ("put", "/drafts/{draft_id}"): {

@@ -20,6 +20,7 @@ _WORDS = {
     Change.RESTORED: "put back",
     Change.COMPLYING: "complying again",
     Change.SILENT: "newly silent",
+    Change.HANDED_BACK: "handed back",
     Change.NEW: "new",
 }
 

@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 
 class AlarmKind(StrEnum):
-    """What happened: to a report, which was kept apart or refused, to the audit chain, or to a ring."""
+    """What happened: to a report, which was kept apart, refused or unexpected, to the audit chain, or to a ring."""
 
     CONFLICT = "conflict"
     """A report id came twice with different content."""
@@ -39,6 +39,8 @@ class AlarmKind(StrEnum):
     """The row that names the newest row of the audit chain was taken away."""
     UNMET_PHONE = "unmet_phone"
     """A station reported on a phone that it has not met."""
+    RETIRED_PHONE = "retired_phone"
+    """A phone that an admin had retired as lost, stolen or broken was checked again."""
     RING_HELD = "ring_held"
     """A ring failed on too many of its phones, so the next is held."""
 

@@ -124,7 +124,8 @@ def moves_block(before: CheckFacts | None, after: CheckFacts, now: datetime) -> 
 
 
 def _told(facts: CheckFacts) -> tuple[Any, ...]:
-    return facts.verdict, facts.enforceable, facts.unchanged_since, facts.not_enforceable_since
+    is_gone = facts.handed_back, bool(facts.open_entries)
+    return facts.verdict, facts.enforceable, facts.unchanged_since, facts.not_enforceable_since, is_gone
 
 
 def note_changes(

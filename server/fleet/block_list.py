@@ -19,7 +19,7 @@ from server.fleet.blocks import BLOCKING, Block, BlockCause, worst_of_holders
 from server.fleet.listing import Cursor, take
 from server.fleet.readiness import Moment, moment_of
 from server.fleet.spans import FRESH_STANDINGS, Span
-from server.fleet.standing import Standing
+from server.fleet.standing import GONE, Standing
 from server.policies.bundles import situation_and_history
 from server.policies.situation import Situation
 
@@ -31,7 +31,7 @@ _KINDS: Mapping[BlockCause, Collection[Standing]] = {
     BlockCause.NOT_ENFORCEABLE: (Standing.NOT_ENFORCEABLE, Standing.UNREADABLE),
     BlockCause.DECLINED: (Standing.DECLINED,),
     BlockCause.UNREADABLE: (Standing.UNREADABLE,),
-    BlockCause.SILENT: tuple(fresh for fresh in FRESH_STANDINGS if fresh is not Standing.DECLINED),
+    BlockCause.SILENT: tuple(fresh for fresh in FRESH_STANDINGS if fresh not in GONE | {Standing.DECLINED}),
 }
 """The fresh standings that phones of each cause can have."""
 

@@ -32,7 +32,7 @@ from server.fleet.block_changes import (
 )
 from server.fleet.phones import Phone
 from server.fleet.spans import FRESH_STANDINGS, Span
-from server.fleet.standing import CheckFacts, Standing
+from server.fleet.standing import GONE, CheckFacts, Standing, is_handed_back, is_retired
 from server.policies.bundles import situation_and_history
 from server.policies.situation import Situation
 
@@ -50,6 +50,8 @@ class BlockCause(Enum):
     ENFORCED_ON_PHONE = "enforced_on_phone"
     COMPLIANT = "compliant"
     WITHIN_LIMIT = "within_limit"
+    HANDED_BACK = "handed_back"
+    RETIRED = "retired"
     NO_PHONE = "no_phone"
 
 
@@ -129,7 +131,7 @@ def _moved(session: Session, since: Cursor, here: Situation) -> set[str]:
 def _overdue(session: Session, since: datetime, until: datetime) -> Iterator[PhoneId]:
     """Yield the phones that were last well within that stretch of time."""
     for fresh, has_open in product(FRESH_STANDINGS, (False, True)):
-        if fresh is Standing.DECLINED:
+        if fresh in GONE or fresh is Standing.DECLINED:
             continue
         for place in entries.walk(session, Span(fresh, has_open, since, until), None, 1000):
             yield place.phone_id
@@ -173,6 +175,11 @@ def cause_of(phone: Phone, facts: CheckFacts | None, here: Situation) -> tuple[B
     A block counts from the moment when all that it takes was there: its cause, and a measure that bears on the phone
     (docs/design.md 5). Otherwise it is since when the measure is over or the phone exempt, or is as it was seen last.
     """
+    # First: of a phone that is not with us any more nothing follows, whatever was found on it.
+    if phone.retirement and is_retired(phone.told, facts):
+        return BlockCause.RETIRED, phone.retirement.at
+    if facts and phone.consent is Consent.AGREED and is_handed_back(phone.told, facts):
+        return BlockCause.HANDED_BACK, facts.effective_at
     known_since = facts.unchanged_since if facts else phone.registered_at
     if here.bundle is None:
         return BlockCause.NOT_YET_ENFORCED, known_since
@@ -220,6 +227,8 @@ def _no_problem(facts: CheckFacts | None) -> BlockCause:
     return BlockCause.ENFORCED_ON_PHONE if facts.verdict is Verdict.VIOLATING else BlockCause.COMPLIANT
 
 
-def _order(entry: Block) -> tuple[bool, datetime, str]:
-    # False sorts first: of a holder's phones the one that asks for a block, and for longest.
-    return not entry.block, entry.since, entry.phone_id
+def _order(entry: Block) -> tuple[bool, bool, datetime, str]:
+    # False sorts first: of a holder's phones the one that asks for a block, and for longest; one that is gone is told
+    # only where there is no other.
+    is_gone = entry.cause in (BlockCause.HANDED_BACK, BlockCause.RETIRED)
+    return not entry.block, is_gone, entry.since, entry.phone_id

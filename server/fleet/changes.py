@@ -42,6 +42,7 @@ class Change(Enum):
     RESTORED = "restored"
     COMPLYING = "complying"
     SILENT = "silent"
+    HANDED_BACK = "handed_back"
     NEW = "new"
 
 
@@ -50,6 +51,7 @@ _TURNS = {
     Change.COMPLYING: Turn.COMPLYING,
     Change.SWITCHED_OFF: Turn.SWITCHED_OFF,
     Change.RESTORED: Turn.RESTORED,
+    Change.HANDED_BACK: Turn.HANDED_BACK,
 }
 
 

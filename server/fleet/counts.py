@@ -13,7 +13,7 @@ from server.fleet import entries
 from server.fleet.entries import Entry, Kind
 from server.fleet.readiness import Overdue
 from server.fleet.spans import FRESH_STANDINGS, Span, spans
-from server.fleet.standing import FleetCounts, Standing, may_fall_silent, no_counts, standing_now
+from server.fleet.standing import GONE, FleetCounts, Standing, may_fall_silent, no_counts, standing_now
 from server.policies.situation import Situation
 
 _AGES = (("day", timedelta(days=1)), ("week", timedelta(days=7)), ("month", timedelta(days=30)))
@@ -28,8 +28,8 @@ def fleet_counts(session: Session, here: Situation) -> FleetCounts:
     seen_before = _SeenBefore(session, kinds)
     reaches = dict.fromkeys(Reach, 0)
     for kind, count in kinds.items():
-        # Only where the owner agreed: nothing is done on the other phones, whatever could be.
-        if kind.fresh is not Standing.DECLINED:
+        # Only where the owner agreed and the phone is there: nothing is done on the others, whatever could be.
+        if kind.fresh not in GONE | {Standing.DECLINED}:
             reaches[kind.reach] += count
     return FleetCounts(
         total=sum(kinds.values()),
@@ -64,7 +64,8 @@ def exempt_entries(session: Session, here: Situation) -> Mapping[str, Entry]:
     if here.bundle is None or here.lifted:
         return {}
     named = {exemption.phone_id for exemption in here.bundle.fleet.exemptions}
-    return entries.entries_of(session, {phone_id for phone_id in named if here.exempts(phone_id)})
+    found = entries.entries_of(session, {phone_id for phone_id in named if here.exempts(phone_id)})
+    return {phone_id: entry for phone_id, entry in found.items() if entry.fresh not in GONE}
 
 
 def _by_standing(

@@ -25,6 +25,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    literal_column,
     select,
     tuple_,
 )
@@ -32,14 +33,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.names import PhoneId
 from policy.probe import Reach
-from policy.report import Consent
 from policy.stage import share_of
 from server.fleet import ring_tallies
 from server.fleet.failures import Failure
 from server.fleet.kept_tallies import KeptTallies, Key
 from server.fleet.ring_tallies import hour_of
 from server.fleet.spans import FRESH_STANDINGS, Span
-from server.fleet.standing import CheckFacts, Standing, fresh_standing, reach_now
+from server.fleet.standing import GONE, CheckFacts, Standing, Told, fresh_standing, reach_now
 from server.storage.database import Base, UtcTime
 from server.storage.keyset import Order, RowPiece, next_rows
 from server.storage.prepared import Prepared, among, upsert
@@ -101,16 +101,16 @@ class Place(NamedTuple):
     phone_id: PhoneId
 
 
-def entry_of(consent: Consent, probed: Reach, registered_at: datetime, facts: CheckFacts | None) -> Entry:
+def entry_of(told: Told, probed: Reach, registered_at: datetime, facts: CheckFacts | None) -> Entry:
     """Return what is to be kept of a phone; `facts` are those of its latest check, `probed` what provisioning found."""
     if facts is not None:
-        return checked_entry(consent, probed, facts)
-    return Entry(fresh_standing(consent, None), False, reach_now(probed, None), registered_at)
+        return checked_entry(told, probed, facts)
+    return Entry(fresh_standing(told, None), False, reach_now(probed, None), registered_at)
 
 
-def checked_entry(consent: Consent, probed: Reach, facts: CheckFacts) -> Entry:
+def checked_entry(told: Told, probed: Reach, facts: CheckFacts) -> Entry:
     """Return what is to be kept of a phone that was checked."""
-    fresh = fresh_standing(consent, facts)
+    fresh = fresh_standing(told, facts)
     reach = reach_now(probed, facts)
     return Entry(fresh, bool(facts.open_entries), reach, facts.effective_at, facts.failure)
 
@@ -208,6 +208,14 @@ def _failure(stored: str) -> Failure | None:
     return Failure(stored) if stored else None
 
 
+def gone_phones() -> Select[str]:
+    """Return the query for the phones that were handed back or retired."""
+    # Written into the statement: it becomes part of prepared ones, which are given their own values alone.
+    written = sorted(f"'{fresh.value}'" for fresh in GONE)
+    words: list[ColumnElement[str]] = [literal_column(one) for one in written]
+    return select(_ENTRIES.c.phone_id).where(_ENTRIES.c.fresh.in_(words))
+
+
 def count_by_kind(session: Session) -> Mapping[Kind, int]:
     """Return how many phones of each kind there are."""
     by = (_TALLIES.c.fresh, _TALLIES.c.has_open, _TALLIES.c.reach)
@@ -292,9 +300,10 @@ def longest_unseen(session: Session, kinds: Sequence[Standing]) -> datetime | No
 
 # What is open ---------------------------------------------------------------------------------------------------
 
-# Every value by name: so the index is walked, and not the phones on which nothing is open.
+# Every value by name: so the index is walked, and not the phones on which nothing is open. A retired phone is not
+# waited for; a certificate of the lift still tells that nobody read it back (`server.fleet.lift_certifying`).
 _OPEN = (
-    _ENTRIES.c.fresh.in_([fresh.value for fresh in FRESH_STANDINGS]),
+    _ENTRIES.c.fresh.in_([fresh.value for fresh in FRESH_STANDINGS if fresh not in GONE]),
     _ENTRIES.c.has_open.is_(True),
 )
 _LONGEST_UNSEEN = Order((_EntryTable.last_at, _EntryTable.phone_id))

@@ -36,6 +36,8 @@ BY_URGENCY = (
     Standing.UNSEEN,
     Standing.COMPLIANT,
     Standing.NOTHING_DUE,
+    Standing.HANDED_BACK,
+    Standing.RETIRED,
 )
 """What needs a person comes first."""
 

@@ -14,8 +14,8 @@ from policy.stage import stage_of
 from policy.verdict import Stage
 from server.fleet import phone_states
 from server.fleet.blocks import BlockCause, cause_of
-from server.fleet.phones import Phone
-from server.fleet.standing import LatestCheck, Standing, standing_of
+from server.fleet.phones import Phone, Retirement
+from server.fleet.standing import LatestCheck, Standing, is_retired, standing_of
 from server.policies.situation import Situation
 from server.stations import stations
 
@@ -41,6 +41,8 @@ class PhoneRow:
     station_name: str
     """Of the latest check; empty when there was none."""
     latest: LatestCheck | None
+    retirement: Retirement | None = None
+    """Who said when and why that it does not come back, while that holds."""
 
 
 def phone_rows(session: Session, found: Sequence[Phone], here: Situation) -> list[PhoneRow]:
@@ -60,10 +62,11 @@ def _row(phone: Phone, latest: LatestCheck | None, names: Mapping[str, str], her
         virtual=phone.virtual,
         consent=phone.consent,
         registered_at=phone.registered_at,
-        standing=standing_of(phone.phone_id, phone.consent, latest, here),
+        standing=standing_of(phone.phone_id, phone.told, latest, here),
         exempt=here.exempts(phone.phone_id),
         stage=stage_of(here.bundle.policy, phone.phone_id, here.now) if here.bundle else None,
         mail=cause_of(phone, latest, here)[0],
         station_name=names.get(latest.station_id, "") if latest else "",
         latest=latest,
+        retirement=phone.retirement if is_retired(phone.told, latest) else None,
     )

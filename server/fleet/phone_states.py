@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Select, String, Table, Text, select, text, update
+from sqlalchemy import BigInteger, ForeignKey, Index, Select, String, Table, Text, false, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from policy.names import PhoneId
@@ -60,6 +60,7 @@ class _StateTable(Base):
     picture_sha256: Mapped[str | None] = mapped_column(ForeignKey("picture.picture_sha256"))
     # NULL: none.
     failure: Mapped[str | None] = mapped_column(String(24))
+    handed_back: Mapped[bool] = mapped_column(server_default=false())
 
 
 # Made once, and of the table's columns: by the mapper, a row costs as much as all else about a report.
@@ -181,6 +182,7 @@ _FACTS = select(
     _STATES.c.unchanged_since,
     _STATES.c.not_enforceable_since,
     _STATES.c.failure,
+    _STATES.c.handed_back,
 )
 
 
@@ -194,6 +196,7 @@ def check_facts(session: Session, phone_ids: Collection[str] | None = None) -> M
             *(row[1], verdicts[row[2]], row[3], row[4], row[5]),
             not_enforceable_since=row[6],
             failure=_as_failure(row[7]),
+            handed_back=row[8],
         )
         for row in session.execute(query)
     }
@@ -237,6 +240,7 @@ def _as_facts(row: Row) -> CheckFacts:
         row["unchanged_since"],
         not_enforceable_since=row["not_enforceable_since"],
         failure=_as_failure(row["failure"]),
+        handed_back=row["handed_back"],
     )
 
 
@@ -275,6 +279,7 @@ def _columns(kept: KeptReport) -> Row:
         "families": json.dumps(list(dict.fromkeys(finding.family for finding in report.findings))),
         "reasons": json.dumps([[reason.code.value, reason.detail] for reason in report.reasons]),
         "failure": failure.value if failure else None,
+        "handed_back": report.handed_back,
     }
 
 
@@ -290,6 +295,7 @@ def _as_latest(row: _StateTable) -> LatestCheck:
         unchanged_since=row.unchanged_since,
         not_enforceable_since=row.not_enforceable_since,
         failure=_as_failure(row.failure),
+        handed_back=row.handed_back,
         stage=Stage(row.stage),
         bundle_number=row.bundle_number,
         release=row.release,

@@ -23,15 +23,17 @@ from policy.schemas import dump_probe, load_probe
 from server.errors import ConfigurationRefused, InConflict
 from server.fleet import phone_states
 from server.fleet.block_changes import note_changes
-from server.fleet.entries import entry_of, note_entries
+from server.fleet.entries import entry_of, gone_phones, note_entries
 from server.fleet.meetings import meet
 from server.fleet.search import note_names
+from server.fleet.standing import GONE, Told, fresh_standing
 from server.reports import kept_reports
 from server.storage.database import Base, UtcTime, stored_by_nobody_else
 from server.storage.prepared import Prepared, among
 
 UNIT_MAX_LENGTH = 60
 HOLDER_MAX_LENGTH = 200
+RETIRED_WHY_MAX_LENGTH = 300
 
 
 class _PhoneTable(Base):
@@ -59,6 +61,10 @@ class _PhoneTable(Base):
     unit: Mapped[str] = mapped_column(String(UNIT_MAX_LENGTH), default="", server_default="")
     # NULL: nobody else held it before.
     held_since: Mapped[datetime | None] = mapped_column(UtcTime)
+    # NULL: nobody said that it does not come back, or it was taken back (`server.fleet.retiring`).
+    retired_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    retired_by: Mapped[str | None] = mapped_column(String(200))
+    retired_why: Mapped[str | None] = mapped_column(String(RETIRED_WHY_MAX_LENGTH))
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,15 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class Retirement:
+    """Who said when and why that a phone does not come back."""
+
+    by: str
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True)
 class Phone:
     """One provisioned phone, without its holder."""
 
@@ -98,6 +113,16 @@ class Phone:
     registered_at: datetime
     unit: str = ""
     """A label that groups phones, never a person; empty: none."""
+    probed_at: datetime | None = None
+    """When something was last asked of it to provision it; None: never."""
+    retirement: Retirement | None = None
+    """An admin's word that it does not come back; whether that still holds says `server.fleet.standing`."""
+
+    @property
+    def told(self) -> Told:
+        """What its standing follows from beside its latest check."""
+        retired_at = self.retirement.at if self.retirement else None
+        return Told(self.consent, _met_anew(self.probed_at, self.consent_since), retired_at)
 
 
 def register_phone(
@@ -129,6 +154,7 @@ def register_phone(
         )
         session.add(stored)
     before = (stored.consent, stored.holder_tag, stored.sealed_holder)
+    told_before = None if is_new else _told(stored)
     # Only a change moves the time: the mail side counts from it.
     if stored.consent != registration.consent.value:
         stored.consent, stored.consent_since = registration.consent.value, now
@@ -151,9 +177,12 @@ def register_phone(
     meet(session, station_id, phone_id, now)
     note_names(session, phone_id, (stored.label, stored.model, stored.manufacturer))
     facts = phone_states.check_facts(session, [phone_id]).get(phone_id)
-    entry = entry_of(registration.consent, _reach(stored.reach), stored.registered_at, facts)
+    entry = entry_of(_told(stored), _reach(stored.reach), stored.registered_at, facts)
     note_entries(session, {phone_id: entry})
-    _note_block(session, stored, before, holder_key, now)
+    # Handed back or retired, and now with us again.
+    was_gone = told_before is not None and fresh_standing(told_before, facts) in GONE
+    is_back = was_gone and entry.fresh not in GONE
+    _note_block(session, stored, before, holder_key, now, is_back=is_back)
     return phone_id, is_new
 
 
@@ -163,9 +192,12 @@ def _note_block(
     before: tuple[str, str | None, bytes],
     holder_key: str,
     now: datetime,
+    *,
+    is_back: bool,
 ) -> None:
     consent, tag, sealed = before
-    if (consent, tag) == (stored.consent, stored.holder_tag) or stored.holder_tag is None:
+    is_as_it_was = (consent, tag) == (stored.consent, stored.holder_tag) and not is_back
+    if is_as_it_was or stored.holder_tag is None:
         return
     left = {tag: sealed} if tag not in (None, stored.holder_tag) and _opens(holder_key, sealed) else {}
     note_changes(session, [stored.holder_tag], now, left)
@@ -252,16 +284,23 @@ def changed_by(session: Session, registration: Registration, holder_key: str) ->
 
 
 class Agreed(NamedTuple):
-    """What was agreed with a phone's owner, and what was found possible then."""
+    """What was agreed with a phone's owner and told of it since, and what was found possible when it was probed."""
 
-    consent: Consent
+    told: Told
     reach: Reach
 
 
 # Of the table's columns: asking by the mapper costs more than the answer, and every report asks.
 _PHONES = cast(Table, _PhoneTable.__table__)
 _AGREED = (
-    select(_PHONES.c.phone_id, _PHONES.c.consent, _PHONES.c.reach)
+    select(
+        _PHONES.c.phone_id,
+        _PHONES.c.consent,
+        _PHONES.c.reach,
+        _PHONES.c.probed_at,
+        _PHONES.c.consent_since,
+        _PHONES.c.retired_at,
+    )
     .where(among(_PHONES.c.phone_id, "phone_ids"))
     .order_by(_PHONES.c.phone_id)
 )
@@ -272,7 +311,19 @@ _AGREED_NOW, _AGREED_LOCKED = Prepared(_AGREED), Prepared(_AGREED.with_for_updat
 def agreed_with(session: Session, phone_ids: Collection[str], lock: bool = False) -> dict[str, Agreed]:
     """Return those of `phone_ids` that are registered; with `lock`, their states wait for this transaction."""
     found = (_AGREED_LOCKED if lock else _AGREED_NOW).rows(session, {"phone_ids": phone_ids})
-    return {row[0]: Agreed(Consent(row[1]), _reach(row[2])) for row in found}
+    return {
+        row[0]: Agreed(Told(Consent(row[1]), _met_anew(row[3], row[4]), row[5]), _reach(row[2]))
+        for row in found
+    }
+
+
+def _told(stored: _PhoneTable) -> Told:
+    met_anew = _met_anew(stored.probed_at, stored.consent_since)
+    return Told(Consent(stored.consent), met_anew, stored.retired_at)
+
+
+def _met_anew(probed_at: datetime | None, consent_since: datetime) -> datetime:
+    return max(probed_at, consent_since) if probed_at else consent_since
 
 
 def _reach(stored: str | None) -> Reach:
@@ -298,11 +349,18 @@ def find_phones(session: Session, phone_ids: Collection[str] | None = None) -> S
         _PhoneTable.consent_since,
         _PhoneTable.registered_at,
         _PhoneTable.unit,
+        _PhoneTable.probed_at,
+        _PhoneTable.retired_by,
+        _PhoneTable.retired_at,
+        _PhoneTable.retired_why,
     )
     if phone_ids is not None:
         query = query.where(_PhoneTable.phone_id.in_(phone_ids))
     return [
-        Phone(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), row[6], row[7], row[8])
+        Phone(
+            *(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), *row[6:10]),
+            retirement=Retirement(row[10], row[11], row[12]) if row[11] else None,
+        )
         for row in session.execute(query)
     ]
 
@@ -326,14 +384,14 @@ _PICTURED = Prepared(
         *phone_states.with_picture(_PHONES).selected_columns,
         maintain_column_froms=True,
     )
-    .where(_PHONES.c.phone_id > bindparam("after"))
+    .where(_PHONES.c.phone_id > bindparam("after"), _PHONES.c.phone_id.not_in(gone_phones()))
     .order_by(_PHONES.c.phone_id)
     .limit(bindparam("limit"))
 )
 
 
 def pictured(session: Session, after: str, limit: int) -> Sequence[Pictured]:
-    """Return the next phones behind one, in order of their ids."""
+    """Return the next phones behind one that are with us, in order of their ids."""
     return cast(
         "Sequence[Pictured]",
         list(map(Pictured._make, _PICTURED.rows(session, {"after": after, "limit": limit}))),
@@ -357,9 +415,17 @@ def put_units(session: Session, units: Mapping[PhoneId, str]) -> None:
     session.connection().execute(moved.values(unit=bindparam("new_unit")), rows)
 
 
+def put_retirement(session: Session, phone_id: PhoneId, retirement: Retirement | None) -> None:
+    """Keep an admin's word that a phone does not come back; None: it is taken back."""
+    at, by, why = (retirement.at, retirement.by, retirement.why) if retirement else (None, None, None)
+    put = update(_PHONES).where(_PHONES.c.phone_id == phone_id)
+    session.execute(put.values(retired_at=at, retired_by=by, retired_why=why))
+
+
 def count_phones(session: Session) -> int:
-    """Return how many phones there are."""
-    return session.scalars(select(func.count()).select_from(_PHONES)).one()
+    """Return how many phones there are that were neither handed back nor retired."""
+    query = select(func.count()).select_from(_PHONES).where(_PHONES.c.phone_id.not_in(gone_phones()))
+    return session.scalars(query).one()
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Moment(Enum):
 
 @dataclass(frozen=True)
 class Left:
-    """The phones that are left for one cause, and which percent of all phones they are."""
+    """The phones that are left for one cause, and which percent they are of all that are with us."""
 
     standing: Standing
     phones: int
@@ -109,10 +109,10 @@ def bears_from(here: Situation) -> datetime:
 def not_ready(counts: FleetCounts) -> NotReady:
     """Return who is left, in the order of `NOT_READY`."""
     left = [
-        Left(one, counts.by_standing[one], 100 * counts.by_standing[one] / max(1, counts.total))
+        Left(one, counts.by_standing[one], 100 * counts.by_standing[one] / max(1, counts.with_us))
         for one in NOT_READY
     ]
-    return NotReady(sum(one.phones for one in left), counts.total, left)
+    return NotReady(sum(one.phones for one in left), counts.with_us, left)
 
 
 def outlook(by_standing: Mapping[Standing, int], overdue: Overdue) -> Outlook:

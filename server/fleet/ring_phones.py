@@ -25,7 +25,7 @@ from server.fleet.failures import Failure
 from server.fleet.ring_tallies import Stretch
 from server.fleet.rings import Progress, RingPart, heard_since, progress_of, progress_of_entry, rings_of
 from server.fleet.spans import Span
-from server.fleet.standing import Standing
+from server.fleet.standing import GONE, Standing
 from server.policies.bundles import situation
 from server.policies.situation import Situation
 from server.storage.database import Base, Database, lock_out_writers
@@ -64,8 +64,11 @@ def count_rings(session: Session, here: Situation) -> Sequence[RingCounts]:
     numbers = {one.below: one.number for one in rings}
     stretches = [Stretch(one.above, one.below, heard_since(one, here)) for one in rings]
     for found in ring_tallies.count_heard(session, stretches):
-        why = Failure(found.kind.failure) if found.kind.failure else None
-        progress = progress_of(Standing(found.kind.fresh), found.kind.has_open, why, found.is_heard)
+        fresh, why = Standing(found.kind.fresh), Failure(found.kind.failure) if found.kind.failure else None
+        # A ring is of those that are with us: what is gone is neither behind nor done.
+        if fresh in GONE:
+            continue
+        progress = progress_of(fresh, found.kind.has_open, why, found.is_heard)
         counted[numbers[found.below]][progress, why] += found.phones
     for phone_id, entry in exempt_entries(session, here).items():
         ring = _ring_of(rings, PhoneId(phone_id))
@@ -131,6 +134,8 @@ class RingPhones:
 
     def within(self, span: Span, here: Situation) -> ColumnElement[bool]:
         """Return the condition that an entry of this stretch is one of them, unless its phone is exempt."""
+        if span.fresh in GONE:
+            return false()
         entry = Base.metadata.tables["fleet_entry"]
         since = heard_since(self.ring, here)
         ways = [
@@ -146,6 +151,8 @@ class RingPhones:
 
     def has(self, phone_id: PhoneId, entry: Entry, is_exempt: bool, here: Situation) -> bool:
         """Whether a phone is one of them."""
+        if entry.fresh in GONE:
+            return False
         progress = progress_of_entry(entry, is_exempt, heard_since(self.ring, here))
         return self.ring.has(phone_id) and self._is_wanted(progress, entry.failure)
 

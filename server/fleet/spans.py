@@ -22,6 +22,8 @@ FRESH_STANDINGS = (
     Standing.DECLINED,
     Standing.UNSEEN,
     Standing.COMPLIANT,
+    Standing.HANDED_BACK,
+    Standing.RETIRED,
 )
 """What `fresh_standing` can say."""
 

@@ -18,6 +18,10 @@ from server.policies.situation import Situation
 class Standing(Enum):
     """One word per phone for counts and filters; the first that fits, in this order."""
 
+    RETIRED = "retired"
+    """An admin said that it does not come back: lost, stolen, broken. No check was made since."""
+    HANDED_BACK = "handed_back"
+    """At its latest check everything was put back and nothing of ours was left on it."""
     NOTHING_DUE = "nothing_due"
     """The measure is over for this phone (lifted or exempt), and nothing of ours was in force on it when last seen."""
     DECLINED = "declined"
@@ -54,6 +58,8 @@ class CheckFacts:
     """Since when every check that could look found it violating and not enforceable; None if the last one did not."""
     failure: Failure | None = field(default=None, kw_only=True)
     """Why it did not reach what the policy asks for; None where it did, or the phone complied."""
+    handed_back: bool = field(default=False, kw_only=True)
+    """Whether its station read back that nothing of ours is left on the phone."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +81,49 @@ class LatestCheck(CheckFacts):
     reasons: tuple[Reason, ...]
 
 
-def fresh_standing(consent: Consent, latest: CheckFacts | None) -> Standing:
+@dataclass(frozen=True)
+class Told:
+    """What was told of a phone beside its checks: by its owner, by whoever provisioned it, by an admin."""
+
+    consent: Consent
+    provisioned_at: datetime | None = None
+    """When it was last provisioned, or its owner's word was another; None: unknown."""
+    retired_at: datetime | None = None
+    """When an admin said that it does not come back; None: nobody did, or it was taken back."""
+
+
+GONE = frozenset({Standing.RETIRED, Standing.HANDED_BACK})
+"""Of phones that are not with us any more: nobody waits for their checks, whatever the clock and the policy say."""
+
+
+def is_retired(told: Told, latest: CheckFacts | None) -> bool:
+    """Whether an admin's word that a phone does not come back still holds: it was not met since."""
+    # By the time of the check and not by its arrival: a report that waited in a spool says nothing of today.
+    return told.retired_at is not None and not any(
+        at is not None and at > told.retired_at
+        for at in (told.provisioned_at, latest.effective_at if latest else None)
+    )
+
+
+def is_handed_back(told: Told, latest: CheckFacts | None) -> bool:
+    """Whether everything was put back and nothing of ours is left on a phone, which was not provisioned again since."""
+    # With something still open it is no hand-back, whatever its station says: somebody has to see to that.
+    if latest is None or not latest.handed_back or latest.open_entries:
+        return False
+    return told.provisioned_at is None or told.provisioned_at <= latest.effective_at
+
+
+def fresh_standing(told: Told, latest: CheckFacts | None) -> Standing:
     """Return what a phone stands as while the measure bears on it and its latest check is not overdue."""
+    if is_retired(told, latest):
+        return Standing.RETIRED
     # Whatever was reported before: nothing is asked of it any more.
-    if consent is Consent.DECLINED:
+    if told.consent is Consent.DECLINED:
         return Standing.DECLINED
     if latest is None:
         return Standing.UNSEEN
+    if is_handed_back(told, latest):
+        return Standing.HANDED_BACK
     if latest.verdict is Verdict.UNREADABLE:
         return Standing.UNREADABLE
     if latest.verdict is Verdict.VIOLATING:
@@ -89,11 +131,9 @@ def fresh_standing(consent: Consent, latest: CheckFacts | None) -> Standing:
     return Standing.COMPLIANT
 
 
-def standing_of(
-    phone_id: PhoneId, consent: Consent, latest: CheckFacts | None, situation: Situation
-) -> Standing:
+def standing_of(phone_id: PhoneId, told: Told, latest: CheckFacts | None, situation: Situation) -> Standing:
     """Return the standing of one phone; every phone has exactly one."""
-    fresh, has_open = fresh_standing(consent, latest), bool(latest and latest.open_entries)
+    fresh, has_open = fresh_standing(told, latest), bool(latest and latest.open_entries)
     is_over = situation.lifted or situation.exempts(phone_id)
     return standing_now(fresh, has_open, latest.effective_at if latest else None, is_over, situation)
 
@@ -111,6 +151,8 @@ def standing_now(
 
 def standing_when_over(fresh: Standing, has_open: bool) -> Standing:
     """Return what a phone stands as once the measure is over for it: lifted, or exempt."""
+    if fresh in GONE:
+        return fresh
     # First: whatever it was found to be, nothing follows from that any more, and nobody has to bring it to a station.
     if not has_open:
         return Standing.NOTHING_DUE
@@ -120,7 +162,7 @@ def standing_when_over(fresh: Standing, has_open: bool) -> Standing:
 
 def may_fall_silent(fresh: Standing) -> bool:
     """Whether a phone of this fresh standing becomes silent: a verdict that is too old says nothing of today."""
-    return fresh not in (Standing.DECLINED, Standing.UNSEEN)
+    return fresh not in GONE | {Standing.DECLINED, Standing.UNSEEN}
 
 
 def reach_now(probed: Reach, latest: CheckFacts | None) -> Reach:
@@ -147,4 +189,10 @@ class FleetCounts:
     waiting_by_age: Mapping[str, int]
     """How many wait for the lift, by the age of their latest check: ``day``, ``week``, ``month``, ``longer``."""
     by_reach: Mapping[Reach, int]
-    """How many of the phones whose owners agreed can be enforced on: as probed, or as their latest check showed."""
+    """How many of the phones that are with us and whose owners agreed can be enforced on: as probed, or as their latest
+    check showed."""
+
+    @property
+    def with_us(self) -> int:
+        """How many phones there are that were neither handed back nor retired."""
+        return self.total - sum(self.by_standing[one] for one in GONE)

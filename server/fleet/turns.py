@@ -32,6 +32,8 @@ class Turn(Enum):
     """Something of ours is in force on the phone, and nothing was before."""
     RESTORED = "restored"
     """Nothing of ours is in force on it any more."""
+    HANDED_BACK = "handed_back"
+    """Everything was put back, and nothing of ours is left on it."""
 
 
 class _TurnTable(Base):
@@ -71,6 +73,8 @@ def turns_between(before: CheckFacts | None, looked: Verdict | None, after: Chec
         yield Turn.SWITCHED_OFF
     if had_open and not after.open_entries:
         yield Turn.RESTORED
+    if after.handed_back and not after.open_entries and not (before and before.handed_back):
+        yield Turn.HANDED_BACK
 
 
 def note_turns(session: Session, turned: Iterable[Turned]) -> None:

@@ -5,7 +5,7 @@ Steps 6 to 11 of `server.intake.intake`, under the locks of the stations and pho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
 from server.fleet import entries, meetings, phone_states, phones, turns
 from server.fleet.block_changes import moves_block, note_changes
 from server.fleet.entries import Entry
-from server.fleet.standing import CheckFacts
+from server.fleet.standing import CheckFacts, is_retired
 from server.intake.opening import UNKNOWN_STATION, Verified, rejected
 from server.policies import bundles
 from server.reports import kept_reports
@@ -81,18 +81,39 @@ class RequestGroup:
         kept_reports.keep(self._session, self._kept)
         recorded = phone_states.record_checks(self._session, self._kept)
         # What was kept follows from the state before, which is locked: it need not be asked for.
-        entries.note_entries(self._session, self._entries(recorded.after), self._entries(recorded.before))
+        before, after = self._entries(recorded.before), self._entries(recorded.after)
+        entries.note_entries(self._session, after, before)
         turns.note_turns(self._session, recorded.turned)
         note_reports(self._session, self._kept, self._activity)
         meetings.note_meetings(self._session, self._newly_met)
-        self._note_blocks(recorded)
+        came_back = self._came_back(recorded)
+        self._alarm_came_back(came_back)
+        self._note_blocks(recorded, came_back)
 
-    def _note_blocks(self, recorded: phone_states.Recorded) -> None:
+    def _came_back(self, recorded: phone_states.Recorded) -> Set[str]:
+        """Return the phones that were retired until a report of this transaction showed them again."""
+        return {
+            phone_id
+            for phone_id, after in recorded.after.items()
+            if is_retired(told := self._phones[phone_id].told, recorded.before.get(phone_id))
+            and not is_retired(told, after)
+        }
+
+    def _alarm_came_back(self, came_back: Set[str]) -> None:
+        # The first of each that is newer than the word of an admin: with it the phone is back.
+        for kept in self._kept:
+            told = self._phones[kept.report.phone_id].told
+            if kept.report.phone_id in came_back and told.retired_at and kept.effective_at > told.retired_at:
+                came_back = came_back - {kept.report.phone_id}
+                detail = f"it was retired on {told.retired_at:%Y-%m-%d %H:%M} UTC, and was checked since"
+                self._alarm(kept, AlarmKind.RETIRED_PHONE, detail, kept.received_at)
+
+    def _note_blocks(self, recorded: phone_states.Recorded, came_back: Set[str]) -> None:
         now = max((kept.received_at for kept in self._kept), default=None)
         moved = [
             phone_id
             for phone_id, after in recorded.after.items()
-            if now and moves_block(recorded.before.get(phone_id), after, now)
+            if now and (phone_id in came_back or moves_block(recorded.before.get(phone_id), after, now))
         ]
         if moved and now:
             note_changes(self._session, phones.tags_of(self._session, moved), now)
@@ -191,7 +212,7 @@ class RequestGroup:
             f"{detail}; this one is kept apart and an alarm was raised: is the station's folder in use twice?",
         )
 
-    def _alarm(self, found: Verified, kind: AlarmKind, detail: str, now: datetime) -> None:
+    def _alarm(self, found: Verified | KeptReport, kind: AlarmKind, detail: str, now: datetime) -> None:
         report = found.report
         alarm = Alarm(kind, report.station_id, report.phone_id, report.report_id, now, detail)
         if raise_alarm(self._session, alarm, found.payload_sha256, found.envelope):

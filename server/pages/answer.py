@@ -16,7 +16,7 @@ from policy.verdict import Stage, Verdict
 from server.fleet.blocks import BLOCKING
 from server.fleet.off_times import OffEnd, OffTime
 from server.fleet.phone_rows import PhoneRow
-from server.fleet.standing import LatestCheck, Standing
+from server.fleet.standing import GONE, LatestCheck, Standing
 from server.pages.standing_words import MAIL, managed_apps_gone
 from server.pages.times import utc
 from server.policies.bundles import BundleRow
@@ -58,6 +58,8 @@ def answer(known: Known) -> tuple[str, ...]:
 
 def _found(known: Known) -> str:
     latest, report = known.row.latest, known.report
+    if known.row.standing is Standing.HANDED_BACK and latest is not None:
+        return f"This phone was handed back on {utc(latest.effective_at)}: nothing of ours is left on it."
     if latest is None:
         since = utc(known.row.registered_at)
         if known.row.consent is Consent.DECLINED:
@@ -140,9 +142,15 @@ def _mail(known: Known) -> Iterator[str]:
 
 def _to_do(known: Known) -> str:
     row = known.row
+    if row.retirement is not None:
+        back = " A check puts back what is off." if known.is_off else ""
+        return (
+            f"It was retired on {utc(row.retirement.at)} as a phone that does not come back.{back}"
+            " Whoever has it brings it to a station."
+        )
     if row.consent is Consent.DECLINED:
         return _to_do_declined(known)
-    if row.standing is Standing.NOTHING_DUE:
+    if row.standing in (Standing.NOTHING_DUE, Standing.HANDED_BACK):
         return "The owner has nothing to do."
     if row.latest is None:
         return "Bring the phone to a station for its first check."
@@ -192,7 +200,7 @@ def _to_do_violating(known: Known, latest: LatestCheck) -> str:
 
 def _next_check(known: Known) -> Iterator[str]:
     latest = known.row.latest
-    if known.row.consent is Consent.DECLINED or known.row.standing is Standing.NOTHING_DUE:
+    if known.row.consent is Consent.DECLINED or known.row.standing in GONE | {Standing.NOTHING_DUE}:
         yield "No check is due."
     elif known.policy is None:
         yield "No check is due while no bundle is published."

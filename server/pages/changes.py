@@ -27,6 +27,7 @@ WORDS: Mapping[Change, tuple[str, str]] = {
     Change.RESTORED: ("Put back", "What we had switched off was put back, or had gone with its user."),
     Change.COMPLYING: ("Complying again", "A check found no banned app any more."),
     Change.SILENT: ("Newly silent", "The latest check became older than the policy allows."),
+    Change.HANDED_BACK: ("Handed back", "Everything was put back, and nothing of ours is left on the phone."),
     Change.NEW: ("New", "The phone was provisioned."),
 }
 

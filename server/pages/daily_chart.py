@@ -37,7 +37,7 @@ BANDS = (
     Band("declined", "declined", (Standing.DECLINED,)),
     Band("bad", "violating, enforceable or not", (Standing.NOT_ENFORCEABLE, Standing.VIOLATING)),
 )
-"""From the bottom up; each standing is in one."""
+"""From the bottom up; each standing is in one, but those of phones that are not with us any more."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def chart_of(counted: Mapping[date, DayCounts], today: date, deadline: date | No
     last = today
     if deadline is not None and today < deadline <= today + timedelta(days=DAYS_AHEAD):
         last = deadline
-    tallest = max((sum(counts.values()) for counts in counted.values()), default=0)
+    tallest = max((_drawn(counts) for counts in counted.values()), default=0)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     return Chart(
         [_day(day, place, counted.get(day), tallest, today) for place, day in enumerate(days)],
@@ -100,6 +100,10 @@ def chart_of(counted: Mapping[date, DayCounts], today: date, deadline: date | No
         # In the middle of its day.
         days.index(deadline) * WIDTH_OF_DAY + WIDTH_OF_DAY / 2 if deadline in days else None,
     )
+
+
+def _drawn(counts: DayCounts) -> int:
+    return sum(counts[one] for band in BANDS for one in band.standings)
 
 
 def _day(day: date, place: int, counts: DayCounts | None, tallest: int, today: date) -> ChartDay:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import render_template
+from flask import flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from policy.errors import InvalidName
 from policy.ledger import Ledger
@@ -17,7 +18,9 @@ from server.context import context
 from server.errors import NotThere
 from server.fleet.blocks import BLOCKING
 from server.fleet.phone_page import PhonePage, ReportLine, phone_page
-from server.fleet.standing import Standing, reach_now
+from server.fleet.phones import RETIRED_WHY_MAX_LENGTH
+from server.fleet.retiring import retire, take_back
+from server.fleet.standing import GONE, Standing, reach_now
 from server.pages.access import needs, person
 from server.pages.answer import Known, answer
 from server.pages.blueprint import pages
@@ -27,7 +30,7 @@ from server.pages.standing_words import MAIL, standing_sentence
 from server.people.people import Right
 from server.policies.bundles import BundleRow, bundles
 
-OVER = (Standing.NOTHING_DUE, Standing.WAITING_FOR_LIFT)
+OVER = GONE | {Standing.NOTHING_DUE, Standing.WAITING_FOR_LIFT}
 _NOT_READ = frozenset(
     {
         ReasonCode.PHONE_UNREADABLE,
@@ -73,7 +76,10 @@ def phone(phone_id: str) -> str:
         blocked=found.row.mail in BLOCKING,
         mail=MAIL[found.row.mail],
         over=found.row.standing in OVER,
-        settled_all=found.row.standing is Standing.NOTHING_DUE,
+        settled_all=found.row.standing in (Standing.NOTHING_DUE, Standing.HANDED_BACK),
+        may_retire=person().may(Right.RETIRE_PHONES) and found.row.standing not in GONE,
+        may_take_back=person().may(Right.RETIRE_PHONES) and found.row.retirement is not None,
+        why_max_length=RETIRED_WHY_MAX_LENGTH,
         reach=reach_now(found.probe.probe.reach, found.row.latest) if found.probe else None,
         failed_at=_last_out_of_reach(found.history),
         **(words_of(found.report, found.ledger) if found.report else {}),
@@ -99,6 +105,29 @@ def print_phone(phone_id: str) -> str:
         has_more_acting=found.has_more_acting,
         kinds={user.user: user.kind for user in report.users} if report else {},
     )
+
+
+@pages.post("/phones/<phone_id>/retire")
+@needs(Right.RETIRE_PHONES)
+def retire_phone(phone_id: str) -> Response:
+    """Let a phone count as one that does not come back."""
+    with context().database.writing() as session:
+        name = person().name
+        retire(session, phone_id_of(phone_id), request.form.get("reason", ""), name, name, now())
+    flash(
+        "Retired: nobody waits for it. A check, or provisioning it again, brings it back by itself.", "good"
+    )
+    return redirect(url_for("pages.phone", phone_id=phone_id))
+
+
+@pages.post("/phones/<phone_id>/take-back")
+@needs(Right.RETIRE_PHONES)
+def take_back_phone(phone_id: str) -> Response:
+    """Let a retired phone count as before."""
+    with context().database.writing() as session:
+        take_back(session, phone_id_of(phone_id), person().name, now())
+    flash("Taken back: it stands as its latest check says.", "good")
+    return redirect(url_for("pages.phone", phone_id=phone_id))
 
 
 def _found(phone_id: str) -> tuple[PhonePage, Sequence[BundleRow]]:

@@ -95,6 +95,13 @@ def _declined(row: PhoneRow) -> str:
     return f"{said} Apps were still to be put back: {put_back}."
 
 
+def _retired(row: PhoneRow) -> str:
+    said = STANDINGS[Standing.RETIRED].sentence
+    if not _open(row):
+        return said
+    return f"{said} Apps were still switched off by us when it was seen last, and nobody has put them back."
+
+
 def _why_over(row: PhoneRow) -> str:
     return (
         "The ban is over."
@@ -118,6 +125,7 @@ _SPECIAL: Mapping[Standing, Callable[[PhoneRow], str]] = {
     Standing.WAITING_FOR_LIFT: _waiting,
     Standing.NOTHING_DUE: _nothing_due,
     Standing.DECLINED: _declined,
+    Standing.RETIRED: _retired,
 }
 
 MAIL: Mapping[BlockCause, str] = {
@@ -131,6 +139,8 @@ MAIL: Mapping[BlockCause, str] = {
     BlockCause.ENFORCED_ON_PHONE: "the phone violates, and can be enforced on by itself",
     BlockCause.COMPLIANT: "the phone complied at its latest check",
     BlockCause.WITHIN_LIMIT: "the phone is not overdue",
+    BlockCause.HANDED_BACK: "the phone was handed back",
+    BlockCause.RETIRED: "the phone was retired",
     BlockCause.NO_PHONE: "the holder has no phone any more",
 }
 """Why the mail side is told to block the holder of a phone, or not to."""

@@ -203,6 +203,11 @@ ALARMS: Mapping[AlarmKind, Word] = {
         "bad",
         "A ring failed on more of its phones than the stop rule allows: the next is held until a person releases it.",
     ),
+    AlarmKind.RETIRED_PHONE: Word(
+        "retired phone",
+        "bad",
+        "A phone that was retired as lost, stolen or broken was checked again, and is back: ask who has it.",
+    ),
     AlarmKind.UNMET_PHONE: Word(
         "unmet phone",
         "bad",
@@ -248,6 +253,16 @@ STANDINGS: Mapping[Standing, Word] = {
         "never checked", "unsure", "It was provisioned and never checked. Check it at a station."
     ),
     Standing.DECLINED: Word("declined", "unsure", "Its owner does not agree: nothing is asked of it."),
+    Standing.HANDED_BACK: Word(
+        "handed back",
+        "",
+        "At its latest check everything was put back and nothing of ours was left on it: nobody waits for it.",
+    ),
+    Standing.RETIRED: Word(
+        "retired",
+        "",
+        "An admin said that it does not come back. A check, or provisioning it again, brings it back by itself.",
+    ),
 }
 """In the order in which pages list them."""
 

@@ -57,6 +57,7 @@ class Right(Enum):
     MANAGE_PEOPLE = "manage people"
     HOLD_RINGS = "hold and release rings"
     CERTIFY_LIFT = "certify that all is restored"
+    RETIRE_PHONES = "retire phones that do not come back"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
@@ -91,7 +92,8 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
         {Right.LOOK, Right.SEE_HOLDERS, Right.READ_AUDIT, Right.SETTLE_ALARMS, Right.ANSWER_OWNERS}
     ),
     # Who gives rights has few: an admin neither sees holders nor writes a policy (decision 0028).
-    Role.ADMIN: frozenset({Right.LOOK, Right.MANAGE_PEOPLE}),
+    # Nor does an admin see whom it frees of a block that a phone is retired.
+    Role.ADMIN: frozenset({Right.LOOK, Right.MANAGE_PEOPLE, Right.RETIRE_PHONES}),
 }
 
 

@@ -20,6 +20,7 @@ NOT_TYPED = {
         (
             Advice("server/templates/blocks.html", "curfew-agent provision ADDRESS --holder REFERENCE"),
             Advice("server/templates/owner_requests.html", "curfew-agent receipt LABEL"),
+            Advice("server/templates/phone.html", "curfew-agent unprovision ADDRESS"),
             Advice("server/templates/timeline.html", "curfew-agent check --all"),
         ),
         "a page of the server tells it, a technician types it at a station: test_steps_of_the_agent.py does",

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from server.fleet.daily_counts import daily_counts, day_of, keep_daily_count
-from server.fleet.standing import Standing, no_counts
+from server.fleet.standing import GONE, Standing, no_counts
 from server.pages.daily_chart import BANDS, DAYS_BACK, HEIGHT, chart_of
 from server.running.due_work import do_what_is_due
 from server.storage.database import Database
@@ -64,10 +64,19 @@ def test_a_server_counts_by_itself(either: Office, tmp_path: Path) -> None:
     assert kept(either, at) == {Standing.UNSEEN: 1}
 
 
-def test_every_standing_is_in_one_band() -> None:
+def test_every_standing_of_a_phone_that_is_with_us_is_in_one_band() -> None:
     assert sorted(one.value for band in BANDS for one in band.standings) == sorted(
-        one.value for one in Standing
+        one.value for one in Standing if one not in GONE
     )
+
+
+def test_phones_that_are_gone_make_no_bar_taller() -> None:
+    gone = counts(6, 2) | {Standing.HANDED_BACK: 90, Standing.RETIRED: 9}
+
+    chart = chart_of({TODAY: gone}, TODAY, None)
+
+    assert chart is not None
+    assert (chart.tallest, sum(segment.height for segment in chart.days[0].segments)) == (8, HEIGHT)
 
 
 def counts(compliant: int, violating: int) -> dict[Standing, int]:

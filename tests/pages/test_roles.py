@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from server.fleet.retiring import retire
 from server.owners.requests import RequestKind, ask
 from server.pages.access import unguarded_views
 from server.people.people import RIGHTS, Right, Role
@@ -65,6 +66,7 @@ ADDRESSES = {
     Right.REVOKE_STATIONS: [(GET, "/stations/STATION/revoke"), (POST, "/stations/STATION/revoke")],
     # What this needs is a policy with rings: test_rings_page.py holds it.
     Right.HOLD_RINGS: [],
+    Right.RETIRE_PHONES: [(POST, "/phones/PHONE/retire"), (POST, "/phones/PHONE/take-back")],
     Right.SETTLE_ALARMS: [(POST, "/alarms/1/settle"), (POST, "/alarms/conflict/STATION/9/settle")],
     Right.ANSWER_OWNERS: [(GET, "/owner-requests"), (POST, "/owner-requests/1/answer")],
     Right.READ_AUDIT: [(GET, "/audit"), (GET, "/audit?verify=yes"), (GET, "/lists/audit.csv")],
@@ -131,6 +133,11 @@ def request(office: Office, client: object, method: str, address: str) -> int:
             office.sign_in(desk, "desk-9")
             office.send(desk, "/exemption-requests", asked, form_on="/account")
         address = address.replace("REQUEST", "1")
+    if address.endswith("/take-back"):
+        gone = office.phone()
+        with office.database.writing() as session:
+            retire(session, gone, "lost", "admin-1", "admin-1", now())
+        address = address.replace("PHONE", gone)
     fields = {**FIELDS, "phone": office.phone()}
     address = address.replace("STATION", office.station_id).replace("PHONE", office.phone())
     if method == POST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,15 +19,26 @@ from sqlalchemy.engine import Connection
 
 from policy.document import Exemption, Fleet, Policy, Ring
 from policy.names import PhoneId
+from policy.probe import Probe
 from policy.report import Consent
 from policy.schemas import dump_fleet, dump_policy_document
 from server.app import create_app
-from server.errors import ChangesUnknown
+from server.errors import ChangesUnknown, InConflict
 from server.fleet.block_changes import AWAY, KEPT_FOR, Cursor, forget_cursors, note_changes, read_cursor
 from server.fleet.blocks import BlockCause, BlockPage, blocks, changed_blocks
+from server.fleet.retiring import retire, take_back
 from server.people.people import Role
 from server.policies.bundles import VerifiedBundle, store_publication
-from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, banning_policy
+from tests.server.authority import (
+    NOT_ENFORCEABLE,
+    NOW,
+    UNREADABLE,
+    VIOLATING,
+    Authority,
+    banning_policy,
+    disabled_ledger,
+)
+from tests.server.test_probes import PROBE
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 PHONES, HOLDERS = 6, 4
@@ -35,6 +47,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "violating": VIOLATING,
     "closed": NOT_ENFORCEABLE,
     "unreadable": UNREADABLE,
+    "handed_back": {"handed_back": True},
+    "closed_but_handed_back": {**NOT_ENFORCEABLE, "handed_back": True, "ledger": disabled_ledger()},
 }
 Copy = dict[str, tuple[bool, BlockCause, datetime, str]]
 
@@ -56,9 +70,18 @@ class Office:
         report = self.bench.report(self.phones[number], checked_at=self.now - age * HOUR, **KINDS[kind])
         assert self.authority.accept(self.bench.sign(report), now=self.now)[0].status.is_kept
 
-    def meet(self, number: int, consent: Consent, holder: int) -> PhoneId:
-        told = {"identity": self.identities[number], "consent": consent, "holder": f"mailbox-{holder}"}
+    def meet(self, number: int, consent: Consent, holder: int, probe: Probe | None = None) -> PhoneId:
+        told: dict[str, Any] = {"identity": self.identities[number], "consent": consent, "probe": probe}
+        told["holder"] = f"mailbox-{holder}"
         return self.authority.phone(self.bench, **told, now=self.now)
+
+    def retire(self, number: int) -> None:
+        """Let an admin retire a phone, or take that back."""
+        with suppress(InConflict), self.authority.database.writing() as session:
+            take_back(session, self.phones[number], "admin-1", self.now)
+            return
+        with suppress(InConflict), self.authority.database.writing() as session:
+            retire(session, self.phones[number], "lost", "admin-1", "admin-1", self.now)
 
     def rule(self, lifted: bool = False, **hours: int) -> None:
         """Publish another policy, with its times so many hours from now."""
@@ -152,7 +175,11 @@ STEPS = st.lists(
             st.sampled_from(list(KINDS)),
             st.sampled_from([0, 0, 0, 1, 30, 47, 49, 80]),
         ),
-        st.tuples(st.just("meet"), NUMBERS, st.sampled_from(Consent), st.integers(0, HOLDERS - 1)),
+        st.tuples(
+            *(st.just("meet"), NUMBERS, st.sampled_from(Consent), st.integers(0, HOLDERS - 1)),
+            st.sampled_from([None, PROBE]),
+        ),
+        st.tuples(st.just("retire"), NUMBERS),
         st.tuples(st.just("exempt"), st.lists(NUMBERS, max_size=3), st.sampled_from([1, 2, 50, 100])),
         st.tuples(
             st.just("wait"), st.sampled_from([0, 1, 30, 61, 120, 47 * 60, 48 * 60, 48 * 60 + 1, 90 * 60])
@@ -190,6 +217,9 @@ def do(office: Office, step: tuple[Any, ...]) -> None:
 )
 @example([("exempt", [0, 1], 1), ("wait", 61), ("exempt", [], 1)], [True], 3)
 @example([("meet", 0, Consent.DECLINED, 3), ("meet", 0, Consent.AGREED, 0)], [True], 1)
+@example([("check", 0, "closed", 0), ("check", 0, "handed_back", 0)], [True], 1)
+@example([("check", 0, "handed_back", 0), ("wait", 1), ("meet", 0, Consent.AGREED, 0, PROBE)], [True], 1)
+@example([("check", 0, "compliant", 0), ("retire", 0), ("wait", 1), ("check", 0, "compliant", 0)], [True], 1)
 @given(STEPS, st.lists(st.booleans(), min_size=1, max_size=12), st.integers(1, 4))
 def test_a_copy_that_takes_in_the_changes_is_the_whole_list(
     office: Office, steps: list[tuple[Any, ...]], polled: list[bool], step: int

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,13 +23,25 @@ from policy.document import Bundle, Exemption, Fleet
 from policy.names import PhoneId
 from policy.probe import Probe, Reach
 from policy.report import Consent
+from server.errors import InConflict
 from server.fleet import listing, phone_states, phones
 from server.fleet.counts import fleet_counts, oldest_check_at
 from server.fleet.entries import Place
 from server.fleet.listing import BY_URGENCY, Cursor, Wanted, list_phones, read_cursor
 from server.fleet.meetings import meet
 from server.fleet.recounting import differences, make_anew
-from server.fleet.standing import FleetCounts, Standing, no_counts, reach_now, standing_of
+from server.fleet.retiring import retire, take_back
+from server.fleet.standing import (
+    CheckFacts,
+    FleetCounts,
+    Standing,
+    Told,
+    is_handed_back,
+    is_retired,
+    no_counts,
+    reach_now,
+    standing_of,
+)
 from server.intake.intake import Intake
 from server.policies.bundles import situation
 from server.policies.situation import Situation
@@ -47,7 +60,10 @@ from tests.server.test_probes import PROBE
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PHONES = 12
-KINDS: tuple[Mapping[str, Any], ...] = ({}, VIOLATING, NOT_ENFORCEABLE, UNREADABLE, {"enforceable": False})
+KINDS: tuple[Mapping[str, Any], ...] = (
+    *({}, VIOLATING, NOT_ENFORCEABLE, UNREADABLE, {"enforceable": False}),
+    *({"handed_back": True}, {**UNREADABLE, "handed_back": True}),
+)
 LIMITS = (("day", 1), ("week", 7), ("month", 30))
 
 
@@ -73,6 +89,15 @@ class Office:
         """Provision a phone again, with what its owner says now."""
         self.authority.phone(self.bench, identity=self.identities[number], consent=consent, probe=probe)
 
+    def turn(self, number: int, age: timedelta) -> None:
+        """Let an admin retire a phone so long ago, or take that back."""
+        phone_id = self.phones[number]
+        with suppress(InConflict), self.authority.database.writing() as session:
+            take_back(session, phone_id, "admin-1", NOW)
+            return
+        with suppress(InConflict), self.authority.database.writing() as session:
+            retire(session, phone_id, "lost", "admin-1", "admin-1", NOW - age)
+
     def situation(self, is_published: bool, is_lifted: bool, exempt: set[int], later: int) -> Situation:
         """Return the situation so many hours from now."""
         exemptions = tuple(Exemption(self.phones[n], NOW + 9 * DAY, "travel") for n in sorted(exempt))
@@ -95,6 +120,7 @@ AGES = st.sampled_from([0, 1, 24, 25, 47, 48, 49, 167, 169, 719, 721]).flatmap(
 NUMBERS = st.integers(0, PHONES - 1)
 CHECKS = st.lists(st.tuples(NUMBERS, st.integers(0, len(KINDS) - 1), AGES, st.booleans()), max_size=6)
 PROBES = st.none() | st.sampled_from(Reach).map(lambda reach: replace(PROBE, reach=reach))
+RETIRED = st.lists(st.tuples(NUMBERS, AGES), max_size=2)
 MINDS = st.lists(st.tuples(NUMBERS, st.sampled_from(Consent), PROBES), max_size=2)
 SITUATIONS = st.tuples(
     st.booleans(), st.booleans(), st.sets(NUMBERS, max_size=4), st.sampled_from([0, 1, 48, 24 * 29])
@@ -103,11 +129,13 @@ SITUATIONS = st.tuples(
 
 # The fixture is made once for all examples on purpose: what earlier ones did is the past of the later ones.
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
-@given(CHECKS, MINDS, SITUATIONS, st.sampled_from(Standing), st.integers(1, 5))
+@given(CHECKS, MINDS, RETIRED, CHECKS, SITUATIONS, st.sampled_from(Standing), st.integers(1, 5))
 def test_counts_and_lists_say_what_a_walk_over_every_phone_says(
     office: Office,
     checks: list[tuple[int, int, timedelta, bool]],
     minds: list[tuple[int, Consent, Probe | None]],
+    retired: list[tuple[int, timedelta]],
+    later: list[tuple[int, int, timedelta, bool]],
     drawn: tuple[bool, bool, set[int], int],
     wanted: Standing,
     step: int,
@@ -116,6 +144,10 @@ def test_counts_and_lists_say_what_a_walk_over_every_phone_says(
         office.check(*check)
     for mind in minds:
         office.ask_again(*mind)
+    for one in retired:
+        office.turn(*one)
+    for check in later:
+        office.check(*check)
     here = office.situation(*drawn)
 
     with office.authority.database.reading() as session:
@@ -142,7 +174,7 @@ def walked(session: Session, here: Situation, wanted: Standing | None) -> list[t
     found = []
     for phone in phones.find_phones(session):
         fact = facts.get(phone.phone_id)
-        standing = standing_of(phone.phone_id, phone.consent, fact, here)
+        standing = standing_of(phone.phone_id, phone.told, fact, here)
         if wanted in (None, standing):
             last_at = fact.effective_at if fact else phone.registered_at
             found.append((BY_URGENCY.index(standing), last_at, phone.phone_id))
@@ -158,7 +190,9 @@ def walked_counts(session: Session, here: Situation) -> FleetCounts:
     ]
     by_age = Counter(next((n for n, d in LIMITS if age <= timedelta(days=d)), "longer") for age in ages)
     reaches = Counter(
-        reach_now(a.reach, facts.get(p)) for p, a in agreed.items() if a.consent is Consent.AGREED
+        reach_now(a.reach, facts.get(p))
+        for p, a in agreed.items()
+        if a.told.consent is Consent.AGREED and is_with_us(a.told, facts.get(p))
     )
     return FleetCounts(
         len(found),
@@ -168,9 +202,17 @@ def walked_counts(session: Session, here: Situation) -> FleetCounts:
     )
 
 
+def is_with_us(told: Told, facts: CheckFacts | None) -> bool:
+    return not is_retired(told, facts) and not is_handed_back(told, facts)
+
+
 def walked_oldest(session: Session) -> datetime | None:
-    agreed = {phone.phone_id for phone in phones.find_phones(session) if phone.consent is Consent.AGREED}
     facts = phone_states.check_facts(session)
+    agreed = {
+        phone.phone_id
+        for phone in phones.find_phones(session)
+        if phone.consent is Consent.AGREED and is_with_us(phone.told, facts.get(phone.phone_id))
+    }
     return min((fact.effective_at for phone_id, fact in facts.items() if phone_id in agreed), default=None)
 
 

@@ -31,7 +31,7 @@ from server.fleet.listing import Wanted
 from server.fleet.recounting import differences
 from server.fleet.ring_phones import RingPhones, count_rings, keep_ring_counts
 from server.fleet.rings import Progress, RingPart, progress_of, rings_of
-from server.fleet.standing import fresh_standing
+from server.fleet.standing import GONE, fresh_standing
 from server.policies.bundles import situation
 from server.policies.situation import Situation
 from server.storage.database import Database
@@ -127,6 +127,8 @@ KINDS: tuple[dict[str, Any], ...] = (
     OUT_OF_REACH | said(ReasonCode.PLACE_CLOSED),
     OUT_OF_REACH | said(ReasonCode.OWNER_ENABLES_AGAIN),
     UNREAD | said(ReasonCode.PHONE_UNREADABLE),
+    {"handed_back": True},
+    {"handed_back": True} | OFF_BY_US,
 )
 NUMBERS = st.integers(0, PHONES - 1)
 # Around the starts of the rings, and the 48 hours of silence.
@@ -150,6 +152,7 @@ def kept(database: Database) -> Sequence[float]:
 @given(
     CHECKS,
     st.none() | NUMBERS,
+    st.none() | NUMBERS,
     st.sets(NUMBERS, max_size=3),
     st.sampled_from([0, 10, 60]),
     st.sampled_from(Progress),
@@ -160,6 +163,7 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
     bounds: Sequence[float],
     checks: list[tuple[int, int, float]],
     declining: int | None,
+    retired: int | None,
     exempt: set[int],
     later: int,
     wanted: Progress,
@@ -172,6 +176,8 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
         assert office.authority.accept(office.bench.sign(report))[0].status.is_kept
     if declining is not None:
         office.ask_again(declining, Consent.DECLINED, None)
+    if retired is not None:
+        office.turn(retired, HOUR)
     exemptions = tuple(Exemption(office.phones[n], NOW + timedelta(days=9), "travel") for n in exempt)
     here = Situation(NOW + later * HOUR, Bundle(1, banning_policy(rings=RINGS), Fleet(1, exemptions)))
 
@@ -202,7 +208,9 @@ def walk(session: Session, here: Situation) -> list[tuple[RingPart, Progress, Fa
     for phone in phones.find_phones(session):
         ring = next(ring for ring in rings if share_of(phone.phone_id) < ring.below)
         fact = facts.get(phone.phone_id)
-        fresh, failure = fresh_standing(phone.consent, fact), fact.failure if fact else None
+        fresh, failure = fresh_standing(phone.told, fact), fact.failure if fact else None
+        if fresh in GONE:
+            continue
         is_heard = bool(fact and fact.effective_at >= ring.starts_at and not here.overdue(fact.effective_at))
         progress = progress_of(fresh, bool(fact and fact.open_entries), failure, is_heard)
         if here.exempts(phone.phone_id):

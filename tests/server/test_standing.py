@@ -13,7 +13,7 @@ from policy.report import Consent
 from policy.verdict import Verdict
 from server.fleet.counts import fleet_counts
 from server.fleet.phone_page import phone_page
-from server.fleet.standing import CheckFacts, Standing, standing_of
+from server.fleet.standing import GONE, CheckFacts, Standing, Told, standing_of
 from server.policies.bundles import situation
 from server.policies.situation import Situation
 from tests.server.authority import (
@@ -101,7 +101,7 @@ def exempting() -> Situation:
 def test_the_first_standing_that_fits_is_the_one(
     consent: Consent, facts: CheckFacts | None, situation: Situation, expected: Standing
 ) -> None:
-    assert standing_of(PHONE, consent, facts, situation) is expected
+    assert standing_of(PHONE, Told(consent), facts, situation) is expected
 
 
 def test_the_end_of_the_measure_lifts_by_time_alone() -> None:
@@ -122,7 +122,7 @@ def test_counts_hold_every_standing_and_every_phone_once(authority: Authority) -
         counts = fleet_counts(session, situation(session, NOW))
 
     assert counts.total == 6
-    assert counts.by_standing == dict.fromkeys(Standing, 1) | {
+    assert counts.by_standing == dict.fromkeys(Standing, 1) | dict.fromkeys(GONE, 0) | {
         Standing.NOTHING_DUE: 0,
         Standing.SILENT: 0,
         Standing.WAITING_FOR_LIFT: 0,

@@ -60,6 +60,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("delete", f"{_DRAFT}/proposal"): Route(Right.PROPOSE, DRAFT),
     ("post", f"{_DRAFT}/approvals"): Route(Right.APPROVE, APPROVE),
     ("get", "/api/v1/phones/{phone_id}/checks"): _LOOK,
+    ("post", "/api/v1/phones/{phone_id}/retirement"): Route(Right.RETIRE_PHONES, FLEET),
+    ("delete", "/api/v1/phones/{phone_id}/retirement"): Route(Right.RETIRE_PHONES, FLEET),
     ("get", "/api/v1/exemption-requests"): _LOOK,
     ("post", "/api/v1/exemption-requests"): Route(Right.REQUEST_EXEMPTION, FLEET),
     ("get", _EXEMPTION_REQUEST): _LOOK,
