@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
@@ -58,6 +58,9 @@ def _stand_as_before() -> None:
         if op.get_bind().dialect.name == "postgresql"
         else "CAST(strftime('%s', last_at) AS INTEGER)"
     )
+    # Those of rings are counted anew by the server that starts (decision 0034).
+    op.execute("DELETE FROM ring_bound")
+    op.execute("DELETE FROM ring_tally")
     op.execute("DELETE FROM fleet_tally")
     op.execute(
         f"""
