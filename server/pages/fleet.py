@@ -21,7 +21,7 @@ from server.fleet.phone_rows import PhoneRow
 from server.fleet.ring_phones import RingPhones, ring_numbered
 from server.fleet.ring_words import failure_words
 from server.fleet.rings import Progress
-from server.fleet.standing import FleetCounts, Standing
+from server.fleet.standing import GONE, FleetCounts, Standing
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.bundles import enforcement_begins_at, later_rings_wait, stage_of_first_ring
@@ -106,6 +106,7 @@ def fleet() -> str:
         tab="pages.fleet",
         counts=counts,
         standings=STANDINGS,
+        gone=GONE,
         reaches=REACHES,
         waiting=[(words, counts.waiting_by_age[age]) for age, words in _WAITING_WORDS.items()],
         seen=seen,

@@ -20,7 +20,6 @@ from statistics import median
 
 from flask.testing import FlaskClient
 
-from demo.copied_fleet import copy_fleet
 from demo.seeded_fleet import seed_fleet
 from policy.document import Exemption, Fleet, Ring
 from policy.names import PhoneId
@@ -33,6 +32,7 @@ from server.people.people import Role
 from server.people.tokens import issue_token
 from server.policies.bundles import situation
 from server.running.logs import configure_logs
+from tests.benchmarks.copied_fleet import copy_fleet
 from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.measured_station import folder_for_a_while
 from tests.benchmarks.views import LIFTED, VIEWS

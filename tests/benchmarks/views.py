@@ -85,6 +85,7 @@ NOT_MEASURED: Mapping[str, str] = {
     "/trust/timestamp.json": "a file",
     "/trust/<path:name>": "a file",
     "/blocks.csv": _WHOLE,
+    "/lists/<name>.<any(csv, ndjson):form>": _WHOLE,
     "/drafts/<int:draft_id>/proposal.json": _ONE_ROW,
     "/drafts/<int:draft_id>/<int:revision>.json": _ONE_ROW,
     "/drafts/<int:draft_id>/<int:revision>.yaml": _ONE_ROW,

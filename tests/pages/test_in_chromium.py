@@ -101,7 +101,7 @@ def test_an_alarm_is_settled_without_scripts(chromium: Browser, visit: Visit) ->
         expect(page.get_by_text("The alarm is settled.")).to_be_visible()
 
         expect(page.get_by_text("two computers had one folder")).to_be_hidden()
-        page.get_by_text("Settled alarms").click()
+        page.locator("summary", has_text="Settled alarms").click()
         expect(page.get_by_text("two computers had one folder")).to_be_visible()
 
 
