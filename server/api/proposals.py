@@ -54,6 +54,7 @@ def propose_draft(told: dict[str, Any], draft_id: int) -> dict[str, Any]:
             here.config,
             draft,
             person.name,
+            person.name,
             told["publish_at"],
             now,
         )

@@ -99,6 +99,14 @@ _AUTHOR = click.option(
                 "curfew-server policy rehearse --in-force --at 2027-03-15T12:00Z",
             ),
         ),
+        "propose": CommandAt(
+            "server.commands.proposing:propose",
+            "Put a draft before the approvers.",
+            (
+                "curfew-server policy propose 3 --author author-1",
+                "curfew-server policy propose 3 --author author-1 --publish-at 2027-03-15T12:00Z",
+            ),
+        ),
         "rings": CommandAt(
             "server.commands.rings:rings",
             "Tell how far each ring has come.",

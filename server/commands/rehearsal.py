@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import click
 from certs.terminal import tell
 from policy.counted import counted
 from policy.rehearsal import Cause, Outcome
-from server.commands.settings import given_config, now_of, opened, operator, takes_config
+from server.commands.settings import given_config, moment_at, now_of, opened, operator, takes_config
 from server.config import Config
 from server.drafts.beginnings import document_in
 from server.drafts.drafts import find_draft
@@ -45,7 +45,7 @@ def rehearse(file: Path | None, draft_id: int | None, in_force: bool, at: str | 
     """
     if (file is not None) + (draft_id is not None) + in_force != 1:
         raise click.UsageError("Name a FILE, --draft or --in-force, and one of them alone.")
-    config, moment = given_config(), _moment(at)
+    config, moment = given_config(), moment_at(at, "--at")
     with opened(config) as database:
         document, draft = _wanted(database, file, draft_id)
         done = _rehearsed(config, database, document, moment, draft)
@@ -56,18 +56,6 @@ def rehearse(file: Path | None, draft_id: int | None, in_force: bool, at: str | 
         return
     for line in _lines(done, shown):
         tell(line)
-
-
-def _moment(at: str | None) -> datetime | None:
-    if at is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError as error:
-        raise click.UsageError(f"--at: expected a time like 2027-03-15T12:00Z, found {at[:40]!r}.") from error
-    if moment.tzinfo is None:
-        raise click.UsageError(f"--at: expected a time with its zone, like {at[:40]}Z, found none.")
-    return moment.astimezone(UTC)
 
 
 def _wanted(

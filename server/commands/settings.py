@@ -6,7 +6,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,21 @@ def not_migrated(config: Config) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def moment_at(text: str | None, option: str) -> datetime | None:
+    """Return the time that an option was given, UTC; None where it was not given. Raises `click.UsageError`."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.UsageError(
+            f"{option}: expected a time like 2027-03-15T12:00Z, found {text[:40]!r}."
+        ) from error
+    if moment.tzinfo is None:
+        raise click.UsageError(f"{option}: expected a time with its zone, like {text[:40]}Z, found none.")
+    return moment.astimezone(UTC)
 
 
 def now_of(config: Config, database: Database) -> datetime:

@@ -88,13 +88,15 @@ def propose(
     session: Session,
     config: Config,
     draft: Draft,
+    proposer: str,
     actor: str,
     publish_at: datetime | None,
     now: datetime,
 ) -> StoredProposal:
     """Put a draft's newest revision before the approvers, and return that.
 
-    The caller has locked the trust files. Raises `InConflict` or `Malformed`; writes the audit row.
+    `proposer` is the account that answers for it, `actor` who the audit chain says did it. The caller has locked the
+    trust files. Raises `InConflict` or `Malformed`; writes the audit row.
     """
     _require_open(draft, newest_proposal(session, draft, now))
     base = published_base(session)
@@ -116,7 +118,7 @@ def propose(
         policy_bytes=proposal.policy_bytes,
         targets_bytes=proposal.targets_bytes,
         targets_version=proposal.targets.version,
-        proposed_by=actor,
+        proposed_by=proposer,
         proposed_at=now,
         until=until,
         publish_at=publish_at,

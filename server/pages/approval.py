@@ -86,7 +86,8 @@ def propose_draft(draft_id: int) -> Response:
     with here.database.writing() as session:
         lock_trust_files(session, TIMESTAMP_FILE)
         draft = find_draft(session, draft_id)
-        proposals.propose(session, here.config, draft, person().name, publish_at, now())
+        name = person().name
+        proposals.propose(session, here.config, draft, name, name, publish_at, now())
     flash("Proposed. Each approver signs on their own machine; the command is below.", "good")
     return _back(draft_id)
 

@@ -187,7 +187,15 @@ class Authority:
     def write_settings(self) -> Path:
         """Write the settings into a ``server.env``, for commands, and return its path."""
         env = self.folder / "server.env"
-        names = ("database_url", "secret_key", "holder_key", "audit_key", "public_url", "tls_folder")
+        names = (
+            "database_url",
+            "secret_key",
+            "holder_key",
+            "audit_key",
+            "public_url",
+            "tls_folder",
+            "trust_keys",
+        )
         env.write_text("".join(f"CURFEW_{name.upper()}={getattr(self.config, name)}\n" for name in names))
         env.chmod(0o600)
         return env

@@ -13,6 +13,7 @@ from policy.schemas import dump_policy_document, load_policy_document
 from policy.schemas.yaml_form import json_of_yaml, yaml_of_json
 from server.cli import main
 from server.drafts.drafts import find_draft
+from server.evidence import audit
 from server.people.people import Role, put_person
 from tests.server.authority import NOW, PASSWORD, Authority, banning_policy
 
@@ -114,6 +115,44 @@ def test_drafts_are_listed_until_they_have_ended(run: Run, capsys: pytest.Captur
     run("drafts", "--all")
 
     assert "1: Later (revision 1, withdrawn)" in capsys.readouterr().out
+
+
+def test_a_draft_is_put_before_its_approvers_and_the_command_that_signs_is_told(
+    run: Run, small_authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("draft", "--author", "author-1", "--title", "Later")
+    capsys.readouterr()
+
+    assert run("propose", 1, "--author", "author-1") == 0
+
+    said = capsys.readouterr().out
+    assert "Draft 1, revision 1, is proposed until " in said
+    assert "1 approver of approver-1 to sign" in said
+    assert f"curfew-certs approve {small_authority.config.public_url}/drafts/1 --key KEY" in said
+    with small_authority.database.reading() as session:
+        row, *_ = audit.newest_rows(session)
+    assert row.action == "draft proposed"
+    assert row.actor.endswith(" on the server's command line")
+
+
+def test_a_draft_is_proposed_once_by_whom_may_and_for_a_time_with_its_zone(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("draft", "--author", "author-1", "--title", "Later")
+
+    assert run("propose", 1, "--author", "desk-1") == 1
+    assert run("propose", 1, "--author", "author-1", "--publish-at", "tomorrow") == 2
+    assert run("propose", 1, "--author", "author-1", "--publish-at", "2027-03-15T12:00") == 2
+    assert run("propose", 7, "--author", "author-1") == 1
+    run("propose", 1, "--author", "author-1")
+    assert run("propose", 1, "--author", "author-1") == 1
+
+    said = capsys.readouterr().err
+    assert "the account desk-1 may not propose drafts" in said
+    assert "--publish-at: expected a time like 2027-03-15T12:00Z, found 'tomorrow'" in said
+    assert "expected a time with its zone, like 2027-03-15T12:00Z, found none" in said
+    assert "there is no draft 7" in said
+    assert "this revision was proposed already, by author-1" in said
 
 
 def test_a_file_that_is_not_there_is_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
