@@ -25,12 +25,18 @@ class Commands:
         self._environment = {**os.environ, **environment}
 
     def run(
-        self, *arguments: str, may_exit: Sequence[int] = (0,), secret: bool = False, text: str = ""
+        self,
+        *arguments: str,
+        may_exit: Sequence[int] = (0,),
+        secret: bool = False,
+        text: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> str:
         """Run one command, let its output through, and return nothing but its exit being as expected.
 
         With `secret` the output is caught and returned instead, and arguments after the second stay unseen:
-        an enrolment code is not for the terminal's history. `text` is what the command reads.
+        an enrolment code is not for the terminal's history. `text` is what the command reads, and `environment`
+        what this one has besides: it is not shown.
         """
         shown = arguments[:2] if secret else arguments
         print(f"\n$ {shlex.join(shown)}{' …' if secret and len(arguments) > 2 else ''}", flush=True)
@@ -38,7 +44,7 @@ class Commands:
         # to be read, so a command that asks a question fails instead of waiting for a keyboard.
         done = subprocess.run(
             [str(_PROGRAMS / arguments[0]), *arguments[1:]],
-            env=self._environment,
+            env={**self._environment, **(environment or {})},
             input=text or None,
             stdin=None if text else subprocess.DEVNULL,
             stdout=subprocess.PIPE if secret else None,

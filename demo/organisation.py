@@ -6,7 +6,7 @@ import json
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,10 @@ _MADE_BY_DEMO = "made-by-make-demo"
 class Organisation:
     """The state folder of one telling, and the steps that every story begins with."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, approvers: int = 1) -> None:
+        """Of more than one of the `approvers`, two have to sign each policy."""
         self.trust = folder / "trust"
+        self._approvers = approvers
         self.config = str(folder / "server" / "server.env")
         self._server = folder / "server"
         self._policy = folder / "policy.json"
@@ -45,23 +47,35 @@ class Organisation:
             }
         )
 
-    def make_trust(self) -> None:
-        """Make root, approver, fleet and online keys, the TLS authority, and publish the first policy."""
-        self.commands.run("curfew-certs", "init", str(self.trust), "--demo")
-        self.publish_policy(1, lifted=False)
+    def make_trust(self, deadline: timedelta = timedelta(hours=2)) -> None:
+        """Make root, approver, fleet and online keys, the TLS authority, and publish the first policy.
+
+        `deadline` is how far into the story its deadline is.
+        """
+        threshold = min(2, self._approvers)
+        self.commands.run(
+            *("curfew-certs", "init", str(self.trust), "--demo"),
+            *("--approvers", str(self._approvers), "--threshold", str(threshold)),
+        )
+        policy = str(self.write_policy(1, deadline))
+        for number in range(1, threshold + 1):
+            key = str(self.approver_key(number))
+            self.commands.run("curfew-certs", "sign", str(self.trust), policy, "--key", key, "--yes")
+        self.commands.run("curfew-certs", "publish", str(self.trust))
 
     def make_server(self) -> None:
         """Prepare the server's folder, its first person, and hand it the publication."""
-        run = self.commands.run
-        run("curfew-server", "init", str(self._server), "--url", self.url, "--trust", str(self.trust))
-        run("curfew-server", "--config", self.config, "migrate")
-        self.hand_over()
-        every_role = [
-            word for role in ("author", "approver", "technician", "auditor") for word in ("--role", role)
-        ]
-        run(
-            "curfew-server", "--config", self.config, "person", "demo", *every_role, text=f"{self.password}\n"
+        self.commands.run(
+            *("curfew-server", "init", str(self._server), "--url", self.url, "--trust", str(self.trust))
         )
+        self.server("migrate")
+        self.hand_over()
+        self.person("demo", "author", "approver", "technician", "auditor", "admin")
+
+    def person(self, name: str, *roles: str) -> None:
+        """Make an account; all of a story have one password."""
+        with_roles = [word for role in roles for word in ("--role", role)]
+        self.server("person", name, *with_roles, text=f"{self.password}\n")
 
     @contextmanager
     def serving(self) -> Iterator[Popen[bytes]]:
@@ -89,7 +103,7 @@ class Organisation:
 
     def enrol_station(self) -> None:
         """Enrol the station with a code."""
-        code = self.commands.run("curfew-server", "--config", self.config, "enrolment-code", secret=True)
+        code = self.server("enrolment-code", secret=True)
         key = str(self.trust / "keys" / "organisation.key")
         self.commands.run(
             "curfew-agent",
@@ -102,32 +116,46 @@ class Organisation:
             secret=True,
         )
 
-    def publish_policy(self, number: int, *, lifted: bool) -> None:
-        """Sign and publish the ready-made policy with a deadline two hours into the story."""
+    def write_policy(
+        self, number: int, deadline: timedelta, rings: Sequence[tuple[float, timedelta]] = ()
+    ) -> Path:
+        """Write the ready-made policy with a deadline that far into the story, and return its file.
+
+        `rings` are their shares, each with how far into the story it starts.
+        """
         document = json.loads(ready_made_document())
         zone = ZoneInfo(document["rules"]["time_zone"])
         document["number"] = number
         document["messages"] = {"en": document["messages"]["en"]}  # nine languages would bury the story
         document["rules"] |= {
-            "deadline": (self.begun + timedelta(hours=2)).astimezone(zone).replace(tzinfo=None).isoformat(),
-            "review_at": utc(self.begun + timedelta(days=30)),
-            "ends_at": utc(self.begun + timedelta(days=60)),
-            "lifted": lifted,
+            "deadline": (self.begun + deadline).astimezone(zone).replace(tzinfo=None).isoformat(),
+            "review_at": utc(self.begun + timedelta(days=25)),
+            # Before what approvers sign would end by itself: their clock is the real one, and not the story's.
+            "ends_at": utc(self.begun + timedelta(days=30)),
+            "rings": [{"share": share, "starts_at": utc(self.begun + start)} for share, start in rings],
         }
         self._policy.write_text(json.dumps(document, indent=2))
-        key = str(self.trust / "keys" / "approver-1.pem")
-        self.commands.run("curfew-certs", "sign", str(self.trust), str(self._policy), "--key", key, "--yes")
-        self.commands.run("curfew-certs", "publish", str(self.trust))
+        return self._policy
+
+    def approver_key(self, number: int) -> Path:
+        """Return the key of an approver; a story has all of them in one folder."""
+        return self.trust / "keys" / f"approver-{number}.pem"
 
     def retire(self, phone: str) -> None:
         """Let an admin say that a phone does not come back."""
-        run, here = self.commands.run, ("curfew-server", "--config", self.config)
-        run(*here, "person", "admin", "--role", "admin", text=f"{self.password}\n")
-        run(*here, "retire", phone, "--because", "stolen in a train", "--by", "admin")
+        self.server("retire", phone, "--because", "stolen in a train", "--by", "demo")
 
     def hand_over(self) -> None:
         """Let the server take over what is published."""
-        self.commands.run("curfew-server", "--config", self.config, "publish", str(self.trust))
+        self.server("publish", str(self.trust))
+
+    def server(
+        self, *words: str, may_exit: Sequence[int] = (0,), secret: bool = False, text: str = ""
+    ) -> str:
+        """Type a command of the server with its settings; what it says is returned if it is `secret`."""
+        return self.commands.run(
+            "curfew-server", "--config", self.config, *words, may_exit=may_exit, secret=secret, text=text
+        )
 
     def set_clock(self, offset: timedelta) -> None:
         """Let it be that much later for server and station."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,10 +13,11 @@ MANAGED = ("com.microsoft.office.outlook", "com.microsoft.office.lync15")
 
 
 class Chapter(Enum):
-    """The four times all phones are checked."""
+    """The five times all phones are checked."""
 
     REMIND = "before the deadline: owners are reminded, nothing is touched"
-    ENFORCE = "after the deadline: mail and Skype go off where the ban is violated"
+    RING_ONE = "after the deadline, ring one: mail and Skype go off where the ban is violated, on some phones"
+    RING_TWO = "ring two: now on all phones"
     REMOVED = "some owners removed the app: their mail and Skype come back"
     LIFTED = "the ban is lifted: everything comes back everywhere"
 
@@ -35,13 +37,20 @@ class Member:
     enforceable: bool = True
     owner_removes: bool = False
 
-    def is_off(self, chapter: Chapter) -> bool:
+    @property
+    def can_be_off(self) -> bool:
+        """Whether the measure switches the managed apps off on this phone at all."""
+        return self.banned_in is not None and self.enforceable
+
+    def is_off(self, chapter: Chapter, *, in_ring_one: bool) -> bool:
         """Whether the managed apps must be off on this phone after `chapter`."""
-        if self.banned_in is None or not self.enforceable:
+        if not self.can_be_off:
             return False
+        if chapter is Chapter.RING_ONE:
+            return in_ring_one
         if chapter is Chapter.REMOVED:
             return not self.owner_removes
-        return chapter is Chapter.ENFORCE
+        return chapter is Chapter.RING_TWO
 
 
 CAST = (
@@ -66,3 +75,13 @@ CAST = (
     ),
     Member("fully-managed", "A-7 fully managed, TikTok in user 0", place=0, banned_in=0, owner_removes=True),
 )
+
+
+def ring_one(shares: Mapping[Member, float]) -> float:
+    """Return up to which share phones are in ring one, so that some of those that are switched off are, and some not.
+
+    ``shares`` are the phones' own, by the stable hash of their ids, which are made anew for every telling.
+    """
+    switched_off = sorted(share for member, share in shares.items() if member.can_be_off)
+    middle = len(switched_off) // 2
+    return round((switched_off[middle - 1] + switched_off[middle]) / 2, 6)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -88,12 +89,9 @@ _ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium; without one the tests fail rather than look passed.
-
-    Playwright keeps an event loop running while it is open, which the agent's tests must not meet.
-    """
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Lend a headless Chromium; without one it fails, rather than that pages look as if they had been looked at."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.fail(
@@ -103,6 +101,16 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium.
+
+    Playwright keeps an event loop running while it is open, which the agent's tests must not meet.
+    """
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture
