@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -177,9 +177,13 @@ def hold_to_it(bench: Bench, hub: list[Plugged], folder: Path) -> tuple[Ran, Ran
     with_phones = [one for one in hub if one.phone is not None]
     sound = [one for one in hub if one.kind in SOUND]
     was = {one.address: one.record() for one in with_phones}
-    arguments = ("--no-cables", "--batch", str(batch_list(folder, hub)), *(one.address for one in hub))
+    listed = str(batch_list(folder, hub))
+    everyone = [one.address for one in hub]
 
-    served = _until_all_are_seen(bench, sound, folder / "bench", ("bench", "--once", *arguments))
+    def serve(_: list[str]) -> list[str]:
+        return ["bench", "--once", "--json", "--no-cables", "--batch", listed, *everyone]
+
+    served = _until_all_are_seen(bench, sound, folder / "bench", serve)
     for one in hub:
         row = served[-1].rows[one.address]
         assert row["stage"] == ENDS_AS[one.kind], (one.kind, row)
@@ -190,7 +194,7 @@ def hold_to_it(bench: Bench, hub: list[Plugged], folder: Path) -> tuple[Ran, Ran
         assert one.record().commands == 0 or one.kind is not Kind.UNAUTHORISED
 
     _owners_remove(sound)
-    checked = _until_all_are_seen(bench, sound, folder / "check", ("check", "--all"))
+    checked = _until_all_are_seen(bench, sound, folder / "check", lambda lost: ["check", "--json", *lost])
     for one in sound:
         record = one.record()
         assert record.done == _deeds(was[one.address], restored=True), one.address
@@ -204,23 +208,25 @@ def hold_to_it(bench: Bench, hub: list[Plugged], folder: Path) -> tuple[Ran, Ran
 
 
 def _until_all_are_seen(
-    bench: Bench, sound: list[Plugged], log: Path, arguments: tuple[str, ...]
+    bench: Bench, sound: list[Plugged], log: Path, command: Callable[[list[str]], list[str]]
 ) -> list[Ran]:
-    """Run a command again, as a technician would, until no phone was lost on the way; its rows are kept from each."""
+    """Run a command, and again for those whose cable was lost, as a technician would; rows are kept from run to run."""
     runs: list[Ran] = []
     rows: dict[str, dict[str, Any]] = {}
-    for number in range(1, MOST_RUNS + 1):
-        ran = run_agent(bench, log.with_suffix(f".{number}"), *arguments, "--json")
-        for one in sound:
-            row = ran.rows[one.address]
-            # A pulled cable proves nothing about a phone, in no run.
-            expected = ("violating" if _is_banned(one.record()) else "compliant", "unreadable", "")
-            assert row["verdict"] in expected, (one.kind, row)
+    lost = [one.address for one in sound]
+    while lost:
+        assert len(runs) < MOST_RUNS, [rows[address] for address in lost]
+        ran = run_agent(bench, log.with_suffix(f".{len(runs)}"), *command(lost))
         rows |= ran.rows
         runs.append(replace(ran, rows=dict(rows)))
-        if all(rows[one.address]["verdict"] in ("violating", "compliant") for one in sound):
-            return runs
-    raise AssertionError(f"phones are still lost after {MOST_RUNS} runs: {rows}")
+        for one in sound:
+            # A pulled cable proves nothing about a phone, in no run.
+            seen = "violating" if _is_banned(one.record()) else "compliant"
+            assert rows[one.address]["verdict"] in (seen, "unreadable", ""), (one.kind, rows[one.address])
+        lost = [
+            one.address for one in sound if rows[one.address]["verdict"] not in ("violating", "compliant")
+        ]
+    return runs
 
 
 def _deeds(was: PhoneRecord, *, restored: bool) -> Counter[tuple[str, int, str]]:
