@@ -5,7 +5,6 @@ A hundred interpreters that start by themselves cost more than what is tried on 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from tests.forked import FORKS
 
 _ACTING = ("disable-user", "enable", "default-state")
 _ENDS_WITHIN_S = 30
-_STANDS_BACK = 10
-"""How far a phone's programs stand back behind the station's (nice(2)): a phone is a computer of its own."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,6 @@ class PhoneProcess:
 
 
 def _live(personality: str, folder: Path, serial: str, manners: Manners, orders: Connection) -> None:
-    os.nice(_STANDS_BACK)
     phone = VirtualPhone(personality, folder, serial=serial)
     phone.authorise_all = manners.allows
     phone.userland.make_programs_cost(manners.program_cost_s)
