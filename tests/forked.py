@@ -15,7 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["agent_scripts.commands.at_the_bench", "server.commands.serve"])
+FORKS.set_forkserver_preload(
+    ["agent_scripts.commands.at_the_bench", "server.commands.serve", "agent_scripts.virtual_phone.phone"]
+)
 
 Program = Callable[[Sequence[str]], int]
 Limits = Mapping[int, int]

@@ -24,7 +24,7 @@ from adb_shell import constants, exceptions
 from adb_shell.adb_device_async import AdbDeviceAsync
 from adb_shell.adb_message import AdbMessage
 from adb_shell.auth.sign_cryptography import CryptographySigner
-from adb_shell.hidden_helpers import _AdbTransactionInfo, _FileSyncTransactionInfo
+from adb_shell.hidden_helpers import _AdbPacketStore, _AdbTransactionInfo, _FileSyncTransactionInfo
 from adb_shell.transport.base_transport_async import BaseTransportAsync
 
 from agent_scripts.adb.deadline import Progress, deadline
@@ -52,6 +52,9 @@ _LARGEST_SYNC_CHUNK = 64 * 1024  # SYNC.TXT: a chunk never exceeds 64 KiB
 _SMALLEST_MAXDATA = constants.MAX_LEGACY_ADB_DATA
 # One byte of an answer may cost a packet of its own: header, payload, and the phone's share of opening and closing.
 _WORST_PACKET_RATIO = HEADER_BYTES + 1
+
+_MOST_IDLE_PACKETS = 1000
+"""So many packets that bring nothing may come in an exchange: a few are left over from the one before it."""
 
 _NO_LIMIT = float("inf")
 """The library's own limits, which begin anew with each packet, are off: an exchange is limited as a whole."""
@@ -134,6 +137,30 @@ def _claim_usb(serial: str, timeout_s: float | None) -> Any:
     return usb
 
 
+class _IdlePackets(_AdbPacketStore):
+    """Where the library keeps packets of other streams. Nobody reads those here, so they are counted and dropped.
+
+    Kept, each of 24 bytes costs a kilobyte: one phone that floods fills a gibibyte within its allowance (fault 23).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def put(self, arg0: int, arg1: int, cmd: bytes, data: bytes) -> None:
+        """Count a packet; raises `AnswerTooLong` for one too many."""
+        del arg0, arg1, cmd, data
+        self.another()
+
+    def another(self) -> None:
+        """Count one more packet that brings nothing; raises `AnswerTooLong` for one too many."""
+        self.count += 1
+        if self.count > _MOST_IDLE_PACKETS:
+            raise AnswerTooLong(
+                "the phone goes on sending packets that bring nothing; restart it and check again"
+            )
+
+
 class _Device(AdbDeviceAsync):
     """The library's device with streams that miss nothing. One stream at a time."""
 
@@ -141,6 +168,8 @@ class _Device(AdbDeviceAsync):
         super().__init__(transport, banner=_BANNER)
         self._early: deque[bytes] = deque()
         self._patience = patience
+        self._idle = _IdlePackets()
+        self._io_manager._packet_store = self._idle
 
     async def greet(self, signer: CryptographySigner, before_question: Callable[[Any], None]) -> None:
         """Connect and authorise; `before_question` is called when the owner will have to tap Allow."""
@@ -197,15 +226,23 @@ class _Device(AdbDeviceAsync):
         """Open a stream; a CLSE instead of an OKAY is a refusal (fault 6)."""
         # Kept packets carry no stream's number: what an earlier stream left would be taken for this one's answer.
         self._early.clear()
+        self._idle.count = 0
         # From 1 to 2^32 - 1 and round again: 0 names no stream in adb's protocol.
         self._local_id = self._local_id % 0xFFFFFFFF + 1
         info = _AdbTransactionInfo(self._local_id, None, None, _NO_LIMIT, None)
         message = AdbMessage(constants.OPEN, info.local_id, 0, destination + b"\0")
         await self._io_manager.send(message, info)
         # The library waits for OKAY alone and takes a refusal for silence (fault 6).
-        cmd, info.remote_id, _, _ = await self._io_manager.read([constants.OKAY, constants.CLSE], info)
+        expected = [constants.OKAY, constants.CLSE, constants.WRTE]
+        while True:
+            cmd, remote_id, _, _ = await self._io_manager.read(expected, info)
+            if cmd != constants.WRTE:
+                break
+            # On a stream that is not open yet.
+            self._idle.another()
         if cmd == constants.CLSE:
             raise ServiceClosed(destination)
+        info.remote_id = remote_id
         return info
 
     async def _read_until(
@@ -221,6 +258,8 @@ class _Device(AdbDeviceAsync):
             # At once, wanted or not: a phone sends nothing more on a stream until its last packet is acknowledged.
             if cmd == constants.WRTE:
                 await self._okay(adb_info)
+            if (cmd == constants.WRTE and not data) or (cmd == constants.OKAY and cmd not in expected_cmds):
+                self._idle.another()
             if cmd in expected_cmds:
                 return cmd, data
             if cmd == constants.WRTE:

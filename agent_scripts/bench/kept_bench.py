@@ -7,6 +7,7 @@ One file, written whole: it is small, and half of it would be worse than none. N
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class KeptBench:
         """Name the file; nothing is read yet."""
         self._path = folder / "bench.json"
         self._text = b""
+        self._one_at_a_time = threading.Lock()
 
     def load(self) -> Rows:
         """Return the rows of a bench that was not finished, each unplugged until it is seen; else none.
@@ -49,9 +51,11 @@ class KeptBench:
 
     def keep(self, text: bytes) -> None:
         """Put the rows on disk (`kept_form`), if they are others than those there."""
-        if text != self._text:
-            write_durably(self._path, text)
-            self._text = text
+        # Ctrl-C comes while a thread writes what was before: the last that is said is what stays.
+        with self._one_at_a_time:
+            if text != self._text:
+                write_durably(self._path, text)
+                self._text = text
 
     def finish(self) -> None:
         """Forget the bench: the next one numbers its phones from 1."""

@@ -31,7 +31,8 @@ class SendResult:
     """What became of the spool.
 
     ``set_aside`` has a line for a person per report that was moved to ``aside/``; ``alarms`` what else a person must
-    hear. ``left`` reports still wait, because of ``problem``. ``answer`` is the server's last one.
+    hear. ``left`` of the reports that it began with still wait, because of ``problem``. ``answer`` is the server's
+    last one.
     """
 
     stored: int = 0
@@ -69,6 +70,7 @@ class _Sending:
         self._client = client
         self._clock = clock
         self._spool = Spool(station.spool_folder)
+        self._begun_with = self._spool.waiting()
         self._stored = 0
         self.set_aside: list[str] = []
         self._alarms: list[str] = []
@@ -76,11 +78,13 @@ class _Sending:
         self.problem = ""
 
     def result(self) -> SendResult:
+        # Not what came meanwhile: at a bench phones go on while this runs, and nothing keeps their reports here.
+        left = set(self._begun_with).intersection(self._spool.waiting())
         return SendResult(
             stored=self._stored,
             set_aside=tuple(self.set_aside),
             alarms=tuple(self._alarms),
-            left=len(self._spool.waiting()),
+            left=len(left),
             problem=self.problem,
             answer=self.answer,
         )
@@ -89,7 +93,7 @@ class _Sending:
         """Yield what waited when this began, oldest first; damaged and oversized files are set aside."""
         batch: list[SpooledReport] = []
         size = _BODY_FRAME_BYTES
-        for path in self._spool.waiting():
+        for path in self._begun_with:
             report = self._spool.read(path)
             if report is None:
                 self._say_aside(path.stem, "the file is damaged")

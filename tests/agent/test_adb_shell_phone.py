@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,28 @@ async def talk_to_others(wire: Wire, local: int, remote: int, name: bytes) -> No
         await wire.send(b"WRTE", 77, 78, b"x" * 60_000)
 
 
+async def talk_to_many_others(wire: Wire, local: int, remote: int, name: bytes) -> None:
+    """Send the smallest packets there are, each for another stream: kept, each would cost a thousand bytes."""
+    for number in itertools.count(1000):
+        await wire.send(b"WRTE", number, number)
+
+
+async def say_nothing_for_ever(wire: Wire, local: int, remote: int, name: bytes) -> None:
+    await wire.send(b"OKAY", local, remote)
+    while True:
+        await wire.send(b"WRTE", local, remote)
+
+
+async def acknowledge_for_ever(wire: Wire, local: int, remote: int, name: bytes) -> None:
+    while True:
+        await wire.send(b"OKAY", local, remote)
+
+
+async def answer_before_it_is_open(wire: Wire, local: int, remote: int, name: bytes) -> None:
+    while True:
+        await wire.send(b"WRTE", local, remote, b"x")
+
+
 async def announce_gigabytes(wire: Wire, local: int, remote: int, name: bytes) -> None:
     await wire.send(b"OKAY", local, remote)
     await wire.send(b"WRTE", local, remote, b"", length=2 * 1024 * MIB)
@@ -254,6 +277,29 @@ def test_a_refused_service_is_no_time_out(adb_keys: AdbKeys) -> None:
 def test_endless_talk_is_cut_off(adb_keys: AdbKeys, service: Service) -> None:
     with pytest.raises(AnswerTooLong):
         run_against(service, adb_keys, max_bytes=100_000)
+
+
+@pytest.mark.parametrize(
+    "service",
+    [talk_to_many_others, say_nothing_for_ever, acknowledge_for_ever, answer_before_it_is_open],
+)
+def test_packets_that_bring_nothing_are_cut_off_long_before_their_bytes_are_too_many(
+    adb_keys: AdbKeys, service: Service
+) -> None:
+    with pytest.raises(AnswerTooLong, match="packets that bring nothing"):
+        run_against(service, adb_keys, max_bytes=MIB)
+
+
+def test_packets_that_an_earlier_exchange_left_over_count_for_that_one_alone(adb_keys: AdbKeys) -> None:
+    async def service(wire: Wire, local: int, remote: int, name: bytes) -> None:
+        for _ in range(900):
+            await wire.send(b"WRTE", 77, 78)
+        await answering(lambda _: b"here")(wire, local, remote, name)
+
+    async def use(phone: PhoneConnection) -> None:
+        assert [await phone.run("id", FOR_EVER_S, MIB) for _ in range(3)] == [b"here"] * 3
+
+    with_phone(SmallDaemon(service), adb_keys, use)
 
 
 def test_an_answer_of_exactly_the_limit_passes_and_one_more_byte_does_not(adb_keys: AdbKeys) -> None:

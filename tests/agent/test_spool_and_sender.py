@@ -296,6 +296,22 @@ def test_a_server_lost_half_way_keeps_the_rest_and_says_why(make_station: MakeSt
     assert waiting(station) == names[100:]
 
 
+def test_a_report_that_comes_while_others_are_sent_is_not_told_as_left_behind(
+    make_station: MakeStation, serve: Serve
+) -> None:
+    def answer(asked: Asked) -> Told:
+        Spool(station.spool_folder).keep(station.reserve_counters(1)[0], envelope_of(station, "late"))
+        return stored(asked)
+
+    station = make_station(serve(answer).url)
+    fill(station, 2)
+
+    result = send(station)
+
+    assert (result.stored, result.left, result.problem) == (2, 0, "")
+    assert waiting(station) == ["late"]
+
+
 def test_a_revoked_station_keeps_its_reports(make_station: MakeStation, serve: Serve) -> None:
     station = make_station(serve(lambda _: refusal(403, "station_revoked")).url)
     names = fill(station, 2)

@@ -4,8 +4,8 @@ python -m tests.benchmarks [exchanges | checks_per_core | reports_per_core | par
 standstill | programs | under_attack | reading | stored_bytes | report_keeping]...
 
 By hand only: script_costs, since it takes an hour; two_workers, return_after_a_day and quick_reading_agrees, since they
-take minutes; bench_phones, which wants a computer that does little else; failover, which wants root and programs of
-Debian's.
+take minutes; bench_phones and bad_hub, which want a computer that does little else; failover, which wants root and
+programs of Debian's.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _BY_HAND = (
     "return_after_a_day",
     "quick_reading_agrees",
     "bench_phones",
+    "bad_hub",
 )
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+from agent_scripts.bench.kept_bench import KeptBench
 from agent_scripts.exit_codes import ExitCode
+from agent_scripts.station_files import durable_file
+from agent_scripts.station_files.durable_file import Step
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from tests.check.dying_agent import Dead, When, run_agent
 from tests.check.office import LYNC, OUTLOOK, PROGRAMS, Bench, Office
@@ -64,6 +68,25 @@ def test_the_list_of_rows_is_for_its_owner_alone(enforcing: Office, tmp_path: Pa
         assert bench.agent("bench", "--once", "--no-cables", f"tcp:127.0.0.1:{phone.port}")[0] == 13
 
     assert (bench.folder / "bench.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_kept_at_ctrl_c_is_not_replaced_by_what_a_thread_was_still_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = KeptBench(tmp_path)
+    last = threading.Thread(target=kept.keep, args=(b"the last",))
+
+    def overtake(side: Step, _: Path) -> None:
+        if side is Step.BEFORE and last.ident is None:
+            last.start()
+            # As long as one that does not wait for its turn would need.
+            last.join(timeout=0.5)
+
+    monkeypatch.setattr(durable_file, "witnesses", [overtake])
+    kept.keep(b"the one before")
+    last.join()
+
+    assert (tmp_path / "bench.json").read_bytes() == b"the last"
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b'{"kind": "curfew-bench-1", "rows": [{}]}', b"\xff"])

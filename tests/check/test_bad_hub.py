@@ -1,0 +1,24 @@
+"""A bad hub: loose cables, slow, unauthorised, refusing, dead and flooding phones at once, each a process of its own.
+
+The hundred phones that a bench is made for are `tests.benchmarks.bad_hub`, with the same demands.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.check.bad_hub import SMALL, bad_hub, hold_to_it
+from tests.check.office import Office
+
+SEED = 11
+"""With it cables lose connections of both commands."""
+
+
+def test_at_a_bad_hub_every_phone_ends_in_a_named_state_and_nothing_is_done_twice(
+    enforcing: Office, tmp_path: Path
+) -> None:
+    bench = enforcing.new_bench()
+    with bad_hub(tmp_path, SMALL, SEED) as hub:
+        hold_to_it(bench, hub, tmp_path)
+
+        assert sum(one.cable.lost for one in hub), "otherwise no loose cable was tried"
