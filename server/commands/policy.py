@@ -102,10 +102,7 @@ _AUTHOR = click.option(
         "propose": CommandAt(
             "server.commands.proposing:propose",
             "Put a draft before the approvers.",
-            (
-                "curfew-server policy propose 3 --author author-1",
-                "curfew-server policy propose 3 --author author-1 --publish-at 2027-03-15T12:00Z",
-            ),
+            ("curfew-server policy propose 3 --author author-1",),
         ),
         "rings": CommandAt(
             "server.commands.rings:rings",
