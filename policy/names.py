@@ -12,7 +12,7 @@ from policy.errors import InvalidName
 _PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 _PACKAGE_MAX_LENGTH = 223
 # UserHandle.MAX_SECONDARY_USER_ID and above overflow Android's uid arithmetic (uid = user * 100000 + app).
-_USER_MAX = 21473
+USER_MAX = 21473
 
 
 class PackageName(str):
@@ -43,8 +43,8 @@ class UserNumber(int):
     def __new__(cls, value: int) -> Self:
         """Check the range (docs/android/commands.md 2.4: always give a plain number)."""
         # To Python `True` is an integer; here it would be user 1.
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _USER_MAX:
-            raise InvalidName(f"expected an Android user number from 0 to {_USER_MAX}, found {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= USER_MAX:
+            raise InvalidName(f"expected an Android user number from 0 to {USER_MAX}, found {value!r}")
         return super().__new__(cls, value)
 
 

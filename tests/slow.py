@@ -39,6 +39,7 @@ _FILES = (
         "server/test_replica",
         "server/test_reports",
         "server/test_running_server",
+        "server/test_schemathesis",
         "server/test_stalled_requests",
         "server/test_station_requests",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from policy.attempt import Attempt, AttemptCause
 from policy.names import PhoneId
+from policy.schemas import forms
 from policy.schemas.fields import Record, Value, load_strictly
 from policy.schemas.strict_json import canonical_json, parse_object
 from policy.schemas.values import as_is, boolean, token, utc_time, word, write_utc_time
@@ -14,11 +15,11 @@ class AttemptSchema(Record):
 
     makes = Attempt
 
-    phone_id = Value(PhoneId, str)
-    tried_at = Value(utc_time, write_utc_time)
-    time_trusted = Value(boolean, as_is)
-    transport = Value(token, as_is)
-    cause = Value(word(AttemptCause), lambda cause: cause.value)
+    phone_id = Value(PhoneId, str, metadata=forms.PHONE_ID)
+    tried_at = Value(utc_time, write_utc_time, metadata=forms.UTC_TIME)
+    time_trusted = Value(boolean, as_is, metadata=forms.BOOLEAN)
+    transport = Value(token, as_is, metadata=forms.TOKEN)
+    cause = Value(word(AttemptCause), lambda cause: cause.value, metadata=forms.one_of(AttemptCause))
 
 
 _SCHEMA = AttemptSchema()

@@ -88,7 +88,8 @@ class Many(fields.List[Any]):
     def __init__(
         self, inner: fields.Field[Any], most: int, *, least: int = 0, distinct: bool = False, **options: Any
     ) -> None:
-        super().__init__(inner, required="load_default" not in options, **options)
+        told = {"minItems": least, "maxItems": most, **({"uniqueItems": True} if distinct else {})}
+        super().__init__(inner, required="load_default" not in options, metadata=told, **options)
         self.most = most
         self.least = least
         self.distinct = distinct

@@ -11,6 +11,7 @@ from typing import Any
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState
+from policy.schemas import forms
 from policy.schemas.fields import Many, Record, Value, load_strictly, part
 from policy.schemas.quick_writing import quick_writer
 from policy.schemas.strict_json import parse_object, quick_json
@@ -28,7 +29,7 @@ def package_name(**options: Any) -> Value:
 
 def user_number(**options: Any) -> Value:
     """Return a field for an Android user's number."""
-    return Value(UserNumber, int, **options)
+    return Value(UserNumber, int, **({"metadata": forms.USER_NUMBER} | options))
 
 
 class _EntrySchema(Record):

@@ -11,6 +11,7 @@ from marshmallow import post_load
 from policy.document import PlaceKind
 from policy.observation import UserKind
 from policy.probe import Limit, LimitCode, Owner, Probe, ProbedPlace, ProbedUser, Reach
+from policy.schemas import forms
 from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, part
 from policy.schemas.ledger_document import user_number
 from policy.schemas.strict_json import canonical_json, parse_object
@@ -22,11 +23,11 @@ _ADVICE = "Update the station and provision the phone again"
 
 
 def _word(kind: type[Enum]) -> Value:
-    return Value(word(kind), lambda member: member.value)
+    return Value(word(kind), lambda member: member.value, metadata=forms.one_of(kind))
 
 
 def _line(longest: int) -> Value:
-    return Value(printable_text(longest), as_is)
+    return Value(printable_text(longest), as_is, metadata=forms.line(longest))
 
 
 class ProbedUserSchema(StrictSchema):
@@ -34,8 +35,8 @@ class ProbedUserSchema(StrictSchema):
 
     user = user_number()
     kind = _word(UserKind)
-    running = Value(boolean, as_is)
-    open_to_shell = Value(boolean, as_is)
+    running = Value(boolean, as_is, metadata=forms.BOOLEAN)
+    open_to_shell = Value(boolean, as_is, metadata=forms.BOOLEAN)
     owner = _word(Owner)
 
     @post_load
@@ -49,9 +50,9 @@ class ProbedPlaceSchema(StrictSchema):
 
     user = user_number()
     kind = _word(PlaceKind)
-    open_to_shell = Value(boolean, as_is)
-    enforce = Value(boolean, as_is)
-    restore = Value(boolean, as_is)
+    open_to_shell = Value(boolean, as_is, metadata=forms.BOOLEAN)
+    enforce = Value(boolean, as_is, metadata=forms.BOOLEAN)
+    restore = Value(boolean, as_is, metadata=forms.BOOLEAN)
 
     @post_load
     def probed_place(self, values: Mapping[str, Any], **_options: Any) -> ProbedPlace:
@@ -66,7 +67,7 @@ class LimitSchema(StrictSchema):
     sentence = _line(500)
     source = _line(100)
     change = _line(500)
-    hinders = Value(boolean, as_is)
+    hinders = Value(boolean, as_is, metadata=forms.BOOLEAN)
 
     @post_load
     def limit(self, values: Mapping[str, Any], **_options: Any) -> Limit:
@@ -78,13 +79,13 @@ class ProbeSchema(StrictSchema):
     """A probe."""
 
     release = _line(100)
-    api_level = Value(integer(0, 10_000), as_is)
+    api_level = Value(integer(0, 10_000), as_is, metadata=forms.whole(0, 10_000))
     manufacturer = _line(100)
     model = _line(100)
     reach = _word(Reach)
     users = Many(part(ProbedUserSchema), _USERS_MAX)
     device_owner = _word(Owner)
-    company_owned = Value(boolean, as_is, allow_none=True)
+    company_owned = Value(boolean, as_is, allow_none=True, metadata=forms.BOOLEAN)
     places = Many(part(ProbedPlaceSchema), _USERS_MAX)
     limits = Many(part(LimitSchema), _LIMITS_MAX)
 

@@ -20,6 +20,7 @@ from werkzeug.routing import Rule
 
 from policy.errors import InvalidDocument
 from policy.schemas.strict_json import parse_object
+from server.api.described import tell_strictness
 from server.api.examples import ERROR, EXAMPLES
 from server.api.list_schemas import ListSchema
 from server.api.schemas import BatchSchema, ErrorSchema, ReportAnswerSchema
@@ -96,13 +97,19 @@ def described(
     body: type[Schema] | None = None,
     query: type[Schema] | None = None,
     proof: str | None = None,
+    also: Mapping[int, str] | None = None,
     refusals: Mapping[int, str] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Serve a view under `path` and describe it: what it takes, answers and refuses, and who has to prove what."""
+    """Serve a view under `path` and describe it: what it takes, answers and refuses, and who has to prove what.
+
+    `also` are other statuses of the same answer, and what they mean.
+    """
 
     def add(view: Callable[P, R]) -> Callable[P, R]:
         # flask-smorest takes the view's docstring as its summary in openapi.json.
         wrapped: Any = _api.response(status, answer)(view)
+        for other, meaning in (also or {}).items():
+            wrapped = _api.alt_response(other, schema=answer, description=meaning)(wrapped)
         for refused, reason in (refusals or {}).items():
             wrapped = _api.alt_response(refused, schema=ErrorSchema, description=reason)(wrapped)
         # Named after the view: programs that are made from the description call it so.
@@ -157,6 +164,7 @@ def _description() -> str:
 def _complete(described_whole: dict[str, Any]) -> None:
     """Add what the schemas do not tell: samples, and the other forms of lists (`server.api.lists`)."""
     described_whole["components"]["schemas"]["Error"]["examples"] = [ERROR]
+    tell_strictness(described_whole)
     for path, operations in described_whole["paths"].items():
         for method, operation in operations.items():
             example = EXAMPLES.get((method, path.removeprefix(_PREFIX)))

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from server.api.list_schemas import ByTimeSchema, ListSchema, moment, yes_or_no
-from server.api.schemas import BodySchema, one_line
+from server.api.schemas import BodySchema, one_line, said
 from server.drafts.beginnings import Beginning
 from server.drafts.drafts import (
     COMMENT_MAX_LENGTH,
@@ -22,7 +22,10 @@ _DOCUMENT = {"description": "the policy as JSON text: the very bytes, in UTF-8, 
 
 
 class OpenDraftSchema(BodySchema):
-    """A new draft: a title, and a document, or what it begins with, or the earlier bundle that it returns to."""
+    """A new draft: a title, and a document, or what it begins with, or the earlier bundle that it returns to.
+
+    Of the last three exactly one is given (`server.api.described`).
+    """
 
     title = one_line(TITLE_MAX_LENGTH, 1)
     document = fields.String(
@@ -58,7 +61,7 @@ class CommentSchema(BodySchema):
     """What somebody says about a revision; it may have several lines."""
 
     revision = fields.Integer(required=True, strict=True, validate=validate.Range(1, (1 << 31) - 1))
-    text = fields.String(required=True, validate=validate.Length(1, COMMENT_MAX_LENGTH))
+    text = said(COMMENT_MAX_LENGTH, lines=True)
 
 
 class DraftPieceSchema(ByTimeSchema):

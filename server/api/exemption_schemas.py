@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from marshmallow import Schema, fields, validate
 
 from certs.fleet_proposal_document import FLEET_APPROVAL_KIND, FLEET_PROPOSAL_KIND, REQUESTS_MAX
 from certs.proposal_document import SIGNATURE_MAX_LENGTH
 from policy.exemption_reasons import ExemptionReason
+from policy.schemas import forms
 from policy.schemas.fields import Value
 from policy.schemas.values import utc_time, write_utc_time
 from server.api.list_schemas import ByTimeSchema, ListSchema, moment, yes_or_no
@@ -17,14 +16,13 @@ from server.exemptions.requests import PHONE_MAX_LENGTH, WHY_MAX_LENGTH, Request
 
 _SHA256 = r"[0-9a-f]{64}\Z"
 _NUMBER_MAX = (1 << 31) - 1
-_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
 
 
 class AskForExemptionSchema(BodySchema):
     """One phone, by its id or label, is to be left alone until a time."""
 
     phone = one_line(PHONE_MAX_LENGTH, 1)
-    until = Value(utc_time, write_utc_time, metadata=_TIME)
+    until = Value(utc_time, write_utc_time, metadata=forms.UTC_TIME)
     reason = fields.Enum(ExemptionReason, by_value=True, required=True)
 
 
@@ -107,7 +105,7 @@ class FleetApprovalSchema(BodySchema):
         required=True,
         validate=validate.Length(max=REQUESTS_MAX),
     )
-    made_at = Value(utc_time, write_utc_time, metadata=_TIME)
+    made_at = Value(utc_time, write_utc_time, metadata=forms.UTC_TIME)
     fleet_number = fields.Integer(required=True, strict=True, validate=validate.Range(0, _NUMBER_MAX))
     # Not $, which lets a line's end through (docs/performance.md 2).
     key_id = fields.String(required=True, validate=validate.Regexp(_SHA256))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from server.api.list_schemas import ByTimeSchema, ListSchema, moment, yes_or_no
-from server.api.schemas import BodySchema
+from server.api.schemas import BodySchema, said
 from server.owners.requests import TEXT_MAX_LENGTH, RequestKind
 
 
@@ -38,4 +38,4 @@ class OwnerRequestsSchema(ListSchema):
 class OwnerAnswerSchema(BodySchema):
     """What the owner is told."""
 
-    answer = fields.String(required=True, validate=validate.Length(1, TEXT_MAX_LENGTH))
+    answer = said(TEXT_MAX_LENGTH, lines=True)

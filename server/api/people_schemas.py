@@ -11,6 +11,8 @@ from server.api.schemas import BodySchema, TrueOrFalse, one_line
 from server.people.people import Role
 
 _NAME_MAX_LENGTH = 64
+# `accepted_name` folds capitals and takes off blanks before it looks.
+_NAME = "^ *[A-Za-z0-9][A-Za-z0-9._@-]{0,63} *$"
 
 
 class PersonSort(Enum):
@@ -44,7 +46,7 @@ class RolesSchema(BodySchema):
 class MakePersonSchema(RolesSchema):
     """A new account."""
 
-    name = one_line(_NAME_MAX_LENGTH, 1)
+    name = one_line(_NAME_MAX_LENGTH, 1, metadata={"format": None, "pattern": _NAME})
 
 
 class SwitchSchema(BodySchema):

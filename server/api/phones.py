@@ -39,6 +39,7 @@ _UNSIGNED = "the request is not signed by an enrolled station"
     status=201,
     body=RegistrationSchema,
     proof=STATION,
+    also={200: "the phone was known"},
     refusals={401: _UNSIGNED, 403: "station_revoked, virtual_refused", 409: "phone_id_taken"},
 )
 def register(registration: Registration) -> tuple[dict[str, Any], int]:

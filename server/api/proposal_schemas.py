@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from certs.proposal_document import APPROVAL_KIND, PROPOSAL_KIND, SIGNATURE_MAX_LENGTH
+from policy.schemas import forms
 from policy.schemas.fields import Value
 from policy.schemas.values import utc_time, write_utc_time
 from server.drafts.approvals import Outcome
@@ -31,8 +32,7 @@ class ProposeSchema(Schema):
         allow_none=True,
         metadata={
             # That it may be null is added.
-            "type": "string",
-            **_TIME,
+            **forms.UTC_TIME,
             "description": "not before this time; else with the last signature",
         },
     )

@@ -11,7 +11,7 @@ from server.api.blueprint import PERSON, described
 from server.api.fleet_lists import REFUSALS
 from server.api.list_schemas import moment
 from server.api.person_access import requesting_person
-from server.api.schemas import BodySchema, one_line
+from server.api.schemas import BodySchema, said
 from server.context import context
 from server.fleet.phones import RETIRED_WHY_MAX_LENGTH
 from server.fleet.retiring import Retiring, retire, take_back
@@ -25,7 +25,7 @@ _REFUSED = {401: REFUSALS[401], 403: REFUSALS[403], 404: "phone_unknown"}
 class RetireSchema(BodySchema):
     """Why the phone does not come back."""
 
-    reason = one_line(RETIRED_WHY_MAX_LENGTH, 1, metadata={"description": "without anybody's name"})
+    reason = said(RETIRED_WHY_MAX_LENGTH, metadata={"description": "without anybody's name"})
 
 
 class RetirementSchema(Schema):

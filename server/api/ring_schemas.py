@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from server.api.list_schemas import moment
-from server.api.schemas import BodySchema
+from server.api.schemas import BodySchema, said
 from server.fleet.ring_holds import REASON_MAX_LENGTH
 
 
@@ -48,13 +48,13 @@ class HoldRingSchema(BodySchema):
     """Which ring to hold, with all behind it, and why."""
 
     ring = fields.Integer(required=True, strict=True, validate=validate.Range(1, 1000))
-    reason = fields.String(required=True, validate=validate.Length(1, REASON_MAX_LENGTH))
+    reason = said(REASON_MAX_LENGTH)
 
 
 class ReleaseRingsSchema(BodySchema):
     """Why the rings can go on."""
 
-    reason = fields.String(required=True, validate=validate.Length(1, REASON_MAX_LENGTH))
+    reason = said(REASON_MAX_LENGTH)
 
 
 class HeldSchema(Schema):

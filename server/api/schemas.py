@@ -13,6 +13,7 @@ from policy.errors import InvalidName
 from policy.names import PhoneId
 from policy.report import Consent
 from policy.report_results import BATCH_REPORTS, ReportStatus
+from policy.schemas import forms
 from policy.schemas.attempt_document import AttemptSchema
 from policy.schemas.fields import Value
 from policy.schemas.probe_document import ProbeSchema
@@ -28,6 +29,7 @@ _API_LEVEL_MAX = 10_000
 AUDIT_HEADS_AT_ONCE = 100
 _NUMBER_MAX = (1 << 31) - 1
 _UNITS_MAX = 5000
+_BASE64 = {"contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/]*={0,2}$"}
 
 
 def one_line(longest: int, shortest: int = 0, **options: Any) -> fields.String:
@@ -37,8 +39,22 @@ def one_line(longest: int, shortest: int = 0, **options: Any) -> fields.String:
         if not shortest <= len(value) or not storable(value, longest):
             raise ValidationError(f"expected one line of {shortest} to {longest} printable characters")
 
-    told = {"minLength": shortest, "maxLength": longest, **options.pop("metadata", {})}
+    told = {**forms.line(longest, shortest), **options.pop("metadata", {})}
+    told = {key: value for key, value in told.items() if value is not None}
     return fields.String(required="load_default" not in options, validate=check, metadata=told, **options)
+
+
+def said(longest: int, *, lines: bool = False, **options: Any) -> fields.String:
+    """Return a field of what somebody says, which is more than spaces, on one line or on several."""
+
+    def check(value: str) -> None:
+        line = value.replace("\r\n", " ").replace("\n", " ") if lines else value
+        if not line.strip() or len(value) > longest or not storable(line, longest):
+            kind = "printable characters" if lines else "printable characters on one line"
+            raise ValidationError(f"expected 1 to {longest} {kind}, not only spaces")
+
+    told = {**forms.said(longest, lines=lines), **options.pop("metadata", {})}
+    return fields.String(required=True, validate=check, metadata=told, **options)
 
 
 def _number(**options: Any) -> fields.Integer:
@@ -106,7 +122,9 @@ class EnrolmentSchema(BodySchema):
     token = one_line(64, 1)
     name = one_line(100, 1)
     # It has several lines, so it is no `_text`; whether it is a key shows when it is loaded.
-    public_key_pem = fields.String(required=True, validate=validate.Length(max=2000))
+    public_key_pem = fields.String(
+        required=True, validate=validate.Length(max=2000), metadata={"pattern": r"^[^\x00]*$"}
+    )
 
 
 class EnrolledSchema(Schema):
@@ -121,7 +139,7 @@ class RegistrationSchema(BodySchema):
 
     # Not $, which lets a line's end through (docs/performance.md 2).
     identity = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{64}\Z"))
-    phone_id = fields.String(required=True)
+    phone_id = fields.String(required=True, metadata=forms.PHONE_ID)
     manufacturer = one_line(100)
     model = one_line(100)
     label = one_line(100)
@@ -202,8 +220,7 @@ class RefusalSchema(BodySchema):
         utc_time,
         write_utc_time,
         metadata={
-            "type": "string",
-            "format": "date-time",
+            **forms.UTC_TIME,
             "description": "the station's time; reports of the same run carry it too",
         },
     )
@@ -291,10 +308,32 @@ class HeadsComparedSchema(Schema):
     server_time = fields.String(required=True, metadata={"format": "date-time"})
 
 
-class BatchSchema(Schema):
-    """Signed reports, oldest first: DSSE envelopes of type application/vnd.curfew.report+json."""
+class _SignatureSchema(Schema):
+    """The one signature of an envelope."""
 
-    reports = fields.List(fields.Dict(), required=True, validate=validate.Length(max=BATCH_REPORTS))
+    keyid = fields.String(required=True, metadata=forms.line(100))
+    sig = fields.String(required=True, metadata=_BASE64)
+
+
+class EnvelopeSchema(Schema):
+    """A DSSE envelope with one signature; it is described here, and read by `certs.envelope`."""
+
+    payload = fields.String(required=True, metadata=_BASE64)
+    payload_type = fields.String(required=True, data_key="payloadType", metadata=forms.line(100))
+    signatures = fields.List(
+        fields.Nested(_SignatureSchema), required=True, validate=validate.Length(equal=1)
+    )
+
+
+class BatchSchema(Schema):
+    """Signed reports, oldest first: DSSE envelopes of type application/vnd.curfew.report+json.
+
+    One that is none is refused in its own result, so that those beside it are kept.
+    """
+
+    reports = fields.List(
+        fields.Nested(EnvelopeSchema), required=True, validate=validate.Length(max=BATCH_REPORTS)
+    )
 
 
 class ReportResultSchema(Schema):

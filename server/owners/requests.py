@@ -19,6 +19,7 @@ from server.storage.keyset import Order, RowPiece, next_rows
 from server.texts import storable
 
 TEXT_MAX_LENGTH = 1000
+_NUMBER_MAX = (1 << 31) - 1
 OWNER = "owner"
 """Who acts on the page of a phone, as audit rows name them: nobody's name is known there."""
 
@@ -113,7 +114,9 @@ def answer_request(session: Session, number: int, answer: Answer) -> OwnerReques
             f"Expected what the owner is told, in 1 to {TEXT_MAX_LENGTH} characters, found {len(words)}.",
             "Write what was found and what is done about it; the owner reads it.",
         )
-    row = session.get(_OwnerRequestTable, number, with_for_update=True)
+    # A larger number fits no column: databases fail on it instead of finding nothing.
+    known = number <= _NUMBER_MAX
+    row = session.get(_OwnerRequestTable, number, with_for_update=True) if known else None
     if row is None:
         raise NotThere("request_unknown", f"There is no request {number}.", "Choose one from the list.")
     if row.answered_at is not None:

@@ -273,6 +273,22 @@ def test_of_two_objections_that_are_sent_at_once_one_is_kept(either: Office, tmp
         assert sorted(hands.map(object_now, range(4))) == [False, False, False, True]
 
 
+@pytest.mark.parametrize("number", [77, 1 << 31, 1 << 70])
+def test_the_answer_to_a_request_that_nobody_made_is_404(staffed: Office, number: int) -> None:
+    staffed.person("desk-1", Role.TECHNICIAN)
+    with staffed.database.writing() as session:
+        token = issue_token(session, "desk-1", "test", now()).secret
+
+    answer = staffed.app.test_client().post(
+        f"/api/v1/owner-requests/{number}/answer",
+        json={"answer": "Looked into."},
+        base_url=HERE,
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (404, "request_unknown")
+
+
 def test_the_api_lists_what_is_asked_for_and_takes_the_answer(staffed: Office, report: Report) -> None:
     ask(staffed, report.report_id, "objection", "=mine")
     staffed.person("desk-1", Role.TECHNICIAN)
