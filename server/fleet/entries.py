@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
 from sqlalchemy import (
@@ -22,7 +22,6 @@ from sqlalchemy import (
     String,
     Table,
     and_,
-    case,
     func,
     literal,
     literal_column,
@@ -41,7 +40,7 @@ from server.fleet.ring_tallies import hour_of
 from server.fleet.spans import FRESH_STANDINGS, Span
 from server.fleet.standing import GONE, CheckFacts, Standing, Told, fresh_standing, reach_now
 from server.storage.database import Base, UtcTime
-from server.storage.keyset import Order, RowPiece, next_rows
+from server.storage.keyset import Order, RowPiece, next_of_several
 from server.storage.prepared import Prepared, among, upsert
 
 
@@ -302,10 +301,8 @@ def longest_unseen(session: Session, kinds: Sequence[Standing]) -> datetime | No
 
 # Every value by name: so the index is walked, and not the phones on which nothing is open. A retired phone is not
 # waited for; a certificate of the lift still tells that nobody read it back (`server.fleet.lift_certifying`).
-_OPEN = (
-    _ENTRIES.c.fresh.in_([fresh.value for fresh in FRESH_STANDINGS if fresh not in GONE]),
-    _ENTRIES.c.has_open.is_(True),
-)
+_OPEN_FRESH = [fresh.value for fresh in FRESH_STANDINGS if fresh not in GONE]
+_OPEN = (_ENTRIES.c.fresh.in_(_OPEN_FRESH), _ENTRIES.c.has_open.is_(True))
 _LONGEST_UNSEEN = Order((_EntryTable.last_at, _EntryTable.phone_id))
 
 
@@ -320,14 +317,28 @@ class OpenCount(NamedTuple):
 
 def count_open(session: Session, moments: Sequence[datetime]) -> Sequence[OpenCount]:
     """Return the phones on which something of ours was in force, by whether they were seen at each moment or later."""
-    seen = [case((_ENTRIES.c.last_at >= at, 1), else_=0).label(f"seen_{n}") for n, at in enumerate(moments)]
-    by = (_ENTRIES.c.fresh, _ENTRIES.c.reach, *seen)
-    # Grouped over a table of its own: PostgreSQL takes the same bound values twice for two expressions.
-    each = select(*by).where(*_OPEN).subquery()
-    found = session.execute(select(*each.c, func.count()).group_by(*each.c))
-    return [
-        OpenCount(Standing(row[0]), Reach(row[1]), tuple(map(bool, row[2:-1])), int(row[-1])) for row in found
-    ]
+    hours = sorted({hour_of(at) for at in moments})
+    counted: Counter[tuple[Standing, Reach, tuple[bool, ...]]] = Counter()
+    by = (_TALLIES.c.hour, _TALLIES.c.fresh, _TALLIES.c.reach)
+    kept = session.execute(
+        select(*by, _TALLIES.c.phones).where(_TALLIES.c.has_open, _TALLIES.c.fresh.in_(_OPEN_FRESH))
+    )
+    halved = set()
+    for hour, fresh, reach, phones in kept:
+        if hour in hours:
+            halved.add(hour)
+        else:
+            counted[Standing(fresh), Reach(reach), tuple(hour > hour_of(at) for at in moments)] += phones
+    # Of the hours that the moments are in, the phones are looked at one by one, along the index.
+    for hour in halved:
+        begin = datetime.fromtimestamp(hour * 3600, UTC)
+        within_hour = (_ENTRIES.c.last_at >= begin, _ENTRIES.c.last_at < begin + timedelta(hours=1))
+        found = session.execute(
+            select(_ENTRIES.c.fresh, _ENTRIES.c.reach, _ENTRIES.c.last_at).where(*_OPEN, *within_hour)
+        )
+        for fresh, reach, last_at in found:
+            counted[Standing(fresh), Reach(reach), tuple(last_at >= at for at in moments)] += 1
+    return [OpenCount(*kind, phones) for kind, phones in counted.items()]
 
 
 def open_seen_since(session: Session, since: datetime, limit: int) -> Mapping[str, Entry]:
@@ -341,5 +352,11 @@ def open_seen_since(session: Session, since: datetime, limit: int) -> Mapping[st
 
 def list_open(session: Session, after: str, limit: int) -> RowPiece[PhoneId]:
     """Return the phones on which something of ours was in force, behind a place, those not seen for longest first."""
-    found = next_rows(session, select(_EntryTable).where(*_OPEN), _LONGEST_UNSEEN, after, limit)
+    # One query for each kind: together they would be sorted, and not walked.
+    by_kind = [
+        select(_EntryTable.last_at, _EntryTable.phone_id).where(within(Span(fresh, has_open=True)))
+        for fresh in FRESH_STANDINGS
+        if fresh not in GONE
+    ]
+    found = next_of_several(session, by_kind, _LONGEST_UNSEEN, after, limit)
     return RowPiece([PhoneId(row.phone_id) for row in found.rows], found.next)

@@ -44,6 +44,24 @@ class RowPiece(Generic[Row]):
 
 def next_rows(session: Session, query: Select[Row], order: Order, after: str, limit: int) -> RowPiece[Row]:
     """Return the next rows of a query for rows of one table; raises `NoSuchPlace` for an `after` that nobody gave."""
+    found = session.scalars(_behind(query, order, after, limit)).all()
+    return _piece(found, order, limit)
+
+
+def next_of_several(
+    session: Session, queries: Sequence[Select[Any]], order: Order, after: str, limit: int
+) -> RowPiece[Any]:
+    """Return the next rows of all these queries, each of which finds its own in that order along an index.
+
+    They ask for the columns of the order, at least. Raises `NoSuchPlace`, as above.
+    """
+    found = [row for query in queries for row in session.execute(_behind(query, order, after, limit))]
+    names = [column.key for column in order.columns]
+    found.sort(key=lambda row: [getattr(row, name) for name in names], reverse=order.descending)
+    return _piece(found, order, limit)
+
+
+def _behind(query: Select[Any], order: Order, after: str, limit: int) -> Select[Any]:
     if after:
         here = tuple_(
             *(
@@ -54,7 +72,10 @@ def next_rows(session: Session, query: Select[Row], order: Order, after: str, li
         whole = tuple_(*order.columns)
         query = query.where(whole < here if order.descending else whole > here)
     by = [column.desc() if order.descending else column for column in order.columns]
-    found = session.scalars(query.order_by(*by).limit(limit + 1)).all()
+    return query.order_by(*by).limit(limit + 1)
+
+
+def _piece(found: Sequence[Row], order: Order, limit: int) -> RowPiece[Row]:
     shown = found[:limit]
     return RowPiece(shown, _written(shown[-1], order) if len(found) > limit else None)
 

@@ -24,7 +24,7 @@ from policy.names import PhoneId
 from policy.probe import Probe, Reach
 from policy.report import Consent
 from server.errors import InConflict
-from server.fleet import listing, phone_states, phones
+from server.fleet import entries, listing, phone_states, phones
 from server.fleet.counts import fleet_counts, oldest_check_at
 from server.fleet.entries import Place
 from server.fleet.listing import BY_URGENCY, Cursor, Wanted, list_phones, read_cursor
@@ -32,6 +32,7 @@ from server.fleet.meetings import meet
 from server.fleet.recounting import differences, make_anew
 from server.fleet.retiring import retire, take_back
 from server.fleet.standing import (
+    GONE,
     CheckFacts,
     FleetCounts,
     Standing,
@@ -154,8 +155,27 @@ def test_counts_and_lists_say_what_a_walk_over_every_phone_says(
         assert fleet_counts(session, here) == walked_counts(session, here)
         assert oldest_check_at(session) == walked_oldest(session)
         assert list(differences(session)) == []
+        assert_open_is_walked(session, here, step)
         for standing in (None, wanted):
             assert in_pieces(session, here, Wanted(standing), step) == walked(session, here, standing)
+
+
+def assert_open_is_walked(session: Session, here: Situation, step: int) -> None:
+    """Compare the phones on which something is open, and their counts, with a walk over every phone."""
+    everybody = entries.entries_of(session, phones.phone_ids(session))
+    still_open = {p: one for p, one in everybody.items() if one.has_open and one.fresh not in GONE}
+    # Within an hour, at its beginning, and where nobody was seen.
+    moments = [here.now, here.now - timedelta(hours=1, seconds=1), NOW - 24 * HOUR, NOW - 900 * DAY]
+    expected = Counter(
+        (one.fresh, one.reach, tuple(one.last_at >= at for at in moments)) for one in still_open.values()
+    )
+    assert {one[:3]: one.phones for one in entries.count_open(session, moments)} == expected
+    piece = entries.list_open(session, "", step)
+    found = list(piece.rows)
+    while piece.next:
+        piece = entries.list_open(session, piece.next, step)
+        found += piece.rows
+    assert found == sorted(still_open, key=lambda phone_id: (still_open[phone_id].last_at, phone_id))
 
 
 def in_pieces(session: Session, here: Situation, wanted: Wanted, step: int) -> list[tuple[Standing, PhoneId]]:
