@@ -46,9 +46,9 @@ from server.storage.prepared import Prepared, among, upsert
 
 class _EntryTable(Base):
     __tablename__ = "fleet_entry"
-    # Of every kind those that were not seen for longest come first, without sorting.
+    # Of every kind those that were not seen for longest come first, without sorting; the unit is there to be counted.
     __table_args__ = (
-        Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id"),
+        Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id", "unit"),
         Index("ix_fleet_entry_share", "share"),
     )
 
@@ -61,6 +61,8 @@ class _EntryTable(Base):
     failure: Mapped[str] = mapped_column(String(24), server_default="")
     # Of the phone's id (`policy.stage.share_of`): never another.
     share: Mapped[float] = mapped_column(Double, server_default="0")
+    # As the phone has it (`server.fleet.phones`).
+    unit: Mapped[str] = mapped_column(String(60), server_default="")
 
 
 class _TallyTable(Base):
@@ -83,6 +85,8 @@ class Entry:
     last_at: datetime
     failure: Failure | None = None
     """Why its latest check did not reach what the policy asks for; None where it did, or there was none."""
+    unit: str = ""
+    """A label that groups phones, never a person; empty: none."""
 
 
 class Kind(NamedTuple):
@@ -100,25 +104,27 @@ class Place(NamedTuple):
     phone_id: PhoneId
 
 
-def entry_of(told: Told, probed: Reach, registered_at: datetime, facts: CheckFacts | None) -> Entry:
+def entry_of(
+    told: Told, probed: Reach, unit: str, registered_at: datetime, facts: CheckFacts | None
+) -> Entry:
     """Return what is to be kept of a phone; `facts` are those of its latest check, `probed` what provisioning found."""
     if facts is not None:
-        return checked_entry(told, probed, facts)
-    return Entry(fresh_standing(told, None), False, reach_now(probed, None), registered_at)
+        return checked_entry(told, probed, unit, facts)
+    return Entry(fresh_standing(told, None), False, reach_now(probed, None), registered_at, unit=unit)
 
 
-def checked_entry(told: Told, probed: Reach, facts: CheckFacts) -> Entry:
+def checked_entry(told: Told, probed: Reach, unit: str, facts: CheckFacts) -> Entry:
     """Return what is to be kept of a phone that was checked."""
     fresh = fresh_standing(told, facts)
     reach = reach_now(probed, facts)
-    return Entry(fresh, bool(facts.open_entries), reach, facts.effective_at, facts.failure)
+    return Entry(fresh, bool(facts.open_entries), reach, facts.effective_at, facts.failure, unit)
 
 
 # Keeping it up --------------------------------------------------------------------------------------------------
 
 _ENTRIES = cast(Table, _EntryTable.__table__)
 _TALLIES = cast(Table, _TallyTable.__table__)
-_KEPT = ("phone_id", "fresh", "has_open", "reach", "last_at", "failure")
+_KEPT = ("phone_id", "fresh", "has_open", "reach", "last_at", "failure", "unit")
 _OF_PHONES = Prepared(
     select(*(_ENTRIES.c[name] for name in _KEPT)).where(among(_ENTRIES.c.phone_id, "phone_ids"))
 )
@@ -187,6 +193,7 @@ def _row(phone_id: str, entry: Entry) -> dict[str, object]:
         "last_at": entry.last_at,
         "failure": _stored_failure(entry),
         "share": share_of(cast(PhoneId, phone_id)),
+        "unit": entry.unit,
     }
 
 
@@ -200,7 +207,10 @@ def _stored_failure(entry: Entry) -> str:
 def entries_of(session: Session, phone_ids: Collection[str]) -> dict[str, Entry]:
     """Return the entries of those of `phone_ids` that are registered."""
     found = _OF_PHONES.rows(session, {"phone_ids": phone_ids})
-    return {row[0]: Entry(Standing(row[1]), row[2], Reach(row[3]), row[4], _failure(row[5])) for row in found}
+    return {
+        row[0]: Entry(Standing(row[1]), row[2], Reach(row[3]), row[4], _failure(row[5]), row[6])
+        for row in found
+    }
 
 
 def _failure(stored: str) -> Failure | None:
@@ -243,6 +253,16 @@ def count_seen_before(session: Session, at: datetime) -> Mapping[tuple[Standing,
         found = session.scalars(select(func.count()).select_from(_ENTRIES).where(within(span))).one()
         counts[span.fresh, span.has_open] = counts.get((span.fresh, span.has_open), 0) + found
     return counts
+
+
+def count_by_unit(session: Session, spans: Sequence[Span]) -> Mapping[str, int]:
+    """Return how many phones of each unit lie in these stretches, of which no two share one."""
+    counted: Counter[str] = Counter()
+    for span in spans:
+        of_units = select(_ENTRIES.c.unit, func.count()).where(within(span)).group_by(_ENTRIES.c.unit)
+        for unit, found in session.execute(of_units):
+            counted[unit] += found
+    return counted
 
 
 def walk(
