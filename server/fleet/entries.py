@@ -372,11 +372,7 @@ def open_seen_since(session: Session, since: datetime, limit: int) -> Mapping[st
 
 def list_open(session: Session, after: str, limit: int) -> RowPiece[PhoneId]:
     """Return the phones on which something of ours was in force, behind a place, those not seen for longest first."""
-    # One query for each kind: together they would be sorted, and not walked.
-    by_kind = [
-        select(_EntryTable.last_at, _EntryTable.phone_id).where(within(Span(fresh, has_open=True)))
-        for fresh in FRESH_STANDINGS
-        if fresh not in GONE
-    ]
+    # Kind by kind: together they would be sorted, and not walked.
+    by_kind = [within(Span(fresh, has_open=True)) for fresh in FRESH_STANDINGS if fresh not in GONE]
     found = next_of_several(session, by_kind, _LONGEST_UNSEEN, after, limit)
     return RowPiece([PhoneId(row.phone_id) for row in found.rows], found.next)

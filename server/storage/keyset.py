@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import ColumnElement, Select, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from server.errors import NoSuchPlace
@@ -49,13 +49,14 @@ def next_rows(session: Session, query: Select[Row], order: Order, after: str, li
 
 
 def next_of_several(
-    session: Session, queries: Sequence[Select[Any]], order: Order, after: str, limit: int
+    session: Session, parts: Sequence[ColumnElement[bool]], order: Order, after: str, limit: int
 ) -> RowPiece[Any]:
-    """Return the next rows of all these queries, each of which finds its own in that order along an index.
+    """Return the order's columns of the next rows of all these parts of a table, each of which is found along an index.
 
-    They ask for the columns of the order, at least. Raises `NoSuchPlace`, as above.
+    No two parts share a row. Raises `NoSuchPlace`, as above.
     """
-    found = [row for query in queries for row in session.execute(_behind(query, order, after, limit))]
+    queries = [_behind(select(*order.columns).where(part), order, after, limit) for part in parts]
+    found = [row for query in queries for row in session.execute(query)]
     names = [column.key for column in order.columns]
     found.sort(key=lambda row: [getattr(row, name) for name in names], reverse=order.descending)
     return _piece(found, order, limit)
