@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -174,7 +175,20 @@ class Fleet:
 
     def exempts(self, phone_id: PhoneId, now: datetime) -> bool:
         """Whether `phone_id` is exempt at `now`."""
-        return any(e.phone_id == phone_id and now < e.until for e in self.exemptions)
+        until = self.exempt_until(phone_id)
+        return until is not None and now < until
+
+    def exempt_until(self, phone_id: PhoneId) -> datetime | None:
+        """Return until when `phone_id` is exempt (UTC), which may be past; None without an exemption."""
+        return self._until.get(phone_id)
+
+    @cached_property
+    def _until(self) -> Mapping[PhoneId, datetime]:
+        # Looked up: each line of a list of phones asks, and there may be thousands of exemptions.
+        latest: dict[PhoneId, datetime] = {}
+        for one in self.exemptions:
+            latest[one.phone_id] = max(one.until, latest.get(one.phone_id, one.until))
+        return latest
 
 
 @dataclass(frozen=True)

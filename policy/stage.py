@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from policy.document import Policy
@@ -42,6 +43,8 @@ def is_held(phone_id: PhoneId, held_from: float | None) -> bool:
     return held_from is not None and share_of(phone_id) >= held_from
 
 
+# What follows for one phone is asked of every publication, one after another.
+@lru_cache(maxsize=1024)
 def share_of(phone_id: PhoneId) -> float:
     """Return where `phone_id` stands among all phones, evenly spread over 0 <= share < 1 and stable for ever."""
     digest = sha256(phone_id.encode()).digest()

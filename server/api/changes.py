@@ -27,7 +27,8 @@ _USUAL = timedelta(days=1)
 def list_all_changes(wanted: dict[str, Any]) -> Response:
     """List the phones that changed in one way since a moment, in the order in which they did, as they stand now
 
-    Unless told, since 24 hours ago.
+    Unless told, since 24 hours ago. Where enforcing began for many since then, not all whom it makes `blocked` are
+    told: the list of blocks has them.
     """
     read = partial(_read, wanted["change"], wanted["since"])
     return answer_list(Listing("phones", columns_of(ChangedPhoneSchema), Right.LOOK, read), wanted)

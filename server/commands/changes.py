@@ -42,7 +42,7 @@ def changes(hours: int, as_json: bool) -> None:
                 {
                     change.value: {
                         "phones": min(one.count, COUNTED),
-                        "more": one.count > COUNTED,
+                        "more": one.count > COUNTED or one.may_be_more,
                         "first": [{"phone_id": c.row.phone_id, "at": c.at.isoformat()} for c in one.first],
                     }
                     for change, one in told.items()
@@ -51,7 +51,7 @@ def changes(hours: int, as_json: bool) -> None:
         )
         return
     for change, one in told.items():
-        more = "more than " if one.count > COUNTED else ""
+        more = "more than " if one.count > COUNTED else "at least " if one.may_be_more else ""
         tell(f"{_WORDS[change]}: {more}{counted(min(one.count, COUNTED), 'phone')}")
         for changed in one.first:
             row = changed.row

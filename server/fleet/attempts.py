@@ -5,7 +5,7 @@ One row per station and phone. It is over once a check of the phone is newer (do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,21 +104,41 @@ def _keep(
 
 def last_attempt(session: Session, phone_id: PhoneId, checked: datetime | None) -> LastAttempt | None:
     """Return the newest visit in vain, if the phone was not checked since; ``checked`` is when it was last."""
-    query = select(_AttemptTable).where(_AttemptTable.phone_id == phone_id)
-    rows = [row for row in session.scalars(query) if checked is None or row.effective_at > checked]
-    if not rows:
-        return None
-    newest = max(rows, key=lambda row: row.effective_at)
+    return last_attempts(session, {phone_id: checked}).get(phone_id)
+
+
+def last_attempts(
+    session: Session, checked: Mapping[PhoneId, datetime | None]
+) -> Mapping[PhoneId, LastAttempt]:
+    """Return the newest visit in vain of each of these phones that was not checked since; by when each was last."""
+    query = select(_AttemptTable).where(_AttemptTable.phone_id.in_(checked))
+    visits: dict[PhoneId, list[_AttemptTable]] = {}
+    for row in session.scalars(query):
+        phone_id = PhoneId(row.phone_id)
+        at = checked[phone_id]
+        if at is None or row.effective_at > at:
+            visits.setdefault(phone_id, []).append(row)
+    newest = {phone_id: max(rows, key=lambda row: row.effective_at) for phone_id, rows in visits.items()}
+    names = station_names(session, {row.station_id for row in newest.values()})
+    return {
+        phone_id: _told(row, names[row.station_id], _first(visits[phone_id], checked[phone_id]))
+        for phone_id, row in newest.items()
+    }
+
+
+def _first(visits: Sequence[_AttemptTable], checked: datetime | None) -> datetime:
     # A check that arrived late may lie between a station's first attempt and its newest.
-    since = [row.since if checked is None or row.since > checked else row.effective_at for row in rows]
-    [station] = find_stations(session, [newest.station_id]).values()
+    return min(row.since if checked is None or row.since > checked else row.effective_at for row in visits)
+
+
+def _told(row: _AttemptTable, station_name: str, since: datetime) -> LastAttempt:
     return LastAttempt(
-        station_name=station.name,
-        at=newest.effective_at,
-        since=min(since),
-        time_trusted=newest.time_trusted,
-        transport=newest.transport,
-        cause=AttemptCause(newest.cause),
+        station_name=station_name,
+        at=row.effective_at,
+        since=since,
+        time_trusted=row.time_trusted,
+        transport=row.transport,
+        cause=AttemptCause(row.cause),
     )
 
 
@@ -167,14 +187,5 @@ def list_attempts(
 
 
 def _listed(row: _AttemptTable, station_name: str, check: CheckFacts | None) -> ListedAttempt:
-    told = LastAttempt(
-        station_name=station_name,
-        at=row.effective_at,
-        since=row.since,
-        time_trusted=row.time_trusted,
-        transport=row.transport,
-        cause=AttemptCause(row.cause),
-    )
-    return ListedAttempt(
-        row.station_id, row.phone_id, told, check is None or row.effective_at > check.effective_at
-    )
+    is_open = check is None or row.effective_at > check.effective_at
+    return ListedAttempt(row.station_id, row.phone_id, _told(row, station_name, row.since), is_open)

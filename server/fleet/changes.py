@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -27,8 +27,8 @@ from server.policies.situation import Situation
 
 COUNTED = 1_000
 """Of more changes of one kind it is only told that they are more."""
-_ASKED = 5_000
-"""So many phones are asked at most whether their holders are to be blocked since then."""
+_ASKED = 2_000
+"""So many phones of a kind are asked at most whether their holders are to be blocked since then."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,6 +69,8 @@ class ChangedPiece:
 
     rows: Sequence[Changed]
     next: Place | None
+    may_be_more: bool = False
+    """Whether there may be others to which it happened, in no piece: too many would have to be asked."""
 
 
 def written(place: Place) -> str:
@@ -91,6 +93,8 @@ class Told:
 
     count: int
     first: Sequence[Changed]
+    may_be_more: bool = False
+    """Whether these are only those of the phones that were asked: too many would have to be."""
 
 
 def list_changes(
@@ -103,9 +107,11 @@ def list_changes(
 ) -> ChangedPiece:
     """Return the phones to which this happened at ``since`` or later, behind a place."""
     here = situation_and_history(session, now)
-    found = list(islice(_walk(session, here, since, change, after, limit + 1), limit + 1))
+    walk = _walk(session, here, since, change, after, limit + 1)
+    found = list(islice(walk.places, limit + 1))
     shown = found[:limit]
-    return ChangedPiece(_rows(session, here, shown), shown[-1] if len(found) > limit else None)
+    behind = shown[-1] if len(found) > limit else None
+    return ChangedPiece(_rows(session, here, shown), behind, walk.may_be_more)
 
 
 def tell_changes(session: Session, now: datetime, since: datetime, shown: int) -> Mapping[Change, Told]:
@@ -113,8 +119,9 @@ def tell_changes(session: Session, now: datetime, since: datetime, shown: int) -
     here = situation_and_history(session, now)
     told = {}
     for change in Change:
-        found = list(islice(_walk(session, here, since, change, None, COUNTED + 1), COUNTED + 1))
-        told[change] = Told(len(found), _rows(session, here, found[:shown]))
+        walk = _walk(session, here, since, change, None, COUNTED + 1)
+        found = list(islice(walk.places, COUNTED + 1))
+        told[change] = Told(len(found), _rows(session, here, found[:shown]), walk.may_be_more)
     return told
 
 
@@ -124,15 +131,22 @@ def _rows(session: Session, here: Situation, places: Sequence[Place]) -> Sequenc
     return [Changed(one.last_at, row) for one, row in zip(places, rows, strict=True)]
 
 
+@dataclass(frozen=True)
+class _Walk:
+    places: Iterable[Place]
+    may_be_more: bool = False
+
+
 def _walk(
     session: Session, here: Situation, since: datetime, change: Change, after: Place | None, step: int
-) -> Iterator[Place]:
+) -> _Walk:
     if change in _TURNS:
-        return turns.walk(session, _TURNS[change], since, after, step)
+        return _Walk(turns.walk(session, _TURNS[change], since, after, step))
     if change is Change.SILENT:
-        return _fell_silent(session, here, since, after, step)
-    found = _registered(session, since) if change is Change.NEW else _blocked(session, here, since)
-    return (place for place in found if after is None or place > after)
+        return _Walk(_fell_silent(session, here, since, after, step))
+    found = _Walk(_registered(session, since)) if change is Change.NEW else _blocked(session, here, since)
+    behind = (place for place in found.places if after is None or place > after)
+    return _Walk(behind, found.may_be_more)
 
 
 def _registered(session: Session, since: datetime) -> Sequence[Place]:
@@ -158,44 +172,36 @@ def _fell_silent(
             yield Place(place.last_at + limit, place.phone_id)
 
 
-def _blocked(session: Session, here: Situation, since: datetime) -> Sequence[Place]:
+def _blocked(session: Session, here: Situation, since: datetime) -> _Walk:
     """Return the phones because of which a holder is to be blocked since then.
 
-    Asked are those whose reports or registrations moved something, those whom the clock alone made overdue, and, where
-    enforcing began meanwhile, whoever may ask for a block at all.
+    Asked are those whose reports or registrations moved something, those whom the clock alone made overdue, those whose
+    exemption ended, and, where enforcing began meanwhile for others, whoever may ask for a block at all.
     """
-    asked = set(_moved(session, here, since))
-    if _began(here, since):
-        asked |= set(islice(phones_that_may_ask(session, here), _ASKED))
+    groups = [*_moved(session, here, since), here.exempt_before(since)]
+    if here.enforcing_began(since):
+        groups.append(set(islice(phones_that_may_ask(session, here), _ASKED)))
+    asked = set().union(*groups)
     facts = phone_states.check_facts(session, asked)
     causes = (
         (one.phone_id, cause_of(one, facts.get(one.phone_id), here))
         for one in phones.find_phones(session, asked)
     )
-    return sorted(
+    places = sorted(
         Place(at, phone_id) for phone_id, (cause, at) in causes if cause in BLOCKING and at >= since
     )
+    return _Walk(places, any(len(group) >= _ASKED for group in groups))
 
 
-def _moved(session: Session, here: Situation, since: datetime) -> Collection[PhoneId]:
+def _moved(session: Session, here: Situation, since: datetime) -> Iterator[Collection[PhoneId]]:
+    """Yield groups of phones, each of at most `_ASKED` holders or phones."""
     tags = block_changes.noted_after(session, since, _ASKED)
-    moved = {one for of_one in phones.phones_by_holder(session, tags).values() for one in of_one}
-    if here.overdue_limit is not None:
-        first, last = since - here.overdue_limit, here.now - here.overdue_limit
-        moved |= set(islice(phone_states.unread_between(session, first, last), _ASKED))
-        for span, standing in spans(here):
-            if standing is Standing.SILENT:
-                overdue = Span(span.fresh, span.has_open, first, span.until)
-                moved |= {
-                    place.phone_id for place in islice(entries.walk(session, overdue, None, _ASKED), _ASKED)
-                }
-    return moved
-
-
-def _began(here: Situation, since: datetime) -> bool:
-    """Whether enforcing began for anybody since then: by the clock, by a publication, or by the end of an exemption."""
-    if here.bundle is None:
-        return False
-    policy, fleet = here.bundle.policy, here.bundle.fleet
-    times = (policy.deadline, *(r.starts_at for r in policy.rings), *(e.until for e in fleet.exemptions))
-    return any(since <= at <= here.now for at in (*times, *(one.at for one in here.publications)))
+    yield {one for of_one in phones.phones_by_holder(session, tags).values() for one in of_one}
+    if here.overdue_limit is None:
+        return
+    first, last = since - here.overdue_limit, here.now - here.overdue_limit
+    yield set(islice(phone_states.unread_between(session, first, last), _ASKED))
+    for span, standing in spans(here):
+        if standing is Standing.SILENT:
+            overdue = Span(span.fresh, span.has_open, first, span.until)
+            yield {place.phone_id for place in islice(entries.walk(session, overdue, None, _ASKED), _ASKED)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
 from sqlalchemy import (
@@ -22,7 +22,6 @@ from sqlalchemy import (
     String,
     Table,
     and_,
-    case,
     func,
     literal,
     literal_column,
@@ -41,15 +40,15 @@ from server.fleet.ring_tallies import hour_of
 from server.fleet.spans import FRESH_STANDINGS, Span
 from server.fleet.standing import GONE, CheckFacts, Standing, Told, fresh_standing, reach_now
 from server.storage.database import Base, UtcTime
-from server.storage.keyset import Order, RowPiece, next_rows
+from server.storage.keyset import Order, RowPiece, next_of_several
 from server.storage.prepared import Prepared, among, upsert
 
 
 class _EntryTable(Base):
     __tablename__ = "fleet_entry"
-    # Of every kind those that were not seen for longest come first, without sorting.
+    # Of every kind those that were not seen for longest come first, without sorting; the unit is there to be counted.
     __table_args__ = (
-        Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id"),
+        Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id", "unit"),
         Index("ix_fleet_entry_share", "share"),
     )
 
@@ -62,6 +61,8 @@ class _EntryTable(Base):
     failure: Mapped[str] = mapped_column(String(24), server_default="")
     # Of the phone's id (`policy.stage.share_of`): never another.
     share: Mapped[float] = mapped_column(Double, server_default="0")
+    # As the phone has it (`server.fleet.phones`).
+    unit: Mapped[str] = mapped_column(String(60), server_default="")
 
 
 class _TallyTable(Base):
@@ -84,6 +85,8 @@ class Entry:
     last_at: datetime
     failure: Failure | None = None
     """Why its latest check did not reach what the policy asks for; None where it did, or there was none."""
+    unit: str = ""
+    """A label that groups phones, never a person; empty: none."""
 
 
 class Kind(NamedTuple):
@@ -101,25 +104,27 @@ class Place(NamedTuple):
     phone_id: PhoneId
 
 
-def entry_of(told: Told, probed: Reach, registered_at: datetime, facts: CheckFacts | None) -> Entry:
+def entry_of(
+    told: Told, probed: Reach, unit: str, registered_at: datetime, facts: CheckFacts | None
+) -> Entry:
     """Return what is to be kept of a phone; `facts` are those of its latest check, `probed` what provisioning found."""
     if facts is not None:
-        return checked_entry(told, probed, facts)
-    return Entry(fresh_standing(told, None), False, reach_now(probed, None), registered_at)
+        return checked_entry(told, probed, unit, facts)
+    return Entry(fresh_standing(told, None), False, reach_now(probed, None), registered_at, unit=unit)
 
 
-def checked_entry(told: Told, probed: Reach, facts: CheckFacts) -> Entry:
+def checked_entry(told: Told, probed: Reach, unit: str, facts: CheckFacts) -> Entry:
     """Return what is to be kept of a phone that was checked."""
     fresh = fresh_standing(told, facts)
     reach = reach_now(probed, facts)
-    return Entry(fresh, bool(facts.open_entries), reach, facts.effective_at, facts.failure)
+    return Entry(fresh, bool(facts.open_entries), reach, facts.effective_at, facts.failure, unit)
 
 
 # Keeping it up --------------------------------------------------------------------------------------------------
 
 _ENTRIES = cast(Table, _EntryTable.__table__)
 _TALLIES = cast(Table, _TallyTable.__table__)
-_KEPT = ("phone_id", "fresh", "has_open", "reach", "last_at", "failure")
+_KEPT = ("phone_id", "fresh", "has_open", "reach", "last_at", "failure", "unit")
 _OF_PHONES = Prepared(
     select(*(_ENTRIES.c[name] for name in _KEPT)).where(among(_ENTRIES.c.phone_id, "phone_ids"))
 )
@@ -188,6 +193,7 @@ def _row(phone_id: str, entry: Entry) -> dict[str, object]:
         "last_at": entry.last_at,
         "failure": _stored_failure(entry),
         "share": share_of(cast(PhoneId, phone_id)),
+        "unit": entry.unit,
     }
 
 
@@ -201,7 +207,10 @@ def _stored_failure(entry: Entry) -> str:
 def entries_of(session: Session, phone_ids: Collection[str]) -> dict[str, Entry]:
     """Return the entries of those of `phone_ids` that are registered."""
     found = _OF_PHONES.rows(session, {"phone_ids": phone_ids})
-    return {row[0]: Entry(Standing(row[1]), row[2], Reach(row[3]), row[4], _failure(row[5])) for row in found}
+    return {
+        row[0]: Entry(Standing(row[1]), row[2], Reach(row[3]), row[4], _failure(row[5]), row[6])
+        for row in found
+    }
 
 
 def _failure(stored: str) -> Failure | None:
@@ -244,6 +253,16 @@ def count_seen_before(session: Session, at: datetime) -> Mapping[tuple[Standing,
         found = session.scalars(select(func.count()).select_from(_ENTRIES).where(within(span))).one()
         counts[span.fresh, span.has_open] = counts.get((span.fresh, span.has_open), 0) + found
     return counts
+
+
+def count_by_unit(session: Session, spans: Sequence[Span]) -> Mapping[str, int]:
+    """Return how many phones of each unit lie in these stretches, of which no two share one."""
+    counted: Counter[str] = Counter()
+    for span in spans:
+        of_units = select(_ENTRIES.c.unit, func.count()).where(within(span)).group_by(_ENTRIES.c.unit)
+        for unit, found in session.execute(of_units):
+            counted[unit] += found
+    return counted
 
 
 def walk(
@@ -302,10 +321,8 @@ def longest_unseen(session: Session, kinds: Sequence[Standing]) -> datetime | No
 
 # Every value by name: so the index is walked, and not the phones on which nothing is open. A retired phone is not
 # waited for; a certificate of the lift still tells that nobody read it back (`server.fleet.lift_certifying`).
-_OPEN = (
-    _ENTRIES.c.fresh.in_([fresh.value for fresh in FRESH_STANDINGS if fresh not in GONE]),
-    _ENTRIES.c.has_open.is_(True),
-)
+_OPEN_FRESH = [fresh.value for fresh in FRESH_STANDINGS if fresh not in GONE]
+_OPEN = (_ENTRIES.c.fresh.in_(_OPEN_FRESH), _ENTRIES.c.has_open.is_(True))
 _LONGEST_UNSEEN = Order((_EntryTable.last_at, _EntryTable.phone_id))
 
 
@@ -320,14 +337,28 @@ class OpenCount(NamedTuple):
 
 def count_open(session: Session, moments: Sequence[datetime]) -> Sequence[OpenCount]:
     """Return the phones on which something of ours was in force, by whether they were seen at each moment or later."""
-    seen = [case((_ENTRIES.c.last_at >= at, 1), else_=0).label(f"seen_{n}") for n, at in enumerate(moments)]
-    by = (_ENTRIES.c.fresh, _ENTRIES.c.reach, *seen)
-    # Grouped over a table of its own: PostgreSQL takes the same bound values twice for two expressions.
-    each = select(*by).where(*_OPEN).subquery()
-    found = session.execute(select(*each.c, func.count()).group_by(*each.c))
-    return [
-        OpenCount(Standing(row[0]), Reach(row[1]), tuple(map(bool, row[2:-1])), int(row[-1])) for row in found
-    ]
+    hours = sorted({hour_of(at) for at in moments})
+    counted: Counter[tuple[Standing, Reach, tuple[bool, ...]]] = Counter()
+    by = (_TALLIES.c.hour, _TALLIES.c.fresh, _TALLIES.c.reach)
+    kept = session.execute(
+        select(*by, _TALLIES.c.phones).where(_TALLIES.c.has_open, _TALLIES.c.fresh.in_(_OPEN_FRESH))
+    )
+    halved = set()
+    for hour, fresh, reach, phones in kept:
+        if hour in hours:
+            halved.add(hour)
+        else:
+            counted[Standing(fresh), Reach(reach), tuple(hour > hour_of(at) for at in moments)] += phones
+    # Of the hours that the moments are in, the phones are looked at one by one, along the index.
+    for hour in halved:
+        begin = datetime.fromtimestamp(hour * 3600, UTC)
+        within_hour = (_ENTRIES.c.last_at >= begin, _ENTRIES.c.last_at < begin + timedelta(hours=1))
+        found = session.execute(
+            select(_ENTRIES.c.fresh, _ENTRIES.c.reach, _ENTRIES.c.last_at).where(*_OPEN, *within_hour)
+        )
+        for fresh, reach, last_at in found:
+            counted[Standing(fresh), Reach(reach), tuple(last_at >= at for at in moments)] += 1
+    return [OpenCount(*kind, phones) for kind, phones in counted.items()]
 
 
 def open_seen_since(session: Session, since: datetime, limit: int) -> Mapping[str, Entry]:
@@ -341,5 +372,7 @@ def open_seen_since(session: Session, since: datetime, limit: int) -> Mapping[st
 
 def list_open(session: Session, after: str, limit: int) -> RowPiece[PhoneId]:
     """Return the phones on which something of ours was in force, behind a place, those not seen for longest first."""
-    found = next_rows(session, select(_EntryTable).where(*_OPEN), _LONGEST_UNSEEN, after, limit)
+    # Kind by kind: together they would be sorted, and not walked.
+    by_kind = [within(Span(fresh, has_open=True)) for fresh in FRESH_STANDINGS if fresh not in GONE]
+    found = next_of_several(session, by_kind, _LONGEST_UNSEEN, after, limit)
     return RowPiece([PhoneId(row.phone_id) for row in found.rows], found.next)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from policy.probe import Reach
 from policy.verdict import ReasonCode
 from server.fleet import entries, phone_states
-from server.fleet.attempts import LastAttempt, last_attempt
+from server.fleet.attempts import LastAttempt, last_attempts
 from server.fleet.entries import Entry
 from server.fleet.phones import Phone, find_phones
 from server.fleet.standing import LatestCheck, Standing
@@ -141,15 +141,11 @@ def waiting_phones(
     causes |= _looked_into(
         session, {phone_id: kept[phone_id] for phone_id in kept if causes[phone_id] is WaitCause.LEFT}
     )
+    shown = [phone_id for phone_id in found.rows if phone_id in kept]
+    attempts = last_attempts(session, {phone_id: kept[phone_id].last_at for phone_id in shown})
     rows = [
-        WaitingPhone(
-            phones[phone_id],
-            kept[phone_id].last_at,
-            causes[phone_id],
-            last_attempt(session, phone_id, kept[phone_id].last_at),
-        )
-        for phone_id in found.rows
-        if phone_id in kept
+        WaitingPhone(phones[phone_id], kept[phone_id].last_at, causes[phone_id], attempts.get(phone_id))
+        for phone_id in shown
     ]
     return rows, found.next
 

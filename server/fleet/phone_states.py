@@ -90,10 +90,7 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     if not checks:
         return Recorded({}, {})
     phone_ids = {kept.report.phone_id for kept in checks}
-    found = (
-        dict(zip(_NAMES, row, strict=True)) for row in _OF_PHONES.rows(session, {"phone_ids": phone_ids})
-    )
-    rows: dict[str, Row] = {row["phone_id"]: row for row in found}
+    rows = {row["phone_id"]: row for row in _rows_of(session, phone_ids)}
     before = {phone_id: _as_facts(row) for phone_id, row in rows.items()}
     stored: set[str | None] = {row["picture_sha256"] for row in rows.values()}
     written: dict[str, bytes] = {}
@@ -169,8 +166,12 @@ def _is_not_enforceable(report: Report) -> bool:
 
 def latest_checks(session: Session, phone_ids: Collection[str]) -> Mapping[str, LatestCheck]:
     """Return the latest check of each of these phones that was ever checked."""
-    query = select(_StateTable).where(_StateTable.phone_id.in_(phone_ids))
-    return {row.phone_id: _as_latest(row) for row in session.scalars(query)}
+    return {row["phone_id"]: _as_latest(row) for row in _rows_of(session, phone_ids)}
+
+
+def _rows_of(session: Session, phone_ids: Collection[str]) -> Iterator[Row]:
+    for row in _OF_PHONES.rows(session, {"phone_ids": phone_ids}):
+        yield dict(zip(_NAMES, row, strict=True))
 
 
 _FACTS = select(
@@ -283,26 +284,26 @@ def _columns(kept: KeptReport) -> Row:
     }
 
 
-def _as_latest(row: _StateTable) -> LatestCheck:
+def _as_latest(row: Row) -> LatestCheck:
     return LatestCheck(
-        report_id=row.report_id,
-        station_id=row.station_id,
-        effective_at=row.effective_at,
-        received_at=row.received_at,
-        time_trusted=row.time_trusted,
-        verdict=Verdict(row.verdict),
-        enforceable=row.enforceable,
-        unchanged_since=row.unchanged_since,
-        not_enforceable_since=row.not_enforceable_since,
-        failure=_as_failure(row.failure),
-        handed_back=row.handed_back,
-        stage=Stage(row.stage),
-        bundle_number=row.bundle_number,
-        release=row.release,
-        api_level=row.api_level,
-        patch_level=row.patch_level,
-        boot_state=row.boot_state,
-        families=tuple(json.loads(row.families)),
-        open_entries=row.open_entries,
-        reasons=tuple(Reason(ReasonCode(code), detail) for code, detail in json.loads(row.reasons)),
+        report_id=row["report_id"],
+        station_id=row["station_id"],
+        effective_at=row["effective_at"],
+        received_at=row["received_at"],
+        time_trusted=row["time_trusted"],
+        verdict=Verdict(row["verdict"]),
+        enforceable=row["enforceable"],
+        unchanged_since=row["unchanged_since"],
+        not_enforceable_since=row["not_enforceable_since"],
+        failure=_as_failure(row["failure"]),
+        handed_back=row["handed_back"],
+        stage=Stage(row["stage"]),
+        bundle_number=row["bundle_number"],
+        release=row["release"],
+        api_level=row["api_level"],
+        patch_level=row["patch_level"],
+        boot_state=row["boot_state"],
+        families=tuple(json.loads(row["families"])),
+        open_entries=row["open_entries"],
+        reasons=tuple(Reason(ReasonCode(code), detail) for code, detail in json.loads(row["reasons"])),
     )

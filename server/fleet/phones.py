@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, cast
@@ -23,7 +23,7 @@ from policy.schemas import dump_probe, load_probe
 from server.errors import ConfigurationRefused, InConflict
 from server.fleet import phone_states
 from server.fleet.block_changes import note_changes
-from server.fleet.entries import entry_of, gone_phones, note_entries
+from server.fleet.entries import entries_of, entry_of, gone_phones, note_entries
 from server.fleet.meetings import meet
 from server.fleet.search import note_names
 from server.fleet.standing import GONE, Told, fresh_standing
@@ -177,7 +177,7 @@ def register_phone(
     meet(session, station_id, phone_id, now)
     note_names(session, phone_id, (stored.label, stored.model, stored.manufacturer))
     facts = phone_states.check_facts(session, [phone_id]).get(phone_id)
-    entry = entry_of(_told(stored), _reach(stored.reach), stored.registered_at, facts)
+    entry = entry_of(_told(stored), _reach(stored.reach), stored.unit, stored.registered_at, facts)
     note_entries(session, {phone_id: entry})
     # Handed back or retired, and now with us again.
     was_gone = told_before is not None and fresh_standing(told_before, facts) in GONE
@@ -288,6 +288,7 @@ class Agreed(NamedTuple):
 
     told: Told
     reach: Reach
+    unit: str
 
 
 # Of the table's columns: asking by the mapper costs more than the answer, and every report asks.
@@ -300,6 +301,7 @@ _AGREED = (
         _PHONES.c.probed_at,
         _PHONES.c.consent_since,
         _PHONES.c.retired_at,
+        _PHONES.c.unit,
     )
     .where(among(_PHONES.c.phone_id, "phone_ids"))
     .order_by(_PHONES.c.phone_id)
@@ -312,7 +314,7 @@ def agreed_with(session: Session, phone_ids: Collection[str], lock: bool = False
     """Return those of `phone_ids` that are registered; with `lock`, their states wait for this transaction."""
     found = (_AGREED_LOCKED if lock else _AGREED_NOW).rows(session, {"phone_ids": phone_ids})
     return {
-        row[0]: Agreed(Told(Consent(row[1]), _met_anew(row[3], row[4]), row[5]), _reach(row[2]))
+        row[0]: Agreed(Told(Consent(row[1]), _met_anew(row[3], row[4]), row[5]), _reach(row[2]), row[6])
         for row in found
     }
 
@@ -410,9 +412,13 @@ def phones_named(session: Session, names: Collection[str]) -> Mapping[str, Mappi
 
 def put_units(session: Session, units: Mapping[PhoneId, str]) -> None:
     """Let these phones belong to these units."""
-    rows = [{"of_phone": phone_id, "new_unit": unit} for phone_id, unit in units.items()]
+    # In one order: two transactions that move the same phones must not wait for each other.
+    rows = [{"of_phone": phone_id, "new_unit": unit} for phone_id, unit in sorted(units.items())]
     moved = update(_PHONES).where(_PHONES.c.phone_id == bindparam("of_phone"))
     session.connection().execute(moved.values(unit=bindparam("new_unit")), rows)
+    kept = entries_of(session, units)
+    moved_entries = {one: replace(entry, unit=units[PhoneId(one)]) for one, entry in kept.items()}
+    note_entries(session, moved_entries, kept)
 
 
 def put_retirement(session: Session, phone_id: PhoneId, retirement: Retirement | None) -> None:

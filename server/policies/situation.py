@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from policy.document import Bundle
+from policy.document import Bundle, Policy
 from policy.names import PhoneId
 from policy.stage import enforcement_starts_at
 
@@ -70,8 +70,8 @@ class Situation:
         since: datetime | None = None
         for start, end, bundle in self._reigns():
             policy = bundle.policy
-            exempt_until = [e.until for e in bundle.fleet.exemptions if e.phone_id == phone_id]
-            first = max(start, began, enforcement_starts_at(policy, phone_id), *exempt_until)
+            exempt_until = bundle.fleet.exempt_until(phone_id) or start
+            first = max(start, began, enforcement_starts_at(policy, phone_id), exempt_until)
             if first > start:
                 since = None
             # Now belongs to the newest; any other reign ends where the next begins.
@@ -104,6 +104,37 @@ class Situation:
                 since = None
         return self.now if since is None else since
 
+    def enforcing_began(self, since: datetime) -> bool:
+        """Whether enforcing began at `since` or later, for others than `exempt_before` names.
+
+        By the clock, or by a publication: one that leaves all as it was that enforcing begins and ends by begins
+        nothing. It may be told of a fleet for which nothing began, never the other way round.
+        """
+        if self.bundle is None:
+            return False
+        policy = self.bundle.policy
+        starts = (policy.deadline, *(ring.starts_at for ring in policy.rings))
+        if any(since <= at <= self.now for at in starts):
+            return True
+        in_force = self._in_force(since)
+        is_first = not in_force or in_force[0].at >= since
+        return is_first or any(_dates(one.bundle.policy) != _dates(policy) for one in in_force)
+
+    def exempt_before(self, since: datetime) -> set[PhoneId]:
+        """Return the phones that were exempt at some moment at `since` or later, and are not now."""
+        return {
+            one.phone_id
+            for published in self._in_force(since)
+            for one in published.bundle.fleet.exemptions
+            if one.until >= since and not self.exempts(one.phone_id)
+        }
+
+    def _in_force(self, since: datetime) -> tuple[Published, ...]:
+        """Return the publication that was the newest at that moment, and every later one."""
+        ats = [one.at for one in self.publications]
+        later = next((place for place, at in enumerate(ats) if at >= since), len(ats))
+        return self.publications[max(0, later - 1) :]
+
     def _reigns(self) -> Iterator[tuple[datetime, datetime, Bundle]]:
         """Yield from when to when each published bundle was the newest, oldest first."""
         if self.bundle is None:
@@ -112,6 +143,10 @@ class Situation:
         # Never later than now: a clock that was set back since makes no bundle a thing of the future.
         starts = [min(one.at, self.now) for one in published]
         yield from zip(starts, [*starts[1:], self.now], [one.bundle for one in published], strict=True)
+
+
+def _dates(policy: Policy) -> tuple[object, ...]:
+    return policy.deadline, policy.rings, policy.review_at, policy.ends_at, policy.lifted
 
 
 _EVER = datetime.min.replace(tzinfo=UTC)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import ColumnElement, Select, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from server.errors import NoSuchPlace
@@ -44,6 +44,25 @@ class RowPiece(Generic[Row]):
 
 def next_rows(session: Session, query: Select[Row], order: Order, after: str, limit: int) -> RowPiece[Row]:
     """Return the next rows of a query for rows of one table; raises `NoSuchPlace` for an `after` that nobody gave."""
+    found = session.scalars(_behind(query, order, after, limit)).all()
+    return _piece(found, order, limit)
+
+
+def next_of_several(
+    session: Session, parts: Sequence[ColumnElement[bool]], order: Order, after: str, limit: int
+) -> RowPiece[Any]:
+    """Return the order's columns of the next rows of all these parts of a table, each of which is found along an index.
+
+    No two parts share a row. Raises `NoSuchPlace`, as above.
+    """
+    queries = [_behind(select(*order.columns).where(part), order, after, limit) for part in parts]
+    found = [row for query in queries for row in session.execute(query)]
+    names = [column.key for column in order.columns]
+    found.sort(key=lambda row: [getattr(row, name) for name in names], reverse=order.descending)
+    return _piece(found, order, limit)
+
+
+def _behind(query: Select[Any], order: Order, after: str, limit: int) -> Select[Any]:
     if after:
         here = tuple_(
             *(
@@ -54,7 +73,10 @@ def next_rows(session: Session, query: Select[Row], order: Order, after: str, li
         whole = tuple_(*order.columns)
         query = query.where(whole < here if order.descending else whole > here)
     by = [column.desc() if order.descending else column for column in order.columns]
-    found = session.scalars(query.order_by(*by).limit(limit + 1)).all()
+    return query.order_by(*by).limit(limit + 1)
+
+
+def _piece(found: Sequence[Row], order: Order, limit: int) -> RowPiece[Row]:
     shown = found[:limit]
     return RowPiece(shown, _written(shown[-1], order) if len(found) > limit else None)
 

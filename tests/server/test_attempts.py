@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from policy.attempt import Attempt, AttemptCause
 from policy.names import PhoneId
-from server.fleet.attempts import LastAttempt
+from server.fleet.attempts import LastAttempt, last_attempts
 from server.fleet.attempts import keep_attempts as store
 from server.fleet.phone_page import phone_page
 from tests.server.authority import NOW, Authority, Bench
@@ -135,6 +135,25 @@ def test_it_is_over_with_a_newer_check_and_counts_anew_after_it(authority: Autho
     last = shown(authority, phone_id)
     assert last is not None
     assert (last.at, last.since) == (NOW + 2 * HOUR, NOW + 2 * HOUR)
+
+
+def test_of_many_phones_each_is_told_as_by_itself(authority: Authority) -> None:
+    here, there = authority.bench("office-1"), authority.bench("office-2")
+    checked: dict[PhoneId, datetime | None] = {}
+    for number in range(4):
+        identity = f"{number:064d}"
+        phone_id = authority.phone(here, identity=identity)
+        authority.phone(there, identity=identity)
+        checked[phone_id] = None if number == 0 else NOW + number * HOUR
+        for bench, hour in ((here, 1), (there, 2), (here, 3)):
+            keep(authority, bench, attempt(phone_id, NOW + hour * HOUR))
+
+    with authority.database.reading() as session:
+        together = last_attempts(session, checked)
+        alone = {one: last_attempts(session, {one: at}).get(one) for one, at in checked.items()}
+
+    assert together == {one: told for one, told in alone.items() if told}
+    assert sorted((told.since - NOW) // HOUR for told in together.values()) == [1, 2, 3]
 
 
 def test_it_counts_no_later_than_it_arrived(authority: Authority) -> None:

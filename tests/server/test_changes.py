@@ -193,6 +193,22 @@ def test_once_enforcing_has_begun_those_found_long_before_are_newly_to_block(
     assert changed(authority, Change.BLOCKED, NOW + 4 * HOUR, NOW + HOUR) == []
 
 
+def test_where_not_every_phone_can_be_asked_it_is_told_that_there_may_be_more(
+    authority: Authority, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        check(authority, bench, authority.phone(bench), 2 * DAY - HOUR, **NOT_ENFORCEABLE)
+    for asked, count in ((4, 3), (2, 2)):
+        monkeypatch.setattr("server.fleet.changes._ASKED", asked)
+        with authority.database.reading() as session:
+            told = tell_changes(session, NOW, SINCE, 1)
+            piece = list_changes(session, NOW, SINCE, Change.BLOCKED)
+
+        assert (told[Change.BLOCKED].count, len(piece.rows)) == (count, count)
+        assert told[Change.BLOCKED].may_be_more == piece.may_be_more == (count < 3)
+        assert not told[Change.NEW].may_be_more
+
+
 def test_every_change_is_counted_and_its_first_phones_are_told(authority: Authority, bench: Bench) -> None:
     for _ in range(3):
         check(authority, bench, authority.phone(bench), HOUR, **VIOLATING)

@@ -24,14 +24,16 @@ from policy.names import PhoneId
 from policy.probe import Probe, Reach
 from policy.report import Consent
 from server.errors import InConflict
-from server.fleet import listing, phone_states, phones
+from server.fleet import entries, listing, phone_states, phones
 from server.fleet.counts import fleet_counts, oldest_check_at
 from server.fleet.entries import Place
 from server.fleet.listing import BY_URGENCY, Cursor, Wanted, list_phones, read_cursor
 from server.fleet.meetings import meet
+from server.fleet.readiness import NOT_READY
 from server.fleet.recounting import differences, make_anew
 from server.fleet.retiring import retire, take_back
 from server.fleet.standing import (
+    GONE,
     CheckFacts,
     FleetCounts,
     Standing,
@@ -42,6 +44,7 @@ from server.fleet.standing import (
     reach_now,
     standing_of,
 )
+from server.fleet.units_left import count_by_unit
 from server.intake.intake import Intake
 from server.policies.bundles import situation
 from server.policies.situation import Situation
@@ -86,8 +89,11 @@ class Office:
         assert self.authority.accept(self.bench.sign(report), now=NOW)[0].status.is_kept
 
     def ask_again(self, number: int, consent: Consent, probe: Probe | None) -> None:
-        """Provision a phone again, with what its owner says now."""
-        self.authority.phone(self.bench, identity=self.identities[number], consent=consent, probe=probe)
+        """Provision a phone again, with what its owner says now, in a unit that goes by it."""
+        unit = probe.reach.value if probe else ""
+        self.authority.phone(
+            self.bench, identity=self.identities[number], consent=consent, probe=probe, unit=unit
+        )
 
     def turn(self, number: int, age: timedelta) -> None:
         """Let an admin retire a phone so long ago, or take that back."""
@@ -154,8 +160,33 @@ def test_counts_and_lists_say_what_a_walk_over_every_phone_says(
         assert fleet_counts(session, here) == walked_counts(session, here)
         assert oldest_check_at(session) == walked_oldest(session)
         assert list(differences(session)) == []
+        assert_open_is_walked(session, here, step)
+        assert count_by_unit(session, here, NOT_READY) == walked_units(session, here)
         for standing in (None, wanted):
             assert in_pieces(session, here, Wanted(standing), step) == walked(session, here, standing)
+
+
+def assert_open_is_walked(session: Session, here: Situation, step: int) -> None:
+    """Compare the phones on which something is open, and their counts, with a walk over every phone."""
+    everybody = entries.entries_of(session, phones.phone_ids(session))
+    still_open = {p: one for p, one in everybody.items() if one.has_open and one.fresh not in GONE}
+    # Within an hour, at its beginning, and where nobody was seen.
+    moments = [here.now, here.now - timedelta(hours=1, seconds=1), NOW - 24 * HOUR, NOW - 900 * DAY]
+    expected = Counter(
+        (one.fresh, one.reach, tuple(one.last_at >= at for at in moments)) for one in still_open.values()
+    )
+    assert {one[:3]: one.phones for one in entries.count_open(session, moments)} == expected
+    piece = entries.list_open(session, "", step)
+    found = list(piece.rows)
+    while piece.next:
+        piece = entries.list_open(session, piece.next, step)
+        found += piece.rows
+    assert found == sorted(still_open, key=lambda phone_id: (still_open[phone_id].last_at, phone_id))
+
+
+def walked_units(session: Session, here: Situation) -> Counter[str]:
+    left = [phone_id for standing, phone_id in walked(session, here, None) if standing in NOT_READY]
+    return Counter(phone.unit for phone in phones.find_phones(session, left))
 
 
 def in_pieces(session: Session, here: Situation, wanted: Wanted, step: int) -> list[tuple[Standing, PhoneId]]:
@@ -345,11 +376,15 @@ def test_a_list_and_the_hour_of_a_limit_are_read_along_the_index_without_sorting
         here = office.situation(True, False, set(), later=48)
         event.listen(small_authority.database.engine, "before_cursor_execute", explain)
         list_phones(session, here, Wanted(Standing.SILENT))
+        entries.list_open(session, "", 9)
         list_phones(session, here, Wanted(), Cursor(Standing.UNSEEN, Place(NOW, office.phones[0])))
         fleet_counts(session, office.situation(True, False, set(), later=49))
+        sorted_by_none = list(asked)
+        count_by_unit(session, here, NOT_READY)
 
-    assert asked
-    assert [plan for plan in asked if not ALONG_THE_INDEX.search(plan) or SORTED.search(plan)] == []
+    assert sorted_by_none
+    assert [plan for plan in asked if not ALONG_THE_INDEX.search(plan)] == []
+    assert [plan for plan in sorted_by_none if SORTED.search(plan)] == []
 
 
 ALONG_THE_INDEX = re.compile(r"(USING COVERING INDEX|Index Only Scan using) ix_fleet_entry_kind")

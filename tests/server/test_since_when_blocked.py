@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -149,6 +150,47 @@ def test_a_block_counts_from_where_a_walk_hour_by_hour_sees_its_cause_begin(
     if expected:
         # Of those that hold, the first that is told.
         assert (cause, since) == next(iter(expected.items()))
+
+
+@example([(0, lasting(review=4)), (10, lasting(review=30))], 5, 8)
+@example([(0, lasting(exempt=20)), (10, lasting())], 1, 8)
+@example([(0, lasting(lifted=True)), (10, lasting())], 1, 8)
+@settings(max_examples=300, deadline=None)
+@given(at_hours(policies(), 1, 4), st.integers(0, HOURS - 2), st.integers(0, HOURS - 1))
+def test_where_a_block_began_though_its_cause_was_there_it_is_told_that_enforcing_did(
+    published: list[tuple[int, Bundle]], began: int, later: int
+) -> None:
+    publications = tuple(Published(NOW + hour * HOUR, bundle) for hour, bundle in published)
+    here = Situation(NOW + (HOURS - 0.5) * HOUR, publications[-1].bundle, publications)
+    since = NOW + max(later, began + 1) * HOUR
+    is_due = not here.lifted and here.now >= enforcement_starts_at(publications[-1].bundle.policy, PHONE_ID)
+
+    counts_from = here.enforced_since(PHONE_ID, NOW + began * HOUR)
+
+    if is_due and not here.exempts(PHONE_ID) and counts_from and counts_from >= since:
+        assert here.enforcing_began(since) or PHONE_ID in here.exempt_before(since)
+
+
+@pytest.mark.parametrize("change", [{}, {"exempt": 20}])
+def test_a_publication_that_moves_no_date_lets_enforcing_begin_for_nobody(change: dict[str, Any]) -> None:
+    publications = (Published(NOW, lasting()), Published(NOW + 5 * HOUR, lasting(**change)))
+    here = Situation(NOW + 9 * HOUR, publications[-1].bundle, publications)
+
+    assert not here.enforcing_began(NOW + 4 * HOUR)
+    assert here.exempt_before(NOW + 4 * HOUR) == set()
+
+
+def test_a_phone_whose_exemption_ended_or_was_taken_back_is_named_and_no_other() -> None:
+    ended, taken = lasting(exempt=6), lasting()
+    for publications in (
+        (Published(NOW, ended),),
+        (Published(NOW, lasting(exempt=20)), Published(NOW + 6 * HOUR, taken)),
+    ):
+        here = Situation(NOW + 9 * HOUR, publications[-1].bundle, publications)
+
+        assert not here.enforcing_began(NOW + 4 * HOUR)
+        assert here.exempt_before(NOW + 4 * HOUR) == {PHONE_ID}
+        assert here.exempt_before(NOW + 8 * HOUR) == set()
 
 
 def _walk_by_hours(publications: Sequence[Published], checks: Sequence[Check]) -> dict[BlockCause, datetime]:

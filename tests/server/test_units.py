@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 import pytest
+from alembic import command
 from flask.testing import FlaskClient
 
 from server.cli import main as curfew_server
 from server.errors import InConflict, Malformed, NotThere
 from server.evidence import audit
+from server.fleet.entries import entries_of
 from server.fleet.phones import find_phones
+from server.fleet.recounting import differences
 from server.fleet.units import UnitsSet, WantedUnit, read_units, set_units
 from server.people.people import Role
+from server.storage.migrating import alembic_config, migrate
 from tests.server.authority import NOW, Authority, Bench
 
 
 def units_of(authority: Authority) -> dict[str, str]:
     with authority.database.reading() as session:
         return {phone.phone_id: phone.unit for phone in find_phones(session)}
+
+
+def kept_of(authority: Authority) -> dict[str, str]:
+    """Return the units that lists and counts go by, which are right otherwise, too."""
+    with authority.database.reading() as session:
+        assert list(differences(session)) == []
+        return {p: one.unit for p, one in entries_of(session, units_of(authority)).items()}
+
+
+def test_counts_go_by_the_unit_that_a_phone_has_whoever_told_it(authority: Authority) -> None:
+    bench = authority.bench()
+    phone = authority.phone(bench, identity="1" * 64, unit="HR")
+    assert kept_of(authority) == {phone: "HR"}
+
+    authority.accept(bench.sign(bench.report(phone)))
+    authority.phone(bench, identity="1" * 64)
+    assert kept_of(authority) == {phone: "HR"}
+
+    authority.phone(bench, identity="1" * 64, unit="DIGIT")
+    assert kept_of(authority) == {phone: "DIGIT"}
+
+
+def test_units_of_before_are_counted_by_once_the_database_is_migrated(authority: Authority) -> None:
+    bench = authority.bench()
+    phone_ids = [authority.phone(bench, unit=unit) for unit in ("HR", "")]
+    with authority.database.writing() as session:
+        command.downgrade(alembic_config(session), "0027")
+    migrate(authority.database)
+
+    assert kept_of(authority) == dict(zip(phone_ids, ("HR", ""), strict=True))
 
 
 def test_phones_are_named_by_id_or_label_and_told_apart_from_those_in_their_unit(
@@ -32,6 +66,7 @@ def test_phones_are_named_by_id_or_label_and_told_apart_from_those_in_their_unit
         assert set_units(session, [*wanted[:1], WantedUnit(second, "")], "desk-1", NOW) == UnitsSet(1, 1)
 
     assert units_of(authority) == {first: "DIGIT", second: ""}
+    assert kept_of(authority) == {first: "DIGIT", second: ""}
     with authority.database.reading() as session:
         row, *_ = audit.newest_rows(session)
     assert (row.actor, row.action, row.subject) == ("desk-1", "units set", "1 phone")
