@@ -25,7 +25,7 @@ export PYTHON
 ON_POSTGRESQL = tests/server tests/pages $(addprefix tests/check/test_,audit_chain.py lost_memory.py restore_drill.py \
 	server_away.py two_stations.py)
 
-.PHONY: help setup demo dev dev-fleet test-fast test-postgresql demo-sabotage test test-system-root lint format dist bench pictures fuzz clean
+.PHONY: help setup demo dev dev-fleet test-fast test-postgresql demo-sabotage test test-system-root lint format dist man bench pictures fuzz clean
 
 help:
 	@echo 'make demo     the whole story on virtual phones (ONCE=1: ends by itself)'
@@ -40,6 +40,7 @@ help:
 	@echo 'make format   lets the formatter mend what it can'
 	@echo 'make dist     the wheel and the source archive, installed afresh and tried once'
 	@echo 'make pictures the pictures of docs/first-ten-minutes.md, made anew in a browser'
+	@echo 'make man      the manual pages, in build/man: man -M build/man curfew-agent'
 	@echo 'make bench    the measures that the README shows'
 	@echo 'make fuzz     feeds the readers noise for a minute, guided by coverage; needs the extra "fuzz"'
 	@echo 'make clean    removes what set-up and tests made; keeps $(CURFEW_FOLDER), which holds keys'
@@ -102,6 +103,10 @@ format:
 dist:
 	@tools/set-up lint
 	@tools/dist
+
+man:
+	@tools/set-up demo
+	$(BIN)/python -m certs.man_pages build/man
 
 bench:
 	@tools/set-up

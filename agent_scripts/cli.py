@@ -82,7 +82,10 @@ _COMMANDS = {
     "unprovision": CommandAt(
         "agent_scripts.commands.set_up:unprovision",
         "Put back, and leave no trace on phones.",
-        ("curfew-agent unprovision adb:R58M41ABCDE",),
+        (
+            "curfew-agent unprovision adb:R58M41ABCDE",
+            "curfew-agent unprovision adb:R58M41ABCDE --debugging off",
+        ),
     ),
     "watch": CommandAt(
         "agent_scripts.commands.at_the_bench:watch",

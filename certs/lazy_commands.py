@@ -50,6 +50,10 @@ class LazyGroup(click.Group):
         found = self._commands_at.get(cmd_name)
         return found.load() if found else None
 
+    def summary_of(self, name: str) -> str:
+        """Return the line that lists the command of that name."""
+        return self._commands_at[name].summary
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands into the help."""
         with formatter.section("Commands"):

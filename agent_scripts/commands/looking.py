@@ -13,6 +13,7 @@ from agent_scripts.commands.settings import Settings
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.attempts import Attempts
+from agent_scripts.station_files.room import little_room
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
@@ -100,6 +101,8 @@ class _Status:
     reports_waiting: int
     attempts_waiting: int
     """Visits in vain of which the server does not know yet."""
+    disk_problem: str
+    """That its disk is nearly full, and what to do; empty where it has room."""
 
 
 @click.command()
@@ -124,6 +127,7 @@ def status(settings: Settings, as_json: bool) -> None:
         "Phones": str(found.phones),
         "Reports waiting": str(found.reports_waiting),
         "Visits in vain to tell": str(found.attempts_waiting),
+        "Disk": found.disk_problem or "room for reports",
     }
     for name, value in rows.items():
         table.add_row(name, cell(value))
@@ -146,6 +150,7 @@ def _status_of(station: Station) -> _Status:
         len(station.phones()),
         len(Spool(station.spool_folder).waiting()),
         len(Attempts(station.folder).waiting()),
+        little_room(station.folder, len(station.phones())),
     )
 
 

@@ -15,10 +15,10 @@ from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.enrolment import enrol as enrol_station
 from agent_scripts.visits.batch_visit import provision_batch
 from agent_scripts.visits.declined import record_declined
+from agent_scripts.visits.handing_back import Wish, leave_phones
 from agent_scripts.visits.provision import Registration
 from agent_scripts.visits.provision_visit import provision_phones
-from agent_scripts.visits.unprovision import unprovision_phone
-from agent_scripts.visits.visiting import say, visit_phones
+from agent_scripts.visits.visiting import say
 from policy.counted import counted
 
 
@@ -153,16 +153,31 @@ def _of_one(holders: Sequence[str], labels: Sequence[str]) -> Registration:
 @click.argument("addresses", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per phone.")
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
+@click.option(
+    "--debugging",
+    type=click.Choice([wish.value for wish in Wish]),
+    default=Wish.AS_FOUND.value,
+    show_default=True,
+    help="How USB and wireless debugging are left, last of all: off where found off, or off.",
+)
 @click.pass_obj
-def unprovision(settings: Settings, addresses: tuple[str, ...], as_json: bool, yes: bool) -> int:
-    """Put everything back, end the phone's own script, and remove every trace of Curfew from phones."""
-    station = settings.station()
+def unprovision(
+    settings: Settings, addresses: tuple[str, ...], as_json: bool, yes: bool, debugging: str
+) -> int:
+    """Put everything back, end the phone's own script, and remove every trace of Curfew from phones.
+
+    Debugging that is switched off is read back as off where the phone still answers; most go away at once.
+    """
+    station, wish = settings.station(), Wish(debugging)
     phones = named_phones(station, addresses, every=None)
+    last = " Then it switches debugging off." if wish is Wish.OFF else ""
     for address in phones:
-        say(f"{address}: will restore every app, end the phone's own script and remove Curfew's folder.")
+        say(
+            f"{address}: will restore every app, end the phone's own script and remove Curfew's folder.{last}"
+        )
     if not yes and not click.confirm("Remove Curfew from these phones?", err=True):
         return ExitCode.WRONG_USE
-    return visit_phones(settings.visitor(station, as_json, "en"), phones, unprovision_phone)
+    return leave_phones(settings.visitor(station, as_json, "en"), phones, wish)
 
 
 @click.command("virtual-phone")

@@ -8,6 +8,7 @@
     acting         disable, restore, tell; the ledger first
     provisioning   our folder on the phone
     number         the number of its row at the bench, on its screen
+    debugging      whether USB and wireless debugging are on; switching them off
     watch_script   the script that stays on the phone
     phone_script   asking, placing and withdrawing it
     phone_spool    what it noted between visits
@@ -15,9 +16,11 @@
 Nothing else can be asked: no function here takes free text for a command.
 """
 
+from agent_scripts.dialect.debugging import Debugging, Switch
 from agent_scripts.dialect.device import DeviceFacts
 from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.exchange.acting import Acting, ActingQuestion, ActionOutcome
+from agent_scripts.exchange.debugging import DebuggingQuestion, EndedDebugging, EndingDebuggingQuestion
 from agent_scripts.exchange.frame import new_nonce
 from agent_scripts.exchange.memory import PhoneMemory
 from agent_scripts.exchange.number import NumberQuestion
@@ -43,7 +46,11 @@ __all__ = [
     "ActionOutcome",
     "Collected",
     "Collecting",
+    "Debugging",
+    "DebuggingQuestion",
     "DeviceFacts",
+    "EndedDebugging",
+    "EndingDebuggingQuestion",
     "Handled",
     "LeavingQuestion",
     "NumberQuestion",
@@ -58,6 +65,7 @@ __all__ = [
     "ReadingQuestion",
     "Refusal",
     "SpoolPosition",
+    "Switch",
     "WithdrawingQuestion",
     "collected",
     "new_nonce",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agent_scripts.dialect.debugging import Debugging
 from agent_scripts.dialect.refusal import Refusal
 from agent_scripts.exchange.composing import composed, quoted
+from agent_scripts.exchange.debugging import debugging_in
 from agent_scripts.exchange.frame import new_nonce, read_frame
 from agent_scripts.exchange.memory import read_memory
 from agent_scripts.exchange.phone_ledger import MARKER, ledger_text
@@ -27,13 +29,14 @@ class Provisioned:
     """What the phone keeps now. With a `problem` it is not provisioned, and the sentence says what to do.
 
     `marker` is the one the phone had already, if it had one: its old ledger stays valid. `cut` says that the answer
-    ended too early; asking again changes nothing.
+    ended too early; asking again changes nothing. `debugging` is as it was found, for handing the phone back.
     """
 
     phone_id: PhoneId | None = None
     marker: str = ""
     problem: str = ""
     cut: bool = False
+    debugging: Debugging = field(default_factory=Debugging)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class ProvisioningQuestion:
             raise ValueError("expected a marker of up to 64 hex digits")
         empty = quoted(ledger_text(Ledger(self.marker)))
         last = f"framed provision provision {PhoneId(self.phone_id)} {self.marker} {empty}"
-        return composed(self.nonce, ("folder", "provision"), (), last)
+        return composed(self.nonce, ("folder", "debugging", "provision"), (), last)
 
     def parse(self, answer: bytes) -> Provisioned:
         """Return what the phone keeps now, read back from its folder; never raises."""
@@ -72,4 +75,4 @@ class ProvisioningQuestion:
             return Provisioned(problem=memory.problem)
         if memory.phone_id is None or not memory.marker:
             return Provisioned(problem=Refusal.LEDGER_NOT_WRITTEN.sentence)
-        return Provisioned(memory.phone_id, memory.marker)
+        return Provisioned(memory.phone_id, memory.marker, debugging=debugging_in(frame))

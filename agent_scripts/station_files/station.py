@@ -65,6 +65,10 @@ class KnownPhone:
     model: str = ""
     registered_as: str = ""
     """The `Station.registration_mark` of what the server was told last; by it a batch list knows what is done."""
+    usb_debugging: str = ""
+    """How it was found when the phone was provisioned: ``on``, ``off`` or ``unknown``; empty: nobody looked."""
+    wireless_debugging: str = ""
+    """The same of wireless debugging."""
 
 
 class Station:
@@ -185,7 +189,8 @@ class Station:
 
     def forget_address(self, phone: KnownPhone) -> None:
         """Take a phone off the list of those that are visited; its ledger and its id stay."""
-        self._write_phone(replace(phone, address=""))
+        # How debugging was found goes with it: whoever brings the phone again may have it otherwise.
+        self._write_phone(replace(phone, address="", usb_debugging="", wireless_debugging=""))
 
     def phones(self) -> tuple[KnownPhone, ...]:
         """Return all phones this station knows, by label and id."""

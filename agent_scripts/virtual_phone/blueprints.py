@@ -136,6 +136,10 @@ class Personality:
         # Numbers from 95 on are fixed by makers (docs/android/commands.md 16); they do not move the next free one.
         state.next_user = max(10, *(person.number + 1 for person in self.people if person.number < 95))
         state.properties = _properties(self, serial or _serial(self.name))
+        # On, or no computer would meet the phone; wireless debugging came with 11 (docs/android/commands.md 14.3).
+        state.settings["global"] = {"adb_enabled": "1"} | (
+            {"adb_wifi_enabled": "0"} if self.api >= 30 else {}
+        )
         return AndroidModel(state)
 
     def under(self, device_owner: str) -> Personality:

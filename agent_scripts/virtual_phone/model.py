@@ -187,6 +187,22 @@ class AndroidModel:
         with self.changing() as data:
             data.properties["persist.sys.locale"] = tag
 
+    @property
+    def may_be_debugged(self) -> bool:
+        """Whether adbd runs: USB debugging or, from 11 on, wireless debugging is on (docs/android/commands.md 14)."""
+        with self.lock:
+            known = self.data.settings.get("global", {})
+            wireless = self.data.api >= 30 and known.get("adb_wifi_enabled") == "1"
+            return known.get("adb_enabled") != "0" or wireless
+
+    def switch_debugging(self, *, usb: bool, wireless: bool) -> None:
+        """Switch USB and wireless debugging in the developer options, as the owner does."""
+        with self.changing() as data:
+            known = data.settings.setdefault("global", {})
+            known["adb_enabled"] = str(int(usb))
+            if self.data.api >= 30:
+                known["adb_wifi_enabled"] = str(int(wireless))
+
     def press_disable(self, user: int, package: str) -> None:
         """Press *Disable* in Settings, Apps: state 3, by the settings app."""
         with self.changing():

@@ -83,9 +83,12 @@ class VirtualPhone:
         """Every shell command as it arrived, oldest first."""
         self.calls: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED)
         """Every framework call: program and arguments."""
+        self.ends_debugging_at_once = True
+        """Whether adbd is killed before a command that switched debugging off can answer; else right after it."""
         self.port = 0
         self._booted = time.monotonic() - _UP_WHEN_FIRST_STARTED_S
         self._connections: dict[Connection, asyncio.Task[None]] = {}
+        self._server: asyncio.Server | None = None
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._counter: Counter | None = None
@@ -140,19 +143,21 @@ class VirtualPhone:
             started.set()
 
     async def _serve(self, port: int, started: threading.Event) -> None:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", port)
+        self._server = server = await asyncio.start_server(self._connected, "127.0.0.1", port)
         # Before anybody is let in: the first command may ask Android at once.
         self._counter = counter = Counter(self.userland.calls, self._answer)
         self.port = server.sockets[0].getsockname()[1]
         self._loop = asyncio.get_running_loop()
         self._show_boot()
+        self._end_unwanted_adbd()
         ticking = asyncio.ensure_future(self._tick())
         started.set()
         try:
             await self._stopping.wait()
         finally:
             ticking.cancel()
-            server.close()
+            if self._server is not None:
+                self._server.close()
             self.die()
             await asyncio.gather(*self._connections.values(), return_exceptions=True)
             # Before the counter closes: a program that is waiting for its answer would wait for its whole limit.
@@ -171,6 +176,7 @@ class VirtualPhone:
             await connection.run()
         finally:
             del self._connections[connection]
+            self._end_unwanted_adbd()
 
     async def _tick(self) -> None:
         while True:
@@ -186,6 +192,8 @@ class VirtualPhone:
         if refusal is not None:
             return refusal
         said = answer(self.model, program, args)
+        if "put" in args and self.ends_debugging_at_once:
+            self._end_unwanted_adbd()
         self._show_notice(args, said)
         said = self.faults.misreported(program, args) or self.faults.cut(program, args, said)
         return self.faults.died(program, args, said)
@@ -227,6 +235,24 @@ class VirtualPhone:
         self._loop.call_soon_threadsafe(self._restart)
         self._loop.call_soon_threadsafe(done.set)
         done.wait()
+
+    def switch_debugging(self, *, usb: bool, wireless: bool = False) -> None:
+        """Switch debugging in the developer options; computers are let in again, or all connections end."""
+        self.model.switch_debugging(usb=usb, wireless=wireless)
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._obey_switches(), self._loop).result()
+
+    async def _obey_switches(self) -> None:
+        self._end_unwanted_adbd()
+        if self._server is None and self.model.may_be_debugged:
+            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+
+    def _end_unwanted_adbd(self) -> None:
+        """Stop adbd where no debugging is on any more: nothing listens, and what it started dies with it."""
+        if self._server is not None and not self.model.may_be_debugged:
+            self._server.close()
+            self._server = None
+            self.die()
 
     def factory_reset(self) -> None:
         """Erase the phone: its apps and users as new, nothing left in the temporary folder, no computer trusted."""

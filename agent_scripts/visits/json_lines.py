@@ -44,6 +44,17 @@ def visit_line(row: Row) -> dict[str, Any]:
     }
 
 
+def debugging_line(address: str, ending: str, sentence: str, exit_code: ExitCode) -> dict[str, Any]:
+    """Return what unprovision tells of one phone whose debugging it was to switch off."""
+    return {
+        "kind": "debugging",
+        "address": address,
+        "ending": ending,
+        "text": sentence,
+        "exit_code": int(exit_code),
+    }
+
+
 def probe_line(
     address: str, probed: Probe | None, exit_code: ExitCode, next_step: str = ""
 ) -> dict[str, Any]:

@@ -80,9 +80,19 @@ async def provision_phone(
         await register(provisioned.marker)
     # Last: a phone that did not keep our folder must not be listed as provisioned.
     mark = run.station.registration_mark(registration.holder, registration.unit)
-    phone = KnownPhone(phone_id, address, identity, Consent.AGREED, registration.label, facts.model, mark)
+    found = _debugging_found(run.station.phone(phone_id), provisioned)
+    phone = KnownPhone(
+        *(phone_id, address, identity, Consent.AGREED, registration.label, facts.model, mark), *found
+    )
     run.station.remember(phone)
     return phone, registered
+
+
+def _debugging_found(before: KnownPhone | None, provisioned: Provisioned) -> tuple[str, str]:
+    """Return how USB and wireless debugging were found the first time; what was switched on since was for us."""
+    if before is not None and before.usb_debugging:
+        return before.usb_debugging, before.wireless_debugging
+    return provisioned.debugging.usb.value, provisioned.debugging.wireless.value
 
 
 def _with_known_label(run: Run, registration: Registration, identity: str) -> Registration:

@@ -17,6 +17,7 @@ from agent_scripts.station_files.counters import Counters
 from agent_scripts.station_files.durable_file import write_durably
 from agent_scripts.station_files.hold import held_from, note_hold
 from agent_scripts.station_files.latest_reports import LatestReports
+from agent_scripts.station_files.room import little_room
 from agent_scripts.station_files.spool import Spool
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import CLOCK_TOLERANCE, TrustedClock, TrustedMoment, stopwatch
@@ -127,6 +128,9 @@ async def begin_run(
     Without a server the station goes on with what it has; every such fall-back is told through `warn`, and the
     refusal of a bundle to the server too.
     """
+    # Before the first phone: once the disk is full, nothing that is done could be written down, so nothing is done.
+    if problem := little_room(station.folder, len(station.phones())):
+        warn(problem)
     client = ServerClient(station)
     trust = trust_client(station, client)
     clock = TrustedClock(station.folder, station.story_clock)

@@ -19,7 +19,7 @@ from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "json-lines.schema.json").read_text())
-KINDS = ("visit", "probe", "provisioning", "device", "bench", "status", "trust")
+KINDS = ("visit", "debugging", "probe", "provisioning", "device", "bench", "status", "trust")
 is_valid = fastjsonschema.compile(SCHEMA)
 
 

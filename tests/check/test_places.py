@@ -27,6 +27,8 @@ _NAMES = "|".join(map(re.escape, NAMED))
 QUESTIONS = re.compile(
     rf"getprop|dumpsys user|pm list users|dumpsys device_policy|dumpsys package (?:com\.android\.shell|{_NAMES})"
 )
+DEBUGGING = re.compile(r"settings (?:get global adb_(?:wifi_)?enabled|put global adb_(?:wifi_)?enabled 0)")
+"""When a phone is provisioned, and when it is handed back: read, or switched off."""
 VERBS = re.compile(
     rf"cmd package (?:disable-user|default-state|enable) --user 10 (?:{OUTLOOK}|{LYNC})"
     r"|cmd notification post -t Curfew curfew .+"
@@ -140,8 +142,12 @@ def test_all_that_a_phone_is_ever_asked_or_told_is_a_closed_list_about_named_pac
         bench.agent("restore", "--yes", address)
         phone.model.uninstall(0, TIKTOK)
         bench.row(address)
+        bench.agent("unprovision", "--yes", "--debugging", "off", address)
 
-        asked = {" ".join(call) for call in phone.calls}
+        calls = {" ".join(call) for call in phone.calls}
+        debugging = {call for call in calls if DEBUGGING.fullmatch(call)}
+        assert len(debugging) == 3, "both read, and the one that was on switched off"
+        asked = calls - debugging
 
         assert {
             call for call in asked if not QUESTIONS.fullmatch(call) and not VERBS.fullmatch(call)

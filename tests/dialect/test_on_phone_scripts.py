@@ -65,10 +65,22 @@ def test_no_script_uses_what_the_programs_of_android_8_get_wrong(name: str) -> N
     assert "head -c" not in text
 
 
+OF_DEBUGGING = re.compile(
+    r"settings (?:get global adb_(?:wifi_)?enabled|put global adb_(?:wifi_)?enabled 0)$", re.M
+)
+"""All that is asked and changed of settings, each at the end of its line: debugging is read, or switched off."""
+
+
+def test_debugging_is_read_or_switched_off_and_never_on() -> None:
+    assert len(OF_DEBUGGING.findall(code("debugging.sh"))) == code("debugging.sh").count("settings") == 4
+    assert [name for name in SCRIPTS if "settings" in code(name)] == ["debugging.sh"]
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("verb", FORBIDDEN)
 def test_no_script_knows_a_verb_that_could_do_harm(name: str, verb: str) -> None:
-    words = set(re.findall(r"[a-z][a-z-]*", re.sub(r"suspendingPackage|suspended", "", code(name))))
+    text = OF_DEBUGGING.sub("", code(name))
+    words = set(re.findall(r"[a-z][a-z-]*", re.sub(r"suspendingPackage|suspended", "", text)))
 
     assert verb not in words
 

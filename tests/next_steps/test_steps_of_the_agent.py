@@ -147,6 +147,20 @@ def test_reports_that_wait_are_sent(desk: Desk, bench: Bench, clean: VirtualPhon
     assert not list(bench.station().spool_folder.iterdir())
 
 
+@types(("agent_scripts/station_files/room.py", SEND))
+def test_a_disk_that_is_nearly_full_is_relieved_of_what_waits(
+    desk: Desk, bench: Bench, clean: VirtualPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.provision(clean)
+    with bench.without_server():
+        desk.runs("curfew-agent check --all", code=14)
+    # No disk has room for so many reports.
+    monkeypatch.setattr("agent_scripts.station_files.room._AT_LEAST", 10**15)
+    said = desk.runs("curfew-agent status --json")
+    desk.types_the_next_step(said, SEND)
+    assert not list(bench.station().spool_folder.iterdir())
+
+
 @types(
     ("agent_scripts/visits/row.py", "curfew-agent unprovision {…}"),
     ("agent_scripts/visits/declined.py", "curfew-agent unprovision {…}"),

@@ -60,10 +60,13 @@ class Life:
         self.answers_by_hand()
         self.mends_its_record()
         self.is_left()
+        self.is_handed_back()
 
     def is_provisioned(self) -> None:
         question = exchange.ProvisioningQuestion(PHONE_ID, MARKER, nonce=self.nonce)
-        assert question.parse(self.ask(question.command)) == exchange.Provisioned(PHONE_ID, MARKER)
+        assert question.parse(self.ask(question.command)) == exchange.Provisioned(
+            PHONE_ID, MARKER, debugging=exchange.Debugging(exchange.Switch.ON, exchange.Switch.OFF)
+        )
 
     def read(
         self, collecting: exchange.Collecting | None = None, *, marked: bool = False
@@ -157,3 +160,11 @@ class Life:
         ledger_sum = sha256((self.bench.folder / "ledger").read_bytes()).hexdigest()
         leaving = exchange.LeavingQuestion(ledger_sum, nonce=self.nonce)
         assert leaving.parse(self.ask(leaving.command)).left == ()
+
+    def is_handed_back(self) -> None:
+        asked = exchange.DebuggingQuestion(nonce=self.nonce)
+        assert asked.parse(self.ask(asked.command)).usb is exchange.Switch.ON
+        self.phone.ends_debugging_at_once = False
+        ending = exchange.EndingDebuggingQuestion(usb=True, wireless=False, nonce=self.nonce)
+        ended = ending.parse(self.ask(ending.command))
+        assert (ended.debugging.usb, ended.refusals) == (exchange.Switch.OFF, ())
