@@ -93,6 +93,11 @@ _COMMANDS = {
         "Tell what changed since yesterday.",
         ("curfew-server changes", "curfew-server changes --hours 72 --json"),
     ),
+    "blocks": CommandAt(
+        "server.commands.blocks:blocks",
+        "Tell whom the mail side is to block.",
+        ("curfew-server blocks", "curfew-server blocks --cause silent --json"),
+    ),
     "units": CommandAt(
         "server.commands.units:units",
         "Say which unit phones belong to.",

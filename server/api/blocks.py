@@ -17,7 +17,10 @@ from server.context import context
 from server.errors import Malformed, NoSuchPlace
 from server.fleet import phones
 from server.fleet.block_changes import Cursor, read_cursor
-from server.fleet.blocks import Block, blocks, changed_blocks
+from server.fleet.block_list import to_block
+from server.fleet.blocks import Block, BlockCause, blocks, changed_blocks
+from server.fleet.listing import Cursor as Place
+from server.fleet.listing import read_cursor as read_place
 from server.people.people import Right
 from server.people.scopes import Scope
 from server.running.error_handlers import written
@@ -31,7 +34,7 @@ CURSOR_HEADER = "Curfew-Cursor"
     query=BlockPieceSchema,
     proof=PERSON,
     refusals={
-        400: "after_malformed, since_malformed",
+        400: "after_malformed, since_malformed, since_with_cause",
         401: "no token, or one that is not good",
         403: "right_missing",
         410: "changes_unknown",
@@ -41,9 +44,12 @@ def list_blocks(wanted: dict[str, Any]) -> Response:
     """List every holder: to block or not, why, and since when; with `since` only those who may stand otherwise
 
     Whoever puts each of the latter in place of what was told of that holder, and takes out those of the cause no_phone,
-    has the whole list as it is now.
+    has the whole list as it is now. With `cause` only those to block for it, which are not known by `since`: who left
+    them would not be told.
     """
-    _tag_holders()
+    _require_reader()
+    if wanted["cause"]:
+        return _of_one_cause(BlockCause(wanted["cause"]), wanted)
     asked = _Asked(wanted["since"], _after(wanted["after"]))
     listing = Listing("blocks", columns_of(BlockSchema), Right.SEE_HOLDERS, asked.read, Scope.BLOCKS)
     if wanted["whole"]:
@@ -57,6 +63,35 @@ def list_blocks(wanted: dict[str, Any]) -> Response:
         answer = answer_piece(listing, rows, behind, now, marked=tag, cursor=asked.cursor)
     answer.headers[CURSOR_HEADER] = asked.cursor
     return answer
+
+
+def _of_one_cause(cause: BlockCause, wanted: dict[str, Any]) -> Response:
+    if wanted["since"]:
+        raise Malformed(
+            "since_with_cause",
+            "expected `since` or `cause`, found both: who is no longer to block for that cause would not be told",
+            "Leave one of them out.",
+        )
+
+    def read(session: Session, now: datetime, after: str, limit: int) -> Rows:
+        found = to_block(session, now, context().config.holder_key, {cause}, _place(after), limit)
+        return [_row(entry) for entry in found.blocks], found.next.written() if found.next else None
+
+    listing = Listing("blocks", columns_of(BlockSchema), Right.SEE_HOLDERS, read, Scope.BLOCKS)
+    if wanted["whole"]:
+        return answer_whole(listing, wanted["after"])
+    here = context()
+    now = here.clock.now()
+    with here.database.reading() as session:
+        rows, behind = read(session, now, wanted["after"], wanted["limit"])
+    return answer_piece(listing, rows, behind, now, marked=behind, cursor="")
+
+
+def _place(after: str) -> Place | None:
+    try:
+        return read_place(after) if after else None
+    except ValueError as error:
+        raise NoSuchPlace from error
 
 
 class _Asked:
@@ -80,14 +115,11 @@ class _Asked:
         return [_row(entry) for entry in found.blocks], found.next
 
 
-def _tag_holders() -> None:
+def _require_reader() -> None:
     here = context()
     with here.database.reading() as session:
         requesting_person(session, Right.SEE_HOLDERS, Scope.BLOCKS)
-        is_from_before = phones.has_untagged_holders(session)
-    if is_from_before:
-        with here.database.writing() as session:
-            phones.tag_holders(session, here.config.holder_key)
+    phones.tag_all_holders(here.database, here.config.holder_key)
 
 
 @dataclass(frozen=True)

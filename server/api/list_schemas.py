@@ -14,6 +14,7 @@ from policy.rehearsal import Outcome
 from server.api.schemas import AuditRowSchema, BodySchema, one_line
 from server.evidence.alarms import AlarmKind
 from server.exemptions.known import ExemptionState
+from server.fleet.blocks import BLOCKING
 from server.fleet.changes import Change
 from server.fleet.failures import Failure
 from server.fleet.phones import HOLDER_MAX_LENGTH
@@ -99,9 +100,12 @@ class PhonePieceSchema(PieceSchema):
 
 
 class BlockPieceSchema(PieceSchema):
-    """Whose places: everybody's, or theirs who may stand otherwise since what an earlier answer gave as ``cursor``."""
+    """Whose places: everybody's, theirs who may stand otherwise since an earlier ``cursor``, or who is to block why."""
 
     since = fields.String(load_default="", validate=validate.Length(max=200))
+    cause = fields.String(
+        load_default=None, validate=validate.OneOf(sorted(cause.value for cause in BLOCKING))
+    )
 
 
 class StationPieceSchema(PieceSchema):
@@ -190,7 +194,8 @@ class BlockSchema(Schema):
 class BlocksSchema(ListSchema):
     """Every holder of a provisioned phone once, in pieces; ``next`` is null behind the last.
 
-    ``cursor``, which each piece of a list tells as the first did, is to be sent as ``since`` the next time.
+    ``cursor``, which each piece of a list tells as the first did, is to be sent as ``since`` the next time; it is
+    empty where only one cause was asked for.
     """
 
     cursor = fields.String(required=True)

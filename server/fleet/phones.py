@@ -28,7 +28,7 @@ from server.fleet.meetings import meet
 from server.fleet.search import note_names
 from server.fleet.standing import GONE, Told, fresh_standing
 from server.reports import kept_reports
-from server.storage.database import Base, UtcTime, stored_by_nobody_else
+from server.storage.database import Base, Database, UtcTime, stored_by_nobody_else
 from server.storage.prepared import Prepared, among
 
 UNIT_MAX_LENGTH = 60
@@ -484,6 +484,15 @@ def tag_holders(session: Session, holder_key: str) -> None:
     if rows:
         tagged = update(_PHONES).where(_PHONES.c.phone_id == bindparam("of_phone"))
         session.connection().execute(tagged, rows)
+
+
+def tag_all_holders(database: Database, holder_key: str) -> None:
+    """Give a tag to every holder that has none, in a transaction of its own that begins only where there is one."""
+    with database.reading() as session:
+        if not has_untagged_holders(session):
+            return
+    with database.writing() as session:
+        tag_holders(session, holder_key)
 
 
 def holder_tags(session: Session, after: str, limit: int) -> Sequence[str]:

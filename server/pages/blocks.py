@@ -71,7 +71,7 @@ class Wanted:
 def list_blocks() -> str:
     """Show one piece of the list."""
     wanted, after = _wanted(), request.args.get("after", "")[:200]
-    _tag_holders()
+    phones.tag_all_holders(context().database, context().config.holder_key)
     with context().database.reading() as session:
         piece = wanted.read(session, after, ROWS_PER_PAGE)
         here = situation(session, now())
@@ -99,7 +99,7 @@ def list_blocks() -> str:
 def blocks_as_csv() -> Response:
     """Return the whole of what was asked for as a table; refused where it is more than a spreadsheet is for."""
     wanted, after, rows = _wanted(), "", list[Block]()
-    _tag_holders()
+    phones.tag_all_holders(context().database, context().config.holder_key)
     while True:
         with context().database.reading() as session:
             piece = wanted.read(session, after, 1000)
@@ -145,12 +145,3 @@ def _cursor(after: str) -> Cursor | None:
     except ValueError:
         # Whatever the address says: the top of the list is a place, too.
         return None
-
-
-def _tag_holders() -> None:
-    here = context()
-    with here.database.reading() as session:
-        is_from_before = phones.has_untagged_holders(session)
-    if is_from_before:
-        with here.database.writing() as session:
-            phones.tag_holders(session, here.config.holder_key)

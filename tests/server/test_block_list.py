@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from policy.report import Consent
+from server.app import create_app
 from server.fleet.block_list import to_block
 from server.fleet.blocks import BLOCKING, Block, BlockCause, blocks
 from server.fleet.listing import Cursor
+from server.people.people import Role
 from tests.server.authority import NOT_ENFORCEABLE, NOW, UNREADABLE, VIOLATING, Authority, banning_policy
 
 DAY = timedelta(days=1)
@@ -72,3 +76,39 @@ def test_every_cause_has_the_holders_that_the_whole_list_names_for_it(fleet: Aut
 def test_nobody_is_named_before_the_deadline_and_after_the_end(fleet: Authority) -> None:
     for now in (banning_policy().deadline - timedelta(hours=1), banning_policy().ends_at):
         assert by_pieces(fleet, now, BLOCKING, 100) == []
+
+
+def test_the_api_lists_the_holders_of_one_cause_in_pieces_and_whole(fleet: Authority) -> None:
+    client = create_app(fleet.config).test_client()
+    proof = {"Authorization": f"Bearer {fleet.person_token(Role.AUDITOR)}"}
+
+    def ask(form: str = "application/json", **query: object) -> Any:
+        asked = {"cause": "not_enforceable", **query}
+        return client.get("/api/v1/blocks", query_string=asked, headers={**proof, "Accept": form})
+
+    found, after = [], ""
+    while after is not None:
+        told = ask(limit=2, after=after).get_json()
+        assert told["cursor"] == ""
+        found += told["blocks"]
+        after = told["next"]
+    whole_list = [json.loads(line) for line in ask("application/x-ndjson", whole="true").text.splitlines()]
+
+    expected = {one.holder for one in whole(fleet, NOW) if one.cause is BlockCause.NOT_ENFORCEABLE}
+    assert expected
+    assert {one["holder"] for one in found} == {one["holder"] for one in whole_list} == expected
+    assert {one["cause"] for one in found} == {"not_enforceable"}
+
+
+def test_the_api_refuses_what_no_list_of_one_cause_can_tell(fleet: Authority) -> None:
+    client = create_app(fleet.config).test_client()
+    proof = {"Authorization": f"Bearer {fleet.person_token(Role.AUDITOR)}"}
+
+    def refused(query: str) -> tuple[int, str]:
+        answer = client.get(f"/api/v1/blocks?{query}", headers=proof)
+        return answer.status_code, answer.get_json()["error"]["code"]
+
+    cursor = client.get("/api/v1/blocks", headers=proof).get_json()["cursor"]
+    assert refused(f"cause=silent&since={cursor}") == (400, "since_with_cause")
+    assert refused("cause=silent&after=nonsense") == (400, "after_malformed")
+    assert refused("cause=exempt")[0] == 422
