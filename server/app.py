@@ -15,6 +15,7 @@ from server.evidence.audit import HeadSigner
 from server.intake.intake import Intake
 from server.pages import register_pages
 from server.policies.bundles import require_demo_root
+from server.refused_people import keep_refused_people
 from server.running.error_handlers import answer_errors
 from server.running.health import tell_health
 from server.running.limits import refuse_before_reading
@@ -49,6 +50,7 @@ def create_app(config: Config) -> Flask:
     count_requests(app)
     refuse_before_reading(app)
     answer_errors(app)
+    keep_refused_people(app)
 
     register_api(app)
     register_trust(app)

@@ -80,9 +80,10 @@ SERVER_ROOMS: dict[str, set[str]] = {
     "loadtest": {"config", "errors", "exemptions", "fleet", "policies", "reports", "stations", "storage"},
     "maintenance": {"config", "errors", "evidence", "fleet", "people", "policies", "reports", "storage"},
     "context": {"clock", "config", "evidence", "intake", "storage"},
+    "refused_people": {"context", "errors", "evidence"},
     "pages": {
         *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "listed", "owners", "people"},
-        *{"policies", "rehearsal", "reports", "stations", "storage", "tables", "texts"},
+        *{"policies", "refused_people", "rehearsal", "reports", "stations", "storage", "tables", "texts"},
     },
     "running": {
         *{"clock", "config", "context", "drafts", "errors", "evidence", "fleet", "pages", "policies"},
@@ -90,7 +91,8 @@ SERVER_ROOMS: dict[str, set[str]] = {
     },
     "api": {
         *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "intake", "listed", "owners"},
-        *{"people", "policies", "rehearsal", "reports", "running", "stations", "storage", "tables", "texts"},
+        *{"people", "policies", "refused_people", "rehearsal", "reports", "running", "stations", "storage"},
+        *{"tables", "texts"},
     },
     "app": {
         *{
@@ -103,6 +105,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
             "intake",
             "pages",
             "policies",
+            "refused_people",
             "running",
         },
         "storage",

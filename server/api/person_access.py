@@ -11,6 +11,7 @@ from server.errors import NotAllowed, NotSignedIn, StorageUnavailable
 from server.people.people import Person, Right, whom_to_ask
 from server.people.scopes import SCOPE_OF, Scope
 from server.people.tokens import Presented, Token, mark_used, presented
+from server.refused_people import note_refused
 
 _SCHEME = "Bearer "
 _log = structlog.get_logger()
@@ -38,9 +39,11 @@ def requesting_token(session: Session, right: Right, scope: Scope | None = None)
         )
     _require_good(found.token)
     if not found.person.may(right):
+        note_refused(found.person.name, right.value)
         raise NotAllowed("right_missing", f"this account may not {right.value}", whom_to_ask(session, right))
     needed = scope or SCOPE_OF[right]
     if needed not in found.token.scopes:
+        note_refused(found.person.name, f"a token with the scope {needed.value}")
         has = ", ".join(one.value for one in Scope if one in found.token.scopes)
         raise NotAllowed(
             "scope_missing",

@@ -69,6 +69,7 @@ _FIND_HEAD = Prepared(_HEAD)
 
 
 _log = structlog.get_logger()
+_LOOKED_BACK = 500
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def record(
     before = _lock_head(session, now)
     number = before.number + 1
     # Hashed as the text that is stored: reading it back must not need to write it in the same way again.
-    text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
+    text = _as_text(detail)
     digest = row_hash(number, _hashed_time(now), actor, action, subject, text, before.hash)
     session.add(
         _AuditTable(
@@ -114,6 +115,23 @@ def record(
     session.execute(update(_HeadTable).values(number=number, hash=digest))
     session.flush()
     return AuditHead(number, digest)
+
+
+def was_recorded(
+    session: Session, actor: str, action: str, subject: str, detail: Mapping[str, Any], since: datetime
+) -> bool:
+    """Return whether the same row was appended since then, as far as the newest 500 rows tell."""
+    query = (
+        select(_AuditTable.number)
+        .where(_AuditTable.number > head(session).number - _LOOKED_BACK, _AuditTable.at >= since)
+        .where(_AuditTable.actor == actor, _AuditTable.action == action)
+        .where(_AuditTable.subject == subject, _AuditTable.detail == _as_text(detail))
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def _as_text(detail: Mapping[str, Any]) -> str:
+    return json.dumps(detail, sort_keys=True, ensure_ascii=False)
 
 
 def head(session: Session) -> AuditHead:

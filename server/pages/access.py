@@ -24,6 +24,7 @@ from server.pages.moment import now
 from server.pages.renewing import is_renewal, lead_whole_page_to
 from server.people.people import Person, Right, whom_to_ask
 from server.people.sign_ins import signed_in_person
+from server.refused_people import note_refused
 
 View = Callable[..., Any]
 
@@ -94,6 +95,7 @@ def needs(right: Right | None) -> Callable[[View], View]:
 def require(right: Right) -> None:
     """Raise `NotAllowed` unless the person signed in has `right`; for guarded views that ask for more."""
     if not person().may(right):
+        note_refused(person().name, right.value)
         raise _refusal(right)
 
 
