@@ -11,7 +11,7 @@ from policy.schemas import forms
 from policy.schemas.fields import Value
 from policy.schemas.values import utc_time, write_utc_time
 from server.api.list_schemas import ByTimeSchema, ListSchema, moment, yes_or_no
-from server.api.schemas import BodySchema, one_line
+from server.api.schemas import BodySchema, one_line, said
 from server.exemptions.requests import PHONE_MAX_LENGTH, WHY_MAX_LENGTH, RequestState
 
 _SHA256 = r"[0-9a-f]{64}\Z"
@@ -29,7 +29,7 @@ class AskForExemptionSchema(BodySchema):
 class RefuseExemptionSchema(BodySchema):
     """Why a request is refused, for whoever asked."""
 
-    why = one_line(WHY_MAX_LENGTH, 1)
+    why = said(WHY_MAX_LENGTH)
 
 
 class RequestPieceSchema(ByTimeSchema):

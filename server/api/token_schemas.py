@@ -7,7 +7,7 @@ from enum import Enum
 from marshmallow import Schema, fields, validate
 
 from server.api.list_schemas import ListSchema, PieceSchema, moment, yes_or_no
-from server.api.schemas import BodySchema, one_line
+from server.api.schemas import BodySchema, said
 from server.people.scopes import Scope
 from server.people.tokens import DAYS, NAME_MAX_LENGTH
 
@@ -31,7 +31,7 @@ class TokenPieceSchema(PieceSchema):
 class MakeTokenSchema(BodySchema):
     """A new token: what it is for, what it may do, and for how many days."""
 
-    name = one_line(NAME_MAX_LENGTH, 1)
+    name = said(NAME_MAX_LENGTH)
     scopes = fields.List(
         fields.Enum(Scope, by_value=True), required=True, validate=validate.Length(1, len(Scope))
     )

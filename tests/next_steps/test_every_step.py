@@ -28,6 +28,9 @@ NOT_TYPED = {
     Advice(
         "server/templates/timeline.html", "curfew-server verify-purge"
     ): "needs a purge, and its certificate: tests/server/test_purging.py has both",
+    Advice(
+        "server/commands/proposing.py", "curfew-certs approve {…}/drafts/{…} --key KEY --trust FOLDER"
+    ): "needs a proposal and a key of its approvers: tests/server/test_approve_command.py has both",
     Advice("agent_scripts/adb/adb_shell_phone.py", "pip install 'curfew[usb]'"): "asks a package index",
 }
 

@@ -50,6 +50,9 @@ def test_a_token_is_shown_once_and_does_what_its_scope_says(either: Office) -> N
 
     assert shown.status_code == 201
     assert secret is not None
+    [made] = tokens_of(either, "technician")
+    actor, action, _, detail = newest_row(either)
+    assert (actor, action, detail["token"]) == ("technician", "token made", made.token_id)
     assert ask(either, secret[1], "GET", "/blocks").status_code == 200
     assert ask(either, secret[1], "GET", "/phones").json["error"]["code"] == "scope_missing"
     [made] = tokens_of(either, "technician")
@@ -58,8 +61,6 @@ def test_a_token_is_shown_once_and_does_what_its_scope_says(either: Office) -> N
     page = client.get("/tokens", base_url=HERE).text
     assert secret[1] not in page
     assert made.token_id[:8] in page
-    actor, action, _, detail = newest_row(either)
-    assert (actor, action, detail["token"]) == ("technician", "token made", made.token_id)
 
 
 @pytest.mark.parametrize(
