@@ -111,6 +111,8 @@ def page(chromium: Browser, visit: Visit) -> Iterator[Page]:
         page.clock.install(time=now())
         visit.sign_in(page)
         expect(page.get_by_role("heading", name="Fleet")).to_be_visible()
+        # A heading is seen before the scripts have begun to count the seconds.
+        page.wait_for_load_state("load")
         yield page
 
 
