@@ -32,7 +32,7 @@ help:
 	@echo 'make dev      a server that starts anew at each change, and phones in every standing'
 	@echo 'make dev-fleet   a server with many phones to look at: PHONES=32000'
 	@echo 'make test     all tests'
-	@echo 'make test-fast   those that need neither browser nor PostgreSQL and kill nothing: under a minute'
+	@echo 'make test-fast   those that need neither browser nor PostgreSQL and kill nothing: some minutes'
 	@echo 'make test-postgresql   the tests of the server, each with a database of PostgreSQL'
 	@echo 'make test-system-root SYSTEM_ROOT=FOLDER   phone tests in the shell of an unpacked Android system (root)'
 	@echo 'make demo-sabotage   the demo with one part broken on purpose: it must fail'

@@ -1,6 +1,6 @@
 """Which tests `make test-fast` leaves out: those that start a browser, PostgreSQL or many processes.
 
-Measured with `--durations`: what is left takes under a minute on two cores.
+Measured with `--durations`: what is left takes some minutes on two cores.
 """
 
 from __future__ import annotations

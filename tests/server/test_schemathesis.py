@@ -40,7 +40,8 @@ from tests.server.running import RunningServer, serving
 
 _EXAMPLES = 20
 _ASKED_AGAIN = 2
-"""On a busy machine a connection was seen to end while a request was written; what ends each one is found anyway."""
+"""What is refused by its head is answered without its body (decision 0015), so on a busy machine a connection may end
+while that is still written; what ends every one is found all the same."""
 _SETTINGS = settings(
     max_examples=_EXAMPLES,
     derandomize=True,
