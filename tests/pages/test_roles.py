@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from server.fleet.retiring import retire
 from server.owners.requests import RequestKind, ask
@@ -121,7 +122,9 @@ def request(office: Office, client: object, method: str, address: str) -> int:
         address = address.replace("PERSON", "desk-7")
     if "FILTER" in address:
         office.send(client, "/filters", FIELDS, form_on="/account")  # type: ignore[arg-type]
-        address = address.replace("FILTER", "1")
+        with office.database.reading() as session:
+            number = session.scalar(text("SELECT MAX(id) FROM saved_filter"))
+        address = address.replace("FILTER", str(number))
     if "DRAFT" in address:
         address = address.replace("DRAFT", str(office.draft()))
     if "REQUEST" in address:
