@@ -25,7 +25,7 @@ from policy.ready_made import ready_made_policy
 from policy.report import Consent, Report, ReportedApp, ReportedUser
 from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
 from server.fleet.failures import Failure
-from server.fleet.phones import holder_tag
+from server.fleet.holders import holder_tag
 from server.fleet.pictures import digest_of, keep_pictures
 from server.fleet.recounting import make_anew
 from server.fleet.search import folded

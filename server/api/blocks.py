@@ -15,7 +15,7 @@ from server.api.lists import Listing, Rows, answer_piece, answer_whole
 from server.api.person_access import requesting_person
 from server.context import context
 from server.errors import Malformed, NoSuchPlace
-from server.fleet import phones
+from server.fleet import holders
 from server.fleet.block_changes import Cursor, read_cursor
 from server.fleet.block_list import to_block
 from server.fleet.blocks import Block, BlockCause, blocks, changed_blocks
@@ -119,7 +119,7 @@ def _require_reader() -> None:
     here = context()
     with here.database.reading() as session:
         requesting_person(session, Right.SEE_HOLDERS, Scope.BLOCKS)
-    phones.tag_all_holders(here.database, here.config.holder_key)
+    holders.tag_all_holders(here.database, here.config.holder_key)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from policy.plain_text import printable
 from policy.schemas.values import write_utc_time
 from server.commands.settings import given_config, now_of, opened, takes_config
 from server.config import Config
-from server.fleet import phones
+from server.fleet import holders
 from server.fleet.block_list import to_block
 from server.fleet.blocks import BLOCKING, Block, BlockCause
 from server.fleet.listing import Cursor
@@ -33,7 +33,7 @@ def blocks(cause: str | None, as_json: bool) -> None:
     """Tell which holders the mail side is to block, why, and since when."""
     config, causes = given_config(), {BlockCause(cause)} if cause else BLOCKING
     with opened(config) as database:
-        phones.tag_all_holders(database, config.holder_key)
+        holders.tag_all_holders(database, config.holder_key)
         nobody = True
         for block in _each(config, database, causes):
             nobody = False

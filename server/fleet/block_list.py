@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from policy.names import PhoneId
-from server.fleet import entries, phones
+from server.fleet import entries, holders
 from server.fleet.blocks import BLOCKING, Block, BlockCause, worst_of_holders
 from server.fleet.listing import Cursor, take
 from server.fleet.readiness import Moment, moment_of
@@ -62,7 +62,7 @@ def to_block(
     found: dict[PhoneId, Block] = {}
 
     def keep(part: Sequence[Cursor]) -> Iterable[Cursor]:
-        worst = worst_of_holders(session, here, phones.tags_of(session, [c.place.phone_id for c in part]))
+        worst = worst_of_holders(session, here, holders.tags_of(session, [c.place.phone_id for c in part]))
         asked = {one.phone_id: one for one in worst.values() if one.cause in causes}
         for cursor in part:
             if cursor.place.phone_id in asked:
@@ -71,7 +71,7 @@ def to_block(
 
     shown, behind = take(_walk(session, here, causes, after, limit + 1), limit, keep, _LOOKED_AT)
     phone_ids = [cursor.place.phone_id for cursor in shown]
-    names = phones.holders(session, holder_key, phone_ids)
+    names = holders.holders_of(session, holder_key, phone_ids)
     return ToBlock([replace(found[one], holder=names[one]) for one in phone_ids], behind)
 
 

@@ -19,7 +19,7 @@ from policy.report import Consent
 from policy.stage import enforcement_starts_at
 from policy.verdict import Verdict
 from server.errors import ChangesUnknown
-from server.fleet import entries, phone_states, phones
+from server.fleet import entries, holders, phone_states, phones
 from server.fleet.block_changes import (
     CLOCKS_DIFFER,
     Cursor,
@@ -94,7 +94,7 @@ class BlockPage:
 def blocks(session: Session, now: datetime, holder_key: str, after: str = "", limit: int = 1000) -> BlockPage:
     """Return one entry for each of the next holders, in an order that stays; holders are opened for this piece only."""
     here = situation_and_history(session, now)
-    tags = phones.holder_tags(session, after, limit + 1)
+    tags = holders.holder_tags(session, after, limit + 1)
     found = _of_holders(session, here, holder_key, tags[:limit])
     return BlockPage(found, tags[limit - 1] if len(tags) > limit else None, cursor_at(session, here))
 
@@ -125,7 +125,7 @@ def _moved(session: Session, since: Cursor, here: Situation) -> set[str]:
         moved |= set(islice(_overdue(session, *overdue), MANY + 1))
     if len(moved) + len(tags) > MANY:
         raise ChangesUnknown(f"more than {MANY} holders may stand otherwise since then")
-    return tags | phones.tags_of(session, moved)
+    return tags | holders.tags_of(session, moved)
 
 
 def _overdue(session: Session, since: datetime, until: datetime) -> Iterator[PhoneId]:
@@ -144,7 +144,7 @@ def _overdue(session: Session, since: datetime, until: datetime) -> Iterator[Pho
 
 def worst_of_holders(session: Session, here: Situation, tags: Collection[str]) -> Mapping[str, Block]:
     """Return for each of these holders, by tag, what is to be done because of their worst phone; no holder is named."""
-    by_holder = phones.phones_by_holder(session, tags)
+    by_holder = holders.phones_by_holder(session, tags)
     phone_ids = [phone_id for of_one in by_holder.values() for phone_id in of_one]
     facts = phone_states.check_facts(session, phone_ids)
     known = {phone.phone_id: phone for phone in phones.find_phones(session, phone_ids)}
@@ -156,11 +156,11 @@ def worst_of_holders(session: Session, here: Situation, tags: Collection[str]) -
 
 def _of_holders(session: Session, here: Situation, holder_key: str, tags: Sequence[str]) -> Sequence[Block]:
     worst = worst_of_holders(session, here, tags)
-    names = phones.holders(session, holder_key, [one.phone_id for one in worst.values()])
+    names = holders.holders_of(session, holder_key, [one.phone_id for one in worst.values()])
     entry_of = {tag: replace(one, holder=names[one.phone_id]) for tag, one in worst.items()}
     without = [tag for tag in tags if tag not in entry_of]
     for tag, at, sealed in left_holders(session, without):
-        entry_of[tag] = Block(phones.opened(holder_key, sealed), "", BlockCause.NO_PHONE, at)
+        entry_of[tag] = Block(holders.opened(holder_key, sealed), "", BlockCause.NO_PHONE, at)
     return [entry_of[tag] for tag in tags if tag in entry_of]
 
 

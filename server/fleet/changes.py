@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from policy.errors import InvalidName
 from policy.names import PhoneId
-from server.fleet import block_changes, entries, phone_states, phones, turns
+from server.fleet import block_changes, entries, holders, phone_states, phones, turns
 from server.fleet.block_list import phones_that_may_ask
 from server.fleet.blocks import BLOCKING, cause_of
 from server.fleet.counts import exempt_entries
@@ -196,7 +196,7 @@ def _blocked(session: Session, here: Situation, since: datetime) -> _Walk:
 def _moved(session: Session, here: Situation, since: datetime) -> Iterator[Collection[PhoneId]]:
     """Yield groups of phones, each of at most `_ASKED` holders or phones."""
     tags = block_changes.noted_after(session, since, _ASKED)
-    yield {one for of_one in phones.phones_by_holder(session, tags).values() for one in of_one}
+    yield {one for of_one in holders.phones_by_holder(session, tags).values() for one in of_one}
     if here.overdue_limit is None:
         return
     first, last = since - here.overdue_limit, here.now - here.overdue_limit

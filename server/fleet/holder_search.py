@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from server.errors import Malformed
 from server.evidence import audit
-from server.fleet import phones
+from server.fleet import holders, phones
 from server.fleet.phone_rows import PhoneRow, phone_rows
 from server.policies.bundles import situation
 from server.texts import storable
@@ -32,10 +32,10 @@ def phones_of_holder(
             f"expected a holder's reference of 1 to {phones.HOLDER_MAX_LENGTH} characters on one line",
             "Write it whole, as it was given when the phone was provisioned.",
         )
-    if phones.has_untagged_holders(session):
-        phones.tag_holders(session, holder_key)
-    tag = phones.holder_tag(holder_key, wanted)
-    found = phones.find_phones(session, phones.phones_by_holder(session, [tag]).get(tag, ()))
+    if holders.has_untagged_holders(session):
+        holders.tag_holders(session, holder_key)
+    tag = holders.holder_tag(holder_key, wanted)
+    found = phones.find_phones(session, holders.phones_by_holder(session, [tag]).get(tag, ()))
     detail = {"phones": [phone.phone_id for phone in found]}
     audit.record(session, actor, "phones of a holder looked up", "holder", detail, now)
     return phone_rows(session, found, situation(session, now))

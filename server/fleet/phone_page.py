@@ -11,7 +11,7 @@ from policy.ledger import Ledger
 from policy.names import PhoneId
 from policy.report import Report
 from server.evidence.alarms import Alarm, AlarmCounts, counts_of_phone, open_alarms, settled_alarms
-from server.fleet import phones
+from server.fleet import holders, phones
 from server.fleet.attempts import LastAttempt, last_attempt
 from server.fleet.blocks import cause_of
 from server.fleet.off_times import OffTime, off_times
@@ -88,7 +88,7 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
     return PhonePage(
         now=now,
         row=row,
-        holder=phones.holders(session, holder_key, [phone_id])[phone_id],
+        holder=holders.holders_of(session, holder_key, [phone_id])[phone_id],
         report=latest,
         ledger=kept_reports.newest_ledger(session, phone_id),
         mail_since=cause_of(found[0], row.latest, here)[1],

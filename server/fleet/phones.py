@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import NamedTuple, cast
 
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import ForeignKey, LargeBinary, String, Table, Text, bindparam, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -20,15 +16,15 @@ from policy.names import PhoneId
 from policy.probe import Probe, Reach
 from policy.report import Consent
 from policy.schemas import dump_probe, load_probe
-from server.errors import ConfigurationRefused, InConflict
-from server.fleet import phone_states
+from server.errors import InConflict
+from server.fleet import holders, phone_states
 from server.fleet.block_changes import note_changes
 from server.fleet.entries import entries_of, entry_of, gone_phones, note_entries
 from server.fleet.meetings import meet
 from server.fleet.search import note_names
 from server.fleet.standing import GONE, Told, fresh_standing
 from server.reports import kept_reports
-from server.storage.database import Base, Database, UtcTime, stored_by_nobody_else
+from server.storage.database import Base, UtcTime, stored_by_nobody_else
 from server.storage.prepared import Prepared, among
 
 UNIT_MAX_LENGTH = 60
@@ -56,7 +52,7 @@ class _PhoneTable(Base):
     reach: Mapped[str | None] = mapped_column(String(10))
     probed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     marker_sha256: Mapped[str | None] = mapped_column(String(64))
-    # What can be compared of a sealed holder. NULL: sealed before there were tags (`tag_holders`).
+    # What can be compared of a sealed holder. NULL: sealed before there were tags (`server.fleet.holders`).
     holder_tag: Mapped[str | None] = mapped_column(String(64), index=True)
     unit: Mapped[str] = mapped_column(String(UNIT_MAX_LENGTH), default="", server_default="")
     # NULL: nobody else held it before.
@@ -163,8 +159,8 @@ def register_phone(
     stored.label, stored.api_level = registration.label or stored.label, registration.api_level
     stored.unit = registration.unit or stored.unit or ""
     stored.virtual, stored.station_id = registration.virtual, station_id
-    stored.sealed_holder = Fernet(holder_key).encrypt(registration.holder.encode())
-    stored.holder_tag = holder_tag(holder_key, registration.holder)
+    stored.sealed_holder = holders.seal(holder_key, registration.holder)
+    stored.holder_tag = holders.holder_tag(holder_key, registration.holder)
     if not is_new and stored.holder_tag != before[1]:
         stored.held_since = now
     if registration.probe is not None:
@@ -199,39 +195,13 @@ def _note_block(
     is_as_it_was = (consent, tag) == (stored.consent, stored.holder_tag) and not is_back
     if is_as_it_was or stored.holder_tag is None:
         return
-    left = {tag: sealed} if tag not in (None, stored.holder_tag) and _opens(holder_key, sealed) else {}
+    left = {tag: sealed} if tag not in (None, stored.holder_tag) and holders.opens(holder_key, sealed) else {}
     note_changes(session, [stored.holder_tag], now, left)
-
-
-def _opens(holder_key: str, sealed: bytes) -> bool:
-    try:
-        opened(holder_key, sealed)
-    except ConfigurationRefused:
-        # Sealed under a key that was lost: whose phone it was nobody knows any more.
-        return False
-    return True
-
-
-def opened(holder_key: str, sealed: bytes) -> str:
-    """Return a holder that was sealed; raises `ConfigurationRefused` if the key is not the one of old."""
-    try:
-        return Fernet(holder_key).decrypt(sealed).decode()
-    except InvalidToken as error:
-        raise ConfigurationRefused(
-            "CURFEW_HOLDER_KEY does not open the stored holders; put back the key they were stored under"
-        ) from error
 
 
 def held_since(session: Session, phone_id: PhoneId) -> datetime | None:
     """Return since when a registered phone is its holder's; None where nobody else held it before."""
     return session.scalars(select(_PhoneTable.held_since).where(_PhoneTable.phone_id == phone_id)).one()
-
-
-def tags_of(session: Session, phone_ids: Collection[str]) -> set[str]:
-    """Return the tags of the holders of these phones."""
-    tag = _PhoneTable.holder_tag
-    query = select(tag).where(_PhoneTable.phone_id.in_(phone_ids), tag.is_not(None))
-    return set(cast("Sequence[str]", session.scalars(query).all()))
 
 
 def agreed_between(session: Session, since: datetime, until: datetime) -> Sequence[PhoneId]:
@@ -451,69 +421,6 @@ def kept_probe(session: Session, phone_id: PhoneId) -> KeptProbe | None:
     return None
 
 
-def holder_tag(holder_key: str, holder: str) -> str:
-    """Return what is the same for every phone of one holder, and tells nothing of it without the key."""
-    return hmac.new(_tag_key(holder_key), holder.encode(), "sha256").hexdigest()
-
-
-@lru_cache(maxsize=4)
-def _tag_key(holder_key: str) -> bytes:
-    # Not the key itself: what seals must not also be what compares (RFC 5869, section 3.2).
-    return HKDF(SHA256(), 32, salt=None, info=b"curfew holder tag").derive(holder_key.encode())
-
-
 def has_phones(session: Session) -> bool:
     """Whether any phone was ever registered."""
     return session.scalar(select(_PhoneTable.phone_id).limit(1)) is not None
-
-
-def has_untagged_holders(session: Session) -> bool:
-    """Whether phones are left whose holders were sealed before there were tags."""
-    query = select(_PhoneTable.phone_id).where(_PhoneTable.holder_tag.is_(None)).limit(1)
-    return session.scalar(query) is not None
-
-
-def tag_holders(session: Session, holder_key: str) -> None:
-    """Give a tag to every holder that has none."""
-    query = select(_PhoneTable.phone_id).where(_PhoneTable.holder_tag.is_(None))
-    opened = holders(session, holder_key, session.scalars(query).all())
-    rows = [
-        {"of_phone": phone_id, "holder_tag": holder_tag(holder_key, name)}
-        for phone_id, name in opened.items()
-    ]
-    if rows:
-        tagged = update(_PHONES).where(_PHONES.c.phone_id == bindparam("of_phone"))
-        session.connection().execute(tagged, rows)
-
-
-def tag_all_holders(database: Database, holder_key: str) -> None:
-    """Give a tag to every holder that has none, in a transaction of its own that begins only where there is one."""
-    with database.reading() as session:
-        if not has_untagged_holders(session):
-            return
-    with database.writing() as session:
-        tag_holders(session, holder_key)
-
-
-def holder_tags(session: Session, after: str, limit: int) -> Sequence[str]:
-    """Return the tags of the next holders behind one, in order."""
-    tag = _PhoneTable.holder_tag
-    query = select(tag).where(tag > after).group_by(tag).order_by(tag).limit(limit)
-    return cast("Sequence[str]", session.scalars(query).all())
-
-
-def phones_by_holder(session: Session, tags: Collection[str]) -> Mapping[str, Sequence[PhoneId]]:
-    """Return the ids of the phones of each of these holders, by their tags."""
-    found: dict[str, list[PhoneId]] = {}
-    query = select(_PhoneTable.holder_tag, _PhoneTable.phone_id).where(_PhoneTable.holder_tag.in_(tags))
-    for tag, phone_id in session.execute(query):
-        found.setdefault(cast(str, tag), []).append(cast(PhoneId, phone_id))
-    return found
-
-
-def holders(session: Session, holder_key: str, phone_ids: Collection[str] | None = None) -> dict[str, str]:
-    """Return the holders of all phones, or of these; raises `ConfigurationRefused` if the key is not the one of old."""
-    query = select(_PhoneTable.phone_id, _PhoneTable.sealed_holder)
-    if phone_ids is not None:
-        query = query.where(_PhoneTable.phone_id.in_(phone_ids))
-    return {phone_id: opened(holder_key, sealed) for phone_id, sealed in session.execute(query)}

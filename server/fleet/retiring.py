@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from policy.names import PhoneId
 from server.errors import InConflict, Malformed, NotThere
 from server.evidence import audit
-from server.fleet import phone_states, phones
+from server.fleet import holders, phone_states, phones
 from server.fleet.block_changes import note_changes
 from server.fleet.entries import entry_of, note_entries
 from server.fleet.phones import RETIRED_WHY_MAX_LENGTH, Phone, Retirement
@@ -110,4 +110,4 @@ def _settle(session: Session, phone_id: PhoneId, facts: CheckFacts | None, now: 
     [phone] = phones.find_phones(session, [phone_id])
     agreed = phones.agreed_with(session, [phone_id])[phone_id]
     note_entries(session, {phone_id: entry_of(*agreed, phone.registered_at, facts)})
-    note_changes(session, phones.tags_of(session, [phone_id]), now)
+    note_changes(session, holders.tags_of(session, [phone_id]), now)

@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 from policy.report import Report
 from policy.report_results import ReportResult, ReportStatus
 from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
-from server.fleet import entries, meetings, phone_states, phones, turns
+from server.fleet import entries, holders, meetings, phone_states, phones, turns
 from server.fleet.block_changes import moves_block, note_changes
 from server.fleet.entries import Entry
 from server.fleet.standing import CheckFacts, is_retired
@@ -116,7 +116,7 @@ class RequestGroup:
             if now and (phone_id in came_back or moves_block(recorded.before.get(phone_id), after, now))
         ]
         if moved and now:
-            note_changes(self._session, phones.tags_of(self._session, moved), now)
+            note_changes(self._session, holders.tags_of(self._session, moved), now)
 
     def _entries(self, facts: Mapping[str, CheckFacts]) -> Mapping[str, Entry]:
         return {

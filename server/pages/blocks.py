@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from server.context import context
 from server.errors import Malformed
-from server.fleet import blocks, phones
+from server.fleet import blocks, holders, phones
 from server.fleet.block_list import to_block
 from server.fleet.blocks import BLOCKING, Block, BlockCause
 from server.fleet.listing import Cursor, read_cursor
@@ -71,7 +71,7 @@ class Wanted:
 def list_blocks() -> str:
     """Show one piece of the list."""
     wanted, after = _wanted(), request.args.get("after", "")[:200]
-    phones.tag_all_holders(context().database, context().config.holder_key)
+    holders.tag_all_holders(context().database, context().config.holder_key)
     with context().database.reading() as session:
         piece = wanted.read(session, after, ROWS_PER_PAGE)
         here = situation(session, now())
@@ -99,7 +99,7 @@ def list_blocks() -> str:
 def blocks_as_csv() -> Response:
     """Return the whole of what was asked for as a table; refused where it is more than a spreadsheet is for."""
     wanted, after, rows = _wanted(), "", list[Block]()
-    phones.tag_all_holders(context().database, context().config.holder_key)
+    holders.tag_all_holders(context().database, context().config.holder_key)
     while True:
         with context().database.reading() as session:
             piece = wanted.read(session, after, 1000)

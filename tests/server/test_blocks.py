@@ -13,7 +13,7 @@ from policy.names import PhoneId
 from policy.report import Consent
 from policy.verdict import Verdict
 from server.app import create_app
-from server.fleet import phones
+from server.fleet import holders
 from server.fleet.blocks import BLOCKING, BlockCause, blocks, cause_of
 from server.fleet.phones import Phone
 from server.fleet.standing import CheckFacts
@@ -164,9 +164,9 @@ def test_holders_of_before_there_were_tags_are_tagged_when_the_list_is_asked_for
 
 
 def test_the_tag_of_a_holder_is_another_under_another_key() -> None:
-    assert phones.holder_tag("key 1", "mailbox") == phones.holder_tag("key 1", "mailbox")
-    assert phones.holder_tag("key 1", "mailbox") != phones.holder_tag("key 2", "mailbox")
-    assert phones.holder_tag("key 1", "mailbox") != phones.holder_tag("key 1", "mailbox 2")
+    assert holders.holder_tag("key 1", "mailbox") == holders.holder_tag("key 1", "mailbox")
+    assert holders.holder_tag("key 1", "mailbox") != holders.holder_tag("key 2", "mailbox")
+    assert holders.holder_tag("key 1", "mailbox") != holders.holder_tag("key 1", "mailbox 2")
 
 
 def test_a_phone_that_complies_again_unblocks_its_holder(authority: Authority) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from policy.report import Consent
 from server.errors import ConfigurationRefused, InConflict
-from server.fleet import phones
+from server.fleet import holders, phones
 from tests.server.authority import NOW, Authority, Bench, make_registration
 
 
@@ -125,4 +125,4 @@ def test_a_changed_holder_key_is_named(authority: Authority) -> None:
         authority.database.reading() as session,
         pytest.raises(ConfigurationRefused, match="CURFEW_HOLDER_KEY"),
     ):
-        phones.holders(session, Fernet.generate_key().decode())
+        holders.holders_of(session, Fernet.generate_key().decode())
