@@ -90,8 +90,18 @@ SERVER_ROOMS: dict[str, set[str]] = {
         *{"stations", "storage"},
     },
     "api": {
-        *{"context", "drafts", "errors", "evidence", "exemptions", "fleet", "intake", "listed", "owners"},
-        *{"people", "policies", "refused_people", "rehearsal", "reports", "running", "stations", "storage"},
+        *{"clock", "context", "drafts", "errors", "evidence", "exemptions", "fleet", "intake", "listed"},
+        *{
+            "owners",
+            "people",
+            "policies",
+            "refused_people",
+            "rehearsal",
+            "reports",
+            "running",
+            "stations",
+            "storage",
+        },
         *{"tables", "texts"},
     },
     "app": {

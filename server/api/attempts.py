@@ -9,9 +9,9 @@ from policy.attempt import Attempt
 from server.api.blueprint import STATION, described
 from server.api.schemas import AttemptsKeptSchema, AttemptsSchema
 from server.api.station_access import requesting_station
+from server.clock import written
 from server.context import context
 from server.fleet.attempts import keep_attempts
-from server.running.error_handlers import written
 
 
 @described(

@@ -16,12 +16,12 @@ from server.api.blueprint import PERSON, STATION, described
 from server.api.person_access import requesting_person
 from server.api.schemas import AuditHeadsSchema, AuditRowsSchema, HeadsComparedSchema
 from server.api.station_access import requesting_station
+from server.clock import written
 from server.context import context
 from server.errors import Malformed
 from server.evidence import audit
 from server.evidence.chain_trouble import raise_trouble
 from server.people.people import Right
-from server.running.error_handlers import written
 
 ROWS_PER_ANSWER = 500
 # The column's bound: PostgreSQL fails on a larger one, and there is no row above it.

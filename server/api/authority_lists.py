@@ -31,6 +31,7 @@ from server.api.list_schemas import (
 )
 from server.api.lists import Listing, Rows, answer_list
 from server.api.schemas import AuditRowSchema
+from server.clock import written
 from server.evidence.alarms import ALARMS_NEWEST, ALARMS_OLDEST, WantedAlarms, list_alarms
 from server.evidence.audit import ROWS_NEWEST, ROWS_OLDEST, WantedRows, list_rows
 from server.exemptions.known import known_exemptions
@@ -42,7 +43,6 @@ from server.policies.bundles import (
     PublicationRow,
     list_publications,
 )
-from server.running.error_handlers import written
 from server.stations.refused_bundles import (
     REFUSALS_NEWEST,
     REFUSALS_OLDEST,

@@ -13,6 +13,7 @@ from server.api.blueprint import PERSON, described
 from server.api.list_schemas import BlockPieceSchema, BlockSchema, BlocksSchema, columns_of
 from server.api.lists import Listing, Rows, answer_piece, answer_whole
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.errors import Malformed, NoSuchPlace
 from server.fleet import holders
@@ -23,7 +24,6 @@ from server.fleet.listing import Cursor as Place
 from server.fleet.listing import read_cursor as read_place
 from server.people.people import Right
 from server.people.scopes import Scope
-from server.running.error_handlers import written
 
 CURSOR_HEADER = "Curfew-Cursor"
 

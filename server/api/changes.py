@@ -13,12 +13,12 @@ from server.api.blueprint import PERSON, described
 from server.api.fleet_lists import REFUSALS
 from server.api.list_schemas import ChangedPhoneSchema, ChangedPhonesSchema, ChangePieceSchema, columns_of
 from server.api.lists import Listing, Rows, answer_list
+from server.clock import written
 from server.errors import NoSuchPlace
-from server.fleet.changes import Change, list_changes, read_place, written
+from server.fleet.changes import Change, list_changes, read_place, written_place
 from server.fleet.entries import Place
 from server.listed import listed_phone
 from server.people.people import Right
-from server.running.error_handlers import written as written_moment
 
 _USUAL = timedelta(days=1)
 
@@ -38,8 +38,8 @@ def _read(
     change: Change, since: datetime | None, session: Session, now: datetime, after: str, limit: int
 ) -> Rows:
     found = list_changes(session, now, since or now - _USUAL, change, _place(after), limit)
-    rows = [{"at": written_moment(one.at), **listed_phone(one.row)} for one in found.rows]
-    return rows, written(found.next) if found.next else None
+    rows = [{"at": written(one.at), **listed_phone(one.row)} for one in found.rows]
+    return rows, written_place(found.next) if found.next else None
 
 
 def _place(after: str) -> Place | None:

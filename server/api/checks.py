@@ -18,11 +18,11 @@ from server.api.blueprint import PERSON, described
 from server.api.fleet_lists import REFUSALS
 from server.api.list_schemas import CheckSchema, ChecksSchema, PieceSchema, columns_of
 from server.api.lists import Listing, Rows, answer_list
+from server.clock import written
 from server.errors import NotThere
 from server.fleet import phones
 from server.people.people import Right
 from server.reports.timeline import TimelineCheck, checks_of
-from server.running.error_handlers import written
 from server.stations.stations import station_names
 
 _WHOLE_REPORT = "report"

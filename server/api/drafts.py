@@ -24,6 +24,7 @@ from server.api.fleet_lists import REFUSALS
 from server.api.list_schemas import Sort, columns_of
 from server.api.lists import Listing, Rows, answer_list
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.drafts import drafts
 from server.drafts.beginnings import beginning, returning
@@ -32,7 +33,6 @@ from server.drafts.drafts import DRAFTS_NEWEST, DRAFTS_OLDEST, Draft, DraftEnd, 
 from server.people.people import Right
 from server.people.scopes import Scope
 from server.policies.bundles import newest, newest_bundle
-from server.running.error_handlers import written
 
 _ORDERS = {Sort.NEWEST: DRAFTS_NEWEST, Sort.OLDEST: DRAFTS_OLDEST}
 _ASKED = {401: "no token, or one that is not good", 403: "right_missing"}

@@ -22,11 +22,11 @@ from server.api.fleet_lists import REFUSALS
 from server.api.list_schemas import Sort, columns_of
 from server.api.lists import Listing, Rows, answer_list
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.exemptions import requests as kept
 from server.exemptions.requests import REQUESTS_NEWEST, REQUESTS_OLDEST, ExemptionRequest, Wanted
 from server.people.people import Right
-from server.running.error_handlers import written
 
 _ORDERS = {Sort.NEWEST: REQUESTS_NEWEST, Sort.OLDEST: REQUESTS_OLDEST}
 _ASKED = {401: "no token, or one that is not good", 403: "right_missing"}

@@ -14,11 +14,11 @@ from server.api.exemption_schemas import (
     SignedExemptionsSchema,
 )
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.exemptions.signing import proposed, receive
 from server.people.people import Right
 from server.policies.bundles import lock_trust_files
-from server.running.error_handlers import written
 
 _ASKED = {401: "no token, or one that is not good", 403: "right_missing"}
 

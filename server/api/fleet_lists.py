@@ -26,6 +26,7 @@ from server.api.list_schemas import (
     columns_of,
 )
 from server.api.lists import Listing, Rows, answer_list
+from server.clock import written
 from server.errors import Malformed, NoSuchPlace
 from server.fleet.attempts import (
     ATTEMPTS_NEWEST,
@@ -39,7 +40,6 @@ from server.fleet.ring_phones import RingPhones, ring_numbered
 from server.listed import listed_phone, listed_station
 from server.people.people import Right
 from server.policies.bundles import situation
-from server.running.error_handlers import written
 from server.stations.stations import BY_ENROLMENT, BY_NAME, BY_STATION_ID, list_stations
 
 REFUSALS = {400: "after_malformed", 401: "no token, or one that is not good", 403: "right_missing"}

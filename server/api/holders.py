@@ -7,11 +7,11 @@ from typing import Any
 from server.api.blueprint import PERSON, described
 from server.api.list_schemas import HolderSchema, PhonesOfHolderSchema
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.fleet.holder_search import phones_of_holder
 from server.listed import listed_phone
 from server.people.people import Right
-from server.running.error_handlers import written
 
 
 @described(

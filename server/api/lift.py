@@ -22,6 +22,7 @@ from server.api.lift_schemas import (
 from server.api.list_schemas import PieceSchema, columns_of
 from server.api.lists import Listing, Rows, answer_list
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.fleet.lift import CAUSES, WaitingPhone, lift_counts, lifted_since, waiting_phones
 from server.fleet.lift_certifying import (
@@ -33,7 +34,6 @@ from server.fleet.lift_certifying import (
 )
 from server.people.people import Right
 from server.policies.bundles import situation_and_history
-from server.running.error_handlers import written
 
 _ASKED = {401: "no token, or one that is not good", 403: "right_missing"}
 

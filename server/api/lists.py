@@ -24,11 +24,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wsgi import wrap_file
 
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.errors import NotAccepted
 from server.people.people import Right
 from server.people.scopes import Scope
-from server.running.error_handlers import written
 from server.running.spooled import new_spool
 from server.storage.replica import Seen
 from server.tables import Row, to_csv

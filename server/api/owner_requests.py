@@ -20,6 +20,7 @@ from server.api.owner_schemas import (
     OwnerRequestsSchema,
 )
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.owners.requests import (
     REQUESTS_NEWEST,
@@ -30,7 +31,6 @@ from server.owners.requests import (
     list_requests,
 )
 from server.people.people import Right
-from server.running.error_handlers import written
 
 _ORDERS = {Sort.NEWEST: REQUESTS_NEWEST, Sort.OLDEST: REQUESTS_OLDEST}
 

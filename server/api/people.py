@@ -26,6 +26,7 @@ from server.api.people_schemas import (
     ToldPersonSchema,
 )
 from server.api.person_access import requesting_person
+from server.clock import written
 from server.context import context
 from server.listed import listed_person
 from server.people import managing
@@ -39,7 +40,6 @@ from server.people.people import (
     list_people,
     stored_person,
 )
-from server.running.error_handlers import written
 
 _ORDERS = {PersonSort.NAME: PEOPLE_BY_NAME, PersonSort.NEWEST: PEOPLE_NEWEST}
 _ONE = "/people/<name>"

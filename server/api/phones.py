@@ -19,6 +19,7 @@ from server.api.schemas import (
     RegistrationSchema,
 )
 from server.api.station_access import requesting_station
+from server.clock import written
 from server.context import context
 from server.errors import NotAllowed, NotThere
 from server.evidence import audit
@@ -27,7 +28,6 @@ from server.fleet.meetings import has_met, meet
 from server.fleet.phones import Registration
 from server.policies import bundles
 from server.reports import kept_reports
-from server.running.error_handlers import written
 
 _UNSIGNED = "the request is not signed by an enrolled station"
 

@@ -19,6 +19,7 @@ from server.api.proposal_schemas import (
     ReceivedSchema,
     WithdrawnSchema,
 )
+from server.clock import written
 from server.context import context
 from server.drafts.approvals import receive
 from server.drafts.drafts import find_draft
@@ -27,7 +28,6 @@ from server.drafts.telling import proposal_document
 from server.errors import InConflict
 from server.people.people import Right
 from server.policies.bundles import lock_trust_files
-from server.running.error_handlers import written
 
 _REFUSALS = {401: "no token, or one that is not good", 403: "right_missing", 404: "draft_unknown"}
 

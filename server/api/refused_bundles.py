@@ -7,8 +7,8 @@ from typing import Any
 from server.api.blueprint import STATION, described
 from server.api.schemas import RefusalKeptSchema, RefusalSchema
 from server.api.station_access import requesting_station
+from server.clock import written
 from server.context import context
-from server.running.error_handlers import written
 from server.stations.refused_bundles import RefusedBundle, keep_refusal
 
 

@@ -28,6 +28,7 @@ from server.api.schemas import (
     RehearsalTimeSchema,
     RehearsedPolicySchema,
 )
+from server.clock import written
 from server.context import context
 from server.fleet import phone_rows, phones
 from server.people.people import Right
@@ -36,7 +37,6 @@ from server.rehearsal.kept_rehearsals import KeptRehearsal, RehearsedPhone, find
 from server.rehearsal.phones import rehearsed_phones
 from server.rehearsal.result import told
 from server.rehearsal.running import start_rehearsal
-from server.running.error_handlers import written
 
 _UNKNOWN = {404: "rehearsal_unknown, rehearsed_phones_gone"}
 

@@ -12,11 +12,11 @@ from server.api.fleet_lists import REFUSALS
 from server.api.list_schemas import moment
 from server.api.person_access import requesting_person
 from server.api.schemas import BodySchema, said
+from server.clock import written
 from server.context import context
 from server.fleet.phones import RETIRED_WHY_MAX_LENGTH
 from server.fleet.retiring import Retiring, retire, take_back
 from server.people.people import Right
-from server.running.error_handlers import written
 
 _PATH = "/phones/<phone_id>/retirement"
 _REFUSED = {401: REFUSALS[401], 403: REFUSALS[403], 404: "phone_unknown"}

@@ -9,12 +9,12 @@ from server.api.blueprint import PERSON, described
 from server.api.fleet_lists import REFUSALS
 from server.api.person_access import requesting_person
 from server.api.ring_schemas import HeldSchema, HoldRingSchema, ReleaseRingsSchema, RingsSchema
+from server.clock import written
 from server.context import context
 from server.fleet.ring_holds import RingHold, current_hold, hold_ring, release_rings, told_hold
 from server.fleet.ring_phones import count_rings, told_rings
 from server.people.people import Right
 from server.policies.bundles import situation
-from server.running.error_handlers import written
 
 
 @described("/rings", RingsSchema, proof=PERSON, refusals={401: REFUSALS[401], 403: REFUSALS[403]})

@@ -6,9 +6,9 @@ from typing import Any
 
 from server.api.blueprint import described
 from server.api.schemas import EnrolledSchema, EnrolmentSchema
+from server.clock import written
 from server.context import context
 from server.evidence import audit
-from server.running.error_handlers import written
 from server.stations.enrolment import use_token
 from server.stations.stations import add_station
 

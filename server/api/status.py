@@ -8,11 +8,11 @@ from typing import Any
 from policy.document import Bundle
 from server.api.blueprint import described
 from server.api.schemas import StatusSchema
+from server.clock import written
 from server.context import context
 from server.fleet.ring_holds import held_from
 from server.policies import bundles
 from server.policies.bundles import Newest
-from server.running.error_handlers import written
 
 # Until a policy says how often stations come.
 _WITHOUT_BUNDLE = timedelta(minutes=15)

@@ -23,6 +23,7 @@ from server.api.token_schemas import (
     TokenSort,
     ToldTokenSchema,
 )
+from server.clock import written
 from server.context import context
 from server.listed import listed_token
 from server.people.people import Right
@@ -36,7 +37,6 @@ from server.people.tokens import (
     list_tokens,
     make_own_token,
 )
-from server.running.error_handlers import written
 
 _ORDERS = {TokenSort.ENDS_AT: TOKENS_BY_END, TokenSort.NEWEST: TOKENS_NEWEST}
 

@@ -7,10 +7,10 @@ from typing import Any
 from server.api.blueprint import PERSON, described
 from server.api.person_access import requesting_person
 from server.api.schemas import UnitsSchema, UnitsSetSchema
+from server.clock import written
 from server.context import context
 from server.fleet.units import WantedUnit, set_units
 from server.people.people import Right
-from server.running.error_handlers import written
 
 
 @described(

@@ -73,13 +73,13 @@ class ChangedPiece:
     """Whether there may be others to which it happened, in no piece: too many would have to be asked."""
 
 
-def written(place: Place) -> str:
+def written_place(place: Place) -> str:
     """Return a place as a word for an address, such as ``1677062400000000~<phone id>``."""
     return f"{(place.last_at - _EPOCH) // timedelta(microseconds=1)}~{place.phone_id}"
 
 
 def read_place(text: str) -> Place:
-    """Return the place that was written so; raises `ValueError` for anything else."""
+    """Return the place that `written_place` wrote; raises `ValueError` for anything else."""
     microseconds, phone_id = text.split("~")
     try:
         return Place(_EPOCH + timedelta(microseconds=int(microseconds)), PhoneId(phone_id))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import render_template, request
 
 from server.context import context
-from server.fleet.changes import COUNTED, Change, list_changes, read_place, tell_changes, written
+from server.fleet.changes import COUNTED, Change, list_changes, read_place, tell_changes, written_place
 from server.fleet.entries import Place
 from server.pages.access import needs
 from server.pages.blueprint import pages
@@ -53,7 +53,7 @@ def changes() -> str:
         change=change,
         piece=piece,
         after=after,
-        next=written(piece.next) if piece and piece.next else None,
+        next=written_place(piece.next) if piece and piece.next else None,
         words=WORDS,
         counted_up_to=COUNTED,
     )

@@ -15,7 +15,7 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as PlainResponse
 
-from server.clock import written as written
+from server.clock import written
 from server.context import context
 from server.errors import RequestRefused, SchemaMismatch, StorageFull, StorageUnavailable
 from server.pages import error_page
