@@ -5,7 +5,8 @@ AgentError
 │   ├── InvalidAddress         the name of a phone is not tcp:, adb: or usb:
 │   ├── PlainTcpRefused        unencrypted TCP beyond this computer, and nobody asked for it
 │   ├── PhoneUnreachable       no connection could be made
-│   │   └── PhoneNotReady      adb sees the phone in a state in which it takes no commands
+│   │   ├── PhoneNotReady      adb sees the phone in a state in which it takes no commands
+│   │   └── AdbServerMissing   the platform's adb does not run, so of no phone is anything known
 │   ├── PhoneUnauthorised      the phone does not accept this station's key (yet)
 │   ├── PhoneWentAway          the connection ended in the middle of an exchange
 │   ├── PhoneProtocolError     what arrived is not the ADB protocol
@@ -63,6 +64,10 @@ class PhoneUnreachable(PhoneError):
 
 class PhoneNotReady(PhoneUnreachable):
     """adb sees the phone offline, in its recovery system or its boot loader."""
+
+
+class AdbServerMissing(PhoneUnreachable):
+    """The platform's adb does not run: whether the phone is there, nobody knows."""
 
 
 class PhoneUnauthorised(PhoneError):

@@ -30,6 +30,7 @@ from agent_scripts.adb.phone_connection import (
 )
 from agent_scripts.adb.service_stream import ServiceStream, printable, read_shell_v2, receive_file, send_file
 from agent_scripts.errors import (
+    AdbServerMissing,
     InvalidAddress,
     PhoneNotReady,
     PhoneUnauthorised,
@@ -79,7 +80,7 @@ class ConnectedPhone:
 def list_devices(keys: AdbKeys | None = None) -> tuple[ConnectedPhone, ...]:
     """Return the phones that the platform's adb sees, starting its server if none runs.
 
-    A server started here offers the phone the key of `keys` too. Raises `PhoneUnreachable` if there is no adb.
+    A server started here offers the phone the key of `keys` too. Raises `AdbServerMissing` if there is no adb.
     """
     # Before adbutils connects: where no server answers it starts one itself, and that one would not offer our key.
     _start_server(keys)
@@ -101,7 +102,7 @@ def _ask_server(question: str) -> str:
 async def track_devices(keys: AdbKeys) -> AsyncIterator[tuple[ConnectedPhone, ...]]:
     """Yield the phones that adb sees, now and whenever that changes, without their models.
 
-    Starts adb's server if none runs. Raises `PhoneUnreachable` when there is none, or it ends.
+    Starts adb's server if none runs. Raises `AdbServerMissing` when there is none, or it ends.
     """
     await asyncio.to_thread(_start_server, keys)
     try:
@@ -309,8 +310,8 @@ def _adb_program() -> str:
     return named or (str(bundled) if os.access(bundled, os.X_OK) else adbutils.adb_path())
 
 
-def _no_server(error: BaseException) -> PhoneUnreachable:
+def _no_server(error: BaseException) -> AdbServerMissing:
     del error  # its text is about sockets and programs, which help nobody at the bench
-    return PhoneUnreachable(
+    return AdbServerMissing(
         "the platform's adb does not run; run `adb start-server` and look at what it says"
     )

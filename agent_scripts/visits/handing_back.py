@@ -14,7 +14,7 @@ from enum import Enum
 
 from agent_scripts import exchange
 from agent_scripts.adb.phone_connection import PhoneConnection
-from agent_scripts.errors import PhoneError, PhoneNotReady, PhoneUnreachable
+from agent_scripts.errors import AdbServerMissing, PhoneError, PhoneNotReady, PhoneUnreachable
 from agent_scripts.exchange import Debugging, EndedDebugging, Switch
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.patience import Patience
@@ -198,8 +198,8 @@ async def _found_again(
             why = error
             continue
         return HandedBack(address, _read(now, usb=usb, wireless=wireless), now)
-    # Seen and not let in, or seen offline, is not gone.
-    is_gone = isinstance(why, PhoneUnreachable) and not isinstance(why, PhoneNotReady)
+    # Seen and not let in, or seen offline, is not gone; nor is one that this computer could not look for.
+    is_gone = isinstance(why, PhoneUnreachable) and not isinstance(why, PhoneNotReady | AdbServerMissing)
     return HandedBack(
         address, Ending.GONE if is_gone else Ending.UNKNOWN, Debugging(), "" if is_gone else str(why or "")
     )

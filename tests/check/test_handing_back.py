@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_scripts.adb.phone_connection import PhoneConnection
-from agent_scripts.errors import PhoneUnauthorised
+from agent_scripts.errors import AdbServerMissing, PhoneError, PhoneUnauthorised
 from agent_scripts.exchange import Debugging, Switch
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.virtual_phone.phone import VirtualPhone
@@ -190,8 +190,11 @@ def test_only_what_is_on_goes_off_and_nothing_is_ever_switched_on(
     assert to_end(wish, now, found) == ends
 
 
-def test_a_phone_that_comes_back_and_lets_nobody_in_is_neither_off_nor_gone(
-    enforcing: Office, bench: Bench
+@pytest.mark.parametrize(
+    "error", [PhoneUnauthorised("not allowed any more"), AdbServerMissing("adb does not run")]
+)
+def test_a_phone_that_lets_nobody_in_or_could_not_be_looked_for_is_neither_off_nor_gone(
+    enforcing: Office, bench: Bench, error: PhoneError
 ) -> None:
     with enforcing.phone("clean") as phone:
         address = bench.provision(phone)
@@ -202,11 +205,11 @@ def test_a_phone_that_comes_back_and_lets_nobody_in_is_neither_off_nor_gone(
             nonlocal times
             times += 1
             if times > 1:
-                raise PhoneUnauthorised("not allowed any more")
+                raise error
             async with connected(bench.station(), address, False) as connection:
                 yield connection
 
         told = asyncio.run(hand_back(address, connect, Wish.OFF, Debugging(), Limits()))
 
     assert (told.ending, told.exit_code, times) == (Ending.UNKNOWN, ExitCode.NOT_DONE, 4)
-    assert "could not be proved (not allowed any more)" in told.sentence
+    assert f"could not be proved ({error})" in told.sentence
