@@ -36,7 +36,7 @@ FAILING_TRIGGER = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{code}';
 END $$;
-CREATE TRIGGER refusing BEFORE INSERT ON report FOR EACH ROW EXECUTE FUNCTION refuse();
+CREATE TRIGGER refusing BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse();
 """
 
 
@@ -149,7 +149,7 @@ def test_a_write_that_postgresql_refuses_is_told_and_acknowledged_by_nobody(
 ) -> None:
     bench = on_postgresql.bench()
     envelope = bench.sign(bench.report(on_postgresql.phone(bench)))
-    _by_hand(on_postgresql, FAILING_TRIGGER.format(code=code))
+    _by_hand(on_postgresql, FAILING_TRIGGER.format(table="report", code=code))
 
     with serving(on_postgresql) as server:
         status, answer = server.post_reports(envelope)
@@ -159,6 +159,21 @@ def test_a_write_that_postgresql_refuses_is_told_and_acknowledged_by_nobody(
     assert (status, answer["error"]["code"]) == (503, told[0])
     assert answer["error"]["message"].startswith(told[1])
     assert after["results"][0]["status"] == "stored"
+
+
+def test_who_lacks_a_right_is_refused_where_that_cannot_be_written_down(on_postgresql: Authority) -> None:
+    token = on_postgresql.person_token(Role.AUTHOR)
+    _by_hand(on_postgresql, FAILING_TRIGGER.format(table="audit", code="53100"))
+
+    with serving(on_postgresql) as server:
+        connection = server.connect()
+        connection.request("GET", "/api/v1/audit-rows", headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+        log = server.log.read_text()
+
+    assert (answer.status, told["error"]["code"]) == (403, "right_missing")
+    assert "refusal_not_kept" in log
 
 
 def test_a_postgresql_that_only_reads_as_a_standby_does_is_told_as_such(on_postgresql: Authority) -> None:
