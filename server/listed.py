@@ -13,6 +13,7 @@ from certs.audit_chain import ChainRow
 from server.clock import written
 from server.evidence.alarms import Alarm
 from server.exemptions.known import ExemptionState, KnownExemption
+from server.fleet.blocks import Block
 from server.fleet.phone_rows import PhoneRow
 from server.people.people import Person
 from server.people.tokens import Token
@@ -129,6 +130,20 @@ def listed_exemption(known: KnownExemption) -> dict[str, Any]:
         "since": written(known.since),
         "state": known.state.value,
         "ended_at": known.ended_at and written(known.ended_at),
+    }
+
+
+BLOCK_COLUMNS = ("holder", "block", "cause", "since", "phone_id")
+
+
+def listed_block(entry: Block) -> dict[str, Any]:
+    """Return a holder as it stands in the list for the mail side."""
+    return {
+        "holder": entry.holder,
+        "block": entry.block,
+        "cause": entry.cause.value,
+        "since": written(entry.since),
+        "phone_id": entry.phone_id,
     }
 
 

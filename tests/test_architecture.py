@@ -130,6 +130,7 @@ SERVER_ROOMS: dict[str, set[str]] = {
             "evidence",
             "exemptions",
             "fleet",
+            "listed",
             "loadtest",
             "maintenance",
         },

@@ -13,15 +13,15 @@ from server.api.blueprint import PERSON, described
 from server.api.list_schemas import BlockPieceSchema, BlockSchema, BlocksSchema, columns_of
 from server.api.lists import Listing, Rows, answer_piece, answer_whole
 from server.api.person_access import requesting_person
-from server.clock import written
 from server.context import context
 from server.errors import Malformed, NoSuchPlace
 from server.fleet import holders
 from server.fleet.block_changes import Cursor, read_cursor
 from server.fleet.block_list import to_block
-from server.fleet.blocks import Block, BlockCause, blocks, changed_blocks
+from server.fleet.blocks import BlockCause, blocks, changed_blocks
 from server.fleet.listing import Cursor as Place
 from server.fleet.listing import read_cursor as read_place
+from server.listed import listed_block
 from server.people.people import Right
 from server.people.scopes import Scope
 
@@ -75,7 +75,7 @@ def _of_one_cause(cause: BlockCause, wanted: dict[str, Any]) -> Response:
 
     def read(session: Session, now: datetime, after: str, limit: int) -> Rows:
         found = to_block(session, now, context().config.holder_key, {cause}, _place(after), limit)
-        return [_row(entry) for entry in found.blocks], found.next.written() if found.next else None
+        return [listed_block(entry) for entry in found.blocks], found.next.written() if found.next else None
 
     listing = Listing("blocks", columns_of(BlockSchema), Right.SEE_HOLDERS, read, Scope.BLOCKS)
     if wanted["whole"]:
@@ -112,7 +112,7 @@ class _Asked:
         )
         # What changes while a list is read in pieces is told after its first.
         self.cursor = self.cursor or found.cursor.written()
-        return [_row(entry) for entry in found.blocks], found.next
+        return [listed_block(entry) for entry in found.blocks], found.next
 
 
 def _require_reader() -> None:
@@ -147,13 +147,3 @@ def _read_since(text: str) -> Cursor:
             "expected in `since` what an earlier answer gave as `cursor`",
             "Leave it out to read the whole list.",
         ) from error
-
-
-def _row(entry: Block) -> dict[str, Any]:
-    return {
-        "holder": entry.holder,
-        "block": entry.block,
-        "cause": entry.cause.value,
-        "since": written(entry.since),
-        "phone_id": entry.phone_id,
-    }

@@ -31,10 +31,9 @@ from server.people.people import Right
 from server.people.scopes import Scope
 from server.running.spooled import new_spool
 from server.storage.replica import Seen
-from server.tables import Row, to_csv
+from server.tables import CONTENT_TYPES, CSV, NDJSON, Row, to_csv, to_ndjson
 
-CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
-_TYPES = {CSV: f"{CSV}; charset=utf-8; header=present", NDJSON: NDJSON}
+JSON = "application/json"
 _ROWS_AT_ONCE = 1000
 Rows = tuple[Sequence[Row], str | None]
 """Some rows, and behind which cursor the next begin, if any."""
@@ -107,7 +106,7 @@ def answer_whole(listing: Listing, after: str = "") -> Response:
         length = spool.tell()
         spool.seek(0)
         answer = Response(
-            wrap_file(request.environ, spool), content_type=_TYPES[form], direct_passthrough=True
+            wrap_file(request.environ, spool), content_type=CONTENT_TYPES[form], direct_passthrough=True
         )
     answer.content_length = length
     answer.set_etag(tag.hexdigest(), weak=True)
@@ -131,9 +130,9 @@ def answer_piece(
     """
     form = _form(JSON, CSV, NDJSON)
     if form == CSV:
-        answer = Response(to_csv(listing.columns, rows), content_type=_TYPES[CSV])
+        answer = Response(to_csv(listing.columns, rows), content_type=CONTENT_TYPES[CSV])
     elif form == NDJSON:
-        answer = Response(to_ndjson(rows), content_type=_TYPES[NDJSON])
+        answer = Response(to_ndjson(rows), content_type=CONTENT_TYPES[NDJSON])
     else:
         answer = jsonify({listing.name: rows, "next": behind, **told, "server_time": written(now)})
     if behind is not None:
@@ -168,8 +167,3 @@ def _address(arguments: Mapping[str, str]) -> str:
     # Relative: behind a proxy the server may be known by another name.
     query = "&".join(f"{quote(name)}={quote(value)}" for name, value in arguments.items())
     return f"{request.path}?{query}"
-
-
-def to_ndjson(rows: Sequence[Row]) -> str:
-    """Return a line of JSON for each row."""
-    return "".join(f"{json.dumps(row)}\n" for row in rows)

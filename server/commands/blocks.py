@@ -9,13 +9,13 @@ import click
 
 from certs.terminal import tell
 from policy.plain_text import printable
-from policy.schemas.values import write_utc_time
 from server.commands.settings import given_config, now_of, opened, takes_config
 from server.config import Config
 from server.fleet import holders
 from server.fleet.block_list import to_block
 from server.fleet.blocks import BLOCKING, Block, BlockCause
 from server.fleet.listing import Cursor
+from server.listed import listed_block
 from server.storage.database import Database
 
 _AT_ONCE = 500
@@ -37,7 +37,7 @@ def blocks(cause: str | None, as_json: bool) -> None:
         nobody = True
         for block in _each(config, database, causes):
             nobody = False
-            tell(_as_json(block) if as_json else _line(block))
+            tell(json.dumps(listed_block(block)) if as_json else _line(block))
     if nobody:
         tell("Nobody is to block.", err=True)
 
@@ -54,14 +54,3 @@ def _each(config: Config, database: Database, causes: Collection[BlockCause]) ->
 
 def _line(block: Block) -> str:
     return f"{block.since:%Y-%m-%d %H:%M}  {block.cause.value:<15}  {printable(block.holder)}"
-
-
-def _as_json(block: Block) -> str:
-    return json.dumps(
-        {
-            "holder": block.holder,
-            "cause": block.cause.value,
-            "since": write_utc_time(block.since),
-            "phone_id": block.phone_id,
-        }
-    )

@@ -9,25 +9,22 @@ from flask import Response, render_template, request
 from sqlalchemy.orm import Session
 
 from server.context import context
-from server.errors import Malformed
 from server.fleet import blocks, holders, phones
 from server.fleet.block_list import to_block
 from server.fleet.blocks import BLOCKING, Block, BlockCause
 from server.fleet.listing import Cursor, read_cursor
 from server.fleet.readiness import begins_at, moment_of
+from server.listed import BLOCK_COLUMNS, listed_block
 from server.pages.access import needs
 from server.pages.blueprint import pages
+from server.pages.files import file_of
 from server.pages.moment import now
 from server.pages.standing_words import MAIL
-from server.pages.times import machine
 from server.people.people import Right
 from server.policies.bundles import situation
-from server.tables import to_csv
+from server.tables import Row
 
 ROWS_PER_PAGE = 100
-_CSV_ROWS = 20_000
-"""A table for a spreadsheet; who needs more has a program, and the API tells it the whole list."""
-_COLUMNS = ("holder", "block", "cause", "since", "phone_id")
 _FILTERS: Mapping[str, str] = {
     BlockCause.NOT_ENFORCEABLE.value: "not enforceable",
     BlockCause.DECLINED.value: "declined",
@@ -98,40 +95,14 @@ def list_blocks() -> str:
 @needs(Right.SEE_HOLDERS)
 def blocks_as_csv() -> Response:
     """Return the whole of what was asked for as a table; refused where it is more than a spreadsheet is for."""
-    wanted, after, rows = _wanted(), "", list[Block]()
+    wanted = _wanted()
     holders.tag_all_holders(context().database, context().config.holder_key)
-    while True:
-        with context().database.reading() as session:
-            piece = wanted.read(session, after, 1000)
-        rows += piece.blocks
-        if len(rows) > _CSV_ROWS:
-            raise Malformed(
-                "too_many_rows",
-                f"This list has more than {_CSV_ROWS} holders.",
-                "Ask for one cause, or let a program read GET /api/v1/blocks?whole=yes.",
-            )
-        after = piece.next
-        if not after:
-            break
-    table = to_csv(_COLUMNS, [_row(block) for block in rows])
-    return Response(
-        table,
-        content_type="text/csv; charset=utf-8; header=present",
-        headers={
-            "Content-Disposition": 'attachment; filename="blocks.csv"',
-            "Cache-Control": "no-store",
-        },
-    )
 
+    def read(session: Session, after: str, limit: int) -> tuple[Sequence[Row], str]:
+        piece = wanted.read(session, after, limit)
+        return [listed_block(block) for block in piece.blocks], piece.next
 
-def _row(block: Block) -> dict[str, object]:
-    return {
-        "holder": block.holder,
-        "block": block.block,
-        "cause": block.cause.value,
-        "since": machine(block.since),
-        "phone_id": block.phone_id,
-    }
+    return file_of("blocks", "csv", BLOCK_COLUMNS, read)
 
 
 def _wanted() -> Wanted:

@@ -7,8 +7,7 @@ station_id,name,enrolled_at,revoked_at,last_report_at,reports,bundle_number,alar
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,14 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from server import listed
-from server.context import context
-from server.errors import Malformed, NotThere
+from server.errors import NotThere
 from server.exemptions.known import known_exemptions
 from server.pages.access import needs, require
 from server.pages.alarms import ALARMS, read_alarms
 from server.pages.audit import AUDIT, read_rows
 from server.pages.blueprint import pages
 from server.pages.exemptions import EXEMPTIONS, read_exemptions
+from server.pages.files import file_of
 from server.pages.fleet import PHONES, read_phones
 from server.pages.lists import Asked, ListPage
 from server.pages.moment import now
@@ -32,12 +31,7 @@ from server.pages.stations import STATIONS, read_stations
 from server.pages.tokens import TOKENS, read_tokens
 from server.people.people import Right
 from server.storage.keyset import RowPiece
-from server.tables import Row, to_csv
-
-ROWS_MAX = 100_000
-"""A table for a spreadsheet or a script at hand; who needs more has a program, and the API tells it the whole list."""
-_ROWS_AT_ONCE = 1_000
-_TYPES = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
+from server.tables import Row
 
 Read = Callable[[Session, Asked, str, int], RowPiece[Any]]
 
@@ -80,31 +74,13 @@ def list_named(name: str) -> ListPage:
 def export_list(name: str, form: str) -> Response:
     """Return the whole of what was asked for; refused where it is more than a file at hand is for."""
     export = _export(name)
-    rows: list[Row] = []
-    for piece in _pieces(export, export.page.asked()):
-        rows += piece
-        if len(rows) > ROWS_MAX:
-            raise Malformed(
-                "too_many_rows",
-                f"This list has more than {ROWS_MAX} rows.",
-                "Filter it first, or let a program read it by the API, whole (/api/v1/openapi.json).",
-            )
-    told = to_csv(export.columns, rows) if form == "csv" else "".join(f"{json.dumps(row)}\n" for row in rows)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}.{form}"',
-        "Cache-Control": "no-store",
-    }
-    return Response(told, content_type=_TYPES[form], headers=headers)
+    asked = export.page.asked()
 
+    def read(session: Session, after: str, limit: int) -> tuple[Sequence[Row], str]:
+        piece = export.read(session, asked, after, limit)
+        return [export.row(one) for one in piece.rows], piece.next or ""
 
-def _pieces(export: Export, asked: Asked) -> Iterator[Sequence[Row]]:
-    after: str | None = ""
-    while after is not None:
-        # Each in a transaction of its own: a long list keeps nobody from the database.
-        with context().database.reading() as session:
-            piece = export.read(session, asked, after, _ROWS_AT_ONCE)
-        yield [export.row(one) for one in piece.rows]
-        after = piece.next
+    return file_of(name, form, export.columns, read)
 
 
 def _export(name: str) -> Export:

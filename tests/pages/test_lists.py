@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect
 from policy.document import Exemption, Fleet
 from policy.names import PhoneId
 from server.evidence import audit
-from server.pages import exemptions, exports
+from server.pages import exemptions, files
 from server.people import saved_filters
 from server.people.people import Role
 from server.people.tokens import issue_token
@@ -198,7 +198,7 @@ def test_nobody_exports_the_tokens_of_others_but_an_admin(busy: Office) -> None:
 def test_a_list_that_is_too_long_for_a_file_says_how_to_read_it(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "ROWS_MAX", 1)
+    monkeypatch.setattr(files, "ROWS_MAX", 1)
 
     answer = client.get("/lists/phones.csv", base_url=HERE)
 
