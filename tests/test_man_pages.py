@@ -87,7 +87,9 @@ def test_a_line_that_looks_like_a_request_of_groff_is_shown_as_it_stands() -> No
     assert "\n\\&.hidden\n\\&'quoted' and C:\\etemp\n.PP\n.nf\nkept\n  as it is\n.fi\n" in page
 
 
-@pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
+@pytest.mark.skipif(
+    shutil.which("groff") is None, reason="NOT TRIED: groff is missing; apt-get install groff"
+)
 @EACH_PROGRAM
 def test_groff_takes_every_page_without_a_warning(module: str) -> None:
     formatter = ["groff", "-man", "-Tutf8", "-ww", "-k", "-z"]
