@@ -40,8 +40,8 @@ from tests.server.running import RunningServer, serving
 
 _EXAMPLES = 20
 _ASKED_AGAIN = 2
-"""What is refused by its head is answered without its body (decision 0015): whoever writes that half a second later meets
-a closed connection, and this library does not read the answer that waits there. What ends every one is found anyway."""
+"""What is refused by its head is answered without its body (decision 0015). Whoever writes that half a second later
+meets a closed connection, and this library does not read the answer that waits there; what ends every one is found."""
 _SETTINGS = settings(
     max_examples=_EXAMPLES,
     derandomize=True,
