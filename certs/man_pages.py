@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from inspect import cleandoc
 from pathlib import Path
 
@@ -24,18 +24,9 @@ import click
 from certs.lazy_commands import LazyGroup
 from certs.terminal import tell
 
-# By their names, not imported: this room is below the server and the agent, which know nothing of each other.
-PROGRAMS = {
-    "curfew-agent": "agent_scripts.cli:curfew_agent",
-    "curfew-certs": "certs.cli:commands",
-    "curfew-server": "server.cli:cli",
-}
 
-
-def man_pages(program: str) -> Iterator[tuple[str, str]]:
-    """Yield for a program of `PROGRAMS` and each of its commands the file's name and the page."""
-    module, _, name = PROGRAMS[program].partition(":")
-    command = getattr(import_module(module), name)
+def man_pages(program: str, command: click.Command) -> Iterator[tuple[str, str]]:
+    """Yield for a program and each of its commands the file's name and the page."""
     context = click.Context(command, info_name=program, **command.context_settings)
     yield from _pages_below(context, command.get_short_help_str(limit=100))
 
@@ -142,9 +133,22 @@ def _text(text: str) -> str:
     return "\\&" + shown if shown[:1] in (".", "'") else shown
 
 
+def installed_programs() -> dict[str, click.Command]:
+    """Return the programs that this distribution installs, by their names, each with its group of commands.
+
+    The distribution knows them: this room is below the server and the agent.
+    """
+    found: dict[str, click.Command] = {}
+    for entry in distribution("curfew").entry_points.select(group="console_scripts"):
+        module = import_module(entry.module)
+        [group] = {one for one in vars(module).values() if isinstance(one, LazyGroup)}
+        found[entry.name] = group
+    return found
+
+
 def main(folder: Path) -> int:
     """Write every page of every program into ``folder/man1`` and return how many; pages of gone commands go."""
-    pages = dict(page for program in PROGRAMS for page in man_pages(program))
+    pages = dict(page for program in installed_programs().items() for page in man_pages(*program))
     section = folder / "man1"
     section.mkdir(parents=True, exist_ok=True)
     for stale in section.glob("curfew-*.1"):
