@@ -12,14 +12,16 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import structlog
+from granian.rsgi import ProtocolClosed
 
 from server.config import BODY_LIMIT_BYTES, Network
 from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
@@ -27,6 +29,7 @@ from server.running.client_address import client_address
 from server.running.error_handlers import RETRY_AFTER_S, error_form
 from server.running.health import HEALTH_PATHS
 from server.running.request_id import ENVIRON_KEY, HEADER, request_id
+from server.running.rsgi import Exchange, Scope
 from server.running.spooled import SpooledAnswer, lend_path
 
 
@@ -47,6 +50,10 @@ class BufferLimits:
     waiting_bytes_at_door: int = 2 * 1024 * 1024
     """So much of check-ins may wait: about a thousand reports, a second or two of work. A station waits 20 s for its
     answer and then sends the same again; were more taken in, all work would go into answers nobody waits for."""
+    lingering: int = 512
+    """So many refused bodies may go on coming, unread, while their senders are told; others are cut off."""
+    lingering_s: float = 10.0
+    """For so long they may: 160 KiB at `least_bytes_per_s`."""
 
 
 WsgiApp = Callable[..., Any]
@@ -56,32 +63,6 @@ _HEALTH_WAITING = 32
 process that is well, and whoever asks without end takes no thread from a station."""
 
 _log = structlog.get_logger()
-
-
-class Scope(Protocol):
-    """What granian tells of a request before its body (its RSGI specification 1.5, "HTTP Scope")."""
-
-    http_version: str
-    server: str
-    client: str
-    scheme: str
-    method: str
-    path: str
-    query_string: str
-    headers: Mapping[str, str]
-
-
-class Exchange(Protocol):
-    """The two ways of a request: its body as it comes, and the answer (RSGI 1.5, "HTTP protocol interface")."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the body's pieces."""
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Send the answer."""
-
-    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
-        """Send an answer that lies in a file, as fast as it is taken."""
 
 
 class Door(Protocol):
@@ -120,6 +101,7 @@ class BufferedRequests:
         self._now = now
         self._trusted_proxies = trusted_proxies
         self._limits = limits
+        self._lingering = _Room(limits.lingering)
         self._unfinished: Counter[str] = Counter()
         self._unfinished_bytes = 0
 
@@ -133,21 +115,47 @@ class BufferedRequests:
         """Answer one request."""
         peer = _peer(scope)
         identity = request_id(peer, scope.headers.get(HEADER.lower()), self._trusted_proxies)
+        body = None
         try:
             source = _source(scope, peer, self._trusted_proxies)
             body = await self._body(scope, exchange, source)
             status, headers, content = await self._at_the_door(
                 scope, body, identity
-            ) or await self._by_application(scope, body, source, identity)
+            ) or await self._by_application(scope, body or b"", source, identity)
         except RequestRefused as refused:
             _log.warning(refused.code, method=scope.method, request_id=identity)
             status, headers, content = self._refusal(refused, identity)
         if isinstance(content, SpooledAnswer):
             exchange.response_file(status, headers, lend_path(content))
+        elif body is None and _has_body(scope) and status != HTTPStatus.REQUEST_TIMEOUT:
+            await self._answer_while_it_comes(exchange, status, headers, content)
         else:
             exchange.response_bytes(status, headers, content)
 
-    async def _at_the_door(self, scope: Scope, body: bytes, identity: str) -> Answer | None:
+    async def _answer_while_it_comes(
+        self, exchange: Exchange, status: int, headers: list[tuple[str, str]], content: bytes
+    ) -> None:
+        """Answer, and let what was not read of the body come, for nothing.
+
+        Were the connection closed at once, whoever still writes would be told of a broken one and might never see the
+        answer (RFC 9112, 9.6; nginx calls it a lingering close).
+        """
+        named = [
+            (name, value) for name, value in headers if name.lower() not in ("connection", "content-length")
+        ]
+        named += [("content-length", str(len(content))), ("connection", "close")]
+        try:
+            with self._lingering.taken():
+                await exchange.response_stream(status, named).send_bytes(content)
+                async with asyncio.timeout(self._limits.lingering_s):
+                    async for _piece in exchange:
+                        pass
+        except NotAccepted:
+            exchange.response_bytes(status, named, content)
+        except (TimeoutError, ProtocolClosed):
+            return
+
+    async def _at_the_door(self, scope: Scope, body: bytes | None, identity: str) -> Answer | None:
         """Return the answer of the way past the application; None for what is the application's to answer."""
         door = self._door
         # A body was read only where nothing in the head is to be refused.
@@ -164,11 +172,11 @@ class BufferedRequests:
         lane = self._health_lanes.get(scope.path, self._lane)
         return await lane.run(self._app, _environ(scope, body, source) | {ENVIRON_KEY: identity})
 
-    async def _body(self, scope: Scope, exchange: Exchange, source: str) -> bytes:
+    async def _body(self, scope: Scope, exchange: Exchange, source: str) -> bytes | None:
         length = _declared_length(scope)
         # Nothing to read, or what the application refuses by its head anyway (`server.running.limits`).
         if not 0 < length <= BODY_LIMIT_BYTES or scope.headers.get("content-encoding") is not None:
-            return b""
+            return None
         body = bytearray()
         with self._counted(source) as keep:
             await self._read(exchange, length, body, keep)
@@ -299,6 +307,10 @@ def _joined(content: Any) -> bytes:
 def _declared_length(scope: Scope) -> int:
     # granian refuses what is no number, and more than one of them; a body without a length is not read at all.
     return int(scope.headers.get("content-length") or 0)
+
+
+def _has_body(scope: Scope) -> bool:
+    return _declared_length(scope) > 0 or scope.headers.get("transfer-encoding") is not None
 
 
 def _peer(scope: Scope) -> str:

@@ -145,15 +145,17 @@ class RunningServer:
         """Send one batch."""
         return self.ask("POST", "/api/v1/reports", b'{"reports":[' + b",".join(envelopes) + b"]}")
 
+    def secured(self, source: str = "127.0.0.1") -> ssl.SSLSocket:
+        """Return a connection from the address `source`, to write and read bytes."""
+        trust = ssl.create_default_context(cafile=str(self.authority_pem))
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=60, source_address=(source, 0))
+        return trust.wrap_socket(plain, server_hostname="127.0.0.1")
+
     def raw(self, head: bytes) -> bytes:
         """Send the head of a request, nothing more, and return the first line of the answer."""
-        trust = ssl.create_default_context(cafile=str(self.authority_pem))
-        with (
-            socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain,
-            trust.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
-        ):
-            secured.sendall(head)
-            return secured.makefile("rb").readline()
+        with self.secured() as connection:
+            connection.sendall(head)
+            return connection.makefile("rb").readline()
 
     def _wait(self) -> None:
         assert self._process is not None

@@ -14,7 +14,7 @@ from server.running.buffering import BufferLimits
 from server.running.client_address import client_address
 from tests.server.authority import Authority, TrustFolder
 from tests.server.running import RunningServer, StartedProgram
-from tests.server.test_stalled_requests import PROGRAM, answer, begun, secured
+from tests.server.test_stalled_requests import PROGRAM, answer, begun
 
 TRUSTED = tuple(map(ip_network, ("127.0.0.1", "10.1.0.0/16", "fd00::/8")))
 
@@ -68,7 +68,7 @@ def behind_a_proxy(demo_trust: TrustFolder, tmp_path: Path) -> Iterator[StartedP
 
 def seen_from(server: StartedProgram, source: str, *headers: str) -> str:
     """Return whom the application takes for the client."""
-    with secured(server, source) as connection:
+    with server.secured(source) as connection:
         lines = "".join(f"{header}\r\n" for header in headers)
         connection.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n".encode())
         return answer(connection)[1]["x-source"]
@@ -93,11 +93,11 @@ def test_the_proxies_of_the_settings_are_those_that_the_program_believes(office:
         contextlib.ExitStack() as held,
     ):
         for client in range(BufferLimits().unfinished_per_source):
-            held.enter_context(secured(server, "127.0.0.5")).sendall(half % client)
+            held.enter_context(server.secured("127.0.0.5")).sendall(half % client)
 
         of_another = answer(whole(server, "127.0.0.5", "192.0.2.200"))[0]
         for _ in range(BufferLimits().unfinished_per_source):
-            held.enter_context(secured(server, "127.0.0.5")).sendall(half % 7)
+            held.enter_context(server.secured("127.0.0.5")).sendall(half % 7)
         of_the_seventh = answer(whole(server, "127.0.0.5", "192.0.2.7"))[0]
 
     assert (of_another, of_the_seventh) == (400, 429)
@@ -105,7 +105,7 @@ def test_the_proxies_of_the_settings_are_those_that_the_program_believes(office:
 
 def whole(server: RunningServer, source: str, client: str) -> ssl.SSLSocket:
     """Send a whole request, by a proxy in the name of `client`."""
-    connection = secured(server, source)
+    connection = server.secured(source)
     head = f"POST /api/v1/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nX-Forwarded-For: {client}\r\n"
     connection.sendall(f"{head}Content-Type: application/json\r\n\r\n[]".encode())
     return connection
@@ -114,7 +114,7 @@ def whole(server: RunningServer, source: str, client: str) -> ssl.SSLSocket:
 def test_unfinished_bodies_are_counted_by_client_and_not_by_proxy(behind_a_proxy: StartedProgram) -> None:
     def held(client: str) -> int:
         head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nX-Forwarded-For: {client}\r\n\r\nabc"
-        connection = secured(behind_a_proxy, "127.0.0.5")
+        connection = behind_a_proxy.secured("127.0.0.5")
         connection.sendall(head.encode())
         connections.append(connection)
         return len(connections)

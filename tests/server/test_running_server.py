@@ -106,6 +106,31 @@ def test_oversized_encoded_and_endless_bodies_are_refused_by_their_heads(office:
     assert told["bundle_number"] == 1
 
 
+@pytest.mark.parametrize(
+    ("header", "refused"),
+    [
+        (f"Content-Length: {3 << 20}", b"413"),
+        (f"Content-Length: {1 << 19}\r\nContent-Encoding: gzip", b"415"),
+        ("Transfer-Encoding: chunked", b"411"),
+    ],
+)
+def test_whoever_is_still_writing_what_the_head_refused_is_told_before_the_connection_closes(
+    header: str, refused: bytes, office: Authority
+) -> None:
+    head = f"POST /api/v1/reports HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode()
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    with serving(office) as server, server.secured() as connection:
+        connection.sendall(head)
+        answered = connection.makefile("rb")
+        assert answered.readline().split()[1] == refused
+        # By now a server that closes at once has done so, and a broken connection is all that a writer would see.
+        for _ in range(6):
+            connection.sendall(chunk)
+        connection.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            answered.read()
+
+
 def test_the_same_report_on_many_connections_at_once_is_stored_once(office: Authority) -> None:
     bench = office.bench()
     envelope = bench.sign(bench.report(office.phone(bench)))

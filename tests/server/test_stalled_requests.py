@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -55,14 +54,8 @@ def hasty(demo_trust: TrustFolder, tmp_path: Path) -> Iterator[StartedProgram]:
         yield server
 
 
-def secured(server: RunningServer, source: str = "127.0.0.1") -> ssl.SSLSocket:
-    context = ssl.create_default_context(cafile=str(server.authority_pem))
-    plain = socket.create_connection(("127.0.0.1", server.port), timeout=60, source_address=(source, 0))
-    return context.wrap_socket(plain, server_hostname="127.0.0.1")
-
-
 def begun(server: RunningServer, sent: bytes, length: int, source: str = "127.0.0.1") -> ssl.SSLSocket:
-    connection = secured(server, source)
+    connection = server.secured(source)
     connection.sendall(HEAD % length + sent)
     return connection
 
@@ -130,6 +123,21 @@ def test_all_unfinished_bodies_together_have_a_bound_and_its_room_comes_back(has
     assert answer(begun(hasty, b"x" * 900, 900))[::2] == (200, "900")
 
 
+@pytest.mark.parametrize("limits", [{"lingering_s": 0.25}, {"lingering": 0, "lingering_s": 3600}])
+def test_a_refused_body_goes_on_coming_for_a_time_and_of_a_number_only(
+    limits: dict[str, float], demo_trust: TrustFolder, tmp_path: Path
+) -> None:
+    text = program(demo_trust, unfinished_bytes=1000, **limits)
+    with (
+        StartedProgram(tmp_path, demo_trust.path / "tls" / "authority.pem", text) as server,
+        begun(server, b"x" * 1001, 2000) as connection,
+        connection.makefile("rb") as stream,
+    ):
+        assert stream.readline().split()[1] == b"503"
+        # To the end of the connection, though nothing more is sent from here.
+        assert b"too_busy" in stream.read()
+
+
 def test_a_sender_that_goes_half_way_leaves_nothing_behind(patient: StartedProgram) -> None:
     for _ in range(70):
         begun(patient, b"abc", 1000, "127.0.0.7").close()
@@ -139,14 +147,14 @@ def test_a_sender_that_goes_half_way_leaves_nothing_behind(patient: StartedProgr
 
 
 def test_a_connection_that_asks_nothing_or_half_a_head_is_closed(patient: StartedProgram) -> None:
-    with secured(patient) as silent, secured(patient) as half:
+    with patient.secured() as silent, patient.secured() as half:
         half.sendall(b"GET / HTTP/1.1\r\nHost")
         assert silent.recv(1) == b""
         assert half.recv(1) == b""
 
 
 def test_the_application_sees_the_request_as_it_was_sent(patient: StartedProgram) -> None:
-    with secured(patient) as connection:
+    with patient.secured() as connection:
         connection.sendall(
             b"GET /environ?a=%20b HTTP/1.1\r\nHost: example.org\r\nX_Forwarded_For: 1\r\nA-B: 1\r\na-b: 2\r\n\r\n"
         )
@@ -160,7 +168,7 @@ def test_the_application_sees_the_request_as_it_was_sent(patient: StartedProgram
 
 
 def test_two_lengths_that_differ_are_refused_before_anything_is_read(patient: StartedProgram) -> None:
-    with secured(patient) as connection:
+    with patient.secured() as connection:
         connection.sendall(
             b"POST /counted HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"
         )

@@ -21,7 +21,6 @@ from server.running.spooled import KEPT_AT_ONCE, WRITTEN_AT_ONCE, count_spools, 
 from server.serving import THREADS
 from tests.server.authority import Authority, TrustFolder
 from tests.server.running import RunningServer, StartedProgram
-from tests.server.test_stalled_requests import secured
 
 PIECE = 1024 * 1024
 PIECES = 64
@@ -65,7 +64,7 @@ def server(demo_trust: TrustFolder, tmp_path: Path) -> Iterator[StartedProgram]:
 
 
 def asked(server: RunningServer, path: str) -> ssl.SSLSocket:
-    connection = secured(server)
+    connection = server.secured()
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     return connection
 
