@@ -120,6 +120,11 @@ _COMMANDS = {
             "    --reason travel --by desk-1",
         ),
     ),
+    "deadline": CommandAt(
+        "server.commands.deadline:deadline",
+        "Tell who is not ready for the deadline, and what follows.",
+        ("curfew-server deadline", "curfew-server deadline --json"),
+    ),
     "lift": CommandAt(
         "server.commands.lift:lift",
         "Follow a lift until all is restored.",

@@ -14,6 +14,8 @@ from server.clock import written
 from server.evidence.alarms import Alarm
 from server.exemptions.known import ExemptionState, KnownExemption
 from server.fleet.blocks import Block
+from server.fleet.deadline import DeadlineView
+from server.fleet.deadline_words import NEXT_STEPS
 from server.fleet.phone_rows import PhoneRow
 from server.people.people import Person
 from server.people.tokens import Token
@@ -144,6 +146,42 @@ def listed_block(entry: Block) -> dict[str, Any]:
         "cause": entry.cause.value,
         "since": written(entry.since),
         "phone_id": entry.phone_id,
+    }
+
+
+def listed_deadline(view: DeadlineView) -> dict[str, Any]:
+    """Return how ready the fleet is for the deadline."""
+    return {
+        "begins_at": view.begins_at and written(view.begins_at),
+        "moment": view.moment.value,
+        "what_happens": view.paragraph,
+        "not_ready": view.ready.total,
+        "of": view.ready.of,
+        "by_cause": [
+            {
+                "standing": one.standing.value,
+                "phones": one.phones,
+                "next_step": NEXT_STEPS[one.standing],
+            }
+            for one in view.ready.left
+        ],
+        "to_block": [
+            {"cause": one.cause.value, "phones": one.phones, "when": view.when_told(later=one.later)}
+            for one in view.follows.told
+        ],
+        "by_last_contact": {**view.ages, "never": view.never_checked},
+        "by_unit": [asdict(one) for one in view.units.units],
+        "days": [
+            {"day": day.isoformat(), "standings": {one.value: phones for one, phones in counts.items()}}
+            for day, counts in view.days.items()
+        ],
+        "reminders": [
+            {"day": day.isoformat(), "taken": one.taken, "refused": one.refused}
+            for day, one in view.reminders.items()
+        ],
+        "dates": [
+            {"name": event.name, "at": written(event.at), "summary": event.summary} for event in view.dates
+        ],
     }
 
 

@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 from policy.report import Report
 from policy.report_results import ReportResult, ReportStatus
 from server.evidence.alarms import Alarm, AlarmKind, is_raised, raise_alarm
-from server.fleet import entries, holders, meetings, phone_states, phones, turns
+from server.fleet import entries, holders, meetings, phone_states, phones, reminders, turns
 from server.fleet.block_changes import moves_block, note_changes
 from server.fleet.entries import Entry
 from server.fleet.standing import CheckFacts, is_retired
@@ -84,6 +84,7 @@ class RequestGroup:
         before, after = self._entries(recorded.before), self._entries(recorded.after)
         entries.note_entries(self._session, after, before)
         turns.note_turns(self._session, recorded.turned)
+        reminders.note_reminders(self._session, self._kept)
         note_reports(self._session, self._kept, self._activity)
         meetings.note_meetings(self._session, self._newly_met)
         came_back = self._came_back(recorded)

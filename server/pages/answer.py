@@ -18,8 +18,8 @@ from server.fleet.off_times import OffEnd, OffTime
 from server.fleet.phone_rows import PhoneRow
 from server.fleet.standing import GONE, LatestCheck, Standing
 from server.pages.standing_words import MAIL, managed_apps_gone
-from server.pages.times import utc
 from server.policies.bundles import BundleRow
+from server.times import utc
 
 _PLACES = {
     UserKind.PERSONAL: "the personal user",

@@ -11,6 +11,7 @@ from policy.document import Policy
 from policy.families import REVIEW_HOLDS_FOR, review_families
 from policy.verdict import Stage
 from server.context import context
+from server.fleet.readiness import begins_at
 from server.fleet.rings import rings_of
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
@@ -53,7 +54,7 @@ def bundles() -> str:
         exempt=[one for one in whole.fleet.exemptions if now() < one.until] if whole else (),
         judging=judging,
         in_service=in_service,
-        begins_at=enforcement_begins_at(current.policy) if current else None,
+        begins_at=begins_at(current.policy) if current else None,
         stage=stage_of_first_ring(current.policy, now()) if current else None,
         rings=ring_lines(current.policy, now()) if current else (),
         later_rings=later_rings_wait(current.policy, now()) if current else False,
@@ -69,18 +70,13 @@ def stage_of_first_ring(policy: Policy, now: datetime) -> Stage:
         return Stage.LIFTED
     if now >= policy.review_at:
         return Stage.PAUSED
-    return Stage.ENFORCE if now >= enforcement_begins_at(policy) else Stage.REMIND
+    return Stage.ENFORCE if now >= begins_at(policy) else Stage.REMIND
 
 
 def later_rings_wait(policy: Policy, now: datetime) -> bool:
     """Whether some phones are enforced on by now and those of a later ring are not yet."""
     waiting = any(not ring.started for ring in ring_lines(policy, now))
     return waiting and stage_of_first_ring(policy, now) is Stage.ENFORCE
-
-
-def enforcement_begins_at(policy: Policy) -> datetime:
-    """Return when the first phones are enforced: the deadline, or the first ring if that starts later."""
-    return min((max(policy.deadline, ring.starts_at) for ring in policy.rings), default=policy.deadline)
 
 
 def ring_lines(policy: Policy, now: datetime) -> tuple[RingLine, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from server.fleet.daily_counts import DayCounts
+from server.fleet.deadline import DAYS_BACK
 from server.fleet.standing import Standing
 
-DAYS_BACK = 41
 DAYS_AHEAD = 21
 """So far ahead the deadline is drawn; a later one is only told."""
 HEIGHT = 100.0

@@ -2,86 +2,66 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 from flask import Response, render_template
 
 from server.context import context
 from server.errors import NotThere
-from server.fleet.counts import count_by_age, count_overdue, fleet_counts
-from server.fleet.daily_counts import daily_counts, day_of
-from server.fleet.readiness import (
-    NOT_READY,
-    Moment,
-    bears_from,
-    begins_at,
-    moment_of,
-    not_ready,
-    outlook,
-    overdue_before,
-)
-from server.fleet.standing import Standing
-from server.fleet.units_left import count_by_unit, told_by_unit
+from server.fleet.daily_counts import day_of
+from server.fleet.deadline import deadline_view
+from server.fleet.deadline_words import AGES, CAUSES, NEXT_STEPS
+from server.fleet.readiness import Moment
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.bundles import ring_lines
-from server.pages.daily_chart import BANDS, DAYS_BACK, HEIGHT, chart_of
-from server.pages.deadline_words import AGES, CAUSES, NEXT_STEPS, what_happens, when_told
+from server.pages.daily_chart import BANDS, HEIGHT, chart_of
 from server.pages.moment import now
 from server.pages.words import STANDINGS
 from server.people.people import Right
 from server.policies.bundles import bundles as published_bundles
-from server.policies.bundles import newest_bundle, situation
+from server.policies.bundles import newest_bundle
 from server.policies.calendar import calendar_file, events_of
 
 _UNITS_SHOWN = 200
-_NEVER_CHECKED = frozenset({Standing.UNSEEN})
 
 
 @pages.get("/deadline")
 @needs(Right.LOOK)
 def deadline() -> str:
     """Show how ready the fleet is."""
-    today = day_of(now())
+    smallest_cell = context().config.smallest_cell
     with context().lists.reading() as (session, seen):
-        here = situation(session, now())
-        counts = fleet_counts(session, here)
-        overdue = count_overdue(session, here, overdue_before(here, bears_from(here)))
-        # Never checked is no contact: when such a phone was registered says nothing of its owner.
-        ages = count_by_age(session, here, set(NOT_READY) - _NEVER_CHECKED)
-        units = told_by_unit(count_by_unit(session, here, NOT_READY), context().config.smallest_cell)
-        counted = daily_counts(session, today - timedelta(days=DAYS_BACK), today)
-    moment, ready, follows = moment_of(here), not_ready(counts), outlook(counts.by_standing, overdue)
-    policy = here.bundle.policy if here.bundle else None
-    begins = begins_at(policy) if policy else None
+        view = deadline_view(session, now(), smallest_cell)
+    policy = view.here.bundle.policy if view.here.bundle else None
     return render_template(
         "deadline.html",
         tab="pages.deadline",
         seen=seen,
-        moment=moment.value,
+        moment=view.moment.value,
         policy=policy,
-        begins_at=begins,
-        ready=ready,
-        counts=counts,
+        begins_at=view.begins_at,
+        ready=view.ready,
+        counts=view.counts,
         next_steps=NEXT_STEPS,
-        paragraph=what_happens(moment, here, counts, ready, follows),
-        told=[(CAUSES[one.cause], one.phones, when_told(moment, here, one.later)) for one in follows.told],
+        paragraph=view.paragraph,
+        told=[(CAUSES[one.cause], one.phones, view.when_told(later=one.later)) for one in view.follows.told],
         may_see_holders=person().may(Right.SEE_HOLDERS),
-        tells_mail=moment in (Moment.BEFORE, Moment.AFTER, Moment.PAUSED),
+        tells_mail=view.moment in (Moment.BEFORE, Moment.AFTER, Moment.PAUSED),
         rings=ring_lines(policy, now()) if policy else (),
-        ages=[(words, ages[age]) for age, words in AGES.items()],
-        never=counts.by_standing[Standing.UNSEEN],
-        units=units.units[:_UNITS_SHOWN],
-        more_units=max(0, len(units.units) - _UNITS_SHOWN),
-        hides_larger=units.hides_larger,
-        has_units=any(one.unit for one in units.units),
-        smallest_cell=context().config.smallest_cell,
-        chart=chart_of(counted, today, day_of(begins) if begins else None),
+        ages=[(words, view.ages[age]) for age, words in AGES.items()],
+        never=view.never_checked,
+        units=view.units.units[:_UNITS_SHOWN],
+        more_units=max(0, len(view.units.units) - _UNITS_SHOWN),
+        hides_larger=view.units.hides_larger,
+        has_units=any(one.unit for one in view.units.units),
+        smallest_cell=smallest_cell,
+        reminders=view.reminders,
+        chart=chart_of(view.days, day_of(now()), day_of(view.begins_at) if view.begins_at else None),
         chart_height=HEIGHT,
         bands=BANDS,
         standings=STANDINGS,
-        events=events_of(policy) if policy else (),
+        events=view.dates,
     )
 
 

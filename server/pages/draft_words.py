@@ -50,7 +50,9 @@ QUESTIONS = {
         "Past it every phone is put back, by time alone, even without a server.",
     ),
     "reminders_hours_before": Question(
-        "Reminders", "So many hours before the deadline, separated by commas."
+        "Reminders",
+        "So many hours before the deadline, separated by commas: dates for the office, in its calendar file. A phone"
+        " reminds its owner at every check before the deadline, whatever stands here.",
     ),
     "rings": Question(
         "Rings",

@@ -18,13 +18,14 @@ from server.fleet.counts import fleet_counts
 from server.fleet.failures import Failure
 from server.fleet.listing import Cursor, PhoneSort, Piece, Wanted, list_phones, read_cursor
 from server.fleet.phone_rows import PhoneRow
+from server.fleet.readiness import begins_at
 from server.fleet.ring_phones import RingPhones, ring_numbered
 from server.fleet.ring_words import failure_words
 from server.fleet.rings import Progress
 from server.fleet.standing import GONE, FleetCounts, Standing
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
-from server.pages.bundles import enforcement_begins_at, later_rings_wait, stage_of_first_ring
+from server.pages.bundles import later_rings_wait, stage_of_first_ring
 from server.pages.lists import Asked, ListPage, from_its_place
 from server.pages.moment import now
 from server.pages.standing_words import managed_apps_gone
@@ -124,7 +125,7 @@ def fleet() -> str:
         published=published,
         policy=bundle.policy if bundle else None,
         stage=stage_of_first_ring(bundle.policy, now()) if bundle else None,
-        begins_at=enforcement_begins_at(bundle.policy) if bundle else None,
+        begins_at=begins_at(bundle.policy) if bundle else None,
         later_rings=later_rings_wait(bundle.policy, now()) if bundle else False,
         lifted=bundle is not None and stage_of_first_ring(bundle.policy, now()) is Stage.LIFTED,
         allowed=managed_apps_gone,

@@ -6,6 +6,7 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as PlainResponse
 
 from server.context import context
+from server.fleet.deadline_words import AGES
 from server.fleet.lift import CAUSES, lift_counts, lifted_since, waiting_phones
 from server.fleet.lift_certifying import (
     REASON_MAX_LENGTH,
@@ -16,7 +17,6 @@ from server.fleet.lift_certifying import (
 )
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
-from server.pages.deadline_words import AGES
 from server.pages.moment import now
 from server.people.people import Right
 from server.policies.bundles import situation_and_history

@@ -15,11 +15,11 @@ from server.pages.moment import now
 from server.pages.refused_bundle_words import refusal_word
 from server.pages.renewing import RENEWED_EVERY_S, RENEWING_CONFIG, is_renewal
 from server.pages.saved_filters import shown_filters
-from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
 from server.people.people import Right
 from server.people.saved_filters import NAME_MAX_LENGTH
 from server.policies.bundles import newest
+from server.times import in_zone, length, machine, relative, skew, utc
 
 _TABS = (
     ("pages.fleet", "Fleet", Right.LOOK),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from policy.document import Bundle, Policy
+from server.times import length
 
 _LINE_OCTETS = 75
 """Without the line break (3.1)."""
@@ -33,6 +34,7 @@ def events_of(policy: Policy) -> Sequence[Event]:
             f"Deadline of {policy.name}",
             "From now on, or from its ring's start, a check that finds a banned app disables the managed apps.",
         ),
+        *_reminders(policy),
         *_rings(policy),
         Event(
             "review",
@@ -48,6 +50,17 @@ def events_of(policy: Policy) -> Sequence[Event]:
         ),
     ]
     return sorted(found, key=lambda event: event.at)
+
+
+def _reminders(policy: Policy) -> Iterator[Event]:
+    for before in policy.reminders:
+        hours = int(before.total_seconds()) // 3600
+        yield Event(
+            f"reminder-{hours}",
+            policy.deadline - before,
+            f"{length(before)} to the deadline of {policy.name}",
+            "Remind whoever is not ready. Phones remind their owners by themselves, at each check before the deadline.",
+        )
 
 
 def _rings(policy: Policy) -> Iterator[Event]:

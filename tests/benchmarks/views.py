@@ -48,6 +48,7 @@ VIEWS: Mapping[str, Sequence[str]] = {
     "/api/v1/audit-rows": ("/api/v1/audit-rows",),
     "/api/v1/blocks": ("/api/v1/blocks",),
     "/api/v1/changes": ("/api/v1/changes?change=complying",),
+    "/api/v1/deadline": ("/api/v1/deadline",),
     "/api/v1/drafts": ("/api/v1/drafts",),
     "/api/v1/drafts/<int:draft_id>": ("/api/v1/drafts/{draft}",),
     "/api/v1/exemption-requests": ("/api/v1/exemption-requests",),

@@ -26,8 +26,8 @@ from server.evidence.alarms import (
     settle_alarm,
     settled_alarms,
 )
-from server.pages.times import utc
 from server.people.people import Role
+from server.times import utc
 from tests.pages.office import Office, now
 
 HERE = "https://localhost"

@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from server.fleet.daily_counts import daily_counts, day_of, keep_daily_count
+from server.fleet.deadline import DAYS_BACK
 from server.fleet.standing import GONE, Standing, no_counts
-from server.pages.daily_chart import BANDS, DAYS_BACK, HEIGHT, chart_of
+from server.pages.daily_chart import BANDS, HEIGHT, chart_of
 from server.running.due_work import do_what_is_due
 from server.storage.database import Database
 from tests.pages.office import COMPLIANT, Office, now

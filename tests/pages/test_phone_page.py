@@ -14,8 +14,8 @@ from policy.names import UserNumber
 from policy.observation import EnabledState
 from policy.report import Consent
 from server.fleet.blocks import blocks
-from server.pages.times import utc
 from server.people.people import Right, Role, roles_with
+from server.times import utc
 from tests.pages.office import COMPLIANT, OUTLOOK, TIKTOK, UNREADABLE, Office, now
 
 HERE = "https://localhost"

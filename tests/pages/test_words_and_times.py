@@ -16,8 +16,8 @@ from server.evidence.alarms import AlarmKind
 from server.fleet.blocks import BlockCause
 from server.fleet.standing import Standing
 from server.pages.standing_words import MAIL
-from server.pages.times import in_zone, length, machine, relative, skew, utc
 from server.pages.words import word
+from server.times import in_zone, length, machine, relative, skew, utc
 
 NOON = datetime(2023, 3, 15, 12, 0, tzinfo=UTC)
 

@@ -20,6 +20,7 @@ def policy(**changes: object) -> Policy:
         deadline=DEADLINE,
         review_at=DEADLINE + timedelta(days=40),
         ends_at=DEADLINE + timedelta(days=80),
+        reminders=(),
         rings=(Ring(0.1, DEADLINE - timedelta(days=1)), Ring(1.0, DEADLINE + timedelta(days=7))),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -82,3 +83,14 @@ def test_the_same_bundle_makes_the_same_file() -> None:
 
 def test_a_lifted_policy_has_no_dates() -> None:
     assert events_of(policy(lifted=True)) == ()
+
+
+def test_each_reminder_of_the_policy_is_a_date_of_its_own() -> None:
+    reminders = (timedelta(days=14), timedelta(hours=24))
+    found = [one for one in events_of(policy(reminders=reminders)) if one.name.startswith("reminder")]
+
+    assert [(one.name, one.at) for one in found] == [
+        ("reminder-336", DEADLINE - timedelta(days=14)),
+        ("reminder-24", DEADLINE - timedelta(days=1)),
+    ]
+    assert found[0].summary.startswith("14 days to the deadline of ")

@@ -10,10 +10,10 @@ import pytest
 from policy.document import Bundle, Fleet, Policy, Ring
 from policy.ready_made import ready_made_policy
 from server.fleet.blocks import BLOCKING
+from server.fleet.deadline_words import AGES, CAUSES, NEXT_STEPS, what_happens, when_told
 from server.fleet.readiness import NOT_READY, Moment, Overdue, bears_from, moment_of, not_ready, outlook
 from server.fleet.standing import FleetCounts, Standing, no_counts
 from server.fleet.units_left import told_by_unit
-from server.pages.deadline_words import AGES, CAUSES, NEXT_STEPS, what_happens, when_told
 from server.policies.situation import Situation
 
 DEADLINE = datetime(2027, 3, 15, 11, tzinfo=UTC)

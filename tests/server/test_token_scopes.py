@@ -73,6 +73,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("post", "/api/v1/rings/hold"): Route(Right.HOLD_RINGS, APPROVE),
     ("post", "/api/v1/rings/release"): Route(Right.HOLD_RINGS, APPROVE),
     ("get", "/api/v1/changes"): Route(Right.LOOK, READ, query={"change": "violating"}),
+    ("get", "/api/v1/deadline"): _LOOK,
     ("get", "/api/v1/lift"): _LOOK,
     ("get", "/api/v1/lift/phones"): _LOOK,
     ("get", "/api/v1/lift/certificates/{number}"): _LOOK,

@@ -10,8 +10,8 @@ from policy.document import Policy
 from server.fleet.blocks import BlockCause
 from server.fleet.readiness import Moment, NotReady, Outlook, begins_at
 from server.fleet.standing import FleetCounts, Standing
-from server.pages.times import in_zone, length, relative, utc
 from server.policies.situation import Situation
+from server.times import in_zone, length, relative, utc
 
 NEXT_STEPS: Mapping[Standing, str] = {
     Standing.VIOLATING: "The owner removes the banned app, and a technician checks the phone again.",
