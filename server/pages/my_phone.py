@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+
 from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from policy.owner_receipt import PAPER_ONLY, languages, owner_receipt, say, spoken, utc
 from server.context import context
-from server.errors import Malformed, NotThere
+from server.errors import Malformed, NotThere, RequestRefused
 from server.owners.receipts import Opened, opened
 from server.owners.requests import TEXT_MAX_LENGTH, RequestKind, ask
 from server.pages.blueprint import pages
@@ -15,9 +19,39 @@ from server.pages.moment import now
 from server.people.sign_ins import count_guess, refuse_guessing
 
 _KIND = "receipt"
+_WITH_A_WAY_BACK = frozenset({"text_malformed", "already_asked"})
+"""What is refused of somebody whose code opens their page."""
+_SAID = _WITH_A_WAY_BACK | {"receipt_unknown", "too_many_guesses"}
+"""The refusals that ``owner_words.json`` has words for; no other is met by whoever uses the page."""
+
+
+def _in_their_language(view: Callable[[str], ResponseReturnValue]) -> Callable[[str], ResponseReturnValue]:
+    @wraps(view)
+    def answer(code: str) -> ResponseReturnValue:
+        try:
+            return view(code)
+        except RequestRefused as refused:
+            if refused.code not in _SAID:
+                raise
+            return _refusal(refused, code), refused.status
+
+    return answer
+
+
+def _refusal(refused: RequestRefused, code: str) -> str:
+    language, days = _language(), context().config.receipt_days
+    return render_template(
+        "my_phone_refused.html",
+        code=code,
+        lang=language,
+        heading=say(language, "refused"),
+        message=say(language, refused.code, days=days, most=TEXT_MAX_LENGTH),
+        back=say(language, "page") if refused.code in _WITH_A_WAY_BACK else "",
+    )
 
 
 @pages.get("/my-phone/<code>")
+@_in_their_language
 def my_phone(code: str) -> str:
     """Show an owner what is stored of their phone, in their language."""
     found, language = _opened(code), _language()
@@ -39,6 +73,7 @@ def my_phone(code: str) -> str:
 
 
 @pages.post("/my-phone/<code>/requests")
+@_in_their_language
 def ask_for_my_phone(code: str) -> Response:
     """Take what an owner asks for."""
     found = _opened(code)

@@ -33,7 +33,7 @@ MORE = (
         "/exemptions?state=ended",
         "/stations?state=revoked",
     ),
-    *("/my-phone/RECEIPT", "/my-phone/RECEIPT?language=de"),
+    *("/my-phone/RECEIPT", "/my-phone/RECEIPT?language=de", "/my-phone/mistyped?language=fr"),
     *("/rehearsals/REHEARSAL", "/rehearsals/REHEARSAL/phones?outcome=unknown"),
 )
 # What is no page.

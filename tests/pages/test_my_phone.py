@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +14,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from policy.names import PhoneId
-from policy.owner_receipt import languages
+from policy.owner_receipt import languages, say
 from policy.report import Report
 from server.errors import InConflict
 from server.evidence import audit
 from server.fleet.phones import Registration, register_phone
-from server.owners.requests import RequestKind
+from server.owners.requests import TEXT_MAX_LENGTH, RequestKind
 from server.owners.requests import ask as ask_for
 from server.people.people import Role
 from server.people.sign_ins import GUESSES_ALLOWED
@@ -148,6 +149,36 @@ def test_a_code_that_opens_nothing_is_refused_in_the_same_words_whatever_is_wron
     assert page.status_code == 404
     assert "This code opens nothing" in page.text
     assert TIKTOK not in page.text
+
+
+@pytest.mark.parametrize("language", languages())
+def test_whatever_is_refused_is_said_in_the_owners_language(
+    staffed: Office, report: Report, language: str
+) -> None:
+    client = staffed.app.test_client()
+
+    def said(key: str, answer: Any) -> bool:
+        expected = say(language, key, days=staffed.config.receipt_days, most=TEXT_MAX_LENGTH)
+        heading = say(language, "refused")
+        told = html.unescape(answer.text)
+        return f'<html lang="{language}"' in told and heading in told and expected in told
+
+    def refused(words: str) -> Any:
+        token = SHOWN.search(opened(staffed, report.report_id, client).text)
+        return client.post(
+            f"/my-phone/{report.report_id}/requests?language={language}",
+            data={"csrf_token": token and token[1], "kind": "objection", "text": words},
+            base_url=HERE,
+            headers={"Referer": f"{HERE}/my-phone/{report.report_id}"},
+        )
+
+    assert said("text_malformed", refused(" "))
+    refused("first")
+    assert said("already_asked", refused("second"))
+    assert f'/my-phone/{report.report_id}?language={language}"' in refused("third").text
+    for _ in range(GUESSES_ALLOWED):
+        assert said("receipt_unknown", opened(staffed, str(uuid4()), accept=language))
+    assert said("too_many_guesses", opened(staffed, report.report_id, accept=language))
 
 
 def test_a_phone_that_is_provisioned_again_for_the_same_holder_keeps_its_codes(

@@ -12,7 +12,10 @@ from flask.testing import FlaskClient
 
 from certs.proposal_document import dump_approval, load_proposal, write_approval
 from server.people.people import Role
-from tests.pages.office import SHOWN, Office
+from tests.pages.conftest import launched
+from tests.pages.office import SHOWN, Office, served
+from tests.pages.test_accessibility import DESK, violations_in_every_look
+from tests.pages.visiting import opened
 from tests.server.approving import Approving, later, with_draft_page
 from tests.server.authority import PASSWORD, Authority, TrustFolder
 
@@ -150,3 +153,23 @@ def test_a_time_that_is_none_or_over_is_refused(pages: Pages, here: Approving, t
     draft = here.draft()
     answer = pages.send(pages.browser(here.author.person.name), f"/drafts/{draft}/proposal", publish_at=text)
     assert answer.status_code == 400
+
+
+def test_axe_finds_nothing_on_a_draft_that_waits_for_one_of_its_approvers(
+    pages: Pages, here: Approving
+) -> None:
+    draft = here.draft()
+    approval = here.signature(here.propose(draft), 1)
+    assert here.hand_in(draft, approval, here.approver(1))[0] == 200
+    with (
+        launched() as browser,
+        served(pages.office) as address,
+        opened(browser, color_scheme="light", viewport=DESK) as page,
+    ):
+        page.goto(f"{address}/drafts/{draft}")
+        page.get_by_label("Name").fill(here.approver(2).person.name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_text("approver-2").first.wait_for()
+
+        assert not any(violations_in_every_look(page).values())
