@@ -276,7 +276,8 @@ def _columns(kept: KeptReport) -> Row:
         "api_level": report.api_level,
         "patch_level": report.patch_level,
         "boot_state": report.boot_state,
-        "open_entries": len(report.ledger.open_entries),
+        # What memories contradict each other on is in no ledger, and may be off.
+        "open_entries": len(report.ledger.open_entries) + len(report.contradictions),
         "families": json.dumps(list(dict.fromkeys(finding.family for finding in report.findings))),
         "reasons": json.dumps([[reason.code.value, reason.detail] for reason in report.reasons]),
         "failure": failure.value if failure else None,
