@@ -29,6 +29,8 @@ COUNTED = 1_000
 """Of more changes of one kind it is only told that they are more."""
 _ASKED = 2_000
 """So many phones of a kind are asked at most whether their holders are to be blocked since then."""
+_ASKED_TO_TELL = 300
+"""As `_ASKED`, where only how many is told: *at least*, on the day on which enforcing begins for a fleet."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -107,7 +109,7 @@ def list_changes(
 ) -> ChangedPiece:
     """Return the phones to which this happened at ``since`` or later, behind a place."""
     here = situation_and_history(session, now)
-    walk = _walk(session, here, since, change, after, limit + 1)
+    walk = _walk(session, here, since, change, after, limit + 1, _ASKED)
     found = list(islice(walk.places, limit + 1))
     shown = found[:limit]
     behind = shown[-1] if len(found) > limit else None
@@ -119,7 +121,7 @@ def tell_changes(session: Session, now: datetime, since: datetime, shown: int) -
     here = situation_and_history(session, now)
     told = {}
     for change in Change:
-        walk = _walk(session, here, since, change, None, COUNTED + 1)
+        walk = _walk(session, here, since, change, None, COUNTED + 1, _ASKED_TO_TELL)
         found = list(islice(walk.places, COUNTED + 1))
         told[change] = Told(len(found), _rows(session, here, found[:shown]), walk.may_be_more)
     return told
@@ -138,13 +140,19 @@ class _Walk:
 
 
 def _walk(
-    session: Session, here: Situation, since: datetime, change: Change, after: Place | None, step: int
+    session: Session,
+    here: Situation,
+    since: datetime,
+    change: Change,
+    after: Place | None,
+    step: int,
+    asked: int,
 ) -> _Walk:
     if change in _TURNS:
         return _Walk(turns.walk(session, _TURNS[change], since, after, step))
     if change is Change.SILENT:
         return _Walk(_fell_silent(session, here, since, after, step))
-    found = _Walk(_registered(session, since)) if change is Change.NEW else _blocked(session, here, since)
+    found = _Walk(_registered(session, since)) if change is Change.NEW else _blocked(session, here, since, asked)
     behind = (place for place in found.places if after is None or place > after)
     return _Walk(behind, found.may_be_more)
 
@@ -172,15 +180,15 @@ def _fell_silent(
             yield Place(place.last_at + limit, place.phone_id)
 
 
-def _blocked(session: Session, here: Situation, since: datetime) -> _Walk:
+def _blocked(session: Session, here: Situation, since: datetime, most: int) -> _Walk:
     """Return the phones because of which a holder is to be blocked since then.
 
     Asked are those whose reports or registrations moved something, those whom the clock alone made overdue, those whose
     exemption ended, and, where enforcing began meanwhile for others, whoever may ask for a block at all.
     """
-    groups = [*_moved(session, here, since), here.exempt_before(since)]
+    groups = [*_moved(session, here, since, most), here.exempt_before(since)]
     if here.enforcing_began(since):
-        groups.append(set(islice(phones_that_may_ask(session, here), _ASKED)))
+        groups.append(set(islice(phones_that_may_ask(session, here), most)))
     asked = set().union(*groups)
     facts = phone_states.check_facts(session, asked)
     causes = (
@@ -190,18 +198,20 @@ def _blocked(session: Session, here: Situation, since: datetime) -> _Walk:
     places = sorted(
         Place(at, phone_id) for phone_id, (cause, at) in causes if cause in BLOCKING and at >= since
     )
-    return _Walk(places, any(len(group) >= _ASKED for group in groups))
+    return _Walk(places, any(len(group) >= most for group in groups))
 
 
-def _moved(session: Session, here: Situation, since: datetime) -> Iterator[Collection[PhoneId]]:
-    """Yield groups of phones, each of at most `_ASKED` holders or phones."""
-    tags = block_changes.noted_after(session, since, _ASKED)
+def _moved(
+    session: Session, here: Situation, since: datetime, most: int
+) -> Iterator[Collection[PhoneId]]:
+    """Yield groups of phones, each of at most `most` holders or phones."""
+    tags = block_changes.noted_after(session, since, most)
     yield {one for of_one in holders.phones_by_holder(session, tags).values() for one in of_one}
     if here.overdue_limit is None:
         return
     first, last = since - here.overdue_limit, here.now - here.overdue_limit
-    yield set(islice(phone_states.unread_between(session, first, last), _ASKED))
+    yield set(islice(phone_states.unread_between(session, first, last), most))
     for span, standing in spans(here):
         if standing is Standing.SILENT:
             overdue = Span(span.fresh, span.has_open, first, span.until)
-            yield {place.phone_id for place in islice(entries.walk(session, overdue, None, _ASKED), _ASKED)}
+            yield {place.phone_id for place in islice(entries.walk(session, overdue, None, most), most)}

@@ -199,7 +199,8 @@ def test_where_not_every_phone_can_be_asked_it_is_told_that_there_may_be_more(
     for _ in range(3):
         check(authority, bench, authority.phone(bench), 2 * DAY - HOUR, **NOT_ENFORCEABLE)
     for asked, count in ((4, 3), (2, 2)):
-        monkeypatch.setattr("server.fleet.changes._ASKED", asked)
+        for name in ("_ASKED", "_ASKED_TO_TELL"):
+            monkeypatch.setattr(f"server.fleet.changes.{name}", asked)
         with authority.database.reading() as session:
             told = tell_changes(session, NOW, SINCE, 1)
             piece = list_changes(session, NOW, SINCE, Change.BLOCKED)
