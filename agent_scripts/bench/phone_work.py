@@ -124,7 +124,7 @@ class PhoneWork:
             self._notice(REVOKE)
             finished = replace(
                 finished,
-                next_step="\n".join(filter(None, (finished.next_step, told.sentence))),
+                next_step=" ".join(filter(None, (finished.next_step, told.sentence))),
                 exit_code=most_urgent([finished.exit_code, told.exit_code]),
                 debugging=told.ending.value,
             )

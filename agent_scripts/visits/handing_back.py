@@ -207,7 +207,7 @@ def _left(leaving: Leaving, now: Debugging) -> HandedBack:
         return _of(leaving, _read(leaving, now), now)
     unknown = Switch.UNKNOWN in (leaving.found.usb, leaving.found.wireless)
     as_found = leaving.wanted.debugging is DebuggingAtHandBack.AS_FOUND
-    why = "how it was found is not known here; --debugging off ends it" if as_found and unknown else ""
+    why = "how it was found is not known here, so its owner switches it" if as_found and unknown else ""
     return _of(leaving, Ending.LEFT, now, why)
 
 

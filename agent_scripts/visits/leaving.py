@@ -79,10 +79,10 @@ def unfinished_leaving(station: Station) -> str:
         return ""
     labels = {phone.phone_id: phone.label for phone in station.phones()}
     names = ", ".join(labels.get(one.phone_id, "") or quote(one.address) for one in begun)
-    one = quote(begun[0].address) if len(begun) == 1 else "ADDRESS"
+    them, address = ("it", quote(begun[0].address)) if len(begun) == 1 else ("them", "ADDRESS")
     return (
-        f"{counted(len(begun), 'phone')} handed back, and not finished with: {names}. Plug them in here, or"
-        f" `curfew-agent unprovision {one}` goes on."
+        f"{counted(len(begun), 'phone')} handed back, and not finished with: {names}. Plug {them} in here, or"
+        f" `curfew-agent unprovision {address}` goes on."
     )
 
 
