@@ -15,7 +15,7 @@ from agent_scripts.bench.events import Asks, Begun, Event, Finished, Recognised
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.rows import BenchRow, Rows
 from agent_scripts.bench.stage import Stage
-from agent_scripts.errors import OwnerDeclined, PhoneNotProvisioned, ProvisioningFailed
+from agent_scripts.errors import OwnerDeclined, PhoneNotProvisioned, ProvisioningFailed, ServerError
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.leaving import Leaving
@@ -166,20 +166,31 @@ class PhoneWork:
                 return await self._visit(run, connection, address, unprovision_phone)
             case Due.NOTHING:
                 self._take(Finished(address, "declined", ExitCode.COMPLIANT))
+            case Due.DECLINE if known is not None and withdrawn:
+                return await self._withdraw(run, connection, address, known)
             case Due.DECLINE:
-                if known is not None and withdrawn:
-                    # Killed from here on: it stays one that is being left, though its owner's word is recorded.
-                    leaving = noted(self._station, known, address, run.time.now)
-                    await asyncio.to_thread(self._station.leavings.keep, leaving)
-                await self._decline(address, known, finish=not withdrawn)
-                if withdrawn:
-                    return await self._visit(run, connection, address, unprovision_phone)
+                await self._decline(address, known)
             case Due.PROVISION:
                 await self._provision(run, connection, address)
                 return await self._visit(run, connection, address, check_phone)
             case Due.CHECK:
                 return await self._check(run, connection, address)
         return False
+
+    async def _withdraw(self, run: Run, connection: PhoneConnection, address: str, known: KnownPhone) -> bool:
+        """Record that an owner agrees no more, and put back and leave the phone; raises `ServerError` after that."""
+        # Killed from here on: it stays one that is being left, though its owner's word is recorded.
+        leaving = noted(self._station, known, address, run.time.now)
+        await asyncio.to_thread(self._station.leavings.keep, leaving)
+        try:
+            await self._decline(address, known, finish=False)
+        except ServerError:
+            # What the owner asked for needs no server. Debugging waits until it was told: the phone may go away then,
+            # and its row could not be tried again.
+            await self._visit(run, connection, address, unprovision_phone)
+            self._left.pop(address, None)
+            raise
+        return await self._visit(run, connection, address, unprovision_phone)
 
     async def _recognise(
         self, run: Run, connection: PhoneConnection, address: str, known: KnownPhone | None

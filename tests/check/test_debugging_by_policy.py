@@ -188,7 +188,7 @@ def test_a_phone_that_is_checked_at_the_bench_keeps_its_debugging(
         assert puts(phone) == []
 
 
-def test_without_the_server_withdrawn_consent_is_not_lost_and_the_phone_is_left_when_it_is_back(
+def test_without_the_server_the_phone_is_put_back_at_once_and_its_debugging_ends_when_that_was_told(
     strict: Office, tmp_path: Path
 ) -> None:
     bench = strict.new_bench()
@@ -197,7 +197,7 @@ def test_without_the_server_withdrawn_consent_is_not_lost_and_the_phone_is_left_
         address = provisioned(bench, phone, "L-away")
         with bench.without_server():
             assert declined_at_the_bench(bench, tmp_path, address, "L-away")[0] == ExitCode.NOT_REACHED
-        assert folder_of(phone).exists()
+        assert (folder_of(phone).exists(), puts(phone)) == (False, [])
 
         code, lines = declined_at_the_bench(bench, tmp_path, address, "L-away")
 
@@ -206,4 +206,4 @@ def test_without_the_server_withdrawn_consent_is_not_lost_and_the_phone_is_left_
             "declined",
             "off",
         )
-        assert not folder_of(phone).exists()
+        assert "Restored and left already" in lines[-1]["next_step"]
