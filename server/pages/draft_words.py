@@ -80,7 +80,7 @@ QUESTIONS = {
     "debugging_at_hand_back": Question(
         "USB and wireless debugging go off when a phone is handed back",
         "Without this they go off only where they were off when the phone was provisioned. Stations from before this"
-        " rule refuse a policy that says so, and go on with the one before.",
+        " rule refuse a policy that has it, and go on with the one before.",
     ),
     "lifted": Question(
         "Lift the measure",

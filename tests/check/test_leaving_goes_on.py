@@ -110,6 +110,7 @@ def test_what_is_kept_says_what_is_to_be_done_and_is_for_its_owner_alone(
         [leaving] = leavings(bench)
 
         assert (leaving.address, leaving.was_told) == (address, False)
+        assert json.loads(bench.agent("status", "--json")[1])["being_left"] == 1
         assert (leaving.wanted.debugging, leaving.wanted.said_by) == (
             DebuggingAtHandBack.OFF,
             SaidBy.OPTION,
