@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from policy.counted import counted
-from policy.document import Fleet, Policy
+from policy.document import DebuggingAtHandBack, Fleet, Policy
 from policy.plain_text import mixed_words, printable
 
 Row = tuple[str, str]
@@ -56,6 +56,10 @@ def policy_rows(number: int, policy: Policy) -> list[Row]:
         (
             "checks on the phone",
             "the phone checks and enforces by itself between visits" if policy.on_phone else "no",
+        ),
+        (
+            "debugging at hand-back",
+            "off" if policy.debugging_at_hand_back is DebuggingAtHandBack.OFF else "as it was found",
         ),
         ("judgement", f"version {policy.minimum_judgement} or newer"),
         *(

@@ -27,6 +27,14 @@ class PlaceKind(Enum):
     USER_0 = "user_0"
 
 
+class DebuggingAtHandBack(Enum):
+    """How USB and wireless debugging are left when a phone is handed back; nothing is ever switched on."""
+
+    AS_FOUND = "as_found"
+    """Off where it was off when the phone was provisioned."""
+    OFF = "off"
+
+
 @dataclass(frozen=True)
 class Family:
     """Packages that are one banned app under several names; switched off, it bans nothing."""
@@ -99,6 +107,7 @@ class Policy:
     lifted: bool = False
     on_phone: bool = False
     """Whether a phone may check and enforce by itself between visits."""
+    debugging_at_hand_back: DebuggingAtHandBack = DebuggingAtHandBack.AS_FOUND
     described: Mapping[str, Any] = field(default_factory=dict)
     """Descriptive fields that this version does not know; kept so that nothing signed is lost."""
 

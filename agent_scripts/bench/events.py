@@ -82,10 +82,10 @@ class Again:
 
 @dataclass(frozen=True)
 class Finished:
-    """A phone went all the way: it was checked and its report is kept, or its owner declined.
+    """A phone went all the way: it was checked and its report is kept, its owner declined, or it was handed back.
 
     ``meaning`` is why nothing follows from the verdict, where that is so. ``unsettled``: the phone was lost on the way,
-    or could not be read, so another visit may find more.
+    or could not be read, so another visit may find more. ``debugging`` is what became of that when it was handed back.
     """
 
     address: str
@@ -97,6 +97,7 @@ class Finished:
     label: str = ""
     meaning: str = ""
     unsettled: bool = False
+    debugging: str = ""
 
 
 @dataclass(frozen=True)

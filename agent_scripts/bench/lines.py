@@ -94,5 +94,6 @@ def _json(row: BenchRow) -> dict[str, Any]:
         "next_step": row.to_do,
         "tries": row.tries,
         "report_id": row.report_id or None,
+        "debugging": row.debugging or None,
         "exit_code": int(row.code),
     }

@@ -15,18 +15,21 @@ from agent_scripts.bench.events import Asks, Begun, Event, Finished, Recognised
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.rows import BenchRow, Rows
 from agent_scripts.bench.stage import Stage
-from agent_scripts.errors import OwnerDeclined, PhoneNotProvisioned, ProvisioningFailed
-from agent_scripts.exit_codes import ExitCode
+from agent_scripts.errors import OwnerDeclined, PhoneNotProvisioned, ProvisioningFailed, ServerError
+from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.server_link.client import ServerClient
+from agent_scripts.station_files.leaving import Leaving
 from agent_scripts.station_files.station import KnownPhone
 from agent_scripts.visits.asking import ask
 from agent_scripts.visits.check import check_phone
 from agent_scripts.visits.declined import note_declined, tell_declined
+from agent_scripts.visits.handing_back import REVOKE, Found, found_where_left, hand_back
+from agent_scripts.visits.leaving import left_before
 from agent_scripts.visits.provision import Registration, provision_phone, who_is_there
 from agent_scripts.visits.provision_visit import NO_SERVER, told_of
 from agent_scripts.visits.run import Run, begin_run
 from agent_scripts.visits.twins import Twins
-from agent_scripts.visits.unprovision import unprovision_phone
+from agent_scripts.visits.unprovision import forget_where_it_was, noted, unprovision_phone
 from agent_scripts.visits.visiting import Visit, Visitor, connected, keep_failed_visit, kept
 from policy.probe import Probe
 from policy.report import Consent
@@ -58,6 +61,8 @@ class PhoneWork:
         self._notice = notice
         self._run: Run | None = None
         self._twins: Twins | None = None
+        self._left: dict[str, Finished] = {}
+        """Phones that were left, and whose debugging is still to be seen to."""
         self._beginning = asyncio.Lock()
 
     async def on(self, address: str) -> bool:
@@ -73,15 +78,57 @@ class PhoneWork:
         self._consult_list(address)
         # By what is known without the phone: one whose owner declined is not asked anything.
         now = self._due(address, known)
-        withdrawn = known is not None and known.consent is Consent.AGREED
-        if now is Due.NOTHING:
+        declined = known is not None and known.consent is Consent.DECLINED
+        found, leaving = None, self._station.leavings.at(address)
+        if leaving is not None and now is not Due.PROVISION:
+            found = await found_where_left(self._station, leaving, lambda: self._connect(address), run.limits)
+            if found is Found.LEFT:
+                await self._go_on_leaving(run, leaving, known, now)
+                return False
+            if found is Found.OURS and not declined:
+                # It was not left, or is back: what is due for it is what is due for any other.
+                self._station.leavings.forget(leaving.phone_id)
+        # One whose owner took their consent back, and that could not be put back and left then, is to be so now.
+        withdrawn = known is not None and (not declined or found is Found.OURS)
+        unsettled = False
+        if now is Due.NOTHING and not withdrawn:
             self._take(Finished(address, "declined", ExitCode.COMPLIANT))
         elif now is Due.DECLINE and not withdrawn:
             await self._decline(address, known)
         else:
             async with self._connect(address) as connection:
-                return await self._lead(run, connection, address, known, now)
-        return False
+                unsettled = await self._lead(run, connection, address, known, now, withdrawn=withdrawn)
+        # Not before its connection is closed: by USB a phone has one only.
+        if (finished := self._left.pop(address, None)) is not None:
+            await self._hand_back(run, finished)
+        return unsettled
+
+    async def _go_on_leaving(self, run: Run, leaving: Leaving, known: KnownPhone | None, now: Due) -> None:
+        """Finish with a phone that was left, and not finished with."""
+        address = leaving.address
+        if now is Due.DECLINE:
+            await self._decline(address, known, finish=False)
+        forget_where_it_was(self._station, leaving.phone_id)
+        phone = self._station.phone(leaving.phone_id)
+        verdict = "declined" if phone is not None and phone.consent is Consent.DECLINED else "handed back"
+        told = left_before(self._station, leaving)
+        label = phone.label if phone else ""
+        await self._hand_back(run, Finished(address, verdict, ExitCode.COMPLIANT, told, label=label))
+
+    async def _hand_back(self, run: Run, finished: Finished) -> None:
+        """Let a phone that was left have debugging as it is to be, and tell what came of all of it."""
+        address = finished.address
+        leaving = self._station.leavings.at(address)
+        if leaving is not None:
+            told = await hand_back(self._station, leaving, lambda: self._connect(address), run.limits)
+            self._notice(REVOKE)
+            finished = replace(
+                finished,
+                next_step=" ".join(filter(None, (finished.next_step, told.sentence))),
+                exit_code=most_urgent([finished.exit_code, told.exit_code]),
+                debugging=told.ending.value,
+            )
+        self._take(finished)
 
     async def show_number(self, address: str) -> bool:
         """Let the phone show its row's number; return whether it does. Raises `AgentError`."""
@@ -100,26 +147,50 @@ class PhoneWork:
             await asyncio.to_thread(keep_failed_visit, self._run, address, known, error, self._notice)
 
     async def _lead(
-        self, run: Run, connection: PhoneConnection, address: str, known: KnownPhone | None, now: Due
+        self,
+        run: Run,
+        connection: PhoneConnection,
+        address: str,
+        known: KnownPhone | None,
+        now: Due,
+        *,
+        withdrawn: bool,
     ) -> bool:
         if now is Due.ASK:
             known, now = await self._recognise(run, connection, address, known)
+            withdrawn = known is not None and known.consent is Consent.AGREED
         match now:
             case Due.ASK:
                 self._take(Asks(address))
+            case Due.NOTHING if withdrawn:
+                return await self._visit(run, connection, address, unprovision_phone)
             case Due.NOTHING:
                 self._take(Finished(address, "declined", ExitCode.COMPLIANT))
+            case Due.DECLINE if known is not None and withdrawn:
+                return await self._withdraw(run, connection, address, known)
             case Due.DECLINE:
-                withdrawn = known is not None and known.consent is Consent.AGREED
-                await self._decline(address, known, finish=not withdrawn)
-                if withdrawn:
-                    return await self._visit(run, connection, address, unprovision_phone)
+                await self._decline(address, known)
             case Due.PROVISION:
                 await self._provision(run, connection, address)
                 return await self._visit(run, connection, address, check_phone)
             case Due.CHECK:
                 return await self._check(run, connection, address)
         return False
+
+    async def _withdraw(self, run: Run, connection: PhoneConnection, address: str, known: KnownPhone) -> bool:
+        """Record that an owner agrees no more, and put back and leave the phone; raises `ServerError` after that."""
+        # Killed from here on: it stays one that is being left, though its owner's word is recorded.
+        leaving = noted(self._station, known, address, run.time.now)
+        await asyncio.to_thread(self._station.leavings.keep, leaving)
+        try:
+            await self._decline(address, known, finish=False)
+        except ServerError:
+            # What the owner asked for needs no server. Debugging waits until it was told: the phone may go away then,
+            # and its row could not be tried again.
+            await self._visit(run, connection, address, unprovision_phone)
+            self._left.pop(address, None)
+            raise
+        return await self._visit(run, connection, address, unprovision_phone)
 
     async def _recognise(
         self, run: Run, connection: PhoneConnection, address: str, known: KnownPhone | None
@@ -204,19 +275,12 @@ class PhoneWork:
         release = record.reading.facts.release if record.reading.facts else ""
         self._take(Recognised(address, release=release))
         unsettled = bool(record.lost) or row.exit_code is ExitCode.UNREADABLE
-        self._take(
-            Finished(
-                address,
-                row.verdict,
-                row.exit_code,
-                row.next_step,
-                row.report_id,
-                row.model,
-                row.label,
-                row.meaning,
-                unsettled,
-            )
-        )
+        told = (row.verdict, row.exit_code, row.next_step, row.report_id, row.model, row.label, row.meaning)
+        finished = Finished(address, *told, unsettled)
+        if record.leaving == "":
+            self._left[address] = finished
+        else:
+            self._take(finished)
         return unsettled
 
     async def _decline(self, address: str, known: KnownPhone | None, *, finish: bool = True) -> None:

@@ -61,6 +61,7 @@ class BenchRow:
     next_step: str = ""
     exit_code: ExitCode = ExitCode.COMPLIANT
     report_id: str = ""
+    debugging: str = ""
     tries: int = 0
 
     @property
@@ -241,5 +242,5 @@ def _finished(row: BenchRow, finished: Finished) -> BenchRow:
     told.pop("unsettled", None)
     # Carried out: whose phone it is is the server's to keep.
     told |= {"holder": "", "unit": "", "consent": None, "next_step": finished.next_step}
-    told["meaning"] = finished.meaning
+    told |= {"meaning": finished.meaning, "debugging": finished.debugging}
     return replace(row, **told | {"exit_code": finished.exit_code}, stage=Stage.DONE)

@@ -23,6 +23,7 @@ from agent_scripts.bench.stage import Stage
 from agent_scripts.bench.typed import Typing
 from agent_scripts.errors import AgentError, PhoneError, PhoneUnauthorised, WrongUse
 from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.visits.leaving import unfinished_leaving
 from agent_scripts.visits.visiting import AT_ONCE, Visitor, send_from
 
 PAUSES_S = (2.0, 5.0, 10.0)
@@ -111,6 +112,8 @@ class Workbench:
 
     async def run(self, *, once: bool = False) -> None:
         """Work until cancelled; with `once`, until nothing goes on by itself. Raises `StationError`."""
+        if begun := unfinished_leaving(self.visitor.station):
+            self._notice(begun)
         try:
             async with asyncio.TaskGroup() as group:
                 looks = [self._look_at(address) for address in self.addresses]

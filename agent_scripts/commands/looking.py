@@ -101,6 +101,8 @@ class _Status:
     reports_waiting: int
     attempts_waiting: int
     """Visits in vain of which the server does not know yet."""
+    being_left: int
+    """Phones that were handed back, and not finished with."""
     disk_problem: str
     """That its disk is nearly full, and what to do; empty where it has room."""
 
@@ -127,6 +129,7 @@ def status(settings: Settings, as_json: bool) -> None:
         "Phones": str(found.phones),
         "Reports waiting": str(found.reports_waiting),
         "Visits in vain to tell": str(found.attempts_waiting),
+        "Phones being left": str(found.being_left),
         "Disk": found.disk_problem or "room for reports",
     }
     for name, value in rows.items():
@@ -150,6 +153,7 @@ def _status_of(station: Station) -> _Status:
         len(station.phones()),
         len(Spool(station.spool_folder).waiting()),
         len(Attempts(station.folder).waiting()),
+        len(station.leavings.all()),
         little_room(station.folder, len(station.phones())),
     )
 

@@ -10,16 +10,20 @@ import click
 
 from agent_scripts.commands.settings import Settings, address_of, batch_at, named_phones
 from agent_scripts.errors import WrongUse
-from agent_scripts.exit_codes import ExitCode
+from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.server_link.enrolment import enrol as enrol_station
+from agent_scripts.station_files.station import Station
 from agent_scripts.visits.batch_visit import provision_batch
 from agent_scripts.visits.declined import record_declined
-from agent_scripts.visits.handing_back import Wish, leave_phones
+from agent_scripts.visits.leaving import leave_phones
 from agent_scripts.visits.provision import Registration
 from agent_scripts.visits.provision_visit import provision_phones
+from agent_scripts.visits.run import stored_bundle, trust_client
+from agent_scripts.visits.unprovision import wanted_of
 from agent_scripts.visits.visiting import say
 from policy.counted import counted
+from policy.document import DebuggingAtHandBack
 
 
 @click.command()
@@ -155,29 +159,36 @@ def _of_one(holders: Sequence[str], labels: Sequence[str]) -> Registration:
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
 @click.option(
     "--debugging",
-    type=click.Choice([wish.value for wish in Wish]),
-    default=Wish.AS_FOUND.value,
-    show_default=True,
-    help="How USB and wireless debugging are left, last of all: off where found off, or off.",
+    type=click.Choice(["off"]),
+    help="Leave USB and wireless debugging off, whatever the policy says; else they are left as it says.",
 )
 @click.pass_obj
 def unprovision(
-    settings: Settings, addresses: tuple[str, ...], as_json: bool, yes: bool, debugging: str
+    settings: Settings, addresses: tuple[str, ...], as_json: bool, yes: bool, debugging: str | None
 ) -> int:
     """Put everything back, end the phone's own script, and remove every trace of Curfew from phones.
 
-    Debugging that is switched off is read back as off where the phone still answers; most go away at once.
+    Debugging that is switched off is read back as off where the phone still answers; most go away at once. Given
+    again for a phone that was not finished with, it goes on from there.
     """
-    station, wish = settings.station(), Wish(debugging)
+    station, debugging_off = settings.station(), debugging == "off"
     phones = named_phones(station, addresses, every=None)
-    last = " Then it switches debugging off." if wish is Wish.OFF else ""
+    last = " Then it switches debugging off." if _ends_debugging(station, debugging_off) else ""
     for address in phones:
         say(
             f"{address}: will restore every app, end the phone's own script and remove Curfew's folder.{last}"
         )
     if not yes and not click.confirm("Remove Curfew from these phones?", err=True):
         return ExitCode.WRONG_USE
-    return leave_phones(settings.visitor(station, as_json, "en"), phones, wish)
+    visitor = settings.visitor(station, as_json, "en")
+    return most_urgent(leave_phones(visitor, phones, debugging_off=debugging_off))
+
+
+def _ends_debugging(station: Station, ordered: bool) -> bool:
+    """Whether it goes off as far as is known before the server was asked."""
+    accepted, _ = stored_bundle(trust_client(station, ServerClient(station)))
+    wanted = wanted_of(accepted.bundle if accepted else None, debugging_off=ordered)
+    return wanted.debugging is DebuggingAtHandBack.OFF
 
 
 @click.command("virtual-phone")

@@ -84,7 +84,9 @@ def address_of(station: Station, name: str) -> str:
     if name.partition(":")[0] in {way.value for way in Way}:
         return str(PhoneAddress.parse(name))
     labelled = [phone for phone in station.phones() if name and phone.label == name]
-    places = [phone.address for phone in labelled if phone.address]
+    # One that is being left was taken off the list already, and goes on being left where it was.
+    left = {leaving.phone_id: leaving.address for leaving in station.leavings.all()} if labelled else {}
+    places = [place for phone in labelled if (place := phone.address or left.get(phone.phone_id, ""))]
     if len(places) == 1:
         return places[0]
     if places:

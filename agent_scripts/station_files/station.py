@@ -14,6 +14,7 @@ unsettled/         what only the server remembers, until a person has decided (`
 watched/           up to where the record of a phone's own script is here
 spool/ aside/      reports that wait, reports that a person must look at
 checked/           the newest report of each phone, for its owner's papers (`latest_reports`)
+leaving/           phones that are being left, until debugging is as it is to be (`leaving`)
 attempts/          visits in vain that the server was not told of yet, one file per phone (`attempts`)
 trust/             signed metadata and the accepted bundle (`certs.trust_client`)
 """
@@ -36,6 +37,7 @@ from agent_scripts.errors import FileDamaged, NotEnrolled, PlaceholderSerial, St
 from agent_scripts.exchange.phone_spool import SpoolPosition
 from agent_scripts.station_files.adb_key import station_adb_key
 from agent_scripts.station_files.durable_file import held_alone, make_folder, remove_durably, write_durably
+from agent_scripts.station_files.leaving import Leavings
 from certs.durable import clear_leftovers
 from certs.keys import Signer, load_signer
 from policy.errors import PolicyError
@@ -108,6 +110,11 @@ class Station:
     def adb_keys(self) -> AdbKeys:
         """The key that phones know this station by."""
         return station_adb_key(self.folder)
+
+    @cached_property
+    def leavings(self) -> Leavings:
+        """The phones that are being left."""
+        return Leavings(self.folder)
 
     @property
     def authority_pem(self) -> bytes:
@@ -270,7 +277,17 @@ class Station:
         return self._phones[1]
 
 
-_SUBFOLDERS = ("phones", "ledgers", "unsettled", "watched", "spool", "aside", "checked", "attempts")
+_SUBFOLDERS = (
+    "phones",
+    "ledgers",
+    "unsettled",
+    "watched",
+    "spool",
+    "aside",
+    "checked",
+    "leaving",
+    "attempts",
+)
 
 
 def lay_out(

@@ -9,13 +9,15 @@ from typing import Any
 
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.errors import ServerError, WrongUse
-from agent_scripts.exit_codes import ExitCode
+from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import KnownPhone, Station
+from agent_scripts.station_files.trusted_time import TrustedClock
 from agent_scripts.visits.json_lines import print_line, provisioning_line
+from agent_scripts.visits.leaving import leave_phones
 from agent_scripts.visits.provision import Registration
-from agent_scripts.visits.unprovision import unprovision_phone
-from agent_scripts.visits.visiting import Visitor, say, visit_phones
+from agent_scripts.visits.unprovision import noted
+from agent_scripts.visits.visiting import Visitor, say
 from policy.names import PhoneId
 from policy.report import Consent
 
@@ -38,6 +40,10 @@ def record_declined(
     if not registration.holder:
         raise WrongUse("The mail side must know whom it is about: add --holder.")
     withdrawn = before is not None and before.consent is Consent.AGREED
+    if before and withdrawn:
+        # Killed from here on: the phone stays one that is being left, though its owner's word is recorded.
+        now = TrustedClock(station.folder, station.story_clock).read().now
+        station.leavings.keep(noted(station, before, before.address, now))
     registration, before = note_declined(station, registration, before)
     untold: ServerError | None = None
     phone_id: PhoneId | None = None
@@ -48,7 +54,9 @@ def record_declined(
         )
     except ServerError as error:
         untold = error
-    code = _leave(visitor, before, address) if withdrawn and before else ExitCode.COMPLIANT
+    code = ExitCode.COMPLIANT
+    if before and (withdrawn or station.leavings.of(before.phone_id)):
+        code = _leave(visitor, before, address)
     if visitor.as_json:
         print_line(_line(address, registration, before, phone_id, code, untold))
     if untold:
@@ -127,10 +135,11 @@ def _leave(visitor: Visitor, phone: KnownPhone, address: str) -> ExitCode:
 
     At an address where this station never met it nothing is asked: another phone may be there.
     """
-    code = ExitCode.NOT_REACHED
+    code = visited = ExitCode.NOT_REACHED
     if phone.address and address in ("", phone.address):
-        code = visit_phones(visitor, [phone.address], unprovision_phone)
-    if code not in (ExitCode.COMPLIANT, ExitCode.NOT_SENT):
+        visited, debugging = leave_phones(visitor, [phone.address])
+        code = most_urgent([visited, debugging])
+    if visited not in (ExitCode.COMPLIANT, ExitCode.NOT_SENT):
         ledger = visitor.station.ledger(phone.phone_id)
         apps = ", ".join(f"{e.package} in user {e.user}" for e in (ledger.open_entries if ledger else ()))
         say(

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.visits.deeds import Deed
+from agent_scripts.visits.handing_back import HandedBack
 from agent_scripts.visits.row import Row
 from certs.terminal import tell
 from certs.typed_options import as_typed_here
@@ -44,14 +45,17 @@ def visit_line(row: Row) -> dict[str, Any]:
     }
 
 
-def debugging_line(address: str, ending: str, sentence: str, exit_code: ExitCode) -> dict[str, Any]:
+def debugging_line(told: HandedBack) -> dict[str, Any]:
     """Return what unprovision tells of one phone whose debugging it was to switch off."""
     return {
         "kind": "debugging",
-        "address": address,
-        "ending": ending,
-        "text": sentence,
-        "exit_code": int(exit_code),
+        "address": told.address,
+        "ending": told.ending.value,
+        "wanted": told.wanted.debugging.value,
+        "said_by": told.wanted.said_by.value,
+        "bundle": told.wanted.bundle,
+        "text": told.sentence,
+        "exit_code": int(told.exit_code),
     }
 
 

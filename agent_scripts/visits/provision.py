@@ -12,7 +12,7 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import ProvisioningFailed
 from agent_scripts.exchange import DeviceFacts, Provisioned, Reading
 from agent_scripts.server_link.client import Registered, ServerClient
-from agent_scripts.station_files.station import KnownPhone
+from agent_scripts.station_files.station import KnownPhone, Station
 from agent_scripts.visits.asking import ask
 from agent_scripts.visits.probe import probe
 from agent_scripts.visits.run import Run
@@ -80,19 +80,24 @@ async def provision_phone(
         await register(provisioned.marker)
     # Last: a phone that did not keep our folder must not be listed as provisioned.
     mark = run.station.registration_mark(registration.holder, registration.unit)
-    found = _debugging_found(run.station.phone(phone_id), provisioned)
+    found = _debugging_found(run.station, phone_id, provisioned)
     phone = KnownPhone(
         *(phone_id, address, identity, Consent.AGREED, registration.label, facts.model, mark), *found
     )
     run.station.remember(phone)
+    # It stays, so nothing that was to be done when it goes is to be done now.
+    run.station.leavings.forget(phone_id)
     return phone, registered
 
 
-def _debugging_found(before: KnownPhone | None, provisioned: Provisioned) -> tuple[str, str]:
+def _debugging_found(station: Station, phone_id: PhoneId, provisioned: Provisioned) -> tuple[str, str]:
     """Return how USB and wireless debugging were found the first time; what was switched on since was for us."""
+    before, leaving = station.phone(phone_id), station.leavings.of(phone_id)
     if before is not None and before.usb_debugging:
         return before.usb_debugging, before.wireless_debugging
-    return provisioned.debugging.usb.value, provisioned.debugging.wireless.value
+    # Left, and back before its debugging was as it is to be: what it has now is no owner's doing.
+    found = leaving.found if leaving is not None else provisioned.debugging
+    return found.usb.value, found.wireless.value
 
 
 def _with_known_label(run: Run, registration: Registration, identity: str) -> Registration:

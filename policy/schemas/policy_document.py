@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from marshmallow import INCLUDE, post_load
+from marshmallow import INCLUDE, post_dump, post_load
 
-from policy.document import Family, ManagedApp, Message, PlaceKind, Policy, Ring
+from policy.document import DebuggingAtHandBack, Family, ManagedApp, Message, PlaceKind, Policy, Ring
 from policy.errors import InvalidDocument, InvalidTime
 from policy.observation import UserKind
 from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, part
@@ -91,6 +91,17 @@ class _RulesSchema(StrictSchema):
     lifted = Value(boolean, as_is)
     # Came later: documents signed before it have not opted in.
     on_phone = Value(boolean, as_is, load_default=False)
+    debugging_at_hand_back = Value(
+        word(DebuggingAtHandBack), lambda left: left.value, load_default=DebuggingAtHandBack.AS_FOUND
+    )
+
+    @post_dump
+    def _without_what_goes_without_saying(self, rules: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        # Stations from before this rule refuse a document that has it, and nothing must keep them from one that asks
+        # for no more than they do.
+        if rules.get("debugging_at_hand_back") == DebuggingAtHandBack.AS_FOUND.value:
+            del rules["debugging_at_hand_back"]
+        return rules
 
 
 class _MessageSchema(StrictSchema):

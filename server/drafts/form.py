@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from certs.drafting import written_document
+from policy.document import DebuggingAtHandBack
 
 Fields = Mapping[str, Sequence[str]]
 """What a browser sends: by the name of a field, the values it has."""
@@ -57,6 +58,7 @@ _NUMBERS = (
     "minimum_judgement",
 )
 _SWITCHES = ("preinstalled_disabled_counts", "on_phone", "lifted")
+_DEBUGGING = "debugging_at_hand_back"
 _LIST = re.compile(r"[\s,;]+")
 # What a field for a moment can hold; any other text is shown in a plain one.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?\Z", re.ASCII)
@@ -127,7 +129,8 @@ def form_of(document: bytes, faults: Iterable[tuple[str, str]] = ()) -> FilledFo
     values["reminders_hours_before"] = ", ".join(map(str, rules["reminders_hours_before"]))
     return FilledForm(
         values,
-        {name: rules.get(name) is True for name in _SWITCHES},
+        {name: rules.get(name) is True for name in _SWITCHES}
+        | {_DEBUGGING: rules.get(_DEBUGGING) == DebuggingAtHandBack.OFF.value},
         rules["kinds"],
         [
             FamilyFields(str(one["name"]), one["active"] is True, "\n".join(one["packages"]))
@@ -153,6 +156,10 @@ def document_of(fields: Fields, before: bytes) -> bytes:
     rules |= {name: _utc(_one(fields, name)) for name in ("review_at", "ends_at")}
     rules |= {name: _number(_one(fields, name)) for name in _NUMBERS}
     rules |= {name: name in fields for name in _SWITCHES if name in rules or name in fields}
+    # Where it goes without saying it is left out: stations from before this rule refuse a document that has it.
+    rules.pop(_DEBUGGING, None)
+    if _DEBUGGING in fields:
+        rules[_DEBUGGING] = DebuggingAtHandBack.OFF.value
     rules["kinds"] = list(fields.get("kinds", ()))
     rules["owners"] = _words(_one(fields, "owners"))
     rules["reminders_hours_before"] = [

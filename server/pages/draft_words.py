@@ -79,6 +79,11 @@ QUESTIONS = {
         "The phone checks by itself between visits",
         "A small script stays on the phone, and disables and restores without a cable until the phone restarts.",
     ),
+    "debugging_at_hand_back": Question(
+        "USB and wireless debugging go off when a phone is handed back",
+        "Without this they go off only where they were off when the phone was provisioned. Stations from before this"
+        " rule refuse a policy that has it, and go on with the one before.",
+    ),
     "lifted": Question(
         "Lift the measure",
         "Every phone is put back at its next check, whatever is installed; nothing is disabled any more.",

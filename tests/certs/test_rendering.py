@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from certs.rendering import fleet_rows, policy_rows, with_changes
-from policy.document import Exemption, Fleet
+from policy.document import DebuggingAtHandBack, Exemption, Fleet
 from policy.names import PhoneId
 from policy.plain_text import mixed_words, printable
 from policy.ready_made import ready_made_policy
@@ -32,6 +32,15 @@ def test_the_deadline_is_shown_in_its_zone_and_in_utc() -> None:
 
 def test_a_lift_is_shouted() -> None:
     assert "LIFTED" in dict(policy_rows(2, replace(ready_made_policy(), lifted=True)))["in force"]
+
+
+def test_what_becomes_of_debugging_is_shown_also_where_the_document_does_not_say_it() -> None:
+    silent = ready_made_policy()
+    off = replace(silent, debugging_at_hand_back=DebuggingAtHandBack.OFF)
+
+    told = [dict(policy_rows(1, one))["debugging at hand-back"] for one in (silent, off)]
+
+    assert told == ["as it was found", "off"]
 
 
 def test_changes_are_marked_on_both_sides() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from agent_scripts.adb.phone_connection import PhoneConnection
 from agent_scripts.errors import AdbServerMissing, PhoneError, PhoneUnauthorised
 from agent_scripts.exchange import Debugging, Switch
 from agent_scripts.exit_codes import ExitCode
+from agent_scripts.station_files.leaving import Leaving, SaidBy, Wanted
 from agent_scripts.virtual_phone.phone import VirtualPhone
-from agent_scripts.visits.handing_back import REVOKE, Ending, Wish, hand_back, to_end
+from agent_scripts.visits.handing_back import REVOKE, Ending, hand_back, to_end
 from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.visiting import connected
+from policy.document import DebuggingAtHandBack
+from policy.names import PhoneId
 from tests.check.office import Bench, Office
 from tests.check.test_json_lines import is_valid
 from tests.check.test_on_phone import folder_of
@@ -168,26 +172,26 @@ def test_a_phone_whose_debugging_nobody_looked_at_is_left_as_it_is_and_that_is_s
         code, told = unprovision(bench, address)
 
         assert (code, told, puts(phone)) == (ExitCode.COMPLIANT, [], [])
-        assert "how it was found is not known here; --debugging off ends it" in " ".join(bench.said.split())
+        assert "how it was found is not known here, so its owner switches it" in " ".join(bench.said.split())
 
 
 @pytest.mark.parametrize(
-    ("wish", "now", "found", "ends"),
+    ("wanted", "now", "found", "ends"),
     [
-        (Wish.OFF, Debugging(ON, OFF), Debugging(ON, OFF), (True, False)),
-        (Wish.OFF, Debugging(UNKNOWN, UNKNOWN), Debugging(ON, OFF), (True, False)),
-        (Wish.OFF, Debugging(OFF, ON), Debugging(OFF, ON), (False, True)),
-        (Wish.OFF, Debugging(OFF, OFF), Debugging(ON, ON), (False, False)),
-        (Wish.AS_FOUND, Debugging(ON, ON), Debugging(ON, OFF), (False, True)),
-        (Wish.AS_FOUND, Debugging(ON, ON), Debugging(OFF, ON), (True, False)),
-        (Wish.AS_FOUND, Debugging(OFF, OFF), Debugging(ON, ON), (False, False)),
-        (Wish.AS_FOUND, Debugging(ON, ON), Debugging(UNKNOWN, UNKNOWN), (False, False)),
+        (DebuggingAtHandBack.OFF, Debugging(ON, OFF), Debugging(ON, OFF), (True, False)),
+        (DebuggingAtHandBack.OFF, Debugging(UNKNOWN, UNKNOWN), Debugging(ON, OFF), (True, False)),
+        (DebuggingAtHandBack.OFF, Debugging(OFF, ON), Debugging(OFF, ON), (False, True)),
+        (DebuggingAtHandBack.OFF, Debugging(OFF, OFF), Debugging(ON, ON), (False, False)),
+        (DebuggingAtHandBack.AS_FOUND, Debugging(ON, ON), Debugging(ON, OFF), (False, True)),
+        (DebuggingAtHandBack.AS_FOUND, Debugging(ON, ON), Debugging(OFF, ON), (True, False)),
+        (DebuggingAtHandBack.AS_FOUND, Debugging(OFF, OFF), Debugging(ON, ON), (False, False)),
+        (DebuggingAtHandBack.AS_FOUND, Debugging(ON, ON), Debugging(UNKNOWN, UNKNOWN), (False, False)),
     ],
 )
 def test_only_what_is_on_goes_off_and_nothing_is_ever_switched_on(
-    wish: Wish, now: Debugging, found: Debugging, ends: tuple[bool, bool]
+    wanted: DebuggingAtHandBack, now: Debugging, found: Debugging, ends: tuple[bool, bool]
 ) -> None:
-    assert to_end(wish, now, found) == ends
+    assert to_end(wanted, now, found) == ends
 
 
 @pytest.mark.parametrize(
@@ -209,7 +213,9 @@ def test_a_phone_that_lets_nobody_in_or_could_not_be_looked_for_is_neither_off_n
             async with connected(bench.station(), address, False) as connection:
                 yield connection
 
-        told = asyncio.run(hand_back(address, connect, Wish.OFF, Debugging(), Limits()))
+        off = Wanted(DebuggingAtHandBack.OFF, SaidBy.OPTION)
+        leaving = Leaving(PhoneId.random(), address, "", datetime.now(UTC), Debugging(), off)
+        told = asyncio.run(hand_back(bench.station(), leaving, connect, Limits()))
 
     assert (told.ending, told.exit_code, times) == (Ending.UNKNOWN, ExitCode.NOT_DONE, 4)
     assert f"could not be proved ({error})" in told.sentence

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,20 @@ def older_curfew(tmp_path_factory: pytest.TempPathFactory) -> Path:
     older = [line for line in known if not line.startswith(f"    {RULE} = ")]
     assert len(older) == len(known) - 1
     schema.write_text("".join(older))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before_debugging(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same from before policies said what becomes of debugging."""
+    folder = tmp_path_factory.mktemp("before-debugging")
+    for package in ("policy", "certs", "agent_scripts"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    schema = folder / "policy" / "schemas" / "policy_document.py"
+    known = schema.read_text()
+    older = re.sub(r" {4}debugging_at_hand_back = Value\(\n.*?\n {4}\)\n", "", known, flags=re.DOTALL)
+    assert known.count("\n") == older.count("\n") + 3
+    schema.write_text(older)
     return folder
 
 
@@ -107,6 +122,30 @@ def test_a_station_that_refuses_a_rule_says_so_on_the_admins_pages_until_it_is_u
         assert bench.last_report()["bundle_number"] == known + 1
         for path in ("/bundles", "/stations", "/"):
             assert "refuse" not in browser.read(path).lower()
+
+
+def test_only_a_policy_that_says_off_is_refused_by_a_station_from_before_that_rule(
+    own_office: Office, before_debugging: Path
+) -> None:
+    bench = own_office.new_bench()
+    with own_office.phone("tiktok-personal") as phone:
+        bench.provision(phone)
+        own_office.publish()
+        check_with(before_debugging, bench)
+        known = own_office.number
+        assert bench.last_report()["bundle_number"] == known
+
+        own_office.publish(debugging_at_hand_back="off")
+        done = check_with(before_debugging, bench)
+
+        assert (
+            "refused: expected rules that this version knows, found rules.debugging_at_hand_back"
+            in done.stderr
+        )
+        assert bench.last_report()["bundle_number"] == known
+        assert bench.check()[0] == ExitCode.VIOLATING
+        assert bench.last_report()["bundle_number"] == known + 1
+    own_office.publish()
 
 
 def test_a_server_that_says_no_to_the_refusal_does_not_fail_the_check(

@@ -183,6 +183,23 @@ def test_leaving_a_phone_is_finished_once_its_place_is_open(
 
 
 @types(
+    ("agent_scripts/visits/leaving.py", "curfew-agent unprovision {…}"),
+    ("agent_scripts/visits/handing_back.py", "curfew-agent unprovision {…}"),
+)
+def test_a_phone_that_was_left_is_finished_with_once_its_debugging_can_be_switched_off(
+    desk: Desk, bench: Bench, clean: VirtualPhone
+) -> None:
+    address, step = bench.provision(clean), "curfew-agent unprovision {…}"
+    clean.ends_debugging_at_once = False
+    clean.faults.refuse("settings", "put", text="", exit_code=0)
+    said = desk.runs(f"curfew-agent unprovision {address} --yes --debugging off", code=11)
+    listed = desk.runs("curfew-agent bench --once --no-cables")
+    desk.types_the_next_step(listed, step, keys="y\n", code=11, then="Restored and left already")
+    clean.faults.clear()
+    desk.types_the_next_step(said.partition("is still on")[2], step, keys="y\n", then="read back as off")
+
+
+@types(
     ("agent_scripts/exchange/memory.py", "adb shell rm {…}/ledger"),
     ("agent_scripts/exchange/memory.py", "adb shell rm -r {…}"),
     ("policy/ledger_merge.py", "adb shell pm {…} --user {…} {…}"),

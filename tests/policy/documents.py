@@ -10,7 +10,17 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from policy.document import Exemption, Family, Fleet, ManagedApp, Message, PlaceKind, Policy, Ring
+from policy.document import (
+    DebuggingAtHandBack,
+    Exemption,
+    Family,
+    Fleet,
+    ManagedApp,
+    Message,
+    PlaceKind,
+    Policy,
+    Ring,
+)
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState, UserKind
@@ -130,6 +140,7 @@ def policies(draw: st.DrawFn) -> Policy:
         minimum_judgement=1,
         lifted=draw(st.booleans()),
         on_phone=draw(st.booleans()),
+        debugging_at_hand_back=draw(words(DebuggingAtHandBack)),
         described=draw(described_fields(languages)),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from policy.document import JUDGEMENT_VERSION, Exemption, Family, Ring
+from policy.document import JUDGEMENT_VERSION, DebuggingAtHandBack, Exemption, Family, Ring
 from policy.errors import InvalidDocument, InvalidTime, JudgementTooOld, PolicyError, UnknownRule
 from policy.ready_made import ready_made_document
 from policy.schemas import dump_policy_document, load_policy_document
@@ -114,6 +114,29 @@ def test_a_document_signed_before_phones_could_check_has_not_opted_in() -> None:
     assert load_policy_document(without("rules", "on_phone"))[1].on_phone is False
 
 
+class TestDebuggingAtHandBack:
+    def test_a_policy_that_does_not_say_it_leaves_debugging_as_it_was_found(self) -> None:
+        assert load_policy_document(ready_made_document())[1].debugging_at_hand_back is (
+            DebuggingAtHandBack.AS_FOUND
+        )
+
+    def test_off_is_written_as_a_rule_and_read_again(self) -> None:
+        off = replace(POLICY, debugging_at_hand_back=DebuggingAtHandBack.OFF)
+
+        data = dump_policy_document(1, off)
+
+        assert json.loads(data)["rules"]["debugging_at_hand_back"] == "off"
+        assert load_policy_document(data) == (1, off)
+
+    def test_as_found_is_left_out_so_that_older_stations_go_on_reading(self) -> None:
+        number, said = load_policy_document(with_rules(debugging_at_hand_back="as_found"))
+
+        assert dump_policy_document(number, said) == dump_policy_document(
+            *load_policy_document(ready_made_document())
+        )
+        assert b"debugging" not in dump_policy_document(number, said)
+
+
 @pytest.mark.parametrize("path", [path for path in REQUIRED if len(path) < 3], ids=".".join)
 def test_null_is_no_value(path: tuple[str, ...]) -> None:
     def to_null(document: dict[str, Any]) -> None:
@@ -132,6 +155,8 @@ def test_null_is_no_value(path: tuple[str, ...]) -> None:
         ("lifted", 1),
         ("preinstalled_disabled_counts", "true"),
         ("on_phone", 1),
+        ("debugging_at_hand_back", "on"),
+        ("debugging_at_hand_back", False),
         ("offline_limit_hours", "9"),
         ("offline_limit_hours", 9.0),
         ("offline_limit_hours", True),

@@ -76,6 +76,17 @@ def test_a_moment_without_seconds_as_browsers_send_it_gets_them() -> None:
     assert (rules["deadline"], rules["review_at"]) == ("2023-04-01T12:00:00", "2023-09-01T10:30:00Z")
 
 
+def test_debugging_at_hand_back_is_a_rule_only_where_it_is_ticked() -> None:
+    ticked = filled(debugging_at_hand_back=["yes"])
+
+    assert ticked["rules"]["debugging_at_hand_back"] == "off"
+    document = written_document(ticked)
+    form = form_of(document)
+    assert form.switches["debugging_at_hand_back"] is True
+    unticked = {name: texts for name, texts in sent(form).items() if name != "debugging_at_hand_back"}
+    assert json.loads(document_of(unticked, document)) == json.loads(document_of(sent(form_of(READY)), READY))
+
+
 def test_an_emptied_family_is_gone_and_a_filled_row_is_a_new_one() -> None:
     first = json.loads(READY)["rules"]["families"][0]
     count = len(json.loads(READY)["rules"]["families"])
