@@ -94,5 +94,7 @@ def _json(row: BenchRow) -> dict[str, Any]:
         "next_step": row.to_do,
         "tries": row.tries,
         "report_id": row.report_id or None,
+        "paper": row.paper.value,
+        "paper_problem": row.paper_problem,
         "exit_code": int(row.code),
     }

@@ -202,7 +202,8 @@ class PhoneWork:
         record = await visit(run, connection, address)
         row = await asyncio.to_thread(kept, run, record, counter, known)
         release = record.reading.facts.release if record.reading.facts else ""
-        self._take(Recognised(address, release=release))
+        language = record.reading.facts.language if record.reading.facts else ""
+        self._take(Recognised(address, release=release, language=language))
         unsettled = bool(record.lost) or row.exit_code is ExitCode.UNREADABLE
         self._take(
             Finished(

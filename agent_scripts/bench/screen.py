@@ -48,6 +48,7 @@ class BenchScreen(App[None]):
         Binding("down", "select(1)", priority=True),
         Binding("pageup", "turn(-1)", priority=True),
         Binding("pagedown", "turn(1)", priority=True),
+        Binding("ctrl+p", "print", priority=True),
     ]
 
     def __init__(self, workbench: Workbench, *, once: bool = False) -> None:
@@ -119,6 +120,10 @@ class BenchScreen(App[None]):
         to = 0 if at is None else max(0, min(len(addresses) - 1, at + by))
         self._bench.typing.selected = addresses[to]
         self._turn_to(addresses[to])
+
+    def action_print(self) -> None:
+        """Try once more what waits for a printer that failed."""
+        self._say(self._bench.print_waiting())
 
     def action_turn(self, by: int) -> None:
         """Show another page."""

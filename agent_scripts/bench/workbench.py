@@ -14,12 +14,13 @@ from typing import Any
 from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.adb.phone_connection import TAP_ALLOW
-from agent_scripts.bench.events import Again, Asks, Event, Failed, Gone, Seen, Show
+from agent_scripts.bench.events import Again, Asks, Event, Failed, Gone, Print, Seen, Show
 from agent_scripts.bench.kept_bench import KeptBench, kept_form
 from agent_scripts.bench.listed import Listed
+from agent_scripts.bench.paper_work import PaperPlan, PaperWork
 from agent_scripts.bench.phone_work import PhoneWork
 from agent_scripts.bench.rows import BenchRow
-from agent_scripts.bench.stage import Stage
+from agent_scripts.bench.stage import CHECKED, Stage
 from agent_scripts.bench.typed import Typing
 from agent_scripts.errors import AgentError, PhoneError, PhoneUnauthorised, WrongUse
 from agent_scripts.exit_codes import ExitCode, most_urgent
@@ -34,6 +35,7 @@ _TOGETHER_S = 0.3
 """Reports that are finished within this go to the server together."""
 _STATES = {"device": Stage.PLUGGED, "unauthorized": Stage.UNAUTHORISED}
 _ADB = "adb"
+_NO_PAPER = "This bench makes no paper: begin it with --paper FOLDER or --print-label COMMAND."
 
 
 def _tell_nobody(_told: Any) -> None:
@@ -51,6 +53,8 @@ class Workbench:
     with_adb: bool = True
     anew: bool = False
     """Whether a bench that was not finished is forgotten: phones are numbered from 1, and each is visited."""
+    paper: PaperPlan | None = None
+    """Where the papers of phones that are done go; None: none are made."""
     pauses_s: tuple[float, ...] = PAUSES_S
     changed: Callable[[BenchRow], None] = _tell_nobody
     notice: Callable[[str], None] = _tell_nobody
@@ -61,10 +65,12 @@ class Workbench:
         self._kept = KeptBench(station.folder)
         if self.anew:
             self._kept.finish()
-        self.rows = self._kept.load()
+        self.rows = self._kept.load(makes_paper=self.paper is not None)
         self.typing = Typing(self.rows, self.listed)
         self._work = PhoneWork(self.visitor, self.listed, self.rows, self.take, self._notice)
+        self._papers = self._paper_work(self.paper) if self.paper else None
         self._to_show: set[str] = set()
+        self._to_print: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._not_looked_at = {*self.addresses, *((_ADB,) if self.with_adb else ())}
         self._gate = asyncio.Semaphore(AT_ONCE)
@@ -94,7 +100,7 @@ class Workbench:
         if isinstance(event, Asks) and (answer := self.typing.answer_for(row)):
             self.take(answer)
             return
-        if row.stage is Stage.DONE:
+        if row.stage in CHECKED:
             self._unsent.set()
         self.changed(row)
         self._stir.set()
@@ -105,6 +111,8 @@ class Workbench:
         if isinstance(event, Show):
             self._to_show.add(event.address)
             self._stir.set()
+        elif isinstance(event, Print):
+            return (self._print(event.address) if event.address else self.print_waiting()) or answer
         elif event is not None:
             self.take(event)
         return answer
@@ -117,6 +125,8 @@ class Workbench:
                 background: list[Coroutine[Any, Any, None]] = [*looks, self._send_reports()]
                 if self.with_adb:
                     background.append(self._look_at_cables())
+                if self._papers is not None:
+                    background += self._papers.printing()
                 tasks = [group.create_task(one) for one in background]
                 try:
                     await self._keep_going(group, once=once)
@@ -139,6 +149,13 @@ class Workbench:
             for row in self.rows.ready():
                 if row.address not in self._tasks:
                     self._tasks[row.address] = group.create_task(self._work_on(row.address))
+            if self._papers is not None:
+                for row in self.rows.checked():
+                    if row.address not in self._tasks:
+                        work = self._make_paper(self._papers, row.address)
+                        self._tasks[row.address] = group.create_task(work)
+                while self._to_print:
+                    group.create_task(self._papers.print_anew(self._to_print.pop()))
             while self._to_show:
                 group.create_task(self._show(self._to_show.pop()))
             # Its form is made here and now, for the rows change; to write it takes a thread's time.
@@ -146,7 +163,7 @@ class Workbench:
             if self._stir.is_set():
                 self._stir.clear()
                 continue
-            if once and self.is_looking and not self._tasks and self.rows.is_settled:
+            if once and self.is_looking and not self._tasks and self._is_settled:
                 return
             await self._stir.wait()
             self._stir.clear()
@@ -163,6 +180,33 @@ class Workbench:
         finally:
             del self._tasks[address]
             self._stir.set()
+
+    async def _make_paper(self, papers: PaperWork, address: str) -> None:
+        try:
+            await papers.make(address)
+        finally:
+            del self._tasks[address]
+            self._stir.set()
+
+    def _paper_work(self, plan: PaperPlan) -> PaperWork:
+        station, language = self.visitor.station, self.visitor.language
+        # Each time: a printer that fails once more for the same cause is to be heard of once more.
+        return PaperWork(station, plan, language, self.rows, self.take, lambda text: self.notice(text))
+
+    def print_waiting(self) -> str:
+        """Try once more what waits for a printer that failed; returns a sentence that answers."""
+        return self._papers.go_on() if self._papers else _NO_PAPER
+
+    def _print(self, address: str) -> str:
+        if self._papers is None:
+            return _NO_PAPER
+        self._to_print.add(address)
+        self._stir.set()
+        return ""
+
+    @property
+    def _is_settled(self) -> bool:
+        return self.rows.is_settled and (self._papers is None or self._papers.is_idle)
 
     async def _show(self, address: str) -> None:
         row = self.rows.by_address[address]

@@ -70,6 +70,11 @@ class KnownPhone:
     wireless_debugging: str = ""
     """The same of wireless debugging."""
 
+    @property
+    def name(self) -> str:
+        """What it is called on paper: its label, else its model, else its id."""
+        return self.label or self.model or self.phone_id
+
 
 class Station:
     """An enrolled station. Made by `enrolment.enrol`, opened by `Station.open`."""
