@@ -130,4 +130,9 @@ class Show:
     address: str
 
 
+@dataclass(frozen=True)
+class Which:
+    """A technician is about to press the power key of a phone, to see which row it is; no row changes by that."""
+
+
 Event = Seen | Gone | Begun | Recognised | Asks | Answered | Failed | Again | Finished | Labelled | Reprint

@@ -6,7 +6,7 @@
     !   3 A-1042        Pixel 7      14   unauthorised    unlock the phone, change …
 
 A mark, a word and a colour say the same, so that none is needed: ``!`` needs a hand, ``~`` is at work, ``+`` is done,
-``-`` is done and unplugged, ``>`` is selected, ``*`` was unplugged just now.
+``-`` is done and unplugged, ``>`` is selected, ``*`` was unplugged just now, or its key was pressed.
 """
 
 from __future__ import annotations
@@ -61,18 +61,19 @@ class Line:
     text: str
     kind: Kind
     stands_out: bool = False
-    """Whether it is shown in reverse: the selected row, or one that was unplugged just now."""
+    """Whether it is shown in reverse: the selected row, or one that was unplugged or whose key was pressed."""
 
 
 @dataclass(frozen=True)
 class View:
-    """How large the screen is, and what of the bench is looked at. ``lit`` is the address that was just unplugged."""
+    """How large the screen is, and what of the bench is looked at. ``lit`` is the address that stands out, and why."""
 
     width: int = 80
     height: int = 50
     page: int = 0
     selected: str = ""
     lit: str = ""
+    lit_because: str = "unplugged"
     answer: str = ""
 
 
@@ -146,7 +147,7 @@ def _row(row: BenchRow, view: View) -> Line:
     # Where it is, is said at the left.
     to_do = " ".join(row.to_do.split()).replace(row.address, "the phone")
     about = to_do or (_PAPERS.get(row.paper, "") if row.stage is Stage.DONE else "")
-    what = "unplugged just now" if is_lit else about
+    what = f"{view.lit_because} just now" if is_lit else about
     text = f"{chosen}{_MARKS[kind]}{_columns(cells)}{printable(what)}"
     return Line(text, kind, stands_out=chosen != " ")
 

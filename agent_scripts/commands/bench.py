@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from agent_scripts.bench.lines import Lines, tell_end, tell_json
+from agent_scripts.bench.lines import Lines, tell_end, tell_json, tell_lit
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.paper_work import LABEL_FORMATS, PaperPlan
 from agent_scripts.bench.printing import printing_words
@@ -88,7 +88,8 @@ def bench(
     and y or n for the owner's consent; a barcode scanner types the same. Ctrl-C ends; the same command goes on.
 
     With --paper or a printer, a phone that was checked gets its label and receipt, each once for what it tells. Type
-    print to try again what a printer refused, or with a row selected to print its papers once more.
+    print to try again what a printer refused, or with a row selected to print its papers once more. Type which and
+    press a phone's power key, or unplug it: its row stands out.
     """
     station = settings.station()
     printers = {
@@ -121,6 +122,7 @@ def _run(workbench: Workbench, *, once: bool, as_json: bool, as_lines: bool) -> 
     lines = Lines()
     workbench.notice = say
     workbench.changed = tell_json if as_json else lines.changed
+    workbench.lit = (lambda row, how: tell_json(row, pressed=how)) if as_json else tell_lit
     try:
         if as_lines or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
             asyncio.run(_work(workbench, once=once))
