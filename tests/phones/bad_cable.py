@@ -79,8 +79,9 @@ class _Loose(Cable):
         ends = ((Way.THERE, reader, back), (Way.BACK, there, writer))
         ways = [asyncio.create_task(self._carry(*way, budget)) for way in ends]
         try:
-            # One end that hangs up, or the pulled cable, ends both ways.
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            # One end that hangs up, or the pulled cable, ends both ways; nobody else waits to hear that it was pulled.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for way in ways:
                 way.cancel()
