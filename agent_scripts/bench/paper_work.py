@@ -11,7 +11,8 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from policy.report import Consent, Report
 LABEL_FORMATS = ("pdf", "svg", "zpl")
 _LOOK = "look whether it came out, or select the row and type print for another"
 _MEND = "mend that; print here, or the same command again, prints what waits"
+_CODE_HOLDS = timedelta(days=7)
+"""After that a check brings new papers, whatever they tell: the code on the old ones ends (decision 0031)."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _PAPERS = {Printed.NO: Paper.WAITS, Printed.BEGUN: Paper.UNSURE, Printed.YES: Paper.PRINTED}
 _WORST_FIRST = (Paper.UNSURE, Paper.WAITS, Paper.PRINTED, Paper.READY)
@@ -145,35 +148,46 @@ class PaperWork:
             raise StationError("the report of its check is not on this station any more")
         before = self._records.of(known.phone_id)
         for kind, draft in self._drafts(known, report, row.language):
-            made = before.get(kind)
-            is_new = made is None or made.content != draft.content
-            if is_new or not (self._plan.folder / draft.file).exists():
-                write_durably(self._plan.folder / draft.file, draft.draw())
-            if is_new:
-                self._records.keep(known.phone_id, kind, PaperRecord(draft.content, draft.file))
-            elif made is not None and made.file != draft.file:
-                self._records.keep(known.phone_id, kind, PaperRecord(draft.content, draft.file, made.printed))
-            if made is not None and made.file != draft.file:
-                # Nobody's papers are left lying under a name that the phone has no more.
-                remove_durably(self._plan.folder / made.file)
+            self._make_one(known, report, kind, draft, before.get(kind))
         records = self._records.of(known.phone_id)
         return [
             k for k in PaperKind if k in self._queues and k in records and records[k].printed is Printed.NO
         ]
+
+    def _make_one(
+        self, known: KnownPhone, report: Report, kind: PaperKind, draft: _Draft, made: PaperRecord | None
+    ) -> None:
+        is_new = (
+            made is None or made.content != draft.content or report.checked_at - made.checked_at > _CODE_HOLDS
+        )
+        if is_new or not (self._plan.folder / draft.file).exists():
+            write_durably(self._plan.folder / draft.file, draft.draw())
+        if made is None or is_new:
+            record = PaperRecord(draft.content, draft.file, report.checked_at)
+            self._records.keep(known.phone_id, kind, record)
+        elif made.file != draft.file:
+            self._records.keep(known.phone_id, kind, replace(made, file=draft.file))
+        if made is not None and made.file != draft.file:
+            # Nobody's papers are left lying under a name that the phone has no more.
+            remove_durably(self._plan.folder / made.file)
 
     def _drafts(self, known: KnownPhone, report: Report, language: str) -> Iterator[tuple[PaperKind, _Draft]]:
         stem = f"{_UNSAFE.sub('_', known.name)[:60]}-{known.phone_id[:8]}"
         page = owners_page(self._station, report)
         # Whose owner declined has nothing more to do with us: no sticker stays on the phone.
         if report.consent is Consent.AGREED:
-            content = _hash(known.name, report.model, known.phone_id)
+            content = _hash(known.name, report.model, known.phone_id, known.registered_as)
             file = f"{stem}-label.{self._plan.label_format}"
             yield PaperKind.LABEL, _Draft(content, file, lambda: self._label(known, report, page))
         spoken_here = language if spoken(language) == language.partition("-")[0] else self._language
         receipt = owner_receipt(report, of_its_bundle(believed_policy(self._station), report), spoken_here)
-        # Without the time of the check: a receipt that tells the same as the one before is not made again.
+        # Without the time of the check: a receipt that tells the same as the one before is not made again. For another
+        # holder it is: the code on the old one opens nothing any more.
         content = _hash(
-            known.name, receipt.language, *((s.heading, s.paragraphs, s.items) for s in receipt.sections)
+            known.name,
+            known.registered_as,
+            receipt.language,
+            *((s.heading, s.paragraphs, s.items) for s in receipt.sections),
         )
         draft = _Draft(content, f"{stem}-receipt.pdf", lambda: _receipt(receipt, report, known.name, page))
         yield PaperKind.RECEIPT, draft

@@ -2,16 +2,19 @@
 
 One file per phone, whatever bench it was at::
 
-    {"label": {"content": "5f…", "file": "A-1042-0b6ad3c1-label.pdf", "printed": "yes"}, "receipt": {…}}
+    {"label": {"content": "5f…", "file": "A-1042-0b6ad3c1-label.pdf", "checked_at": "2027-03-15T11:00:00+00:00",
+               "printed": "yes"}, "receipt": {…}}
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from agent_scripts.station_files.durable_file import make_folder, write_durably
 from certs.logs import Log
@@ -38,10 +41,14 @@ class Printed(Enum):
 
 @dataclass(frozen=True)
 class PaperRecord:
-    """One paper: ``content`` is a hash of what it tells, ``file`` its name in the folder of papers."""
+    """One paper: ``content`` is a hash of what it tells, ``file`` its name in the folder of papers.
+
+    ``checked_at`` (UTC) is the time of the check whose code stands on it.
+    """
 
     content: str
     file: str
+    checked_at: datetime
     printed: Printed = Printed.NO
 
 
@@ -57,12 +64,7 @@ class PaperRecords:
         path = self._path(phone_id)
         try:
             told = json.loads(path.read_bytes())
-            return {
-                PaperKind(kind): PaperRecord(
-                    str(one["content"]), Path(one["file"]).name, Printed(one["printed"])
-                )
-                for kind, one in told.items()
-            }
+            return {PaperKind(kind): _record(one) for kind, one in told.items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -73,7 +75,7 @@ class PaperRecords:
     def keep(self, phone_id: PhoneId, kind: PaperKind, record: PaperRecord) -> None:
         """Put on disk what was made of a phone; raises `WriteFailed`."""
         kept = {**self.of(phone_id), kind: record}
-        described = {one.value: {**asdict(it), "printed": it.printed.value} for one, it in kept.items()}
+        described = {one.value: _described(it) for one, it in kept.items()}
         write_durably(self._path(phone_id), json.dumps(described, sort_keys=True).encode() + b"\n")
 
     def note(self, phone_id: PhoneId, kind: PaperKind, printed: Printed) -> None:
@@ -84,3 +86,20 @@ class PaperRecords:
 
     def _path(self, phone_id: PhoneId) -> Path:
         return self._folder / f"{PhoneId(phone_id)}.json"
+
+
+def _record(told: dict[str, Any]) -> PaperRecord:
+    at = datetime.fromisoformat(told["checked_at"])
+    if at.tzinfo is None:
+        raise ValueError("an aware time expected")
+    # A name alone: whatever stands in the file, nothing outside the folder is named by it.
+    return PaperRecord(str(told["content"]), Path(told["file"]).name, at, Printed(told["printed"]))
+
+
+def _described(record: PaperRecord) -> dict[str, str]:
+    return {
+        "content": record.content,
+        "file": record.file,
+        "checked_at": record.checked_at.isoformat(),
+        "printed": record.printed.value,
+    }

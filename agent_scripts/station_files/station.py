@@ -14,6 +14,8 @@ unsettled/         what only the server remembers, until a person has decided (`
 watched/           up to where the record of a phone's own script is here
 spool/ aside/      reports that wait, reports that a person must look at
 checked/           the newest report of each phone, for its owner's papers (`latest_reports`)
+papers/            what paper was made and printed of each phone (`paper_records`)
+paper/             the bench's labels and receipts, where no other folder is named
 attempts/          visits in vain that the server was not told of yet, one file per phone (`attempts`)
 trust/             signed metadata and the accepted bundle (`certs.trust_client`)
 """
@@ -275,7 +277,7 @@ class Station:
         return self._phones[1]
 
 
-_SUBFOLDERS = ("phones", "ledgers", "unsettled", "watched", "spool", "aside", "checked", "attempts")
+_SUBFOLDERS = ("phones", "ledgers", "unsettled", "watched", "spool", "aside", "checked", "papers", "attempts")
 
 
 def lay_out(

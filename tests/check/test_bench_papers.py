@@ -6,6 +6,8 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,39 @@ def test_a_second_check_makes_a_new_receipt_only_where_it_tells_something_else_a
     assert again() == ["label.pdf", "receipt.pdf"], "it tells the same"
     phone.model.uninstall(0, TIKTOK)
     assert again() == ["label.pdf", "receipt.pdf", "receipt.pdf"]
+
+
+def test_another_holder_gets_papers_of_their_own_though_they_tell_the_same(
+    bench: Bench, phones: Any, tmp_path: Path
+) -> None:
+    phone, path = one_phone(phones, tmp_path, "clean")
+    words = ("--print-label", printer(tmp_path), at(phone))
+    without_cables(bench, "--batch", path, *words)
+    path = listed(tmp_path, f",{at(phone)},P-1,somebody-else,,agreed")
+
+    without_cables(bench, "--new", "--batch", path, *words)
+
+    assert tray(tmp_path) == ["1-label.pdf", "2-label.pdf"]
+
+
+def test_a_paper_whose_code_is_about_to_end_is_made_anew_though_it_tells_the_same(
+    bench: Bench, phones: Any, tmp_path: Path
+) -> None:
+    phone, path = one_phone(phones, tmp_path, "clean")
+    words = ("--print-receipt", printer(tmp_path), "--batch", path, at(phone))
+    without_cables(bench, *words)
+    [known] = bench.station().phones()
+    records = PaperRecords(bench.folder)
+    made = records.of(known.phone_id)[PaperKind.RECEIPT]
+
+    def again(age: timedelta) -> list[str]:
+        older = replace(made, checked_at=made.checked_at - age, printed=Printed.YES)
+        records.keep(known.phone_id, PaperKind.RECEIPT, older)
+        without_cables(bench, "--new", *words)
+        return tray(tmp_path)
+
+    assert again(timedelta(days=6)) == ["1-receipt.pdf"]
+    assert again(timedelta(days=8)) == ["1-receipt.pdf", "2-receipt.pdf"]
 
 
 def test_an_owner_who_declines_gets_no_paper(bench: Bench, phones: Any, tmp_path: Path) -> None:
@@ -331,7 +366,7 @@ def test_a_bench_that_is_killed_while_it_makes_or_prints_paper_prints_each_at_mo
         whole = run_agent(words(bench, phone, folder("whole")), bench.folder / "said")
     steps = 0
     # The paper is the end of the work: kept label, kept receipt, their records, before and after printing, the rows.
-    for number in range(whole.steps, max(0, whole.steps - 14), -2):
+    for number in range(whole.steps, max(0, whole.steps - 14), -3):
         with enforcing.phone("clean") as phone:
             bench, here = enforcing.new_bench(), folder(f"{when.value}-{number}")
             killed = run_agent(words(bench, phone, here), bench.folder / "said", when, number)
@@ -345,7 +380,7 @@ def test_a_bench_that_is_killed_while_it_makes_or_prints_paper_prints_each_at_mo
             assert record.printed in (Printed.YES, Printed.BEGUN)
             assert len(tray(here)) <= 1, number
             assert len(tray(here)) == 1 or record.printed is Printed.BEGUN, number
-    assert steps >= 4, "otherwise nothing was cut off"
+    assert steps >= 3, "otherwise nothing was cut off"
 
 
 def test_each_line_for_programs_tells_of_paper_as_promised(bench: Bench, phones: Any, tmp_path: Path) -> None:
