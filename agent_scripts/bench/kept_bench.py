@@ -109,7 +109,7 @@ def _row(described: dict[str, Any]) -> BenchRow:
         }
     )
     texts = (row.address, row.label, row.model, row.release, row.holder, row.unit, row.verdict, row.next_step)
-    texts += (row.language, row.paper_problem)
-    if type(row.number) is not int or not all(isinstance(text, str) for text in texts):
+    paper = (row.language, row.paper_problem)
+    if type(row.number) is not int or not all(isinstance(text, str) for text in (*texts, *paper)):
         raise TypeError("texts and a number expected")
     return row
