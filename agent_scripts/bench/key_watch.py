@@ -46,9 +46,9 @@ class Pressed(Enum):
 
 
 SAYS = {
-    Pressed.POWER_KEY: "its power key was pressed",
-    Pressed.SCREEN_OFF: "its screen went off",
-    Pressed.SCREEN_ON: "its screen came on",
+    Pressed.POWER_KEY: "key pressed",
+    Pressed.SCREEN_OFF: "screen went off",
+    Pressed.SCREEN_ON: "screen came on",
 }
 
 

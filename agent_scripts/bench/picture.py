@@ -48,7 +48,7 @@ class Kind(Enum):
 
 _PAPERS = {
     Paper.READY: "paper ready",
-    Paper.WAITS: "paper waits for the printer",
+    Paper.WAITS: "paper to be printed",
     Paper.PRINTED: "paper printed",
 }
 _MARKS = {Kind.HAND: "!", Kind.WORK: "~", Kind.DONE: "+", Kind.AWAY: "-"}
@@ -168,7 +168,8 @@ def _detail(row: BenchRow | None, width: int) -> list[str]:
         return [""] * _DETAIL
     about = ", ".join(filter(None, (row.label, row.model, row.address)))
     paper = f" {_PAPERS[row.paper].capitalize()}." if row.paper in _PAPERS else ""
-    text = printable(f"Row {row.number}, {about}: {row.word}.{paper} {' '.join(row.to_do.split())}")
+    to_do = " ".join((row.to_do or row.paper_problem).split())
+    text = printable(f"Row {row.number}, {about}: {row.word}.{paper} {to_do}")
     lines = [text[at : at + width] for at in range(0, len(text), width)][:_DETAIL]
     return [*lines, *[""] * (_DETAIL - len(lines))]
 

@@ -156,17 +156,17 @@ def test_a_done_phone_says_what_became_of_its_paper_and_a_printer_that_fails_is_
     assert [line.split("compliant")[1].strip() for line in lines[3:7]] == [
         "paper ready",
         "paper printed",
-        "paper waits for the printer",
-        "paper waits for the printer",
+        "paper to be printed",
+        "paper to be printed",
     ]
     assert lines[-1].startswith("Ctrl-P prints what waits")
 
 
 def test_a_phone_whose_key_was_pressed_stands_out_with_that_word() -> None:
     rows = bench_of(2)
-    view = View(100, 20, lit=address(2), lit_because="its power key was pressed")
+    view = View(100, 20, lit=address(2), lit_because="key pressed")
 
     [lit] = [line for line in picture(rows, view) if line.stands_out]
 
     assert lit.text[0] == "*"
-    assert "its power key was pressed just now" in lit.text
+    assert "key pressed just now" in lit.text
