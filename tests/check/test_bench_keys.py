@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -13,6 +14,7 @@ from agent_scripts import exchange
 from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress
 from agent_scripts.bench.key_watch import Pressed
+from agent_scripts.bench.lines import tell_json, tell_lit
 from agent_scripts.bench.rows import BenchRow
 from agent_scripts.bench.stage import Stage
 from agent_scripts.bench.workbench import Workbench
@@ -22,6 +24,7 @@ from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.report import Consent
 from tests.check.office import Bench, Office
 from tests.check.test_bench_work import at, led, row, workbench_of
+from tests.check.test_json_lines import is_valid
 
 ASKED = "dumpsys power"
 
@@ -224,6 +227,34 @@ def test_a_phone_whose_work_goes_on_is_asked_no_more_until_it_is_done(bench: Ben
     at_work = [count for stage, count in stages if stage is Stage.CHECKING][-1]
     at_end = stages[-1][1]
     assert at_end == at_work, "nobody looked at its screen while it was checked"
+
+
+def test_a_pressed_key_is_a_line_for_people_and_one_for_programs(
+    bench: Bench, phones: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [phone] = phones("clean")
+    workbench = workbench_of_keys(bench, [phone])
+    seen: list[BenchRow] = []
+
+    def lit(row: BenchRow, how: Pressed) -> None:
+        tell_json(row, pressed=how)
+        tell_lit(row, how)
+        seen.append(row)
+
+    workbench.lit = lit
+    led(
+        workbench,
+        done(workbench, phone),
+        asked_after(lambda: workbench.typed("which"), phone),
+        then(phone.model.press_power_key),
+        lambda: seen != [],
+    )
+
+    told = capsys.readouterr()
+    line = json.loads(told.out)
+    is_valid(line)
+    assert (line["row"], line["pressed"]) == (1, "power_key")
+    assert told.err.endswith(f"Row 1, {at(phone)}: key pressed.\n")
 
 
 async def answer_of(phone: VirtualPhone, bench: Bench, command: str) -> bytes:
