@@ -53,6 +53,8 @@ _COMMANDS = {
             "curfew-agent bench",
             "curfew-agent bench --batch phones.csv",
             "curfew-agent bench --batch phones.csv --once --json",
+            "curfew-agent bench --batch phones.csv --paper ~/paper \\",
+            "    --print-label 'lp -d labels' --print-receipt 'lp -d office'",
         ),
     ),
     "probe": CommandAt(

@@ -36,7 +36,20 @@ AGENT_ROOMS: dict[str, set[str]] = {
     "visits": {
         *{"adb", "errors", "exchange", "exit_codes", "ledgers", "patience", "server_link", "station_files"},
     },
-    "bench": {"adb", "errors", "exchange", "exit_codes", "server_link", "station_files", "visits"},
+    "bench": {
+        *{
+            "adb",
+            "dialect",
+            "errors",
+            "exchange",
+            "exit_codes",
+            "paper",
+            "patience",
+            "server_link",
+            "station_files",
+        },
+        "visits",
+    },
     "commands": {
         *{"adb", "bench", "errors", "exit_codes", "paper", "server_link", "station_files", "virtual_phone"},
         "visits",

@@ -201,7 +201,7 @@ def _table_of_chapters() -> str:
         ("docs/" + "android/commands.md 5.9", "no chapter 5.9"),
         ("docs/" + "android/commands.md 3, 10 and 20", "no chapter 20"),
         ("docs/" + "android/commands.md 18-20", "no chapter 20"),
-        ("docs/" + "android/commands.md 5.3, 18 rule 15", "no rule 15"),
+        ("docs/" + "android/commands.md 5.3, 18 rule 16", "no rule 16"),
         ("docs/" + "design.md rules 1, 2 and\n    12", "no rule 12"),
         ("docs/" + "performance.md 5, faults 6 and 24", "no fault 24"),
         ("docs/" + "performance.md 6, target T15", "no target T15"),

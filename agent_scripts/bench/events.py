@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_scripts.bench.stage import Stage
+from agent_scripts.bench.stage import Paper, Stage
 from agent_scripts.exit_codes import ExitCode
 from policy.report import Consent
 
@@ -44,6 +44,7 @@ class Recognised:
     holder: str = ""
     unit: str = ""
     consent: Consent | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,38 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """What has become of a phone's papers, and what a person has to know of that."""
+
+    address: str
+    paper: Paper
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Reprint:
+    """The papers of a phone that is done are to be made and printed once more."""
+
+    address: str
+
+
+@dataclass(frozen=True)
+class Print:
+    """A technician wants the papers of a phone once more, or with an empty address what waits for the printer."""
+
+    address: str = ""
+
+
+@dataclass(frozen=True)
 class Show:
     """A phone is to show the number of its row on its screen; nothing about the row changes."""
 
     address: str
 
 
-Event = Seen | Gone | Begun | Recognised | Asks | Answered | Failed | Again | Finished
+@dataclass(frozen=True)
+class Which:
+    """A technician is about to press the power key of a phone, to see which row it is; no row changes by that."""
+
+
+Event = Seen | Gone | Begun | Recognised | Asks | Answered | Failed | Again | Finished | Labelled | Reprint

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_scripts.bench.rows import BenchRow, Rows
-from agent_scripts.bench.stage import Stage
+from agent_scripts.bench.stage import CHECKED, Paper, Stage
 from agent_scripts.errors import FileDamaged
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.durable_file import remove_durably, write_durably
@@ -31,13 +31,14 @@ class KeptBench:
         self._text = b""
         self._one_at_a_time = threading.Lock()
 
-    def load(self) -> Rows:
+    def load(self, *, makes_paper: bool = False) -> Rows:
         """Return the rows of a bench that was not finished, each unplugged until it is seen; else none.
 
-        Raises `FileDamaged` for a file that is no such list.
+        With `makes_paper` the papers that were not finished are taken up. Raises `FileDamaged` for a file that is no
+        such list.
         """
         if not self._path.exists():
-            return Rows()
+            return Rows(makes_paper=makes_paper)
         try:
             told = json.loads(self._path.read_bytes())
             if told["kind"] != _KIND:
@@ -47,7 +48,7 @@ class KeptBench:
             raise FileDamaged(
                 f"{self._path} does not describe a bench; remove it: phones are then numbered anew"
             ) from error
-        return Rows({row.address: row for row in rows})
+        return Rows({row.address: _with_paper(row, makes_paper) for row in rows}, makes_paper)
 
     def keep(self, text: bytes) -> None:
         """Put the rows on disk (`kept_form`), if they are others than those there."""
@@ -69,10 +70,21 @@ def kept_form(rows: Rows) -> bytes:
     return json.dumps({"kind": _KIND, "rows": described}, sort_keys=True).encode() + b"\n"
 
 
+def _with_paper(row: BenchRow, makes_paper: bool) -> BenchRow:
+    """Return the row as it goes on: with papers that are not finished, or without any where none are made now."""
+    unfinished = row.stage is Stage.LABEL or row.paper in (Paper.WAITS, Paper.UNSURE, Paper.FAILED)
+    if row.stage not in CHECKED or not unfinished:
+        return row
+    if makes_paper:
+        return replace(row, stage=Stage.LABEL)
+    return replace(row, stage=Stage.DONE, paper=Paper.NONE, paper_problem="")
+
+
 def _described(row: BenchRow) -> dict[str, Any]:
-    # What goes on now begins anew at the next start; what changes with every step would be written for nothing.
-    stage = Stage.DONE if row.stage is Stage.DONE else Stage.PLUGGED
-    kept = row if stage is Stage.DONE else replace(row, next_step="")
+    # What goes on now begins anew at the next start; what changes with every step would be written for nothing. A phone
+    # that was checked stays so: to make its papers, it is not needed.
+    stage = row.stage if row.stage in CHECKED else Stage.PLUGGED
+    kept = row if stage in CHECKED else replace(row, next_step="")
     return {
         **asdict(kept),
         "stage": stage.value,
@@ -80,6 +92,7 @@ def _described(row: BenchRow) -> dict[str, Any]:
         "tries": 0,
         "consent": row.consent and row.consent.value,
         "exit_code": int(row.exit_code),
+        "paper": row.paper.value,
     }
 
 
@@ -91,9 +104,12 @@ def _row(described: dict[str, Any]) -> BenchRow:
             "stage": Stage(described["stage"]),
             "consent": None if consent is None else Consent(consent),
             "exit_code": ExitCode(described["exit_code"]),
+            # Of a bench that was begun before papers were made, nothing is said of them.
+            "paper": Paper(described.get("paper", Paper.NONE.value)),
         }
     )
     texts = (row.address, row.label, row.model, row.release, row.holder, row.unit, row.verdict, row.next_step)
-    if type(row.number) is not int or not all(isinstance(text, str) for text in texts):
+    paper = (row.language, row.paper_problem)
+    if type(row.number) is not int or not all(isinstance(text, str) for text in (*texts, *paper)):
         raise TypeError("texts and a number expected")
     return row

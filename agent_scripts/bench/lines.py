@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from agent_scripts.bench.key_watch import SAYS, Pressed
 from agent_scripts.bench.rows import BenchRow, Rows
 from agent_scripts.bench.stage import AT_WORK
 from agent_scripts.exit_codes import ExitCode
@@ -58,9 +59,18 @@ def tell_end(rows: Rows) -> None:
     tell(f"{rows.summary()}.")
 
 
-def tell_json(row: BenchRow, code: ExitCode | None = None) -> None:
-    """Print a row as a line for programs, with another exit code where `code` is given."""
-    print_line(_json(row) | ({} if code is None else {"exit_code": int(code)}))
+def tell_json(row: BenchRow, code: ExitCode | None = None, pressed: Pressed | None = None) -> None:
+    """Print a row as a line for programs, with another exit code where `code` is given.
+
+    `pressed` is what was noticed of its screen just now.
+    """
+    other = {} if code is None else {"exit_code": int(code)}
+    print_line(_json(row) | other | {"pressed": pressed.value if pressed else None})
+
+
+def tell_lit(row: BenchRow, pressed: Pressed) -> None:
+    """Tell which row it is whose key was pressed."""
+    tell(f"Row {row.number}, {row.name}: {SAYS[pressed]}.", err=True)
 
 
 def row_of_bench(row: BenchRow) -> Row:
@@ -95,5 +105,7 @@ def _json(row: BenchRow) -> dict[str, Any]:
         "tries": row.tries,
         "report_id": row.report_id or None,
         "debugging": row.debugging or None,
+        "paper": row.paper.value,
+        "paper_problem": row.paper_problem,
         "exit_code": int(row.code),
     }

@@ -273,7 +273,8 @@ class PhoneWork:
         record = await visit(run, connection, address)
         row = await asyncio.to_thread(kept, run, record, counter, known)
         release = record.reading.facts.release if record.reading.facts else ""
-        self._take(Recognised(address, release=release))
+        language = record.reading.facts.language if record.reading.facts else ""
+        self._take(Recognised(address, release=release, language=language))
         unsettled = bool(record.lost) or row.exit_code is ExitCode.UNREADABLE
         told = (row.verdict, row.exit_code, row.next_step, row.report_id, row.model, row.label, row.meaning)
         finished = Finished(address, *told, unsettled)

@@ -6,7 +6,7 @@
     !   3 A-1042        Pixel 7      14   unauthorised    unlock the phone, change …
 
 A mark, a word and a colour say the same, so that none is needed: ``!`` needs a hand, ``~`` is at work, ``+`` is done,
-``-`` is done and unplugged, ``>`` is selected, ``*`` was unplugged just now.
+``-`` is done and unplugged, ``>`` is selected, ``*`` was unplugged just now, or its key was pressed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from enum import Enum
 from rich.cells import cell_len, set_cell_size
 
 from agent_scripts.bench.rows import BenchRow, Rows, causes
-from agent_scripts.bench.stage import Stage
+from agent_scripts.bench.stage import Paper, Stage
 from policy.counted import counted
 from policy.plain_text import printable
 
@@ -28,6 +28,7 @@ _DETAIL = 2
 _FIXED = 5
 """Title, heading, the answer to what was typed, what is typed, and the keys."""
 _KEYS = "Enter takes what is typed, Up/Down select, PgUp/PgDn turn, Ctrl-C ends"
+_KEYS_TO_PRINT = "Ctrl-P prints what waits, Up/Down select, PgUp/PgDn turn, Ctrl-C ends"
 _COLUMNS = (("row", 4), ("label", 15), ("phone", 13), ("And.", 5), ("is now", 16))
 
 
@@ -45,6 +46,11 @@ class Kind(Enum):
     KEYS = "keys"
 
 
+_PAPERS = {
+    Paper.READY: "paper ready",
+    Paper.WAITS: "paper to be printed",
+    Paper.PRINTED: "paper printed",
+}
 _MARKS = {Kind.HAND: "!", Kind.WORK: "~", Kind.DONE: "+", Kind.AWAY: "-"}
 
 
@@ -55,18 +61,19 @@ class Line:
     text: str
     kind: Kind
     stands_out: bool = False
-    """Whether it is shown in reverse: the selected row, or one that was unplugged just now."""
+    """Whether it is shown in reverse: the selected row, or one that was unplugged or whose key was pressed."""
 
 
 @dataclass(frozen=True)
 class View:
-    """How large the screen is, and what of the bench is looked at. ``lit`` is the address that was just unplugged."""
+    """How large the screen is, and what of the bench is looked at. ``lit`` is the address that stands out, and why."""
 
     width: int = 80
     height: int = 50
     page: int = 0
     selected: str = ""
     lit: str = ""
+    lit_because: str = "unplugged"
     answer: str = ""
 
 
@@ -101,7 +108,7 @@ def picture(rows: Rows, view: View) -> list[Line]:
         *[Line("", Kind.PLAIN)] * (size - len(body)),
         *(Line(text, Kind.PLAIN) for text in _detail(rows.by_address.get(view.selected), view.width)),
         Line(view.answer, Kind.PLAIN),
-        Line(_KEYS, Kind.KEYS),
+        Line(_KEYS_TO_PRINT if rows.printing_stands else _KEYS, Kind.KEYS),
     ]
     return [Line(_fitted(line.text, view.width), line.kind, line.stands_out) for line in lines]
 
@@ -114,7 +121,9 @@ def _causes(rows: Rows) -> list[str]:
 
 
 def _each_cause(rows: Rows) -> Iterator[str]:
-    """Yield a line for each cause that holds for several phones; a single one's own row tells it."""
+    """Yield a line for a printer that fails, and for each cause of several phones; one phone's own row tells it."""
+    if problem := rows.printing_stands:
+        yield f"! {counted(len(rows.waiting_for_printer), 'paper is', 'papers are')} not printed: {problem}"
     for group in causes(rows.in_order):
         if len(group.rows) > 1:
             numbers = ", ".join(str(rows.by_address[row.address].number) for row in group.rows)
@@ -137,7 +146,8 @@ def _row(row: BenchRow, view: View) -> Line:
     cells = (f"{row.number:>3}", row.label or serial, row.model, row.release, row.word)
     # Where it is, is said at the left.
     to_do = " ".join(row.to_do.split()).replace(row.address, "the phone")
-    what = "unplugged just now" if is_lit else to_do
+    about = to_do or (_PAPERS.get(row.paper, "") if row.stage is Stage.DONE else "")
+    what = f"{view.lit_because} just now" if is_lit else about
     text = f"{chosen}{_MARKS[kind]}{_columns(cells)}{printable(what)}"
     return Line(text, kind, stands_out=chosen != " ")
 
@@ -157,7 +167,9 @@ def _detail(row: BenchRow | None, width: int) -> list[str]:
     if row is None:
         return [""] * _DETAIL
     about = ", ".join(filter(None, (row.label, row.model, row.address)))
-    text = printable(f"Row {row.number}, {about}: {row.word}. {' '.join(row.to_do.split())}")
+    paper = f" {_PAPERS[row.paper].capitalize()}." if row.paper in _PAPERS else ""
+    to_do = " ".join((row.to_do or row.paper_problem).split())
+    text = printable(f"Row {row.number}, {about}: {row.word}.{paper} {to_do}")
     lines = [text[at : at + width] for at in range(0, len(text), width)][:_DETAIL]
     return [*lines, *[""] * (_DETAIL - len(lines))]
 

@@ -1,6 +1,6 @@
 """The rows of the bench: what happens to phones goes in, what a technician sees comes out. Pure.
 
-    seen ---> recognising ---> [asking] ---> provisioning ---> checking ---> done
+    seen ---> recognising ---> [asking] ---> provisioning ---> checking ---> [label] ---> done
       |            |                              |               |
     not ready, unauthorised              retrying, failed: tried again, or when it is plugged in again
 
@@ -23,10 +23,12 @@ from agent_scripts.bench.events import (
     Failed,
     Finished,
     Gone,
+    Labelled,
     Recognised,
+    Reprint,
     Seen,
 )
-from agent_scripts.bench.stage import AT_WORK, Asked, Stage
+from agent_scripts.bench.stage import AT_WORK, CHECKED, Asked, Paper, Stage
 from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.visits.groups import Group, grouped
 from agent_scripts.visits.row import Row
@@ -62,6 +64,10 @@ class BenchRow:
     exit_code: ExitCode = ExitCode.COMPLIANT
     report_id: str = ""
     debugging: str = ""
+    language: str = ""
+    """What the phone is set to, as a tag such as ``fr-BE``; empty: it did not say."""
+    paper: Paper = Paper.NONE
+    paper_problem: str = ""
     tries: int = 0
 
     @property
@@ -78,13 +84,18 @@ class BenchRow:
     @property
     def is_gone(self) -> bool:
         """Whether it is away in the middle of its work."""
-        return not self.plugged and self.stage is not Stage.DONE
+        return not self.plugged and self.stage not in CHECKED
+
+    @property
+    def is_well(self) -> bool:
+        """Whether its check left nothing to do."""
+        return self.stage in CHECKED and self.exit_code in _FINE
 
     @property
     def needs_hand(self) -> bool:
         """Whether a person has to do something now."""
         if self.stage is Stage.DONE:
-            return self.exit_code not in _FINE
+            return not self.is_well or self.paper in (Paper.UNSURE, Paper.FAILED)
         return self.is_gone or self.stage not in AT_WORK
 
     @property
@@ -101,12 +112,14 @@ class BenchRow:
         """What to do now; empty where nothing is."""
         if self.is_gone:
             return _GONE
+        if self.stage is Stage.DONE and self.paper in (Paper.UNSURE, Paper.FAILED):
+            return f"{self.next_step} {self.paper_problem}".strip()
         return _QUESTIONS[self.asked] if self.asked else self.next_step
 
     @property
     def code(self) -> ExitCode:
         """What the row stands for if the bench ended now."""
-        return self.exit_code if self.stage is Stage.DONE else ExitCode.NOT_REACHED
+        return self.exit_code if self.stage in CHECKED else ExitCode.NOT_REACHED
 
     @property
     def name(self) -> str:
@@ -119,6 +132,8 @@ class Rows:
     """All phones of one bench, by address."""
 
     by_address: dict[str, BenchRow] = field(default_factory=dict)
+    makes_paper: bool = False
+    """Whether a phone that was checked has its papers made before it is done."""
 
     def take(self, event: Event) -> BenchRow | None:
         """Take in what happened and return the row if it changed; what is said of an unknown phone changes nothing."""
@@ -127,7 +142,7 @@ class Rows:
             if not isinstance(event, Seen):
                 return None
             row = BenchRow(len(self.by_address) + 1, event.address, event.state, next_step=event.next_step)
-        elif (new := _after(row, event)) != row:
+        elif (new := _after(row, event, makes_paper=self.makes_paper)) != row:
             row = new
         else:
             return None
@@ -137,6 +152,20 @@ class Rows:
     def ready(self) -> list[BenchRow]:
         """Return the phones whose work can begin."""
         return [row for row in self.by_address.values() if row.plugged and row.stage is Stage.PLUGGED]
+
+    def checked(self) -> list[BenchRow]:
+        """Return the phones whose papers can be made."""
+        return [row for row in self.by_address.values() if row.stage is Stage.LABEL]
+
+    @property
+    def waiting_for_printer(self) -> list[BenchRow]:
+        """Return the phones whose papers are not printed yet."""
+        return [row for row in self.by_address.values() if row.paper is Paper.WAITS]
+
+    @property
+    def printing_stands(self) -> str:
+        """Why the printing stands still and what to do; empty where it does not."""
+        return next((row.paper_problem for row in self.waiting_for_printer if row.paper_problem), "")
 
     @property
     def in_order(self) -> list[BenchRow]:
@@ -155,16 +184,21 @@ class Rows:
 
     def unfinished(self) -> int:
         """Return how many phones have not gone all the way, or need a hand after it."""
-        return sum(row.stage is not Stage.DONE or row.needs_hand for row in self.by_address.values())
+        return sum(
+            row.stage is not Stage.DONE or row.needs_hand or row.paper is Paper.WAITS
+            for row in self.by_address.values()
+        )
 
     def summary(self) -> str:
-        """Return in a line how many phones there are, and how many need a hand."""
+        """Return in a line how many phones there are, how many need a hand, and how many papers wait."""
         rows = self.by_address.values()
         hands = sum(row.needs_hand for row in rows)
         done = sum(row.stage is Stage.DONE and not row.needs_hand for row in rows)
         at_work = len(rows) - hands - done
         needing = f"{counted(hands, 'needs', 'need')} a hand"
-        return f"{counted(len(rows), 'phone')}: {needing}, {at_work} at work, {done} done"
+        waiting = len(self.waiting_for_printer)
+        paper = f", paper of {counted(waiting, 'phone')} to be printed" if waiting else ""
+        return f"{counted(len(rows), 'phone')}: {needing}, {at_work} at work, {done} done{paper}"
 
 
 def causes(rows: Iterable[BenchRow]) -> tuple[Group, ...]:
@@ -176,7 +210,7 @@ def causes(rows: Iterable[BenchRow]) -> tuple[Group, ...]:
     )
 
 
-def _after(row: BenchRow, event: Event) -> BenchRow:
+def _after(row: BenchRow, event: Event, *, makes_paper: bool) -> BenchRow:
     match event:
         case Seen():
             return _seen(row, event)
@@ -194,12 +228,17 @@ def _after(row: BenchRow, event: Event) -> BenchRow:
         case Again():
             return _again(row)
         case Finished():
-            return _finished(row, event)
+            return _finished(row, event, makes_paper=makes_paper)
+        case Labelled(paper=paper, problem=problem):
+            done = replace(row, paper=paper, paper_problem=problem)
+            return replace(done, stage=Stage.DONE) if row.stage is Stage.LABEL else done
+        case Reprint():
+            return replace(row, stage=Stage.LABEL) if row.stage is Stage.DONE and row.report_id else row
 
 
 def _seen(row: BenchRow, seen: Seen) -> BenchRow:
     here = replace(row, plugged=True)
-    if row.stage is Stage.DONE and (not row.needs_hand or row.plugged or seen.state is not Stage.PLUGGED):
+    if row.stage in CHECKED and (row.is_well or row.plugged or seen.state is not Stage.PLUGGED):
         return here
     if seen.state is not Stage.PLUGGED:
         return replace(here, stage=seen.state, next_step=seen.next_step)
@@ -234,7 +273,7 @@ def _again(row: BenchRow) -> BenchRow:
     return replace(row, stage=Stage.PLUGGED, tries=tries, verdict="", exit_code=ExitCode.COMPLIANT)
 
 
-def _finished(row: BenchRow, finished: Finished) -> BenchRow:
+def _finished(row: BenchRow, finished: Finished, *, makes_paper: bool) -> BenchRow:
     # Unplugged half-way: the report says so, and the phone is visited anew when it is back.
     if finished.unsettled and not row.plugged:
         return replace(row, stage=Stage.PLUGGED, next_step="", tries=0)
@@ -243,4 +282,7 @@ def _finished(row: BenchRow, finished: Finished) -> BenchRow:
     # Carried out: whose phone it is is the server's to keep.
     told |= {"holder": "", "unit": "", "consent": None, "next_step": finished.next_step}
     told |= {"meaning": finished.meaning, "debugging": finished.debugging}
-    return replace(row, **told | {"exit_code": finished.exit_code}, stage=Stage.DONE)
+    # Of what could not be read nothing is told on paper: it is looked at again.
+    has_paper = makes_paper and finished.report_id != "" and not finished.unsettled
+    stage = Stage.LABEL if has_paper else Stage.DONE
+    return replace(row, **told | {"exit_code": finished.exit_code}, stage=stage)

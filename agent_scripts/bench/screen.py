@@ -10,6 +10,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
+from agent_scripts.bench.key_watch import SAYS, Pressed
 from agent_scripts.bench.picture import Kind, Line, View, page_of, pages, picture
 from agent_scripts.bench.rows import BenchRow
 from agent_scripts.bench.workbench import Workbench
@@ -48,6 +49,8 @@ class BenchScreen(App[None]):
         Binding("down", "select(1)", priority=True),
         Binding("pageup", "turn(-1)", priority=True),
         Binding("pagedown", "turn(1)", priority=True),
+        Binding("ctrl+p", "print", priority=True),
+        Binding("f2", "which", priority=True),
     ]
 
     def __init__(self, workbench: Workbench, *, once: bool = False) -> None:
@@ -58,11 +61,12 @@ class BenchScreen(App[None]):
         self._once = once
         self._page = 0
         self._answer = ""
-        self._lit = ("", 0.0)
+        self._lit = ("", 0.0, "")
         self._is_stale = True
         self._work: asyncio.Task[None] | None = None
         workbench.changed = self._changed
         workbench.notice = self._say
+        workbench.lit = self._pressed
 
     def compose(self) -> ComposeResult:
         """Yield the picture and the line below it."""
@@ -120,6 +124,14 @@ class BenchScreen(App[None]):
         self._bench.typing.selected = addresses[to]
         self._turn_to(addresses[to])
 
+    def action_which(self) -> None:
+        """Let the row stand out whose phone's power key is pressed."""
+        self._say(self._bench.typed("which"))
+
+    def action_print(self) -> None:
+        """Try once more what waits for a printer that failed."""
+        self._say(self._bench.print_waiting())
+
     def action_turn(self, by: int) -> None:
         """Show another page."""
         self._page = max(0, min(pages(self._bench.rows, self._view()) - 1, self._page + by))
@@ -133,13 +145,20 @@ class BenchScreen(App[None]):
     def _changed(self, row: BenchRow) -> None:
         # Whoever wants to know which phone a row is unplugs one, and its row lights up.
         if not row.plugged:
-            self._lit = (row.address, time.monotonic() + _LIT_S)
-            # Not while somebody answers for another row: that one stays in sight.
-            if not self._bench.typing.selected:
-                self._turn_to(row.address)
-        elif row.address == self._lit[0]:
-            self._lit = ("", 0.0)
+            self._light(row, "unplugged")
+        elif row.address == self._lit[0] and self._lit[2] == "unplugged":
+            self._lit = ("", 0.0, "")
         self._is_stale = True
+
+    def _pressed(self, row: BenchRow, pressed: Pressed) -> None:
+        self._light(row, SAYS[pressed])
+        self._say(f"Row {row.number} ({row.name}): {SAYS[pressed]}.")
+
+    def _light(self, row: BenchRow, because: str) -> None:
+        self._lit = (row.address, time.monotonic() + _LIT_S, because)
+        # Not while somebody answers for another row: that one stays in sight.
+        if not self._bench.typing.selected:
+            self._turn_to(row.address)
 
     def _say(self, text: str) -> None:
         self._answer = text
@@ -148,12 +167,18 @@ class BenchScreen(App[None]):
     def _view(self) -> View:
         size = self.size
         return View(
-            size.width, size.height, self._page, self._bench.typing.selected, self._lit[0], self._answer
+            size.width,
+            size.height,
+            self._page,
+            self._bench.typing.selected,
+            self._lit[0],
+            self._lit[2],
+            self._answer,
         )
 
     def _redraw(self) -> None:
         if self._lit[0] and time.monotonic() > self._lit[1]:
-            self._lit = ("", 0.0)
+            self._lit = ("", 0.0, "")
             self._is_stale = True
         if self._is_stale:
             self._is_stale = False

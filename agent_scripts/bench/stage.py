@@ -24,10 +24,32 @@ class Stage(Enum):
     """A step failed and is tried again in a moment."""
     FAILED = "failed"
     """A step failed as often as it is tried by itself."""
+    LABEL = "label"
+    """Checked, its report is kept; its label and receipt are being made, and the phone itself is not needed."""
     DONE = "done"
 
 
-AT_WORK = frozenset({Stage.PLUGGED, Stage.RECOGNISING, Stage.PROVISIONING, Stage.CHECKING, Stage.RETRYING})
+AT_WORK = frozenset(
+    {Stage.PLUGGED, Stage.RECOGNISING, Stage.PROVISIONING, Stage.CHECKING, Stage.RETRYING, Stage.LABEL}
+)
+CHECKED = frozenset({Stage.LABEL, Stage.DONE})
+"""Those in which its report is kept: the phone may be unplugged."""
+
+
+class Paper(Enum):
+    """What has become of a phone's label and receipt; of the two, what a person must know first."""
+
+    NONE = "none"
+    """Nobody asked for paper, or there is nothing to tell yet."""
+    READY = "ready"
+    """They lie in the folder, and no printer is named for them."""
+    WAITS = "waits"
+    """They lie in the folder and wait for the printer."""
+    PRINTED = "printed"
+    UNSURE = "unsure"
+    """One was handed to the printer, and nobody knows whether it came out."""
+    FAILED = "failed"
+    """They could not be made."""
 
 
 class Asked(Enum):

@@ -4,13 +4,15 @@
     mailbox-77     the holder of the selected     y, n           whether its owner agreed
     label A-1042   its label                      again          tries it again
     show           shows the row's number on the phone's screen
+    which          for half a minute, the row of a phone whose power key is pressed stands out
+    print          prints the selected phone's papers once more, or with no row selected what waits for the printer
 
 A label of the batch list says the rest.
 """
 
 from __future__ import annotations
 
-from agent_scripts.bench.events import Again, Answered, Event, Show
+from agent_scripts.bench.events import Again, Answered, Event, Print, Show, Which
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.rows import BenchRow, Rows
 from agent_scripts.bench.stage import Asked, Stage
@@ -38,7 +40,7 @@ class Typing:
         self._holders: dict[str, str] = {}
         self._doubted = ("", "")
 
-    def take(self, line: str) -> tuple[Event | Show | None, str]:
+    def take(self, line: str) -> tuple[Event | Show | Print | Which | None, str]:
         """Return what follows from a typed line, and a sentence that answers it."""
         text = line.strip()
         row = self._rows.by_address.get(self.selected)
@@ -52,6 +54,10 @@ class Typing:
         if row is None and (listed := self._listed.labelled(text)):
             self._scanned = text
             return None, f"Line {listed.line} of the list: the next phone that asks whose it is."
+        if text == "which":
+            return Which(), "Press the power key of a phone: its row stands out. Half a minute from now."
+        if row is None and text == "print":
+            return Print(), ""
         if row is None:
             return (
                 None,
@@ -62,6 +68,8 @@ class Typing:
             return self._label(row, rest.strip())
         if text == "show":
             return Show(row.address), f"Row {row.number}: look for the phone that shows it."
+        if text == "print":
+            return Print(row.address), f"Row {row.number}: its papers once more."
         if text == "again":
             return Again(row.address), f"Row {row.number}: once more."
         if asked is Asked.CONSENT:

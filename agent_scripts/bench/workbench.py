@@ -14,17 +14,20 @@ from typing import Any
 from agent_scripts.adb.opening import open_connection
 from agent_scripts.adb.phone_address import PhoneAddress, Way
 from agent_scripts.adb.phone_connection import TAP_ALLOW
-from agent_scripts.bench.events import Again, Asks, Event, Failed, Gone, Seen, Show
+from agent_scripts.bench.events import Again, Asks, Event, Failed, Gone, Print, Seen, Show, Which
 from agent_scripts.bench.kept_bench import KeptBench, kept_form
+from agent_scripts.bench.key_watch import EVERY_S, LASTS_S, KeyWatch, Pressed
 from agent_scripts.bench.listed import Listed
+from agent_scripts.bench.paper_work import PaperPlan, PaperWork
 from agent_scripts.bench.phone_work import PhoneWork
 from agent_scripts.bench.rows import BenchRow
-from agent_scripts.bench.stage import Stage
+from agent_scripts.bench.stage import CHECKED, Stage
 from agent_scripts.bench.typed import Typing
 from agent_scripts.errors import AgentError, PhoneError, PhoneUnauthorised, WrongUse
 from agent_scripts.exit_codes import ExitCode, most_urgent
+from agent_scripts.patience import Patience
 from agent_scripts.visits.leaving import unfinished_leaving
-from agent_scripts.visits.visiting import AT_ONCE, Visitor, send_from
+from agent_scripts.visits.visiting import AT_ONCE, Visitor, connected, send_from
 
 PAUSES_S = (2.0, 5.0, 10.0)
 """Before a failed step is tried again; as many tries as pauses, and the first."""
@@ -35,15 +38,19 @@ _TOGETHER_S = 0.3
 """Reports that are finished within this go to the server together."""
 _STATES = {"device": Stage.PLUGGED, "unauthorized": Stage.UNAUTHORISED}
 _ADB = "adb"
+_NO_PAPER = "This bench makes no paper: begin it with --paper FOLDER or --print-label COMMAND."
 
 
-def _tell_nobody(_told: Any) -> None:
+def _tell_nobody(*_told: Any) -> None:
     pass
 
 
 @dataclass
 class Workbench:
-    """One bench. ``changed`` is called with each row that changed, ``notice`` with what concerns all of them."""
+    """One bench. ``changed`` is called with each row that changed, ``notice`` with what concerns all of them.
+
+    ``lit`` is called with the row of a phone whose power key was pressed while somebody had asked which it is.
+    """
 
     visitor: Visitor
     addresses: tuple[str, ...] = ()
@@ -52,8 +59,13 @@ class Workbench:
     with_adb: bool = True
     anew: bool = False
     """Whether a bench that was not finished is forgotten: phones are numbered from 1, and each is visited."""
+    paper: PaperPlan | None = None
+    """Where the papers of phones that are done go; None: none are made."""
     pauses_s: tuple[float, ...] = PAUSES_S
+    key_lasts_s: float = LASTS_S
+    key_every_s: float = EVERY_S
     changed: Callable[[BenchRow], None] = _tell_nobody
+    lit: Callable[[BenchRow, Pressed], None] = _tell_nobody
     notice: Callable[[str], None] = _tell_nobody
 
     def __post_init__(self) -> None:
@@ -62,10 +74,14 @@ class Workbench:
         self._kept = KeptBench(station.folder)
         if self.anew:
             self._kept.finish()
-        self.rows = self._kept.load()
+        self.rows = self._kept.load(makes_paper=self.paper is not None)
         self.typing = Typing(self.rows, self.listed)
         self._work = PhoneWork(self.visitor, self.listed, self.rows, self.take, self._notice)
+        self._papers = self._paper_work(self.paper) if self.paper else None
+        self._keys = self._key_watch()
+        self._is_asked_which = False
         self._to_show: set[str] = set()
+        self._to_print: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._not_looked_at = {*self.addresses, *((_ADB,) if self.with_adb else ())}
         self._gate = asyncio.Semaphore(AT_ONCE)
@@ -95,7 +111,7 @@ class Workbench:
         if isinstance(event, Asks) and (answer := self.typing.answer_for(row)):
             self.take(answer)
             return
-        if row.stage is Stage.DONE:
+        if row.stage in CHECKED:
             self._unsent.set()
         self.changed(row)
         self._stir.set()
@@ -106,6 +122,11 @@ class Workbench:
         if isinstance(event, Show):
             self._to_show.add(event.address)
             self._stir.set()
+        elif isinstance(event, Which):
+            self._is_asked_which = True
+            self._stir.set()
+        elif isinstance(event, Print):
+            return (self._print(event.address) if event.address else self.print_waiting()) or answer
         elif event is not None:
             self.take(event)
         return answer
@@ -120,6 +141,8 @@ class Workbench:
                 background: list[Coroutine[Any, Any, None]] = [*looks, self._send_reports()]
                 if self.with_adb:
                     background.append(self._look_at_cables())
+                if self._papers is not None:
+                    background += self._papers.printing()
                 tasks = [group.create_task(one) for one in background]
                 try:
                     await self._keep_going(group, once=once)
@@ -142,6 +165,17 @@ class Workbench:
             for row in self.rows.ready():
                 if row.address not in self._tasks:
                     self._tasks[row.address] = group.create_task(self._work_on(row.address))
+            if self._papers is not None:
+                for row in self.rows.checked():
+                    if row.address not in self._tasks:
+                        work = self._make_paper(self._papers, row.address)
+                        self._tasks[row.address] = group.create_task(work)
+                while self._to_print:
+                    group.create_task(self._papers.print_anew(self._to_print.pop()))
+            if self._is_asked_which:
+                self._is_asked_which = False
+                if self._keys.begin():
+                    group.create_task(self._keys.run())
             while self._to_show:
                 group.create_task(self._show(self._to_show.pop()))
             # Its form is made here and now, for the rows change; to write it takes a thread's time.
@@ -149,13 +183,15 @@ class Workbench:
             if self._stir.is_set():
                 self._stir.clear()
                 continue
-            if once and self.is_looking and not self._tasks and self.rows.is_settled:
+            if once and self.is_looking and not self._tasks and self._is_settled:
                 return
             await self._stir.wait()
             self._stir.clear()
 
     async def _work_on(self, address: str) -> None:
         try:
+            # One question at a time: whether its screen is on is nobody's concern while it is worked on.
+            await self._keys.leave(address)
             async with self._gate:
                 unsettled = await self._work.on(address)
             row = self.rows.by_address[address]
@@ -166,6 +202,46 @@ class Workbench:
         finally:
             del self._tasks[address]
             self._stir.set()
+
+    async def _make_paper(self, papers: PaperWork, address: str) -> None:
+        try:
+            await papers.make(address)
+        finally:
+            del self._tasks[address]
+            self._stir.set()
+
+    def _paper_work(self, plan: PaperPlan) -> PaperWork:
+        station, language = self.visitor.station, self.visitor.language
+        # Each time: a printer that fails once more for the same cause is to be heard of once more.
+        return PaperWork(station, plan, language, self.rows, self.take, lambda text: self.notice(text))
+
+    def _key_watch(self) -> KeyWatch:
+        station, plain_tcp = self.visitor.station, self.visitor.plain_tcp
+        return KeyWatch(
+            station,
+            self.rows,
+            # Without patience: a phone that cannot answer now is told by other means.
+            lambda address: connected(station, address, plain_tcp, Patience(())),
+            lambda row, how: self.lit(row, how),
+            lambda text: self.notice(text),
+            lasts_s=self.key_lasts_s,
+            every_s=self.key_every_s,
+        )
+
+    def print_waiting(self) -> str:
+        """Try once more what waits for a printer that failed; returns a sentence that answers."""
+        return self._papers.go_on() if self._papers else _NO_PAPER
+
+    def _print(self, address: str) -> str:
+        if self._papers is None:
+            return _NO_PAPER
+        self._to_print.add(address)
+        self._stir.set()
+        return ""
+
+    @property
+    def _is_settled(self) -> bool:
+        return self.rows.is_settled and (self._papers is None or self._papers.is_idle)
 
     async def _show(self, address: str) -> None:
         row = self.rows.by_address[address]

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import click
 
-from agent_scripts.bench.lines import Lines, tell_end, tell_json
+from agent_scripts.bench.lines import Lines, tell_end, tell_json, tell_lit
 from agent_scripts.bench.listed import Listed
+from agent_scripts.bench.paper_work import LABEL_FORMATS, PaperPlan
+from agent_scripts.bench.printing import printing_words
 from agent_scripts.bench.stage import Stage
 from agent_scripts.bench.workbench import Workbench, tcp_addresses
 from agent_scripts.commands.settings import Settings, batch_at
 from agent_scripts.errors import WrongUse
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.durable_file import held_alone
+from agent_scripts.station_files.paper_records import PaperKind
 from agent_scripts.visits.visiting import say
 from policy.counted import counted
 
@@ -36,7 +39,32 @@ from policy.counted import counted
 @click.option("--no-cables", is_flag=True, help="Look at the ADDRESSES only, not at what adb sees.")
 @click.option("--lines", "as_lines", is_flag=True, help="Print lines even where there is a screen.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per event.")
-@click.option("--language", default="en", show_default=True, help="Of the messages to owners.")
+@click.option(
+    "--paper",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Make each phone's label and its owner's receipt, as files in this folder.",
+)
+@click.option(
+    "--print-label",
+    metavar="COMMAND",
+    help="Run this with the file of each label, as in 'lp -d labels'; makes paper in the station's folder paper.",
+)
+@click.option(
+    "--print-receipt", metavar="COMMAND", help="The same with the file of each receipt, which is a PDF of A4."
+)
+@click.option(
+    "--label-format",
+    type=click.Choice(LABEL_FORMATS),
+    default=LABEL_FORMATS[0],
+    show_default=True,
+    help="What labels are written as; zpl is for Zebra printers.",
+)
+@click.option(
+    "--language",
+    default="en",
+    show_default=True,
+    help="Of messages and receipts to owners whose phone's own language they have no words in.",
+)
 @click.pass_obj
 def bench(
     settings: Settings,
@@ -47,6 +75,10 @@ def bench(
     no_cables: bool,
     as_lines: bool,
     as_json: bool,
+    paper: Path | None,
+    print_label: str | None,
+    print_receipt: str | None,
+    label_format: str,
     language: str,
 ) -> int:
     """Serve many phones at once: each that is plugged in is recognised, made known, checked and reported.
@@ -54,8 +86,21 @@ def bench(
     Phones on cables and by wireless debugging come by themselves; ADDRESSES are tcp:HOST:PORT, to look for besides.
     Rows are numbered in the order plugged. Type a row's number, a label or a serial to select it, then whose it is,
     and y or n for the owner's consent; a barcode scanner types the same. Ctrl-C ends; the same command goes on.
+
+    With --paper or a printer, a phone that was checked gets its label and receipt, each once for what it tells. Type
+    print to try again what a printer refused, or with a row selected to print its papers once more. Type which and
+    press a phone's power key, or unplug it: its row stands out.
     """
     station = settings.station()
+    printers = {
+        kind: printing_words(option, command)
+        for kind, option, command in (
+            (PaperKind.LABEL, "--print-label", print_label),
+            (PaperKind.RECEIPT, "--print-receipt", print_receipt),
+        )
+        if command is not None
+    }
+    folder = paper or (station.folder / "paper" if printers else None)
     listed = Listed(batch_at(batch) if batch else ())
     # One at a time: two would number the same phones, and both lead them.
     busy = WrongUse(
@@ -68,6 +113,7 @@ def bench(
             listed,
             with_adb=not no_cables,
             anew=anew,
+            paper=PaperPlan(folder, label_format, printers) if folder else None,
         )
         return _run(workbench, once=once, as_json=as_json, as_lines=as_lines)
 
@@ -76,6 +122,7 @@ def _run(workbench: Workbench, *, once: bool, as_json: bool, as_lines: bool) -> 
     lines = Lines()
     workbench.notice = say
     workbench.changed = tell_json if as_json else lines.changed
+    workbench.lit = (lambda row, how: tell_json(row, pressed=how)) if as_json else tell_lit
     try:
         if as_lines or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
             asyncio.run(_work(workbench, once=once))

@@ -13,15 +13,13 @@ from agent_scripts.errors import WrongUse
 from agent_scripts.paper.label import Label, label_svg, labels_pdf, labels_zpl
 from agent_scripts.paper.receipt import PrintedReceipt, receipts_pdf
 from agent_scripts.paper.sheet import SheetRow, sheet_csv, sheet_pdf
-from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.durable_file import write_durably
 from agent_scripts.station_files.latest_reports import LatestReports
 from agent_scripts.station_files.station import KnownPhone, Station
 from agent_scripts.station_files.trusted_time import TrustedClock
-from agent_scripts.visits.run import stored_bundle, trust_client
+from agent_scripts.visits.owners_paper import believed_policy, of_its_bundle, owners_page
 from agent_scripts.visits.visiting import say
 from policy.counted import counted
-from policy.document import Policy
 from policy.owner_receipt import languages, owner_receipt
 from policy.plain_text import said_by_others
 from policy.report import Report
@@ -62,13 +60,13 @@ def receipt(settings: Settings, phones: tuple[str, ...], every: bool, out: Path,
     PHONES are labels, addresses or phone ids.
     """
     station = settings.station()
-    policy = _policy(station)
+    believed = believed_policy(station)
     written = receipts_pdf(
         [
             PrintedReceipt(
-                owner_receipt(report, _of_its_bundle(policy, report), language),
+                owner_receipt(report, of_its_bundle(believed, report), language),
                 report,
-                _name(phone),
+                phone.name,
                 owners_page(station, report),
             )
             for phone, report in _checked(station, phones, every)
@@ -86,7 +84,7 @@ def label(settings: Settings, phones: tuple[str, ...], every: bool, out: Path) -
     """
     station = settings.station()
     labels = [
-        Label(_name(phone), report.model, phone.phone_id, report.checked_at, owners_page(station, report))
+        Label(phone.name, report.model, phone.phone_id, report.checked_at, owners_page(station, report))
         for phone, report in _checked(station, phones, every)
     ]
     match out.suffix.lower():
@@ -129,14 +127,6 @@ def sheet(settings: Settings, phones: tuple[str, ...], every: bool, out: Path) -
             )
 
 
-def owners_page(station: Station, report: Report) -> str:
-    """Return the address of the page where a phone's owner sees what is stored of its checks.
-
-    The report's id is what opens it: 122 random bits that only paper and server know (decision 0031).
-    """
-    return f"{station.server_url.rstrip('/')}/my-phone/{report.report_id}"
-
-
 def _checked(station: Station, names: Sequence[str], every: bool) -> list[tuple[KnownPhone, Report]]:
     """Return the phones named, each once, with their newest reports; raises `WrongUse` where there is none."""
     latest = LatestReports(station.folder)
@@ -174,20 +164,9 @@ def _report(latest: LatestReports, phone: KnownPhone) -> Report:
     if report is None:
         address = quote(phone.address or "ADDRESS")
         raise WrongUse(
-            f"{_name(phone)} was not checked here yet; plug it in and run `curfew-agent check {address}` first."
+            f"{phone.name} was not checked here yet; plug it in and run `curfew-agent check {address}` first."
         )
     return report
-
-
-def _policy(station: Station) -> tuple[int, Policy] | None:
-    """Return the number and policy of the bundle that this station believes now, if it has one."""
-    accepted, _ = stored_bundle(trust_client(station, ServerClient(station)))
-    return None if accepted is None else (accepted.bundle.number, accepted.bundle.policy)
-
-
-def _of_its_bundle(believed: tuple[int, Policy] | None, report: Report) -> Policy | None:
-    # Of an older bundle nothing is kept here: what was asked under it must not be told by another's names.
-    return believed[1] if believed and believed[0] == report.bundle_number else None
 
 
 def _sheet_row(phone: KnownPhone, report: Report) -> SheetRow:
@@ -200,10 +179,6 @@ def _sheet_row(phone: KnownPhone, report: Report) -> SheetRow:
         f"{report.checked_at:%Y-%m-%d %H:%M}",
         len(report.ledger.open_entries),
     )
-
-
-def _name(phone: KnownPhone) -> str:
-    return phone.label or phone.model or phone.phone_id
 
 
 def _write(out: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@
     acting         disable, restore, tell; the ledger first
     provisioning   our folder on the phone
     number         the number of its row at the bench, on its screen
+    screen         whether its screen is on, and whether a key put it off
     debugging      whether USB and wireless debugging are on; switching them off
     watch_script   the script that stays on the phone
     phone_script   asking, placing and withdrawing it
@@ -37,6 +38,7 @@ from agent_scripts.exchange.phone_spool import Collected, SpoolPosition, collect
 from agent_scripts.exchange.provisioning import Provisioned, ProvisioningQuestion
 from agent_scripts.exchange.question import Question
 from agent_scripts.exchange.reading import UNKNOWN_PHONE, Collecting, Reading, ReadingQuestion
+from agent_scripts.exchange.screen import ScreenQuestion
 
 __all__ = [
     "PUSHED_SCRIPT",
@@ -64,6 +66,7 @@ __all__ = [
     "Reading",
     "ReadingQuestion",
     "Refusal",
+    "ScreenQuestion",
     "SpoolPosition",
     "Switch",
     "WithdrawingQuestion",

@@ -15,6 +15,8 @@ watched/           up to where the record of a phone's own script is here
 spool/ aside/      reports that wait, reports that a person must look at
 checked/           the newest report of each phone, for its owner's papers (`latest_reports`)
 leaving/           phones that are being left, until debugging is as it is to be (`leaving`)
+papers/            what paper was made and printed of each phone (`paper_records`)
+paper/             the bench's labels and receipts, where no other folder is named
 attempts/          visits in vain that the server was not told of yet, one file per phone (`attempts`)
 trust/             signed metadata and the accepted bundle (`certs.trust_client`)
 """
@@ -71,6 +73,11 @@ class KnownPhone:
     """How it was found when the phone was provisioned: ``on``, ``off`` or ``unknown``; empty: nobody looked."""
     wireless_debugging: str = ""
     """The same of wireless debugging."""
+
+    @property
+    def name(self) -> str:
+        """What it is called on paper: its label, else its model, else its id."""
+        return self.label or self.model or self.phone_id
 
 
 class Station:
@@ -286,6 +293,7 @@ _SUBFOLDERS = (
     "aside",
     "checked",
     "leaving",
+    "papers",
     "attempts",
 )
 

@@ -129,6 +129,10 @@ class AndroidState:
     boot_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     boots: int = 1
     notifications: dict[str, dict[str, str]] = field(default_factory=dict)
+    wakefulness: str = "Awake"
+    """``Awake``, ``Dreaming``, ``Dozing`` or ``Asleep`` (docs/android/shell.md 12.5)."""
+    sleep_reason: str = "application"
+    """Why the screen went off last."""
     force_stops: list[str] = field(default_factory=list)
     """``USER:PACKAGE`` in the order the apps were ended."""
 

@@ -22,6 +22,7 @@ HELP = """What the phone's owner can do:
   remove USER PACKAGE        uninstall it
   enable USER PACKAGE        press "Enable" in Settings
   state USER PACKAGE         look at an app
+  power                      press the power key
   language TAG               choose the phone's language, such as fr-BE
   reboot                     restart the phone
   quit                       switch it off
@@ -70,6 +71,9 @@ class Holder:
             case ["reboot"]:
                 self._phone.reboot()
                 self._say("restarted")
+            case ["power"]:
+                self._phone.model.press_power_key()
+                self._say(f"the screen is {self._phone.model.data.wakefulness.lower()}")
             case ["language", tag]:
                 self._phone.model.choose_language(tag)
                 self._say(f"the phone speaks {tag}")

@@ -20,6 +20,7 @@ from agent_scripts.virtual_phone.model import AndroidModel
 from agent_scripts.virtual_phone.package_dump import dump_all, dump_package
 from agent_scripts.virtual_phone.package_short_dumps import dump_changes, dump_checkin
 from agent_scripts.virtual_phone.policy_texts import dump_device_policy
+from agent_scripts.virtual_phone.power_dump import dump_power
 from agent_scripts.virtual_phone.user_texts import dump_users
 
 Verb = Callable[[Call, str], FrameworkAnswer]
@@ -27,7 +28,16 @@ _NO_SERVICE = (
     "cmd: No service specified; use -l to list all running services."
     " Use -w to start and wait for polled services.\n"
 )
-_SERVICES = ("SurfaceFlinger", "activity", "device_policy", "notification", "package", "settings", "user")
+_SERVICES = (
+    "SurfaceFlinger",
+    "activity",
+    "device_policy",
+    "notification",
+    "package",
+    "power",
+    "settings",
+    "user",
+)
 _PM_ONLY = frozenset(
     {*package_enabling.STATES, "hide", "unhide", "clear", "create-user", "remove-user", "get-max-users"}
 )
@@ -190,6 +200,8 @@ def _dumpsys(model: AndroidModel, words: list[str]) -> FrameworkAnswer:
         # What is no number is passed over without a word, as the service does.
         only = int(rest[1]) if rest[:1] == ["--user"] and len(rest) > 1 and rest[1].isdigit() else None
         return FrameworkAnswer(dump_users(model, only if model.release.user_dump_takes_a_number else None))
+    if service == "power":
+        return FrameworkAnswer(dump_power(model))
     if service == "device_policy":
         return FrameworkAnswer(dump_device_policy(model))
     # Known and empty: exit code 0 and nothing said, which must not be read as "there is none".

@@ -182,6 +182,19 @@ class AndroidModel:
             state.enabled, state.last_disabled_caller = 1, None
             self.note_change(user, package)
 
+    def press_power_key(self) -> None:
+        """Press the power key: the screen goes off, or comes on (docs/android/shell.md 12.5)."""
+        with self.changing() as data:
+            if data.wakefulness in ("Awake", "Dreaming"):
+                data.wakefulness, data.sleep_reason = "Asleep", "power_button"
+            else:
+                data.wakefulness = "Awake"
+
+    def leave_alone(self) -> None:
+        """Touch the phone for so long not at all that its screen goes off by itself."""
+        with self.changing() as data:
+            data.wakefulness, data.sleep_reason = "Asleep", "timeout"
+
     def choose_language(self, tag: str) -> None:
         """Choose the phone's language in Settings, such as ``fr-BE`` (docs/android/commands.md 12.4)."""
         with self.changing() as data:
@@ -299,6 +312,7 @@ class AndroidModel:
             data.change_number = 0
             data.changes.clear()
             data.notifications.clear()
+            data.wakefulness, data.sleep_reason = "Awake", "application"
             for user in data.users.values():
                 # A paused profile stays paused over a reboot.
                 if not user.flags & 0x80:

@@ -83,6 +83,7 @@ class Release:
     keep_profiles_running_line: bool = False  # 3.5
     posts_notifications: bool = True  # 12.1
     notification_id: int = 2020  # 12.1
+    tells_sleep_reason: bool = True  # 12.5
 
 
 def _until_29(
@@ -96,6 +97,7 @@ def _until_29(
         shell_suspends=suspends,
         closed_listing=ClosedUserListing.WORKS,
         dpm_is_a_process=True,
+        tells_sleep_reason=False,
         exceptions_name_the_verb=False,
         translates_users=False,
         user_types=False,

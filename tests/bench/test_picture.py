@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 
-from agent_scripts.bench.events import Asks, Begun, Event, Failed, Finished, Gone, Recognised, Seen
+from agent_scripts.bench.events import Asks, Begun, Event, Failed, Finished, Gone, Labelled, Recognised, Seen
 from agent_scripts.bench.picture import Kind, View, page_of, pages, picture
 from agent_scripts.bench.rows import Rows
-from agent_scripts.bench.stage import Stage
+from agent_scripts.bench.stage import Paper, Stage
 from agent_scripts.exit_codes import ExitCode
 
 
@@ -140,3 +140,33 @@ def test_nothing_that_a_phone_says_can_paint_the_screen_or_move_its_columns() ->
 
     assert {cell_len(line.text) for line in lines} == {80}
     assert all(line.text.isprintable() for line in lines)
+
+
+def test_a_done_phone_says_what_became_of_its_paper_and_a_printer_that_fails_is_the_first_cause() -> None:
+    rows = Rows(makes_paper=True)
+    papers = (Paper.READY, Paper.PRINTED, Paper.WAITS, Paper.WAITS)
+    for number, paper in enumerate(papers, 1):
+        rows.take(Seen(address(number)))
+        rows.take(Finished(address(number), "compliant", ExitCode.COMPLIANT, report_id="r"))
+        rows.take(Labelled(address(number), paper, "lp ended with 1" if number == 3 else ""))
+
+    lines = [line.text for line in picture(rows, View(100, 20))]
+
+    assert lines[1].startswith("! 2 papers are not printed: lp ended with 1")
+    assert [line.split("compliant")[1].strip() for line in lines[3:7]] == [
+        "paper ready",
+        "paper printed",
+        "paper to be printed",
+        "paper to be printed",
+    ]
+    assert lines[-1].startswith("Ctrl-P prints what waits")
+
+
+def test_a_phone_whose_key_was_pressed_stands_out_with_that_word() -> None:
+    rows = bench_of(2)
+    view = View(100, 20, lit=address(2), lit_because="key pressed")
+
+    [lit] = [line for line in picture(rows, view) if line.stands_out]
+
+    assert lit.text[0] == "*"
+    assert "key pressed just now" in lit.text

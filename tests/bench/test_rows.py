@@ -13,11 +13,13 @@ from agent_scripts.bench.events import (
     Failed,
     Finished,
     Gone,
+    Labelled,
     Recognised,
+    Reprint,
     Seen,
 )
 from agent_scripts.bench.rows import BenchRow, Rows, causes
-from agent_scripts.bench.stage import Asked, Stage
+from agent_scripts.bench.stage import Asked, Paper, Stage
 from agent_scripts.exit_codes import ExitCode
 from policy.report import Consent
 
@@ -202,3 +204,69 @@ def test_the_exit_code_is_the_most_urgent_and_an_unfinished_phone_was_not_reache
     assert after(Seen(A), done()).exit_code == ExitCode.COMPLIANT
     assert after(Seen(A), Seen(B), done(code=ExitCode.VIOLATING), done(B)).exit_code == ExitCode.VIOLATING
     assert after(Seen(A), Seen(B), done()).exit_code == ExitCode.NOT_REACHED
+
+
+def of_paper(*events: Event) -> Rows:
+    rows = Rows(makes_paper=True)
+    for event in (Seen(A), *events):
+        rows.take(event)
+    return rows
+
+
+REPORTED = Finished(A, "compliant", ExitCode.COMPLIANT, report_id="r-1")
+
+
+def test_where_paper_is_made_a_checked_phone_has_its_label_before_it_is_done() -> None:
+    rows = of_paper(REPORTED)
+    assert rows.by_address[A].stage is Stage.LABEL
+    assert [r.address for r in rows.checked()] == [A]
+    assert not rows.is_settled
+
+    rows.take(Labelled(A, Paper.READY))
+
+    assert rows.by_address[A].stage is Stage.DONE
+    assert rows.is_settled
+
+
+def test_a_phone_at_its_label_may_be_unplugged_and_its_verdict_counts() -> None:
+    rows = of_paper(REPORTED, Gone(A))
+
+    assert not rows.by_address[A].needs_hand
+    assert rows.exit_code is ExitCode.COMPLIANT
+
+
+@pytest.mark.parametrize(
+    "finished",
+    [
+        Finished(A, "declined", ExitCode.COMPLIANT),
+        Finished(A, "unreadable", ExitCode.UNREADABLE, report_id="r-1", unsettled=True),
+    ],
+    ids=["declined", "unreadable"],
+)
+def test_where_there_is_nothing_to_tell_there_is_no_paper(finished: Finished) -> None:
+    assert of_paper(finished).by_address[A].stage is Stage.DONE
+
+
+def test_paper_that_waits_is_not_finished_and_a_printer_that_fails_is_one_cause() -> None:
+    rows = of_paper(REPORTED, Labelled(A, Paper.WAITS, "lp ended with 1"), Seen(B))
+    rows.take(Finished(B, "compliant", ExitCode.COMPLIANT, report_id="r-2"))
+    rows.take(Labelled(B, Paper.WAITS))
+
+    assert rows.unfinished() == 2
+    assert rows.printing_stands == "lp ended with 1"
+    assert rows.summary().endswith("2 done, paper of 2 phones to be printed")
+    assert causes(rows.in_order) == (), "no phone needs a hand because of a printer"
+
+
+@pytest.mark.parametrize("paper", [Paper.UNSURE, Paper.FAILED])
+def test_paper_that_a_person_has_to_look_for_needs_a_hand_and_no_second_check(paper: Paper) -> None:
+    rows = of_paper(REPORTED, Labelled(A, paper, "look"), Gone(A), Seen(A))
+
+    assert rows.by_address[A].stage is Stage.DONE
+    assert rows.by_address[A].needs_hand
+    assert rows.by_address[A].to_do == "look"
+
+
+def test_paper_is_made_once_more_by_order_and_only_of_a_phone_that_was_checked() -> None:
+    assert of_paper(REPORTED, Labelled(A, Paper.PRINTED), Reprint(A)).by_address[A].stage is Stage.LABEL
+    assert of_paper(Reprint(A)).by_address[A].stage is Stage.PLUGGED

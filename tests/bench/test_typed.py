@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_scripts.bench.events import Again, Answered, Asks, Failed, Recognised, Seen, Show
+from agent_scripts.bench.events import Again, Answered, Asks, Failed, Print, Recognised, Seen, Show, Which
 from agent_scripts.bench.listed import Listed
 from agent_scripts.bench.rows import Rows
 from agent_scripts.bench.typed import Typing
@@ -136,3 +136,21 @@ def test_what_is_too_long_or_does_not_print_is_no_holder() -> None:
 
     assert typing.take("h" * 201)[0] is None
     assert typing.take("a\u202eb")[0] is None
+
+
+def test_print_is_for_the_selected_phone_or_for_what_waits() -> None:
+    _, typing = asking()
+
+    assert typing.take("print")[0] == Print()
+    typing.take("2")
+    assert typing.take("print")[0] == Print(B)
+
+
+def test_which_selects_nothing_and_asks_of_all() -> None:
+    _, typing = asking()
+
+    event, answer = typing.take("which")
+
+    assert event == Which()
+    assert "Press the power key" in answer
+    assert typing.selected == ""

@@ -6,18 +6,24 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import agent_scripts.cli
+import agent_scripts.visits.run
+from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.spool import Spool
+from agent_scripts.visits.limits import Limits
 from tests.check.office import BANNED, LYNC, OUTLOOK, TIKTOK, Bench
-from tests.forked import Forked
-from tests.phones.bad_cable import SHARE_LOST, Cable, Cables
+from tests.forked import Forked, Program
+from tests.phones.bad_cable import SHARE_FROZEN, SHARE_LOST, Cable, Cables
 from tests.phones.phone_process import Manners, PhoneProcess, PhoneRecord
 
 WORK = 10
@@ -33,6 +39,9 @@ PROGRAM_COST_S = 0.05
 FLOOD_MB = 64
 _DELAY_S = 0.02
 _LOOK_EVERY_S = 0.05
+_HANGS_AFTER_S = 900.0
+"""More than four tries of a phone take that is silent each time for as long as it may be (`Limits`): it hangs."""
+_SILENCE_S = 6.0
 _serials = itertools.count(1)
 
 
@@ -45,9 +54,10 @@ class Kind(Enum):
     REFUSING = "refusing"
     DEAD = "dead adbd"
     FLOODING = "flooding"
+    FREEZING = "freezing"
 
 
-SOUND = (Kind.LOOSE, Kind.SLOW)
+SOUND = (Kind.LOOSE, Kind.SLOW, Kind.FREEZING)
 """Those whose phones can be served all the way."""
 ENDS_AS = {
     Kind.LOOSE: "done",
@@ -56,6 +66,7 @@ ENDS_AS = {
     Kind.REFUSING: "not_ready",
     Kind.DEAD: "not_ready",
     Kind.FLOODING: "failed",
+    Kind.FREEZING: "done",
 }
 """The stage in which the bench leaves each."""
 SMALL = {
@@ -65,14 +76,16 @@ SMALL = {
     Kind.REFUSING: 1,
     Kind.DEAD: 1,
     Kind.FLOODING: 1,
+    Kind.FREEZING: 1,
 }
 HUNDRED = {
-    Kind.LOOSE: 69,
+    Kind.LOOSE: 64,
     Kind.SLOW: 10,
     Kind.UNAUTHORISED: 10,
     Kind.REFUSING: 5,
     Kind.DEAD: 5,
     Kind.FLOODING: 1,
+    Kind.FREEZING: 5,
 }
 
 
@@ -105,8 +118,21 @@ class Ran:
     resident_mib: float
 
 
+def impatient_agent(words: Sequence[str]) -> int:
+    """Run the agent with less patience for a phone that says nothing: a frozen cable then costs seconds, not a minute.
+
+    For a process of its own alone.
+    """
+    brief = partial(Limits, reading_s=_SILENCE_S, acting_s=_SILENCE_S, placing_s=_SILENCE_S)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(agent_scripts.visits.run, "Limits", brief)
+        return agent_scripts.cli.main(words)
+
+
 @contextmanager
-def bad_hub(folder: Path, mix: dict[Kind, int], seed: int) -> Iterator[list[Plugged]]:
+def bad_hub(
+    folder: Path, mix: dict[Kind, int], seed: int, *, share_frozen: float = SHARE_FROZEN
+) -> Iterator[list[Plugged]]:
     """Start phones and cables, of each kind as many as `mix` says; every second phone has the banned app."""
     kinds = [kind for kind, count in mix.items() for _ in range(count)]
     with ExitStack() as stack:
@@ -116,7 +142,7 @@ def bad_hub(folder: Path, mix: dict[Kind, int], seed: int) -> Iterator[list[Plug
             for number, kind in enumerate(kinds)
         ]
         yield [
-            Plugged(kind, _cable(cables, kind, phone, seed + number), phone)
+            Plugged(kind, _cable(cables, kind, phone, seed + number, share_frozen), phone)
             for number, (kind, phone) in enumerate(zip(kinds, phones, strict=True))
         ]
 
@@ -135,12 +161,15 @@ def _phone(kind: Kind, folder: Path, number: int) -> PhoneProcess:
     return PhoneProcess(personality, folder / f"phone-{number}", f"HUB{next(_serials):08d}", manners)
 
 
-def _cable(cables: Cables, kind: Kind, phone: PhoneProcess | None, seed: int) -> Cable:
+def _cable(cables: Cables, kind: Kind, phone: PhoneProcess | None, seed: int, share_frozen: float) -> Cable:
     if phone is None:
         return cables.refusing() if kind is Kind.REFUSING else cables.silent()
-    share_lost = SHARE_LOST if kind is Kind.LOOSE else 0.0
     return cables.to(
-        phone.port, seed=seed, share_lost=share_lost, delay_s=_DELAY_S if kind is Kind.SLOW else 0.0
+        phone.port,
+        seed=seed,
+        share_lost=SHARE_LOST if kind is Kind.LOOSE else 0.0,
+        share_frozen=share_frozen if kind is Kind.FREEZING else 0.0,
+        delay_s=_DELAY_S if kind is Kind.SLOW else 0.0,
     )
 
 
@@ -152,15 +181,18 @@ def batch_list(folder: Path, hub: list[Plugged]) -> Path:
     return path
 
 
-def run_agent(bench: Bench, log: Path, *arguments: str) -> Ran:
+def run_agent(bench: Bench, log: Path, agent: Program, *arguments: str) -> Ran:
     """Run a command in a process of its own to its end, and look all the while how much that process uses."""
     begun = time.monotonic()
     environment = {"PATH": "/usr/bin:/bin"}
-    process = Forked(agent_scripts.cli.main, bench.command_line(*arguments), environment, log)
+    process = Forked(agent, bench.command_line(*arguments), environment, log)
     threads, resident = 0, 0
     while process.poll() is None:
         used = _used(process.pid)
         threads, resident = max(threads, used["Threads"]), max(resident, used["VmHWM"])
+        if time.monotonic() > begun + _HANGS_AFTER_S:
+            process.terminate()
+            raise AssertionError(f"it hangs: {log.read_text()[-2000:]}")
         time.sleep(_LOOK_EVERY_S)
     said = log.read_text()
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
@@ -169,7 +201,9 @@ def run_agent(bench: Bench, log: Path, *arguments: str) -> Ran:
     return Ran(code, rows, said, time.monotonic() - begun, threads, resident / 1024)
 
 
-def hold_to_it(bench: Bench, hub: list[Plugged], folder: Path) -> tuple[Ran, Ran]:
+def hold_to_it(
+    bench: Bench, hub: list[Plugged], folder: Path, agent: Program = agent_scripts.cli.main
+) -> tuple[Ran, Ran]:
     """Serve the hub at the bench, let owners remove the banned app, check all known phones; demand what must hold.
 
     Returns how the first bench and the first check went.
@@ -183,21 +217,24 @@ def hold_to_it(bench: Bench, hub: list[Plugged], folder: Path) -> tuple[Ran, Ran
     def serve(_: list[str]) -> list[str]:
         return ["bench", "--once", "--json", "--no-cables", "--batch", listed, *everyone]
 
-    served = _until_all_are_seen(bench, sound, folder / "bench", serve)
+    served = _until_all_are_seen(bench, sound, folder / "bench", agent, serve)
     for one in hub:
         row = served[-1].rows[one.address]
         assert row["stage"] == ENDS_AS[one.kind], (one.kind, row)
         assert row["next_step"] or row["verdict"] == "compliant", (one.kind, row)
     for one in with_phones:
         deeds = _deeds(was[one.address], restored=False) if one.kind in SOUND else Counter()
-        assert one.record().done == deeds, (one.kind, one.address)
+        assert one.record().done == deeds, (one.kind, one.record().done, served[-1].rows[one.address])
         assert one.record().commands == 0 or one.kind is not Kind.UNAUTHORISED
 
     _owners_remove(sound)
-    checked = _until_all_are_seen(bench, sound, folder / "check", lambda lost: ["check", "--json", *lost])
+    checked = _until_all_are_seen(
+        bench, sound, folder / "check", agent, lambda lost: ["check", "--json", *lost]
+    )
     for one in sound:
         record = one.record()
-        assert record.done == _deeds(was[one.address], restored=True), one.address
+        wanted = _deeds(was[one.address], restored=True)
+        assert record.done == wanted, (one.kind, record.done, [ran.rows[one.address] for ran in checked])
         assert record.states_of(MANAGED) == was[one.address].states_of(MANAGED), one.address
     for ran in (*served, *checked):
         assert "on this station" not in ran.said, "no report waits where the server is there"
@@ -208,7 +245,11 @@ def hold_to_it(bench: Bench, hub: list[Plugged], folder: Path) -> tuple[Ran, Ran
 
 
 def _until_all_are_seen(
-    bench: Bench, sound: list[Plugged], log: Path, command: Callable[[list[str]], list[str]]
+    bench: Bench,
+    sound: list[Plugged],
+    log: Path,
+    agent: Program,
+    command: Callable[[list[str]], list[str]],
 ) -> list[Ran]:
     """Run a command, and again for those whose cable was lost, as a technician would; rows are kept from run to run."""
     runs: list[Ran] = []
@@ -216,17 +257,21 @@ def _until_all_are_seen(
     lost = [one.address for one in sound]
     while lost:
         assert len(runs) < MOST_RUNS, [rows[address] for address in lost]
-        ran = run_agent(bench, log.with_suffix(f".{len(runs)}"), *command(lost))
+        ran = run_agent(bench, log.with_suffix(f".{len(runs)}"), agent, *command(lost))
         rows |= ran.rows
         runs.append(replace(ran, rows=dict(rows)))
         for one in sound:
             # Not reached or unreadable it may be, in any run; a pulled cable proves nothing about a phone.
             wrong = "compliant" if _is_banned(one.record()) else "violating"
             assert rows[one.address]["verdict"] != wrong, (one.kind, rows[one.address])
-        lost = [
-            one.address for one in sound if rows[one.address]["verdict"] not in ("violating", "compliant")
-        ]
+        lost = [one.address for one in sound if not _is_seen(rows[one.address])]
     return runs
+
+
+def _is_seen(row: dict[str, Any]) -> bool:
+    """Whether nobody would visit the phone again: one whose cable failed while it was acted on has a verdict, too."""
+    looked = row["exit_code"] not in (ExitCode.NOT_REACHED, ExitCode.UNREADABLE)
+    return looked and row["verdict"] in ("violating", "compliant")
 
 
 def _deeds(was: PhoneRecord, *, restored: bool) -> Counter[tuple[str, int, str]]:

@@ -10,15 +10,19 @@ import signal
 import struct
 import termios
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.widgets import Static
 
+from agent_scripts.bench.paper_work import PaperPlan
 from agent_scripts.bench.screen import BenchScreen
 from agent_scripts.bench.stage import Stage
 from agent_scripts.exit_codes import ExitCode
+from agent_scripts.station_files.paper_records import PaperKind
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from tests.check.office import PROGRAMS, Bench, Office
+from tests.check.test_bench_papers import program
 from tests.check.test_bench_work import at, row, workbench_of
 
 
@@ -125,3 +129,51 @@ def _read_until(terminal: int, words: bytes | None) -> bytes:
             break
         written += piece
     return written
+
+
+def test_keys_try_a_printer_again_and_find_the_row_of_a_phone_by_its_own_key(
+    enforcing: Office, station: Bench, tmp_path: Path
+) -> None:
+    command = program(tmp_path / "printer", "exit 1")
+    plan = PaperPlan(tmp_path / "paper", printers={PaperKind.LABEL: (command,)})
+
+    async def scenario(phone: VirtualPhone) -> list[str]:
+        line = f"{at(phone)},S-1,s-1,agreed"
+        workbench = workbench_of(
+            station, line, addresses=(at(phone),), with_adb=False, paper=plan, key_every_s=0.05
+        )
+        screen = BenchScreen(workbench)
+        seen = []
+        async with screen.run_test(size=(100, 30)) as pilot:
+
+            async def until(words: str) -> None:
+                for _ in range(600):
+                    if words in shown(screen):
+                        break
+                    await pilot.pause(0.05)
+                seen.append(shown(screen))
+
+            await until("! 1 paper is not printed")
+            program(tmp_path / "printer", "exit 0")
+            await pilot.press("ctrl+p")
+            await until("paper printed")
+            await pilot.press("f2")
+            await until("Press the power key of a phone")
+            looks = len(phone.commands)
+            for _ in range(600):
+                if len(phone.commands) > looks + 1:
+                    break
+                await pilot.pause(0.05)
+            phone.model.press_power_key()
+            await until("key pressed just now")
+            await pilot.press("ctrl+c")
+        return seen
+
+    with enforcing.phone("clean") as phone:
+        stands, printed, asked, lit = asyncio.run(scenario(phone))
+
+    assert "Ctrl-P prints what waits" in stands
+    assert "paper printed" in printed
+    assert "Press the power key of a phone" in asked
+    assert "*+  1 S-1" in lit
+    assert "Row 1 (S-1): key pressed." in lit

@@ -20,6 +20,7 @@ from agent_scripts.exit_codes import ExitCode, most_urgent
 from agent_scripts.station_files.durable_file import held_alone
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from agent_scripts.visits.batch import read_batch
+from agent_scripts.visits.limits import Limits
 from agent_scripts.visits.visiting import Visitor
 from policy.observation import EnabledState
 from tests.check.office import OUTLOOK, TIKTOK, Bench, Office
@@ -58,9 +59,9 @@ def without_cables(bench: Bench, *arguments: str) -> tuple[int, dict[str, dict[s
     return once(bench, "--no-cables", *arguments)
 
 
-def workbench_of(bench: Bench, *lines: str, **options: Any) -> Workbench:
+def workbench_of(bench: Bench, *lines: str, limits: Limits | None = None, **options: Any) -> Workbench:
     rows = read_batch("\n".join(("address,label,holder,consent", *lines)) + "\n") if lines else ()
-    visitor = Visitor(bench.station(), "tests", plain_tcp=False, as_json=False, language="en")
+    visitor = Visitor(bench.station(), "tests", plain_tcp=False, as_json=False, language="en", limits=limits)
     return Workbench(visitor, listed=Listed(rows), pauses_s=(0.0, 0.0, 0.0), **options)
 
 

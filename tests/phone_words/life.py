@@ -54,6 +54,7 @@ class Life:
         """Live through all of it."""
         self.is_provisioned()
         self.is_read()
+        self.is_looked_for()
         self.is_acted_on()
         self.gets_the_script()
         self.is_collected_from()
@@ -149,6 +150,14 @@ class Life:
         script = self.read(exchange.Collecting(None)).script
         assert script is not None
         assert (script.is_ours, len(script.lines) > 2) == (False, True)
+
+    def is_looked_for(self) -> None:
+        question = exchange.ScreenQuestion(nonce=self.nonce)
+        self.phone.model.press_power_key()
+        screen = question.parse(self.ask(question.command))
+        self.phone.model.press_power_key()
+        assert screen is not None
+        assert not screen.is_on
 
     def is_left(self) -> None:
         (self.bench.folder / SCRIPT_NAME).write_bytes(self.script)

@@ -119,6 +119,7 @@ def composed_texts() -> dict[str, str]:
         "act": exchange.ActingQuestion((), Ledger(MARKER), "", 34, MESSAGE, nonce=NONCE).command,
         "provision": exchange.ProvisioningQuestion(PHONE_ID, MARKER, nonce=NONCE).command,
         "number": exchange.NumberQuestion(14, nonce=NONCE).command,
+        "screen": exchange.ScreenQuestion(nonce=NONCE).command,
         "debugging": exchange.DebuggingQuestion(nonce=NONCE).command,
         "end debugging": exchange.EndingDebuggingQuestion(usb=True, wireless=True, nonce=NONCE).command,
         "place": exchange.PlacingQuestion(b"", TIME, nonce=NONCE).command,
