@@ -152,7 +152,9 @@ def _walk(
         return _Walk(turns.walk(session, _TURNS[change], since, after, step))
     if change is Change.SILENT:
         return _Walk(_fell_silent(session, here, since, after, step))
-    found = _Walk(_registered(session, since)) if change is Change.NEW else _blocked(session, here, since, asked)
+    found = (
+        _Walk(_registered(session, since)) if change is Change.NEW else _blocked(session, here, since, asked)
+    )
     behind = (place for place in found.places if after is None or place > after)
     return _Walk(behind, found.may_be_more)
 
@@ -186,10 +188,11 @@ def _blocked(session: Session, here: Situation, since: datetime, most: int) -> _
     Asked are those whose reports or registrations moved something, those whom the clock alone made overdue, those whose
     exemption ended, and, where enforcing began meanwhile for others, whoever may ask for a block at all.
     """
-    groups = [*_moved(session, here, since, most), here.exempt_before(since)]
+    groups = [*_moved(session, here, since, most)]
     if here.enforcing_began(since):
         groups.append(set(islice(phones_that_may_ask(session, here), most)))
-    asked = set().union(*groups)
+    # These are all known, however many they are.
+    asked = set().union(*groups, here.exempt_before(since))
     facts = phone_states.check_facts(session, asked)
     causes = (
         (one.phone_id, cause_of(one, facts.get(one.phone_id), here))
@@ -201,9 +204,7 @@ def _blocked(session: Session, here: Situation, since: datetime, most: int) -> _
     return _Walk(places, any(len(group) >= most for group in groups))
 
 
-def _moved(
-    session: Session, here: Situation, since: datetime, most: int
-) -> Iterator[Collection[PhoneId]]:
+def _moved(session: Session, here: Situation, since: datetime, most: int) -> Iterator[Collection[PhoneId]]:
     """Yield groups of phones, each of at most `most` holders or phones."""
     tags = block_changes.noted_after(session, since, most)
     yield {one for of_one in holders.phones_by_holder(session, tags).values() for one in of_one}
