@@ -19,6 +19,7 @@ from sqlalchemy import event, func, select, text
 from server.app import create_app
 from server.running.buffering import BufferedRequests
 from server.running.health import HEALTH_PATHS, Part, Readiness
+from server.running.rsgi import Transport
 from server.storage.database import Base
 from server.storage.migrating import alembic_config
 from tests.server.authority import Authority, TrustFolder, make_config
@@ -200,6 +201,9 @@ class Asked:
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.status = status
+
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Transport:
+        raise AssertionError("nothing here is refused while its body still comes")
 
     def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
         raise AssertionError("nothing here lies in a file")
