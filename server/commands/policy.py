@@ -13,7 +13,7 @@ from certs.durable import create_private_file
 from certs.errors import KeyExists
 from certs.family_lines import review_lines
 from certs.lazy_commands import CommandAt, LazyGroup
-from certs.rendering import policy_rows, with_changes
+from certs.rendering import policy_changes, policy_rows
 from certs.terminal import tell
 from policy.document import Policy
 from policy.errors import PolicyError
@@ -239,7 +239,7 @@ def diff(file: Path, draft_id: int | None) -> int:
     with looked_at(given_config()) as database, database.reading() as session:
         before = _document(session, draft_id, None)
     # Under one number: alone it would be no difference.
-    rows = with_changes(policy_rows(0, _loaded(document)[1]), policy_rows(0, _loaded(before)[1]))
+    rows = policy_changes(0, _loaded(document)[1], (0, _loaded(before)[1]))
     changed = [row for row in rows if row[2]]
     if not changed:
         tell("They say the same.")
