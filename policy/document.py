@@ -87,7 +87,12 @@ class Ring:
                 f"expected a name or a unit with a list of phones, found {'both' if names else 'neither'}"
             )
         if self.share is None and not self.phones:
-            raise InvalidDocument(f"the ring {names[0]!r} lists nobody; list its phones, or remove the ring")
+            by_unit = (
+                "; a server lists those of a unit when it takes the policy as a draft" if self.unit else ""
+            )
+            raise InvalidDocument(
+                f"the ring {names[0]!r} lists nobody; list its phones, or remove the ring{by_unit}"
+            )
 
 
 @dataclass(frozen=True)
