@@ -121,7 +121,7 @@ def test_rings_that_list_their_phones_are_told_by_what_they_are_called(staffed: 
 
     assert "Ring 1 unit A" in found
     assert "2 phones by list (unit A), since" in found
-    assert "1 phone . The others that it lists were handed back or retired." in found
+    assert "1 phone . The others that it lists are not with us." in found
     assert "one that came to it since is in the ring of its share" in found
     assert "0 % to 100 % of all other phones, since" in found
     assert [(one["unit"], one["name"], one["listed"], one["below"], one["phones"]) for one in told] == [
