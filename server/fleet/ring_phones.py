@@ -15,17 +15,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import Session
 
-from policy.document import Policy
 from policy.names import PhoneId
 from policy.rings import RingPart, rings_of
 from policy.schemas.values import write_utc_time
-from policy.stage import ring_of, ring_of_share, share_of
+from policy.stage import ring_of
 from server.errors import NotThere
 from server.fleet import ring_tallies
 from server.fleet.counts import exempt_entries
-from server.fleet.entries import Entry, entries_of
+from server.fleet.entries import Entry
 from server.fleet.failures import Failure
-from server.fleet.ring_tallies import Stretch
+from server.fleet.ring_tallies import Kind, Stretch
 from server.fleet.rings import Progress, heard_since, progress_of, progress_of_entry
 from server.fleet.spans import Span
 from server.fleet.standing import GONE, Standing
@@ -69,29 +68,28 @@ def count_rings(session: Session, here: Situation) -> Sequence[RingCounts]:
     numbers = {one.below: one.number for one in shares}
     stretches = [Stretch(one.above, one.below, heard_since(one, here)) for one in shares]
     for found in ring_tallies.count_heard(session, stretches):
-        fresh, why = Standing(found.kind.fresh), Failure(found.kind.failure) if found.kind.failure else None
-        # A ring is of those that are with us: what is gone is neither behind nor done.
-        if fresh in GONE:
-            continue
-        progress = progress_of(fresh, found.kind.has_open, why, found.is_heard)
-        counted[numbers[found.below]][progress, why] += found.phones
-    exempt = exempt_entries(session, here)
-    for name, entry in {**_listed_entries(session, policy), **exempt}.items():
-        phone_id = PhoneId(name)
-        # Counted above as what it would be if it had no exemption and no ring listed it.
-        for number, is_exempt, step in (
-            (ring_of_share(policy, share_of(phone_id)), False, -1),
-            (ring_of(policy, phone_id), name in exempt, 1),
-        ):
-            progress = progress_of_entry(entry, is_exempt, heard_since(rings[number - 1], here))
-            counted[number][progress, entry.failure] += step
+        _add(counted[numbers[found.below]], found.kind, found.is_heard, found.phones)
+    # Counted above as what they would be if no ring listed them. They are few (`LISTED_MAX`), whatever the fleet.
+    for ring in rings:
+        if ring.is_list:
+            since = heard_since(ring, here)
+            for one in ring_tallies.count_listed(session, stretches, ring.rule.phones, since):
+                _add(counted[numbers[one.below]], one.kind, one.is_heard, -one.phones)
+                _add(counted[ring.number], one.kind, one.is_heard_as_listed, one.phones)
+    for phone_id, entry in exempt_entries(session, here).items():
+        ring = rings[ring_of(policy, PhoneId(phone_id)) - 1]
+        # Counted above as what it would be without its exemption.
+        for is_exempt, step in ((False, -1), (True, 1)):
+            progress = progress_of_entry(entry, is_exempt, heard_since(ring, here))
+            counted[ring.number][progress, entry.failure] += step
     return [_as_counts(ring, counted[ring.number], here.now) for ring in rings]
 
 
-def _listed_entries(session: Session, policy: Policy) -> Mapping[str, Entry]:
-    """Return the entries of the phones that rings list; they are few (`LISTED_MAX`), however large the fleet is."""
-    found = entries_of(session, policy.listed) if policy.listed else {}
-    return {phone_id: entry for phone_id, entry in found.items() if entry.fresh not in GONE}
+def _add(counted: Counter[tuple[Progress, Failure | None]], kind: Kind, is_heard: bool, phones: int) -> None:
+    fresh, why = Standing(kind.fresh), Failure(kind.failure) if kind.failure else None
+    # A ring is of those that are with us: what is gone is neither behind nor done.
+    if fresh not in GONE:
+        counted[progress_of(fresh, kind.has_open, why, is_heard), why] += phones
 
 
 def _as_counts(
