@@ -108,11 +108,11 @@ def test_rings_by_unit_and_by_name_are_typed_as_people_know_the_phones(
 ) -> None:
     first, desk = staffed.phone(unit="A"), staffed.phone(label="CW 7")
     begin(staffed, author)
-    assert save(staffed, author, **RINGS, **{"ring-2-phones": "CW 7\r\n"}).status_code == 302  # type: ignore[attr-defined]
+    assert save(staffed, author, 1, **RINGS, **{"ring-2-phones": "CW 7\r\n"}).status_code == 302  # type: ignore[attr-defined]
 
     pilot, rest, crisis = newest(staffed).policy.rings
-    assert (pilot.unit, pilot.phones, rest.share) == ("A", {first}, 1.0)
-    assert (crisis.name, crisis.phones) == ("Crisis desk", {desk})
+    assert (pilot.unit, pilot.phones, rest.share) == ("A", frozenset({first}), 1.0)
+    assert (crisis.name, crisis.phones) == ("Crisis desk", frozenset({desk}))
     form = page(author, "/drafts/1/edit")
     assert "1 phone when it was saved; saving takes the unit anew." in form
     assert ">CW 7</textarea>" in form
@@ -147,7 +147,7 @@ def test_a_ring_that_does_not_say_whom_it_has_is_refused_and_stays_as_it_was_typ
         staffed.phone(label=label, unit=unit)
     begin(staffed, author)
 
-    answer = save(staffed, author, **RINGS | {"ring-2-phones": "CW 7"} | changes)
+    answer = save(staffed, author, 1, **RINGS | {"ring-2-phones": "CW 7"} | changes)
     text = html.unescape(answer.text)  # type: ignore[attr-defined]
 
     assert answer.status_code == 400  # type: ignore[attr-defined]
