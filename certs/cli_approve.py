@@ -31,7 +31,7 @@ from certs.proposal_document import (
     write_approval,
 )
 from certs.proposal_words import policy_warnings, rehearsal_warnings, server_lines
-from certs.rendering import policy_rows, with_changes
+from certs.rendering import policy_changes
 from certs.roles import TARGETS
 from certs.terminal import tell
 from policy.document import Policy
@@ -160,7 +160,7 @@ def _address(url: str) -> tuple[str, str]:
 
 def _show(document: ProposalDocument, base: Base, number: int, policy: Policy, now: datetime) -> None:
     in_force, before = base.document
-    print_document(with_changes(policy_rows(number, policy), policy_rows(in_force, before)))
+    print_document(policy_changes(number, policy, (in_force, before)))
     for line in review_lines(
         review_families(policy, now.date()),
         "this policy",

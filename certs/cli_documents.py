@@ -17,7 +17,7 @@ from certs.drafting import next_policy, with_exemptions, without_exemptions
 from certs.durable import create_private_file
 from certs.errors import KeyExists, RepositoryProblem
 from certs.family_lines import added_lines, review_lines
-from certs.rendering import fleet_rows, policy_rows, with_changes
+from certs.rendering import fleet_rows, policy_changes, with_changes
 from certs.roles import FLEET
 from certs.terminal import tell
 from certs.trust_folder import TrustFolder
@@ -72,8 +72,7 @@ def sign(folder: Path, document: Path, key_uri: str, yes: bool, replace: bool) -
         return
     number, policy = load_policy_document(data)
     in_force = repository.published_policy(folder)
-    before = policy_rows(*in_force) if in_force else []
-    print_document(with_changes(policy_rows(number, policy), before))
+    print_document(policy_changes(number, policy, in_force))
     advice = f"to ban them too, add them to that family in {document} first; left out on purpose, go on"
     _say(review_lines(_reviews(policy), "this policy", advice))
     confirm(yes, f"Sign this as policy number {number}?")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from policy.counted import counted
-from policy.document import DebuggingAtHandBack, Fleet, Policy
+from policy.document import DebuggingAtHandBack, Fleet, Policy, Ring
 from policy.plain_text import mixed_words, printable
 
 Row = tuple[str, str]
@@ -44,7 +45,7 @@ def policy_rows(number: int, policy: Policy) -> list[Row]:
         ("deadline", _in_zone(policy.deadline, zone)),
         ("review at", _in_zone(policy.review_at, zone)),
         ("ends at", _in_zone(policy.ends_at, zone)),
-        *(("ring", f"up to {ring.share:.1%} from {_in_zone(ring.starts_at, zone)}") for ring in policy.rings),
+        *(("ring", f"{_whom(ring)} from {_in_zone(ring.starts_at, zone)}") for ring in policy.rings),
         ("reminders before", ", ".join(_duration(before) for before in policy.reminders) or "none"),
         ("disables offline for", _duration(policy.offline_limit)),
         ("overdue after", _duration(policy.overdue_limit)),
@@ -95,6 +96,36 @@ def with_changes(rows: list[Row], before: list[Row]) -> list[tuple[str, str, str
         return [(label, text, "") for label, text in rows]
     gone = [(label, text, "gone") for label, text in before if (label, text) not in rows]
     return [(*row, "" if row in before else "new") for row in rows] + gone
+
+
+def _whom(ring: Ring) -> str:
+    if ring.share is not None:
+        return f"up to {ring.share:.1%}"
+    # Two lists of as many phones are not the same: the digest tells one from the other, for whoever compares.
+    digest = sha256("\n".join(sorted(ring.phones)).encode()).hexdigest()[:12]
+    return f"{counted(len(ring.phones), 'phone')} by list ({ring.called}; {digest})"
+
+
+def policy_changes(
+    number: int, policy: Policy, before: tuple[int, Policy] | None
+) -> list[tuple[str, str, str]]:
+    """Return the rows of a policy as `with_changes` does, and how the lists of its rings differ from those `before`."""
+    rows = with_changes(policy_rows(number, policy), policy_rows(*before) if before else [])
+    changes = list_changes(before[1], policy) if before else []
+    return [*rows, *((*row, "new") for row in changes)]
+
+
+def list_changes(before: Policy, after: Policy) -> list[Row]:
+    """Return of each ring that both policies list the phones of how many were added and removed, where any were."""
+    listed = {ring.called: ring.phones for ring in before.rings if ring.phones}
+    return [
+        (
+            f"phones of {printable(ring.called)}",
+            f"{counted(len(ring.phones - was), 'phone')} added, {counted(len(was - ring.phones), 'phone')} removed",
+        )
+        for ring in after.rings
+        if (was := listed.get(ring.called)) and was != ring.phones
+    ]
 
 
 def _in_zone(time: datetime, zone: ZoneInfo) -> str:

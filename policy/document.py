@@ -15,8 +15,12 @@ from policy.names import PackageName, PhoneId
 from policy.observation import UserKind
 
 # The phone's script has its own copy (agent_scripts/on_phone/plan.sh) and refuses a plan that asks for more.
-JUDGEMENT_VERSION = 3
+JUDGEMENT_VERSION = 4
 """The version of the rules in `policy.judgement`; a policy may ask for a minimum."""
+LISTING_JUDGEMENT = 4
+"""The first version that knows rings of listed phones (decision 0039)."""
+LISTED_MAX = 5000
+"""How many phones the rings of a policy list at most: as many as can be exempt."""
 
 
 class PlaceKind(Enum):
@@ -59,10 +63,44 @@ class ManagedApp:
 
 @dataclass(frozen=True)
 class Ring:
-    """A share of all phones (``share`` is cumulative, 0 < share <= 1) and when enforcement starts for it (UTC)."""
+    """Some of the phones, and when enforcement starts for them (UTC): a share of all, or those that are listed.
 
-    share: float
+    ``share`` adds up over the rings that have one, 0 < share <= 1; of a ring that lists its ``phones`` it is None. Whom
+    these are people read by the ``name``, or by the ``unit`` whose phones they were when the policy was written. Raises
+    `InvalidDocument` for a ring that is both, or neither.
+    """
+
+    share: float | None
     starts_at: datetime
+    phones: frozenset[PhoneId] = frozenset()
+    name: str = ""
+    unit: str = ""
+
+    @property
+    def called(self) -> str:
+        """What people call the phones that it lists; empty where it is a share."""
+        return f"unit {self.unit}" if self.unit else self.name
+
+    def __post_init__(self) -> None:
+        """Refuse a ring of which nobody could say whom it has."""
+        names = [name for name in (self.name, self.unit) if name]
+        if self.share is not None and (self.phones or names):
+            raise InvalidDocument("expected a share of all phones or a list of them, found both; remove one")
+        if self.share is None and not (self.phones or names):
+            raise InvalidDocument(
+                "expected a share of all phones or a list of them, found neither; write one"
+            )
+        if self.share is None and len(names) != 1:
+            raise InvalidDocument(
+                f"expected a name or a unit with a list of phones, found {'both' if names else 'neither'}"
+            )
+        if self.share is None and not self.phones:
+            by_unit = (
+                "; a server lists those of a unit when it takes the policy as a draft" if self.unit else ""
+            )
+            raise InvalidDocument(
+                f"the ring {names[0]!r} lists nobody; list its phones, or remove the ring{by_unit}"
+            )
 
 
 @dataclass(frozen=True)
@@ -128,16 +166,11 @@ class Policy:
             raise InvalidTime(
                 f"unknown time zone {self.time_zone!r}; write one like Europe/Brussels"
             ) from error
-        shares = [ring.share for ring in self.rings]
-        # Exactly 1: below it some phones are in no ring, and these would start with the deadline, before every
-        # later ring.
-        if shares and (shares != sorted(set(shares)) or shares[0] <= 0 or shares[-1] != 1):
-            raise InvalidDocument(f"ring shares must rise from above 0 to exactly 1, found {shares}")
-        for ring in self.rings:
-            _require_utc("starts_at of a ring", ring.starts_at)
+        self._require_rings()
         for what, names in (
             ("family", [family.name for family in self.families]),
             ("managed app", [app.package for app in self.managed]),
+            ("name of a ring", [ring.called for ring in self.rings if ring.phones]),
         ):
             if len(set(names)) != len(names):
                 raise InvalidDocument(f"expected each {what} once, found {sorted(names)}; remove the double")
@@ -150,6 +183,44 @@ class Policy:
                 f"the policy needs judgement version {self.minimum_judgement}, this is {JUDGEMENT_VERSION};"
                 " update Curfew"
             )
+
+    def _require_rings(self) -> None:
+        shares = [ring.share for ring in self.rings if ring.share is not None]
+        if self.rings and not shares:
+            raise InvalidDocument(
+                "no ring is for the phones that are not listed; add one with the share 1, and when it starts"
+            )
+        # Exactly 1: below it some phones are in no ring, and these would start with the deadline, before every
+        # later ring.
+        if shares and (shares != sorted(set(shares)) or shares[0] <= 0 or shares[-1] != 1):
+            raise InvalidDocument(f"ring shares must rise from above 0 to exactly 1, found {shares}")
+        for ring in self.rings:
+            _require_utc("starts_at of a ring", ring.starts_at)
+        listing = [(number, ring) for number, ring in enumerate(self.rings, 1) if ring.phones]
+        found = sum(len(ring.phones) for _, ring in listing)
+        if found > LISTED_MAX:
+            raise InvalidDocument(
+                f"expected rings that list at most {LISTED_MAX} phones together, found {found};"
+                " let the largest of them be a share"
+            )
+        for number, ring in listing:
+            for phone_id in sorted(ring.phones):
+                if self.listed[phone_id] != number:
+                    raise InvalidDocument(
+                        f"phone {phone_id} is listed in ring {number} and in ring {self.listed[phone_id]};"
+                        " leave it in one of them"
+                    )
+        # An older version would refuse the fields of such a ring as well, and not say why.
+        if listing and self.minimum_judgement < LISTING_JUDGEMENT:
+            raise InvalidDocument(
+                f"rings that list phones need minimum_judgement {LISTING_JUDGEMENT} or more,"
+                f" found {self.minimum_judgement}; raise it"
+            )
+
+    @cached_property
+    def listed(self) -> Mapping[PhoneId, int]:
+        """For each phone that a ring lists the number of that ring; 1 is the first."""
+        return {phone_id: number for number, ring in enumerate(self.rings, 1) for phone_id in ring.phones}
 
     @property
     def banned(self) -> frozenset[PackageName]:

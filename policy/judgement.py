@@ -76,18 +76,18 @@ def judge(
     observation: Observation,
     ledger: Ledger,
     time: EvaluationTime,
-    held_from: float | None = None,
+    held_ring: int | None = None,
 ) -> Judgement:
     """Return the judgement on one phone; never raises, whatever it is given.
 
-    Nothing new is disabled on phones whose share is `held_from` or more: the server holds their ring (decision 0026).
+    Nothing new is disabled on phones of ring `held_ring` and of those behind it: the server holds them (decision 0026).
     All else is as without it.
 
     A mistake of our own becomes `unreadable` with JUDGEMENT_FAILED and no actions: it starts nothing, lifts
     nothing, and is seen.
     """
     try:
-        return _judge(bundle, observation, ledger, time, held_from)
+        return _judge(bundle, observation, ledger, time, held_ring)
     except Exception as error:  # the one place where anything at all must become a verdict
         # The error's class alone: its text may quote what the phone answered, and reasons travel in reports.
         reason = Reason(ReasonCode.JUDGEMENT_FAILED, type(error).__name__)
@@ -95,7 +95,7 @@ def judge(
 
 
 def _judge(
-    bundle: Bundle, observation: Observation, ledger: Ledger, time: EvaluationTime, held_from: float | None
+    bundle: Bundle, observation: Observation, ledger: Ledger, time: EvaluationTime, held_ring: int | None
 ) -> Judgement:
     case = _Case(
         bundle,
@@ -104,7 +104,7 @@ def _judge(
         time,
         stage=stage_of(bundle.policy, observation.phone_id, time.now),
         exempt=bundle.fleet.exempts(observation.phone_id, time.now),
-        held=is_held(observation.phone_id, held_from),
+        held=is_held(bundle.policy, observation.phone_id, held_ring),
         coverage=cover(bundle.policy, observation),
     )
     # In this order: what is restored must not depend on what may be disabled, or a restraint would keep apps off.

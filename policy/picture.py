@@ -20,8 +20,9 @@ from policy.schemas.strict_json import parse_object, quick_json
 from policy.verdict import Reason, ReasonCode, Verdict
 
 Pair = tuple[UserNumber, PackageName]
-_SAME_VERDICTS = frozenset({2, JUDGEMENT_VERSION})
-"""Versions of the judgement that say the same of what was seen: the third may only disable less (decision 0026)."""
+_SAME_VERDICTS = frozenset({2, 3, JUDGEMENT_VERSION})
+"""Versions of the judgement that say the same of what was seen: the third may only disable less (decision 0026), the
+fourth knows another kind of ring (decision 0039)."""
 HIDDEN = "hidden"
 """Why a banned app counts as gone that a listed owner has hidden, in the words of `policy.coverage`."""
 

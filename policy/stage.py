@@ -31,16 +31,30 @@ def stage_of(policy: Policy, phone_id: PhoneId, now: datetime) -> Stage:
 
 def enforcement_starts_at(policy: Policy, phone_id: PhoneId) -> datetime:
     """Return when enforcement starts for `phone_id`: the deadline, or its ring's start if that is later."""
-    share = share_of(phone_id)
-    # Shares end with exactly 1 and no phone's share reaches it, so None means that the policy has no rings.
-    ring = next((ring for ring in policy.rings if share < ring.share), None)
+    if not policy.rings:
+        return policy.deadline
     # A ring may start a phone later, never before the deadline.
-    return policy.deadline if ring is None else max(policy.deadline, ring.starts_at)
+    return max(policy.deadline, policy.rings[ring_of(policy, phone_id) - 1].starts_at)
 
 
-def is_held(phone_id: PhoneId, held_from: float | None) -> bool:
-    """Whether a phone is among those that are not newly disabled: their share is `held_from` or more; None: nobody."""
-    return held_from is not None and share_of(phone_id) >= held_from
+def ring_of(policy: Policy, phone_id: PhoneId) -> int:
+    """Return the number of the ring that a phone is in, 1 for the first: the one that lists it, else that of its share.
+
+    Without rings everybody is in one, which starts with the deadline.
+    """
+    return policy.listed.get(phone_id) or ring_of_share(policy, share_of(phone_id))
+
+
+def ring_of_share(policy: Policy, share: float) -> int:
+    """Return the number of the ring that phones are in which stand there among all and which no ring lists."""
+    # Shares end with exactly 1 and no phone's share reaches it: there is a ring, or the policy has none.
+    rings = enumerate(policy.rings, 1)
+    return next((number for number, ring in rings if ring.share is not None and share < ring.share), 1)
+
+
+def is_held(policy: Policy, phone_id: PhoneId, held_ring: int | None) -> bool:
+    """Whether a phone is in ring `held_ring` or behind it, so that nothing new is disabled there; None: nobody is."""
+    return held_ring is not None and ring_of(policy, phone_id) >= held_ring
 
 
 # What follows for one phone is asked of every publication, one after another.

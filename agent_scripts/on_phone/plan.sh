@@ -2,7 +2,7 @@
 # What a plan says: what the station derived from a verified bundle (policy/plan.py has its form). A line that is
 # unknown, damaged, doubled or missing refuses the whole plan.
 
-judgement_version=3
+judgement_version=4
 
 plan_is_empty() {
     p_bad='' p_keys=' ' p_count=0 p_ended='' p_summed=''

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from agent_scripts.errors import ServerError, ServerProtocolError, ServerRefused
 from agent_scripts.server_link.https import ANSWER_MAX_BYTES, HttpAnswer, ServerLink
 from agent_scripts.server_link.refused_request import refused_sentence, rejected_sentence
+from agent_scripts.station_files.hold import ToldHold, read_hold
 from agent_scripts.station_files.station import Station
 from agent_scripts.station_files.trusted_time import TrustedClock
 from certs.envelope import sign_envelope
@@ -50,8 +51,8 @@ class ReportAnswer:
     bundle_number: int
     next_contact_s: int
     audit_head: str
-    held_from: float | None = None
-    """From which share on rings of that bundle are held; None: none is."""
+    hold: ToldHold | None = None
+    """From where on rings of that bundle are held; None: none is."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ServerStatus:
     fleet_number: int
     next_contact_s: int
     demo: bool
-    held_from: float | None = None
+    hold: ToldHold | None = None
     """As in `ReportAnswer`."""
 
 
@@ -94,7 +95,7 @@ class ServerClient:
             fleet_number=_field(told, "fleet_number", int),
             next_contact_s=_field(told, "next_contact_s", int),
             demo=_field(told, "demo", bool),
-            held_from=_held_from(told),
+            hold=_hold(told),
         )
 
     def register_phone(
@@ -191,7 +192,7 @@ class ServerClient:
             bundle_number=_field(told, "bundle_number", int),
             next_contact_s=_field(told, "next_contact_s", int),
             audit_head=json.dumps(told.get("audit_head"), sort_keys=True),
-            held_from=_held_from(told),
+            hold=_hold(told),
         )
 
     def tell_refusal(self, told: Mapping[str, Any]) -> None:
@@ -337,14 +338,11 @@ def _field(told: Mapping[str, Any], name: str, kind: type[T]) -> T:
     return value
 
 
-def _held_from(told: Mapping[str, Any]) -> float | None:
-    # Servers of before this word hold nothing.
-    value = told.get("held_from")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise _protocol_error("held_from as a share or null")
-    return float(value)
+def _hold(told: Mapping[str, Any]) -> ToldHold | None:
+    try:
+        return read_hold(told)
+    except ValueError as error:
+        raise _protocol_error("held_ring as the number of a ring or null, or held_from as a share") from error
 
 
 def _time(told: Mapping[str, Any]) -> datetime:

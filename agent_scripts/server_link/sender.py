@@ -134,7 +134,7 @@ class _Sending:
         if any(result.report_id for result in answer.results):
             self._clock.confirm(answer.server_time)
             now = self._clock.read().now
-            note_hold(self._station.folder, answer.bundle_number, answer.held_from, now)
+            note_hold(self._station.folder, answer.bundle_number, answer.hold, now)
         for report, result in zip(batch, answer.results, strict=True):
             self._settle(report, result)
         self._compare_heads(answer.audit_head)

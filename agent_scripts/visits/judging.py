@@ -35,7 +35,7 @@ def judged(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
     """Return what the bundle in force says of a phone."""
     if run.bundle is None:
         return _NOT_JUDGED
-    return judged_as_read(run.bundle, reading, ledger, run.evaluation_time, run.held_from)
+    return judged_as_read(run.bundle, reading, ledger, run.evaluation_time, run.held_ring)
 
 
 def judged_for_restoring(run: Run, reading: Reading, ledger: Ledger) -> Judgement:
@@ -70,14 +70,14 @@ def judged_as_read(
     reading: Reading,
     ledger: Ledger,
     moment: EvaluationTime,
-    held_from: float | None = None,
+    held_ring: int | None = None,
 ) -> Judgement:
     """Return the judgement on a reading, in which no app that may be readable in a moment hinders enforcing.
 
     The mail side is told to block where disabling cannot reach an app. That Android was starting when it was asked
     about the app is no such thing, so the reach is judged as if the app were not there.
     """
-    judgement = judge(bundle, reading.observation, ledger, moment, held_from)
+    judgement = judge(bundle, reading.observation, ledger, moment, held_ring)
     if judgement.verdict is not Verdict.VIOLATING or judgement.enforceable or not reading.brief_packages:
         return judgement
     seen = reading.observation

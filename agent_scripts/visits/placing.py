@@ -161,7 +161,7 @@ def _is_outdated(script: PhoneScript, expected: Plan, run: Run) -> bool:
     # Equal but for its times, and those say nothing new: the text that the phone must have is known to the byte.
     same = plan_text(replace(expected, made_at=there.made_at, valid_until=there.valid_until))
     # The phone has leave to disable, and its ring is held since.
-    if is_held(expected.phone_id, run.held_from) and there.valid_until > expected.valid_until:
+    if _is_held(run, expected.phone_id) and there.valid_until > expected.valid_until:
         return True
     limit = run.bundle.policy.offline_limit if run.bundle else timedelta(0)
     renewed = expected.valid_until - there.valid_until > limit.total_seconds() / _RENEWED_AFTER
@@ -193,7 +193,11 @@ def _plan_for(run: Run, record: CheckRecord) -> tuple[Plan | None, str]:
 
 def _leave_until(run: Run, confirmed_until: datetime, phone_id: PhoneId) -> datetime:
     """Return until when the script may disable: not at all while the phone's ring is held."""
-    return min(run.time.now, confirmed_until) if is_held(phone_id, run.held_from) else confirmed_until
+    return min(run.time.now, confirmed_until) if _is_held(run, phone_id) else confirmed_until
+
+
+def _is_held(run: Run, phone_id: PhoneId) -> bool:
+    return run.policy is not None and is_held(run.policy, phone_id, run.held_ring)
 
 
 async def _place(run: Run, connection: PhoneConnection, due: Due) -> str:

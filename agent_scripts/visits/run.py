@@ -15,7 +15,7 @@ from agent_scripts.server_link.client import ServerClient, ServerStatus
 from agent_scripts.server_link.refused_bundle import tell_refusal
 from agent_scripts.station_files.counters import Counters
 from agent_scripts.station_files.durable_file import write_durably
-from agent_scripts.station_files.hold import held_from, note_hold
+from agent_scripts.station_files.hold import held_ring, note_hold
 from agent_scripts.station_files.latest_reports import LatestReports
 from agent_scripts.station_files.room import little_room
 from agent_scripts.station_files.spool import Spool
@@ -56,8 +56,8 @@ class Run:
     patience: Patience = field(default_factory=Patience)
     limits: Limits = field(default_factory=Limits)
     server_away: bool = False
-    held_from: float | None = None
-    """From which share on the server holds the rings of this bundle; None: it holds none."""
+    held_ring: int | None = None
+    """From which ring on the server holds the rings of this bundle; None: it holds none."""
     counters: Counters = field(init=False)
     """The numbers of its reports; of the run, for what `watch` had left would be old at its next round."""
 
@@ -142,7 +142,7 @@ async def begin_run(
         status = await asyncio.to_thread(client.status)
         # Before the bundle: whether metadata has expired is judged by the time that this answer brought.
         clock.confirm(status.server_time)
-        note_hold(station.folder, status.bundle_number, status.held_from, clock.read().now)
+        note_hold(station.folder, status.bundle_number, status.hold, clock.read().now)
         if refused is None and _is_due(accepted, status, clock.read()):
             accepted = await asyncio.to_thread(trust.refresh, clock.read().now)
     except BundleRefused as error:
@@ -162,7 +162,7 @@ async def begin_run(
         *(station, operator, time, accepted, language, _ledger_question(client, warn)),
         limits=limits or Limits(),
         server_away=status is None,
-        held_from=held_from(station.folder, accepted.bundle, time.now) if accepted else None,
+        held_ring=held_ring(station.folder, accepted.bundle, time.now) if accepted else None,
     )
 
 

@@ -7,10 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from marshmallow import INCLUDE, post_dump, post_load
+from marshmallow import INCLUDE, ValidationError, post_dump, post_load, pre_dump, validates_schema
 
-from policy.document import DebuggingAtHandBack, Family, ManagedApp, Message, PlaceKind, Policy, Ring
+from policy.document import (
+    LISTED_MAX,
+    DebuggingAtHandBack,
+    Family,
+    ManagedApp,
+    Message,
+    PlaceKind,
+    Policy,
+    Ring,
+)
 from policy.errors import InvalidDocument, InvalidTime
+from policy.names import PhoneId
 from policy.observation import UserKind
 from policy.schemas.fields import Many, StrictSchema, Value, build, load_strictly, part
 from policy.schemas.fleet_document import document_kind
@@ -61,12 +71,31 @@ class _ManagedSchema(StrictSchema):
 
 
 class _RingSchema(StrictSchema):
-    share = Value(share, as_is)
+    # A share of all phones, or the other three: which of them belong together `Ring` says.
+    share = Value(share, as_is, load_default=None, allow_none=False)
+    phones = Many(Value(PhoneId, str), LISTED_MAX, distinct=True, load_default=frozenset(), allow_none=False)
+    name = Value(text(100, shortest=1), as_is, load_default="")
+    unit = Value(text(100, shortest=1), as_is, load_default="")
     starts_at = Value(utc_time, write_utc_time)
 
     @post_load
     def ring(self, values: Mapping[str, Any], **_options: Any) -> Ring:
         return build(Ring, values)
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def is_one_of_both(self, _values: Any, original: Any, **_options: Any) -> None:
+        # Where it is read: beside the field of the share, whatever else is missing.
+        if isinstance(original, dict) and not original.keys() & {"share", "phones", "name", "unit"}:
+            raise ValidationError("missing; write a share of all phones, or phones and a name", "share")
+
+    @pre_dump
+    def said(self, ring: Ring, **_options: Any) -> dict[str, Any]:
+        # What a ring does not have is not written: one of a share is the same bytes as before there were lists.
+        return {
+            name: value
+            for name in self.fields
+            if (value := getattr(ring, name)) not in (None, "", frozenset())
+        }
 
 
 class _RulesSchema(StrictSchema):

@@ -18,7 +18,10 @@ from server.drafts.drafts import (
 )
 
 _ENDS = validate.OneOf([end.value for end in DraftEnd])
-_DOCUMENT = {"description": "the policy as JSON text: the very bytes, in UTF-8, that approvers would sign"}
+_DOCUMENT = {
+    "description": "the policy as JSON text: the very bytes, in UTF-8, that approvers would sign. Where a ring names a"
+    " unit in place of its phones, or phones by their labels, the ids are written into it"
+}
 
 
 class OpenDraftSchema(BodySchema):

@@ -30,6 +30,7 @@ from server.drafts import drafts
 from server.drafts.beginnings import beginning, returning
 from server.drafts.differences import differences
 from server.drafts.drafts import DRAFTS_NEWEST, DRAFTS_OLDEST, Draft, DraftEnd, DraftRow
+from server.drafts.listed_rings import taken_up
 from server.people.people import Right
 from server.people.scopes import Scope
 from server.policies.bundles import newest, newest_bundle
@@ -82,7 +83,7 @@ def _begun(session: Session, body: dict[str, Any]) -> bytes:
         return returning(session, body["return_to"])
     if body["beginning"] is not None:
         return beginning(session, body["beginning"])
-    return str(body["document"]).encode()
+    return taken_up(session, str(body["document"]).encode())
 
 
 @described(_DRAFT, DraftSchema, proof=PERSON, refusals={**_ASKED, 404: "draft_unknown"})
@@ -103,7 +104,7 @@ def revise_draft(body: dict[str, Any], draft_id: int) -> dict[str, Any]:
             session,
             draft_id,
             body["revision"],
-            body["document"].encode(),
+            taken_up(session, body["document"].encode()),
             body["note"],
             author,
             author.name,

@@ -30,6 +30,7 @@ from server.api.schemas import (
 )
 from server.clock import written
 from server.context import context
+from server.drafts.listed_rings import taken_up
 from server.fleet import phone_rows, phones
 from server.people.people import Right
 from server.policies.bundles import situation
@@ -49,7 +50,12 @@ _UNKNOWN = {404: "rehearsal_unknown, rehearsed_phones_gone"}
     body=RehearsedPolicySchema,
     query=RehearsalTimeSchema,
     proof=PERSON,
-    refusals={400: "policy_malformed", 401: REFUSALS[401], 403: REFUSALS[403], 429: "rehearsals_busy"},
+    refusals={
+        400: "policy_malformed, policy_refused",
+        401: REFUSALS[401],
+        403: REFUSALS[403],
+        429: "rehearsals_busy",
+    },
 )
 def rehearse(wanted: dict[str, Any], _document: dict[str, Any]) -> dict[str, Any]:
     """Rehearse the policy document in the body: what it would mean for each phone, from the latest reports
@@ -59,9 +65,8 @@ def rehearse(wanted: dict[str, Any], _document: dict[str, Any]) -> dict[str, Any
     here = context()
     with here.database.reading() as session:
         person = requesting_person(session, Right.DRAFT)
-    made = start_rehearsal(
-        here.database, here.clock.now, request.get_data(cache=True), person.name, moment=wanted["at"]
-    )
+        document = taken_up(session, request.get_data(cache=True))
+    made = start_rehearsal(here.database, here.clock.now, document, person.name, moment=wanted["at"])
     return {"rehearsal_id": made, "server_time": written(here.clock.now())}
 
 

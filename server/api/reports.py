@@ -96,7 +96,7 @@ def _answer(
     # Both labels are words of ours, of which there are a few.
     for (status, code), count in Counter((result.status, result.code) for result in results).items():
         counted_here.reports.labels(status.value, code).inc(count)
-    form = status_of(accepted.newest, accepted.bundle, accepted.held_from, now)
+    form = status_of(accepted.newest, accepted.bundle, accepted.held_ring, now)
     form["audit_head"] = _parsed_head(here.head_signer.signed_head(accepted.audit_head))
     form["results"] = [_written(result) for result in results]
     # Only alone: a batch that is refused with 409 is sent again by the station, report by report.

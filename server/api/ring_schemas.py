@@ -18,11 +18,29 @@ class RingFailureSchema(Schema):
 
 
 class RingSchema(Schema):
-    """A ring: the phones whose share is ``above`` or more and below ``below``, and how far they have come."""
+    """A ring and how far it has come: the phones that it lists, or of those that no ring lists the ones of a share.
+
+    The share is ``above`` or more and below ``below``; of a ring that lists its phones both are null.
+    """
 
     ring = fields.Integer(required=True)
-    above = fields.Float(required=True)
-    below = fields.Float(required=True)
+    above = fields.Float(required=True, allow_none=True)
+    below = fields.Float(required=True, allow_none=True)
+    name = fields.String(
+        required=True, allow_none=True, metadata={"description": "what the phones that it lists are called"}
+    )
+    unit = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "whose phones it lists, as they were when the policy was written"},
+    )
+    listed = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "phones that it lists, also those that are not with us any more; null: a share"
+        },
+    )
     starts_at = moment()
     started = fields.Boolean(required=True)
     phones = fields.Integer(required=True)

@@ -106,12 +106,20 @@ class StatusSchema(Schema):
     fleet_number = fields.Integer(required=True, metadata={"description": "of the newest exemptions"})
     next_contact_s = fields.Integer(required=True)
     demo = fields.Boolean(required=True)
+    held_ring = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "phones of this ring of that bundle and of those behind it are not newly disabled; null: no"
+            " ring is held"
+        },
+    )
     held_from = fields.Float(
         required=True,
         allow_none=True,
         metadata={
-            "description": "phones whose share is this or more are not newly disabled under that bundle; null: no ring"
-            " is held"
+            "description": "the same for older stations: phones whose share is this or more; null as well where rings"
+            " list phones"
         },
     )
 

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from policy.document import Bundle
+from policy.rings import share_held_from
 from server.api.blueprint import described
 from server.api.schemas import StatusSchema
 from server.clock import written
 from server.context import context
-from server.fleet.ring_holds import held_from
+from server.fleet.ring_holds import held_ring
 from server.policies import bundles
 from server.policies.bundles import Newest
 
@@ -25,12 +26,10 @@ def status() -> dict[str, Any]:
     with here.database.reading() as session:
         newest = bundles.newest(session)
         bundle = bundles.bundle_of(session, newest)
-        return status_of(newest, bundle, held_from(session, bundle), here.clock.now())
+        return status_of(newest, bundle, held_ring(session, bundle), here.clock.now())
 
 
-def status_of(
-    newest: Newest, bundle: Bundle | None, held_from_share: float | None, now: datetime
-) -> dict[str, Any]:
+def status_of(newest: Newest, bundle: Bundle | None, held: int | None, now: datetime) -> dict[str, Any]:
     """Return what every answer to a station carries."""
     interval = bundle.policy.check_interval if bundle else _WITHOUT_BUNDLE
     return {
@@ -39,5 +38,6 @@ def status_of(
         "fleet_number": bundle.fleet.number if bundle else 0,
         "next_contact_s": int(interval.total_seconds()),
         "demo": newest.demo,
-        "held_from": held_from_share,
+        "held_ring": held,
+        "held_from": share_held_from(bundle.policy, held) if bundle else None,
     }

@@ -13,7 +13,7 @@ from certs.durable import create_private_file
 from certs.errors import KeyExists
 from certs.family_lines import review_lines
 from certs.lazy_commands import CommandAt, LazyGroup
-from certs.rendering import policy_rows, with_changes
+from certs.rendering import policy_changes, policy_rows
 from certs.terminal import tell
 from policy.document import Policy
 from policy.errors import PolicyError
@@ -32,6 +32,7 @@ from server.commands.settings import (
 from server.drafts import drafts as kept
 from server.drafts.beginnings import Beginning, beginning, document_in, numbered_next, returning
 from server.drafts.drafts import DRAFTS_NEWEST, DraftEnd
+from server.drafts.listed_rings import taken_up
 from server.errors import Malformed, NotThere
 from server.people.people import Right, person_with
 from server.policies.bundles import newest_policy_bytes
@@ -182,14 +183,15 @@ def draft(author: str, title: str, wanted: str | None, return_to: int | None) ->
 def import_(file: Path, author: str, title: str | None, draft_id: int | None, note: str) -> None:
     """Take FILE (JSON, or YAML by its name) as a new draft, or as the next revision of one.
 
-    Its number is set to the one that follows on the newest bundle.
+    Its number is set to the one that follows on the newest bundle. A ring that names a unit gets the unit's phones, and
+    labels of phones become their ids.
     """
     if (title is None) == (draft_id is None):
         raise click.UsageError("Expected either --title, for a new draft, or --draft, for its next revision.")
     config, document = given_config(), _read(file)
     with opened(config) as database, database.writing() as session:
         now, writer = now_of(config, database), person_with(session, author, Right.DRAFT)
-        document = numbered_next(session, document)
+        document = numbered_next(session, taken_up(session, document))
         if draft_id is None:
             found = kept.open_draft(session, str(title), document, writer, operator(), now)
         else:
@@ -235,11 +237,10 @@ def lint(file: Path) -> None:
 @click.option("--draft", "draft_id", type=int, help="Against this draft; the policy in force unless given.")
 def diff(file: Path, draft_id: int | None) -> int:
     """Show what FILE says otherwise; exit code 1 if it does."""
-    document = _read(file)
     with looked_at(given_config()) as database, database.reading() as session:
-        before = _document(session, draft_id, None)
+        document, before = taken_up(session, _read(file)), _document(session, draft_id, None)
     # Under one number: alone it would be no difference.
-    rows = with_changes(policy_rows(0, _loaded(document)[1]), policy_rows(0, _loaded(before)[1]))
+    rows = policy_changes(0, _loaded(document)[1], (0, _loaded(before)[1]))
     changed = [row for row in rows if row[2]]
     if not changed:
         tell("They say the same.")

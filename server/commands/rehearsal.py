@@ -18,6 +18,7 @@ from server.commands.settings import given_config, moment_at, now_of, opened, op
 from server.config import Config
 from server.drafts.beginnings import document_in
 from server.drafts.drafts import find_draft
+from server.drafts.listed_rings import taken_up
 from server.errors import NotThere, ServiceError
 from server.policies import bundles
 from server.rehearsal import kept_rehearsals
@@ -62,9 +63,9 @@ def _wanted(
     database: Database, file: Path | None, draft_id: int | None
 ) -> tuple[bytes, tuple[int, int] | None]:
     """Return the document to rehearse, and the draft with the revision that it is of."""
-    if file is not None:
-        return document_in(file.read_bytes(), file.name), None
     with database.reading() as session:
+        if file is not None:
+            return taken_up(session, document_in(file.read_bytes(), file.name)), None
         if draft_id is not None:
             draft = find_draft(session, draft_id)
             return draft.document, (draft_id, draft.revision)

@@ -10,6 +10,7 @@ import click
 from certs.terminal import tell
 from policy.counted import counted
 from policy.plain_text import printable
+from policy.rings import whom
 from server.commands.settings import (
     given_config,
     looked_at,
@@ -93,7 +94,7 @@ def _lines(one: RingCounts) -> Iterator[str]:
     ring = one.ring
     begun = "since" if one.started else "not before"
     yield (
-        f"ring {ring.number}, {100 * ring.above:g} % to {100 * ring.below:g} % of all phones, {begun}"
+        f"ring {ring.number}, {whom(ring)}, {begun}"
         f" {ring.starts_at:%Y-%m-%d %H:%M} UTC: {counted(one.phones, 'phone')}"
     )
     if not one.started:

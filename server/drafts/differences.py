@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from certs.rendering import Row, policy_rows
+from certs.rendering import Row, list_changes, policy_rows
 from policy.document import Policy
 
 
@@ -23,7 +23,8 @@ def differences(before: Policy, after: Policy) -> Sequence[Difference]:
     # Under one number, which alone would be no difference.
     old, new = policy_rows(0, before), policy_rows(0, after)
     labels = dict.fromkeys([label for label, _ in (*new, *old)])
-    return [found for label in labels for found in _of_one(label, old, new)]
+    changes = [found for label in labels for found in _of_one(label, old, new)]
+    return [*changes, *(Difference(label, "", text) for label, text in list_changes(before, after))]
 
 
 def _of_one(label: str, old: Sequence[Row], new: Sequence[Row]) -> Iterator[Difference]:

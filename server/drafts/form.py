@@ -83,10 +83,18 @@ class ManagedFields:
 
 @dataclass(frozen=True)
 class RingFields:
-    """One ring: up to which percent of all phones, and from when (UTC)."""
+    """One ring: up to which percent of all phones, or which phones, and from when (UTC).
+
+    ``phones`` are labels and ids, a line each, of a ring that has a ``name``; of one that has a ``unit`` it is only
+    known how many were ``taken`` from it.
+    """
 
     percent: str = ""
     starts_at: str = ""
+    unit: str = ""
+    name: str = ""
+    phones: str = ""
+    taken: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,8 +119,13 @@ class FilledForm:
         ]
 
 
-def form_of(document: bytes, faults: Iterable[tuple[str, str]] = ()) -> FilledForm:
-    """Return the form as it stands for a document, with what was refused of it beside the fields."""
+def form_of(
+    document: bytes, faults: Iterable[tuple[str, str]] = (), labels: Mapping[str, str] | None = None
+) -> FilledForm:
+    """Return the form as it stands for a document, with what was refused of it beside the fields.
+
+    Phones that rings list are shown by `labels`, of their ids, where these have them.
+    """
     whole = json.loads(document)
     rules = whole["rules"]
     by_path: dict[str, list[str]] = {}
@@ -137,10 +150,7 @@ def form_of(document: bytes, faults: Iterable[tuple[str, str]] = ()) -> FilledFo
             for one in rules["families"]
         ],
         [ManagedFields(str(one["package"]), one["places"]) for one in rules["managed"]],
-        [
-            RingFields(_percent(one["share"]), str(one["starts_at"]).removesuffix("Z"))
-            for one in rules["rings"]
-        ],
+        [_ring_fields(one, labels or {}) for one in rules["rings"]],
         {tag: {name: str(texts.get(name, "")) for name in TEXTS} for tag, texts in whole["messages"].items()},
         by_path,
     )
@@ -169,7 +179,10 @@ def document_of(fields: Fields, before: bytes) -> bytes:
         _family(fields, number) for number in _numbers(fields, "family", ("name", "packages"))
     ]
     rules["managed"] = [_managed(fields, number) for number in _numbers(fields, "managed", ("package",))]
-    rules["rings"] = [_ring(fields, number) for number in _numbers(fields, "ring", ("percent", "starts_at"))]
+    taken = {one["unit"]: one["phones"] for one in rules["rings"] if "unit" in one and "phones" in one}
+    rings = _numbers(fields, "ring", ("percent", "starts_at", "unit", "name", "phones"))
+    rings = sorted(rings, key=lambda number: _place_of_ring(fields, number))
+    rules["rings"] = [_ring(fields, number, taken) for number in rings]
     whole["messages"] = _messages(fields, whole["messages"])
     return written_document(whole)
 
@@ -191,12 +204,36 @@ def _managed(fields: Fields, number: int) -> dict[str, Any]:
     }
 
 
-def _ring(fields: Fields, number: int) -> dict[str, Any]:
-    prefix = f"ring-{number}-"
-    return {
-        "share": _share(_one(fields, f"{prefix}percent")),
-        "starts_at": _utc(_one(fields, f"{prefix}starts_at")),
-    }
+def _place_of_ring(fields: Fields, number: int) -> tuple[int, bool]:
+    # One that was moved to a place comes before the one that stood there.
+    typed = _number(_one(fields, f"ring-{number}-place"))
+    place = typed if isinstance(typed, int) else number + 1
+    return place, place == number + 1
+
+
+def _ring(fields: Fields, number: int, taken: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return a ring; of a unit it has the phones that were `taken` before, until the server takes it anew."""
+    said = {part: _one(fields, f"ring-{number}-{part}") for part in ("percent", "unit", "name", "phones")}
+    ring: dict[str, Any] = {part: said[part] for part in ("unit", "name") if said[part]}
+    if said["phones"] or said["name"]:
+        ring["phones"] = [line.strip() for line in said["phones"].splitlines() if line.strip()]
+    elif said["unit"] in taken:
+        ring["phones"] = taken[said["unit"]]
+    if said["percent"] or not ring:
+        ring["share"] = _share(said["percent"])
+    return {**ring, "starts_at": _utc(_one(fields, f"ring-{number}-starts_at"))}
+
+
+def _ring_fields(ring: Mapping[str, Any], labels: Mapping[str, str]) -> RingFields:
+    phones, is_unit = ring.get("phones", []), "unit" in ring
+    return RingFields(
+        percent=_percent(ring["share"]) if "share" in ring else "",
+        starts_at=str(ring["starts_at"]).removesuffix("Z"),
+        unit=str(ring.get("unit", "")),
+        name=str(ring.get("name", "")),
+        phones="" if is_unit else "\n".join(labels.get(str(one), str(one)) for one in phones),
+        taken=len(phones) if is_unit else 0,
+    )
 
 
 def _messages(fields: Fields, before: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

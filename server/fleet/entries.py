@@ -265,6 +265,14 @@ def count_by_unit(session: Session, spans: Sequence[Span]) -> Mapping[str, int]:
     return counted
 
 
+def phones_of_unit(session: Session, unit: str, limit: int) -> Sequence[str]:
+    """Return the ids of phones of a unit that are with us, no more than `limit`; walks the fleet."""
+    query = select(_ENTRIES.c.phone_id).where(
+        _ENTRIES.c.unit == unit, _ENTRIES.c.phone_id.not_in(gone_phones())
+    )
+    return session.scalars(query.limit(limit)).all()
+
+
 def walk(
     session: Session,
     span: Span,

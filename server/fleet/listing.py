@@ -6,7 +6,7 @@ No piece costs more for being far down, or because the fleet is large: each stan
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -129,7 +129,7 @@ def list_phones(
 ) -> Piece:
     """Return the phones that come after a place in an order."""
     exempt = exempt_entries(session, here)
-    few = _named(session, here, exempt, wanted, sort) if wanted.named else None
+    few = _few(session, here, exempt, wanted, sort)
     if few is not None:
         shown, behind = take((c for c in few if sort.is_behind(c, after)), limit, lambda part: part)
     else:
@@ -141,7 +141,7 @@ def list_phones(
     }
     # The database gives them in no order.
     rows = phone_rows(session, [found[cursor.place.phone_id] for cursor in shown], here)
-    return Piece(rows, behind, None if few is None else len(few))
+    return Piece(rows, behind, len(few) if few is not None and wanted.named else None)
 
 
 def take(
@@ -179,6 +179,7 @@ def _walk(
     order = [wanted.standing] if wanted.standing else BY_URGENCY
     ring = wanted.ring
     others_exempt = _of_ring(here, exempt, exempt, ring)
+    apart = _apart(here, exempt, ring)
     for one in order:
         if after and _URGENCY[one] < _URGENCY[after.standing]:
             continue
@@ -188,7 +189,7 @@ def _walk(
             for span, stands in spans(here)
             if stands is one
         ]
-        by_index = (place for place in heapq.merge(*stretches) if place.phone_id not in exempt)
+        by_index = (place for place in heapq.merge(*stretches) if place.phone_id not in apart)
         others = [c.place for c in _standing(here, exempt, others_exempt) if c.standing is one]
         by_hand = (other for other in sorted(others) if place is None or other > place)
         for found in heapq.merge(by_index, by_hand):
@@ -206,11 +207,12 @@ def _walk_by_time(
 ) -> Iterator[Cursor]:
     """Yield the same phones by when they were seen last: the stretches of all standings are walked side by side."""
     ring, latest_first = wanted.ring, sort is PhoneSort.LATEST_SEEN
+    apart = _apart(here, exempt, ring)
 
     def stretch(span: Span, standing: Standing) -> Iterator[Cursor]:
         also = ring.within(span, here) if ring else None
         places = entries.walk(session, span, after.place if after else None, step, also, latest_first)
-        return (Cursor(standing, place) for place in places if place.phone_id not in exempt)
+        return (Cursor(standing, place) for place in places if place.phone_id not in apart)
 
     def is_wanted(standing: Standing) -> bool:
         return wanted.standing in (None, standing)
@@ -222,12 +224,20 @@ def _walk_by_time(
     yield from heapq.merge(*by_index, by_hand, key=sort.key, reverse=latest_first)
 
 
-def _named(
+def _apart(here: Situation, exempt: Mapping[str, Entry], ring: RingPhones | None) -> Container[str]:
+    """Return the phones that a walk along the index passes over."""
+    # Of a ring that is a share: no ring that lists its phones is walked so.
+    return {*exempt, *here.bundle.policy.listed} if ring and here.bundle else exempt
+
+
+def _few(
     session: Session, here: Situation, exempt: Mapping[str, Entry], wanted: Wanted, sort: PhoneSort
 ) -> Sequence[Cursor] | None:
-    """Return the phones that a search finds, in the order of the list, or None where they are many."""
-    phone_ids = search.phones_named(session, wanted.named, FEW + 1)
-    if len(phone_ids) > FEW:
+    """Return the phones that a search finds or a ring lists, in the order of the list; None where they are many."""
+    phone_ids: Collection[str] = wanted.ring.ring.rule.phones if wanted.ring else ()
+    if phone_ids:
+        phone_ids = search.named_among(session, wanted.named, phone_ids) if wanted.named else phone_ids
+    elif not wanted.named or len(phone_ids := search.phones_named(session, wanted.named, FEW + 1)) > FEW:
         return None
     found = _of_ring(here, exempt, entries.entries_of(session, phone_ids), wanted.ring)
     cursors = _standing(here, exempt, found)

@@ -20,7 +20,6 @@ from policy.schemas.values import write_utc_time
 from server.errors import InConflict, Malformed, NotThere
 from server.evidence import audit
 from server.fleet.ring_phones import ring_numbered
-from server.fleet.rings import rings_of
 from server.policies.situation import Situation
 from server.storage.database import Base, UtcTime
 from server.storage.prepared import Prepared
@@ -77,13 +76,12 @@ _HELD = Prepared(
 )
 
 
-def held_from(session: Session, bundle: Bundle | None) -> float | None:
-    """Return from which share on phones are not newly disabled under the newest bundle; None: no ring is held."""
+def held_ring(session: Session, bundle: Bundle | None) -> int | None:
+    """Return from which ring on phones are not newly disabled under the newest bundle; None: no ring is held."""
     if bundle is None or not bundle.policy.rings:
         return None
     found = _HELD.rows(session, {"bundle_number": bundle.number})
-    held = [ring.above for ring in rings_of(bundle.policy) if (ring.number,) in found]
-    return held[0] if held else None
+    return int(found[0][0]) if found else None
 
 
 def holds_of(session: Session, bundle_number: int) -> Sequence[RingHold]:

@@ -16,14 +16,16 @@ from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import Session
 
 from policy.names import PhoneId
+from policy.rings import RingPart, rings_of
 from policy.schemas.values import write_utc_time
+from policy.stage import ring_of
 from server.errors import NotThere
 from server.fleet import ring_tallies
 from server.fleet.counts import exempt_entries
 from server.fleet.entries import Entry
 from server.fleet.failures import Failure
-from server.fleet.ring_tallies import Stretch
-from server.fleet.rings import Progress, RingPart, heard_since, progress_of, progress_of_entry, rings_of
+from server.fleet.ring_tallies import Kind, Stretch
+from server.fleet.rings import Progress, heard_since, progress_of, progress_of_entry
 from server.fleet.spans import Span
 from server.fleet.standing import GONE, Standing
 from server.policies.bundles import situation
@@ -57,21 +59,25 @@ class RingCounts:
 
 def count_rings(session: Session, here: Situation) -> Sequence[RingCounts]:
     """Return how far each ring of the policy in force has come; none where there is no policy, or it has none."""
-    rings = rings_of(here.bundle.policy) if here.bundle else ()
-    if not rings:
+    policy = here.bundle.policy if here.bundle else None
+    if policy is None or not policy.rings:
         return ()
+    rings = rings_of(policy)
     counted: dict[int, Counter[tuple[Progress, Failure | None]]] = {one.number: Counter() for one in rings}
-    numbers = {one.below: one.number for one in rings}
-    stretches = [Stretch(one.above, one.below, heard_since(one, here)) for one in rings]
+    shares = [one for one in rings if not one.is_list]
+    numbers = {one.below: one.number for one in shares}
+    stretches = [Stretch(one.above, one.below, heard_since(one, here)) for one in shares]
     for found in ring_tallies.count_heard(session, stretches):
-        fresh, why = Standing(found.kind.fresh), Failure(found.kind.failure) if found.kind.failure else None
-        # A ring is of those that are with us: what is gone is neither behind nor done.
-        if fresh in GONE:
-            continue
-        progress = progress_of(fresh, found.kind.has_open, why, found.is_heard)
-        counted[numbers[found.below]][progress, why] += found.phones
+        _add(counted[numbers[found.below]], found.kind, found.is_heard, found.phones)
+    # Counted above as what they would be if no ring listed them. They are few (`LISTED_MAX`), whatever the fleet.
+    for ring in rings:
+        if ring.is_list:
+            since = heard_since(ring, here)
+            for one in ring_tallies.count_listed(session, stretches, ring.rule.phones, since):
+                _add(counted[numbers[one.below]], one.kind, one.is_heard, -one.phones)
+                _add(counted[ring.number], one.kind, one.is_heard_as_listed, one.phones)
     for phone_id, entry in exempt_entries(session, here).items():
-        ring = _ring_of(rings, PhoneId(phone_id))
+        ring = rings[ring_of(policy, PhoneId(phone_id)) - 1]
         # Counted above as what it would be without its exemption.
         for is_exempt, step in ((False, -1), (True, 1)):
             progress = progress_of_entry(entry, is_exempt, heard_since(ring, here))
@@ -79,9 +85,11 @@ def count_rings(session: Session, here: Situation) -> Sequence[RingCounts]:
     return [_as_counts(ring, counted[ring.number], here.now) for ring in rings]
 
 
-def _ring_of(rings: Sequence[RingPart], phone_id: PhoneId) -> RingPart:
-    # The last share is exactly 1, and every phone's is below it.
-    return next(ring for ring in rings if ring.has(phone_id))
+def _add(counted: Counter[tuple[Progress, Failure | None]], kind: Kind, is_heard: bool, phones: int) -> None:
+    fresh, why = Standing(kind.fresh), Failure(kind.failure) if kind.failure else None
+    # A ring is of those that are with us: what is gone is neither behind nor done.
+    if fresh not in GONE:
+        counted[progress_of(fresh, kind.has_open, why, is_heard), why] += phones
 
 
 def _as_counts(
@@ -120,8 +128,9 @@ def _is_kept(session: Session, here: Situation) -> bool:
 
 
 def bounds_of(here: Situation) -> Sequence[float]:
-    """Return at which shares the rings of the policy in force end; none where there is no policy, or it has none."""
-    return [one.below for one in rings_of(here.bundle.policy)] if here.bundle else []
+    """Return at which shares the rings of the policy in force end; none where there are none."""
+    rings = here.bundle.policy.rings if here.bundle else ()
+    return [ring.share for ring in rings if ring.share is not None]
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,7 @@ class RingPhones:
     failure: Failure | None = None
 
     def within(self, span: Span, here: Situation) -> ColumnElement[bool]:
-        """Return the condition that an entry of this stretch is one of them, unless its phone is exempt."""
+        """Return the condition that an entry of this stretch is one of them, unless its phone is exempt or listed."""
         if span.fresh in GONE:
             return false()
         entry = Base.metadata.tables["fleet_entry"]
@@ -154,7 +163,8 @@ class RingPhones:
         if entry.fresh in GONE:
             return False
         progress = progress_of_entry(entry, is_exempt, heard_since(self.ring, here))
-        return self.ring.has(phone_id) and self._is_wanted(progress, entry.failure)
+        is_in = here.bundle is not None and ring_of(here.bundle.policy, phone_id) == self.ring.number
+        return is_in and self._is_wanted(progress, entry.failure)
 
     def _failures(self, span: Span, is_heard: bool) -> Iterator[Failure | None]:
         for failure in (None, *Failure):
@@ -184,8 +194,11 @@ def told_rings(counts: Sequence[RingCounts]) -> list[dict[str, Any]]:
     return [
         {
             "ring": one.ring.number,
-            "above": one.ring.above,
-            "below": one.ring.below,
+            "above": None if one.ring.is_list else one.ring.above,
+            "below": None if one.ring.is_list else one.ring.below,
+            "name": one.ring.rule.name or None,
+            "unit": one.ring.rule.unit or None,
+            "listed": len(one.ring.rule.phones) if one.ring.is_list else None,
             "starts_at": write_utc_time(one.ring.starts_at),
             "started": one.started,
             "phones": one.phones,

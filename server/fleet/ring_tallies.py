@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -29,6 +29,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -36,7 +37,7 @@ from policy.names import PhoneId
 from policy.stage import share_of
 from server.fleet.kept_tallies import KeptTallies, Key
 from server.storage.database import Base
-from server.storage.prepared import Prepared
+from server.storage.prepared import Prepared, among
 
 
 class _BoundTable(Base):
@@ -169,6 +170,33 @@ def count_heard(session: Session, stretches: Sequence[Stretch]) -> Iterator[Stre
     return _walked(session, stretches)
 
 
+class ListedCount(NamedTuple):
+    """How many of some phones are of one kind and of the stretch that ends at ``below``."""
+
+    below: float
+    kind: Kind
+    is_heard: bool
+    """Since when their stretch asks."""
+    is_heard_as_listed: bool
+    phones: int
+
+
+def count_listed(
+    session: Session, stretches: Sequence[Stretch], phone_ids: Collection[PhoneId], since: datetime
+) -> Iterator[ListedCount]:
+    """Yield how these phones are counted by `count_heard`, and whether they were seen `since`; looks at each."""
+    entry = _entries()
+    heard = case((entry.c.last_at >= since, true()), else_=false())
+    query = _by((*_of_each(entry, stretches), heard), func.count()).where(
+        among(entry.c.phone_id, "phone_ids")
+    )
+    for below, fresh, has_open, failure, is_heard, as_listed, phones in session.execute(
+        query, {"phone_ids": list(phone_ids)}
+    ):
+        kind = Kind(fresh, has_open, failure)
+        yield ListedCount(below, kind, bool(is_heard), bool(as_listed), int(phones))
+
+
 def _from_kept(session: Session, stretches: Sequence[Stretch]) -> Iterator[StretchCount]:
     heard = case(
         *((_TALLIES.c.below == one.below, _TALLIES.c.hour >= hour_of(one.since)) for one in stretches)
@@ -210,15 +238,12 @@ def _too_early(session: Session, stretches: Sequence[Stretch]) -> Iterator[tuple
 
 
 def _walked(session: Session, stretches: Sequence[Stretch]) -> Iterator[StretchCount]:
-    entry, bounds = _entries(), [one.below for one in stretches]
-    heard = [(entry.c.share < one.below, entry.c.last_at >= one.since) for one in stretches]
-    by = (
-        _stretch(entry, bounds),
-        entry.c.fresh,
-        entry.c.has_open,
-        entry.c.failure,
-        case(*heard, else_=false()),
-    )
-    query = _by(by, func.count())
+    query = _by(_of_each(_entries(), stretches), func.count())
     for below, fresh, has_open, failure, is_heard, phones in session.execute(query):
         yield StretchCount(below, Kind(fresh, has_open, failure), bool(is_heard), int(phones))
+
+
+def _of_each(entry: Table, stretches: Sequence[Stretch]) -> Sequence[Any]:
+    heard = [(entry.c.share < one.below, entry.c.last_at >= one.since) for one in stretches]
+    stretch = _stretch(entry, [one.below for one in stretches])
+    return stretch, entry.c.fresh, entry.c.has_open, entry.c.failure, case(*heard, else_=false())

@@ -1,35 +1,15 @@
-"""The rings of a policy, and what has become of a phone since its ring was due. Pure."""
+"""What has become of a phone since its ring was due. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from policy.document import Policy
-from policy.names import PhoneId
-from policy.stage import share_of
+from policy.rings import RingPart
 from server.fleet.entries import Entry
 from server.fleet.failures import UNDONE, Failure
 from server.fleet.standing import Standing
 from server.policies.situation import Situation
-
-
-@dataclass(frozen=True)
-class RingPart:
-    """One ring of the policy in force: the phones whose share is ``above`` or more and below ``below``."""
-
-    number: int
-    """1 is the first."""
-    above: float
-    below: float
-    starts_at: datetime
-    """Never before the deadline."""
-
-    def has(self, phone_id: PhoneId) -> bool:
-        """Whether a phone is in this ring."""
-        return self.above <= share_of(phone_id) < self.below
 
 
 class Progress(Enum):
@@ -61,16 +41,6 @@ FAILED = frozenset({Progress.UNREADABLE, Progress.UNDONE, Progress.NOT_DONE})
 """What the stop rule counts (decision 0026): what a wider ring would only multiply."""
 CHECKED = FAILED | {Progress.DONE, Progress.NOT_ENFORCEABLE, Progress.SWITCHED_OFF}
 """Of phones that were checked since the start, and on which the measure bears."""
-
-
-def rings_of(policy: Policy) -> Sequence[RingPart]:
-    """Return the rings in their order, none where the policy has none: then everybody starts at the deadline."""
-    # Shares add up: each ring has what lies between the one before and itself.
-    bounds = [0.0, *(ring.share for ring in policy.rings)]
-    return [
-        RingPart(number + 1, bounds[number], ring.share, max(policy.deadline, ring.starts_at))
-        for number, ring in enumerate(policy.rings)
-    ]
 
 
 def heard_since(ring: RingPart, here: Situation) -> datetime:

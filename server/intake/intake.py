@@ -31,7 +31,7 @@ from policy.document import Bundle
 from policy.report_results import ReportResult
 from server.errors import StorageBusy
 from server.evidence import audit
-from server.fleet.ring_holds import held_from
+from server.fleet.ring_holds import held_ring
 from server.intake.deciding import OpenedRequest, RequestGroup
 from server.intake.opening import open_all
 from server.policies import bundles
@@ -52,8 +52,8 @@ class Accepted:
     newest: Newest
     bundle: Bundle | None
     audit_head: AuditHead
-    held_from: float | None = None
-    """From which share on rings of that bundle are held."""
+    held_ring: int | None = None
+    """From which ring on those of that bundle are held."""
 
 
 class Intake:
@@ -97,7 +97,7 @@ class Intake:
             decided = [group.decide(request) for request in requests]
             group.keep()
             bundle = bundles.bundle_of(session, group.newest)
-            audit_head, held = audit.head(session), held_from(session, bundle)
+            audit_head, held = audit.head(session), held_ring(session, bundle)
         return [Accepted(results, group.newest, bundle, audit_head, held) for results in decided]
 
     def _store_alone(self, request: OpenedRequest) -> Accepted:

@@ -9,10 +9,10 @@ from flask import render_template
 
 from policy.document import Policy
 from policy.families import REVIEW_HOLDS_FOR, review_families
+from policy.rings import rings_of, whom
 from policy.verdict import Stage
 from server.context import context
 from server.fleet.readiness import begins_at
-from server.fleet.rings import rings_of
 from server.pages.access import needs, person
 from server.pages.blueprint import pages
 from server.pages.moment import now
@@ -26,10 +26,9 @@ from server.stations.stations import count_in_service, count_judging_by
 
 @dataclass(frozen=True)
 class RingLine:
-    """One ring as the page shows it: which percent of all phones, and from when they are enforced."""
+    """One ring as the page shows it: which phones, and from when they are enforced."""
 
-    from_percent: float
-    to_percent: float
+    whom: str
     starts_at: datetime
     started: bool
 
@@ -80,8 +79,5 @@ def later_rings_wait(policy: Policy, now: datetime) -> bool:
 
 
 def ring_lines(policy: Policy, now: datetime) -> tuple[RingLine, ...]:
-    """Return the rings with the share each adds; none may start before the deadline."""
-    return tuple(
-        RingLine(ring.above * 100, ring.below * 100, ring.starts_at, now >= ring.starts_at)
-        for ring in rings_of(policy)
-    )
+    """Return the rings in their order; none may start before the deadline."""
+    return tuple(RingLine(whom(ring), ring.starts_at, now >= ring.starts_at) for ring in rings_of(policy))

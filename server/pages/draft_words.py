@@ -56,8 +56,10 @@ QUESTIONS = {
     ),
     "rings": Question(
         "Rings",
-        "A stable share of all phones each, from a time of its own on; no phone before the deadline. The last one is"
-        " 100 %. Without rings the deadline is the same for all.",
+        "Which phones come first, in their order, each ring from a time of its own on; no phone before the deadline. A"
+        " ring is a stable share of all phones, the last of them 100 %, or phones by name, or those of a unit as they"
+        " are when this is saved: one that comes to the unit later is in the ring of its share. Whoever is named in a"
+        " ring is in that one alone. Without rings the deadline is the same for all.",
     ),
     "offline_limit_hours": Question(
         "A station may be offline for (hours)",

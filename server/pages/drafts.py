@@ -20,6 +20,7 @@ from server.drafts.beginnings import Beginning, beginning, document_in, numbered
 from server.drafts.differences import differences
 from server.drafts.drafts import DRAFTS_NEWEST, Draft, DraftEnd
 from server.drafts.form import LANGUAGES, TEXTS, FilledForm, document_of, form_of, shows_as_moment
+from server.drafts.listed_rings import labels_in, taken_up, with_phones
 from server.errors import InConflict, Malformed
 from server.pages.access import needs, person
 from server.pages.approval import approval_part
@@ -70,7 +71,7 @@ def open_draft() -> PlainResponse:
 
 def _document(session: Session, wanted: str) -> bytes:
     if wanted == "file":
-        return numbered_next(session, _uploaded())
+        return numbered_next(session, taken_up(session, _uploaded()))
     if wanted == "bundle":
         # Whoever writes something else than a number means no bundle that there is.
         return returning(session, request.form.get("number", default=0, type=int))
@@ -157,7 +158,8 @@ def edit_draft(draft_id: int) -> Response:
     """Show the form of a draft's newest revision."""
     with context().database.reading() as session:
         found = kept.find_draft(session, draft_id)
-    return _form_page(found, found.revision, form_of(found.document), "", 200)
+        labels = labels_in(session, found.document)
+    return _form_page(found, found.revision, form_of(found.document, labels=labels), "", 200)
 
 
 @pages.post(f"/drafts/{_DRAFT}/edit")
@@ -167,13 +169,15 @@ def save_draft(draft_id: int) -> PlainResponse:
     revision, note = request.form.get("revision", 0, type=int), request.form.get("note", "")
     with context().database.reading() as session:
         found = kept.find_draft(session, draft_id)
-    document = document_of(request.form.to_dict(flat=False), found.document)
+    typed = document_of(request.form.to_dict(flat=False), found.document)
     try:
+        with context().database.reading() as session:
+            document = with_phones(session, typed)
         load_policy_document(document)
     except PolicyError as error:
         faults = getattr(error, "faults", ())
         problem = "" if faults else f"Nothing was saved: {error}."
-        return _form_page(found, revision, form_of(document, faults), problem, 400, note)
+        return _form_page(found, revision, form_of(typed, faults), problem, 400, note)
     try:
         with context().database.writing() as session:
             saved = kept.revise_draft(
@@ -182,7 +186,7 @@ def save_draft(draft_id: int) -> PlainResponse:
     except InConflict as error:
         if error.code != "draft_changed":
             raise
-        return _form_page(found, found.revision, form_of(document), _changed_by(found), 409, note)
+        return _form_page(found, found.revision, form_of(typed), _changed_by(found), 409, note)
     if saved.revision == revision:
         flash("Nothing was changed, so there is no new revision.", "")
     else:
@@ -231,7 +235,7 @@ def save_draft_file(draft_id: int) -> PlainResponse:
             session,
             draft_id,
             request.form.get("revision", 0, type=int),
-            numbered_next(session, _uploaded()),
+            numbered_next(session, taken_up(session, _uploaded())),
             request.form.get("note", ""),
             person(),
             person().name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from policy.rings import whom
 from server.context import context
 from server.fleet.ring_holds import REASON_MAX_LENGTH, hold_ring, holds_of, release_rings
 from server.fleet.ring_phones import count_rings
@@ -49,6 +50,7 @@ def rings() -> str:
         nothing_due=_NOTHING_DUE,
         hidden_when_empty=(*_NOTHING_DUE, Progress.HELD),
         why=failure_words,
+        whom=whom,
         earlier=earlier[:_RETURNS_SHOWN],
         hold=next((one for one in holds if one.ended_at is None), None),
         released=[one for one in holds if one.ended_at is not None],

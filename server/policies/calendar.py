@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from policy.document import Bundle, Policy
+from policy.rings import rings_of, whom
 from server.times import length
 
 _LINE_OCTETS = 75
@@ -64,15 +65,13 @@ def _reminders(policy: Policy) -> Iterator[Event]:
 
 
 def _rings(policy: Policy) -> Iterator[Event]:
-    before = 0.0
-    for number, ring in enumerate(policy.rings, start=1):
+    for ring in rings_of(policy):
         yield Event(
-            f"ring-{number}",
-            max(policy.deadline, ring.starts_at),
-            f"Ring {number} of {policy.name} starts",
-            f"Enforcing begins for {before * 100:g} % to {ring.share * 100:g} % of all phones.",
+            f"ring-{ring.number}",
+            ring.starts_at,
+            f"Ring {ring.number} of {policy.name} starts",
+            f"Enforcing begins for {whom(ring)}.",
         )
-        before = ring.share
 
 
 def calendar_file(bundle: Bundle, published_at: datetime, host: str) -> bytes:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from certs.rendering import fleet_rows, policy_rows, with_changes
-from policy.document import DebuggingAtHandBack, Exemption, Fleet
+from certs.rendering import fleet_rows, policy_changes, policy_rows, with_changes
+from policy.document import LISTING_JUDGEMENT, DebuggingAtHandBack, Exemption, Fleet, Policy, Ring
 from policy.names import PhoneId
 from policy.plain_text import mixed_words, printable
 from policy.ready_made import ready_made_policy
@@ -41,6 +42,36 @@ def test_what_becomes_of_debugging_is_shown_also_where_the_document_does_not_say
     told = [dict(policy_rows(1, one))["debugging at hand-back"] for one in (silent, off)]
 
     assert told == ["as it was found", "off"]
+
+
+def listing(*phones: str, **names: str) -> Policy:
+    ring = Ring(None, NOW, frozenset(map(PhoneId, phones)), **(names or {"name": "Pilot"}))
+    return replace(ready_made_policy(), rings=(ring, Ring(1.0, NOW)), minimum_judgement=LISTING_JUDGEMENT)
+
+
+ONE, TWO, THREE = (f"00000000-0000-4000-8000-{number:012x}" for number in (1, 2, 3))
+
+
+def test_a_ring_that_lists_its_phones_is_shown_by_their_number_and_what_they_are_called() -> None:
+    first, rest = (text for label, text in policy_rows(1, listing(ONE, TWO, unit="A")) if label == "ring")
+
+    assert re.match(r"2 phones by list \(unit A; [0-9a-f]{12}\) from ", first)
+    assert rest.startswith("up to 100.0% from ")
+    assert ONE not in first
+
+
+def test_two_lists_of_as_many_phones_are_shown_as_two() -> None:
+    changes = policy_changes(2, listing(ONE, THREE), (1, listing(ONE, TWO)))
+
+    assert [mark for label, _, mark in changes if label == "ring"] == ["new", "", "gone"]
+    assert changes[-1] == ("phones of Pilot", "1 phone added, 1 phone removed", "new")
+
+
+def test_a_list_that_stayed_is_no_change() -> None:
+    same = policy_changes(2, listing(ONE, TWO), (1, listing(TWO, ONE)))
+
+    assert {label for label, _, mark in same if mark} == {"policy"}
+    assert policy_changes(1, listing(ONE), None) == with_changes(policy_rows(1, listing(ONE)), [])
 
 
 def test_changes_are_marked_on_both_sides() -> None:

@@ -90,6 +90,38 @@ def test_what_is_off_stays_off_in_a_held_ring_and_is_put_back_once_the_phone_com
         assert states(phone) == [0, 1]
 
 
+def phone_id_of(phone: VirtualPhone) -> str:
+    return phone.userland.host_path("/data/local/tmp/curfew/phone_id").read_text().strip()
+
+
+def test_a_listed_phone_is_enforced_with_its_ring_while_others_wait_and_is_held_with_it(
+    ringed: Office,
+) -> None:
+    bench = ringed.new_bench()
+    with ringed.phone("tiktok-personal") as listed, ringed.phone("tiktok-personal") as other:
+        addresses = bench.provision_all(listed, other)
+        now, later = {"starts_at": ringed.utc(days=0)}, {"starts_at": ringed.utc(days=2)}
+
+        pilot = {"name": "Pilot", "phones": [phone_id_of(listed)], **now}
+        ringed.publish(minimum_judgement=4, on_phone=True, rings=[pilot, {"share": 1.0, **later}])
+        bench.check(*addresses)
+        assert (states(listed), states(other)) == ([3, 3], [0, 1])
+
+        crisis = {"unit": "C", "phones": [phone_id_of(other)], **now}
+        ringed.publish(minimum_judgement=4, on_phone=True, rings=[{"share": 1.0, **now}, crisis])
+        ringed.server("policy", "hold", "2", "--approver", "approver-1", "--reason", "why", configured=True)
+        ringed.at(hours=4)
+        bench.check(*addresses)
+        assert (states(listed), states(other)) == ([3, 3], [0, 1])
+        assert (leave_of_script(listed) > 0, leave_of_script(other) > 0) == (True, False)
+
+        release(ringed)
+        ringed.at(hours=5)
+        bench.check(*addresses)
+        assert (states(listed), states(other)) == ([3, 3], [3, 3])
+        assert leave_of_script(other) > 0
+
+
 def test_a_hold_counts_where_the_server_cannot_be_asked(ringed: Office) -> None:
     bench: Bench = ringed.new_bench()
     with ringed.phone("tiktok-personal") as phone:

@@ -161,6 +161,7 @@ class Office:
         label: str = "",
         consent: Consent = Consent.AGREED,
         holder: str = "mailbox-4711",
+        unit: str = "",
     ) -> PhoneId:
         registration = Registration(
             identity=uuid4().hex * 2,
@@ -172,6 +173,7 @@ class Office:
             consent=consent,
             api_level=35,
             virtual=False,
+            unit=unit,
         )
         with self.database.writing() as session:
             return register_phone(session, registration, self.station_id, self.config.holder_key, now())[0]

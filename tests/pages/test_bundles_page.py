@@ -97,8 +97,8 @@ def test_rings_tell_the_share_they_add_and_never_start_before_the_deadline() -> 
 
     first, second = ring_lines(policy(rings=rings), NOON)
 
-    assert (first.from_percent, first.to_percent, first.starts_at, first.started) == (0, 10, NOON, True)
-    assert (second.from_percent, second.to_percent, second.started) == (10, 100, False)
+    assert (first.whom, first.starts_at, first.started) == ("0 % to 10 % of all phones", NOON, True)
+    assert (second.whom, second.started) == ("10 % to 100 % of all phones", False)
 
 
 def test_a_demo_says_so_on_every_page(office: Office) -> None:

@@ -92,6 +92,71 @@ def test_a_refused_value_is_told_beside_its_field_and_what_was_typed_stays(
     assert newest(staffed).revision == 1
 
 
+RINGS = {
+    "ring-0-percent": "100",
+    "ring-0-starts_at": "2027-03-20T00:00",
+    "ring-1-place": "1",
+    "ring-1-unit": "A",
+    "ring-1-starts_at": "2027-03-16T00:00",
+    "ring-2-name": "Crisis desk",
+    "ring-2-starts_at": "2027-03-30T00:00",
+}
+
+
+def test_rings_by_unit_and_by_name_are_typed_as_people_know_the_phones(
+    staffed: Office, author: FlaskClient
+) -> None:
+    first, desk = staffed.phone(unit="A"), staffed.phone(label="CW 7")
+    begin(staffed, author)
+    assert save(staffed, author, 1, **RINGS, **{"ring-2-phones": "CW 7\r\n"}).status_code == 302  # type: ignore[attr-defined]
+
+    pilot, rest, crisis = newest(staffed).policy.rings
+    assert (pilot.unit, pilot.phones, rest.share) == ("A", frozenset({first}), 1.0)
+    assert (crisis.name, crisis.phones) == ("Crisis desk", frozenset({desk}))
+    form = page(author, "/drafts/1/edit")
+    assert "1 phone when it was saved; saving takes the unit anew." in form
+    assert ">CW 7</textarea>" in form
+    assert "1 phone by list (unit A; " in page(author, "/drafts/1")
+
+    second = staffed.phone(unit="A")
+    assert save(staffed, author, revision=2, note="the unit anew").status_code == 302  # type: ignore[attr-defined]
+    assert newest(staffed).policy.rings[0].phones == {first, second}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"ring-1-unit": "Nowhere"}, 'nobody is in unit "Nowhere"; correct it, or remove the ring'),
+        ({"ring-2-phones": "CW 8"}, 'expected labels or ids of registered phones, found "CW 8"'),
+        ({"ring-2-phones": ""}, "the ring 'Crisis desk' lists nobody"),
+        ({"ring-1-percent": "10"}, "expected a share of all phones or a list of them, found both"),
+        ({"ring-1-unit": "", "ring-1-percent": ""}, "expected a share above 0 and at most 1, found ''"),
+        ({"ring-1-name": "Pilot"}, "expected a name or a unit with a list of phones, found both"),
+        ({"ring-0-percent": "90"}, "ring shares must rise from above 0 to exactly 1, found [0.9]"),
+        ({"ring-0-percent": "", "ring-0-unit": "B"}, "no ring is for the phones that are not listed"),
+        (
+            {"ring-1-unit": "", "ring-1-name": "x", "ring-1-phones": "CW 7"},
+            "is listed in ring 1 and in ring 3",
+        ),
+    ],
+)
+def test_a_ring_that_does_not_say_whom_it_has_is_refused_and_stays_as_it_was_typed(
+    staffed: Office, author: FlaskClient, changes: dict[str, str], why: str
+) -> None:
+    for label, unit in (("CW 7", ""), ("", "A"), ("", "B")):
+        staffed.phone(label=label, unit=unit)
+    begin(staffed, author)
+
+    answer = save(staffed, author, 1, **RINGS | {"ring-2-phones": "CW 7"} | changes)
+    text = html.unescape(answer.text)  # type: ignore[attr-defined]
+
+    assert answer.status_code == 400  # type: ignore[attr-defined]
+    assert why in text
+    assert newest(staffed).revision == 1
+    for typed in filter(None, changes.values()):
+        assert f'value="{typed}"' in text or typed in text
+
+
 def test_of_two_who_edit_at_once_the_second_keeps_what_they_typed(
     staffed: Office, author: FlaskClient
 ) -> None:

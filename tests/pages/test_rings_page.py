@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from policy.document import Ring
-from policy.names import UserNumber
+from policy.document import LISTING_JUDGEMENT, Ring
+from policy.names import PhoneId, UserNumber
 from policy.observation import EnabledState
 from policy.report import ReportedApp
 from server.fleet.stop_rule import hold_failing_ring
@@ -100,6 +100,53 @@ def test_each_number_leads_to_its_phones(staffed: Office) -> None:
     assert len(links) == 2
     assert all(failed in one and other not in one for one in shown)
     assert all("Only ring 1 , not done" in plain(one) for one in shown)
+
+
+def listing(*phones: PhoneId, days: int = -1, **names: str) -> Ring:
+    return Ring(None, now() + timedelta(days=days), frozenset(phones), **names)
+
+
+def in_lists(office: Office, *rings: Ring) -> None:
+    office.publish(2, policy=replace(policy_in_force(), rings=rings, minimum_judgement=LISTING_JUDGEMENT))
+
+
+def test_rings_that_list_their_phones_are_told_by_what_they_are_called(staffed: Office) -> None:
+    pilot, other = staffed.phone(label="CW-1"), staffed.phone(label="CW-2")
+    in_lists(staffed, listing(pilot, PhoneId.random(), unit="A"), everybody())
+    staffed.report(pilot, **STILL_ON)
+    staffed.report(other)
+
+    found = plain(page(staffed)).replace("\N{NO-BREAK SPACE}", " ")
+    told = ask(staffed, "/rings").json["rings"]
+
+    assert "Ring 1 unit A" in found
+    assert "2 phones by list (unit A), since" in found
+    assert "1 phone . The others that it lists are not with us." in found
+    assert "one that came to it since is in the ring of its share" in found
+    assert "0 % to 100 % of all other phones, since" in found
+    assert [(one["unit"], one["name"], one["listed"], one["below"], one["phones"]) for one in told] == [
+        ("A", None, 2, None, 1),
+        (None, None, None, 1.0, 1),
+    ]
+    for number, inside, outside in ((1, pilot, other), (2, other, pilot)):
+        shown = page(staffed, f"/?ring={number}")
+        assert inside in shown
+        assert outside not in shown
+
+
+def test_a_search_stays_within_a_ring_that_lists_its_phones(staffed: Office) -> None:
+    phones = [staffed.phone(label=label) for label in ("CW-1", "CW-2", "CW-12")]
+    in_lists(staffed, listing(*phones[:2], name="Pilot"), everybody())
+
+    shown = page(staffed, "/?ring=1&search=CW-1")
+
+    assert [phone in shown for phone in phones] == [True, False, False]
+
+
+def test_a_list_of_which_nobody_is_with_us_says_so(staffed: Office) -> None:
+    in_lists(staffed, listing(PhoneId.random(), name="Pilot"), everybody())
+
+    assert "none of the phones that it lists is with us" in plain(page(staffed))
 
 
 def test_a_ring_that_nobody_is_in_says_so(staffed: Office) -> None:

@@ -130,7 +130,7 @@ def judged(
     fleet: Fleet | None = None,
     trusted: bool = True,
     bundle_age: timedelta = timedelta(hours=1),
-    held_from: float | None = None,
+    held_ring: int | None = None,
 ) -> Judgement:
     """Judge a phone a week after the deadline, with everything in order unless said otherwise."""
     return judge(
@@ -138,7 +138,7 @@ def judged(
         observation,
         holding or ledger(),
         EvaluationTime(at, trusted, bundle_age),
-        held_from,
+        held_ring,
     )
 
 

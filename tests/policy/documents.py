@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from policy.document import (
+    LISTING_JUDGEMENT,
     DebuggingAtHandBack,
     Exemption,
     Family,
@@ -102,6 +103,22 @@ def described_fields(draw: st.DrawFn, languages: tuple[str, ...]) -> Mapping[str
 
 
 @st.composite
+def with_lists(draw: st.DrawFn, rings: tuple[Ring, ...]) -> tuple[Ring, ...]:
+    """The same with rings of listed phones anywhere between them."""
+    among = list(rings)
+    listed = draw(st.lists(phone_ids, min_size=1, max_size=6, unique=True))
+    halves = [half for half in (listed[::2], listed[1::2]) if half]
+    # Without blanks at their ends: what a form cannot send.
+    called = texts.map(str.strip).filter(bool)
+    names = draw(st.lists(called, min_size=len(halves), max_size=len(halves), unique=True))
+    for half, name in zip(halves, names, strict=True):
+        parts = {"name": name} if name.startswith("unit ") or draw(st.booleans()) else {"unit": name}
+        ring = Ring(None, draw(utc_times), frozenset(half), **parts)
+        among.insert(draw(st.integers(0, len(among))), ring)
+    return tuple(among)
+
+
+@st.composite
 def policies(draw: st.DrawFn) -> Policy:
     packages = draw(st.lists(package_names, min_size=3, max_size=8, unique=True))
     zone = draw(
@@ -114,6 +131,9 @@ def policies(draw: st.DrawFn) -> Policy:
     languages = tuple(draw(st.lists(st.sampled_from(["en", "fr", "pt-BR", "zh-Hant"]), unique=True)))
     shares = sorted(draw(st.sets(st.floats(0.001, 0.999), max_size=3)))
     rings = tuple(Ring(share, draw(utc_times)) for share in [*shares, 1.0]) if draw(st.booleans()) else ()
+    lists = draw(st.booleans()) if rings else False
+    if lists:
+        rings = draw(with_lists(rings))
     return Policy(
         name=draw(texts),
         families=(
@@ -137,7 +157,7 @@ def policies(draw: st.DrawFn) -> Policy:
         rings=rings,
         messages={tag: Message(draw(texts), draw(texts), draw(texts)) for tag in languages},
         preinstalled_disabled_counts=draw(st.booleans()),
-        minimum_judgement=1,
+        minimum_judgement=LISTING_JUDGEMENT if lists else 1,
         lifted=draw(st.booleans()),
         on_phone=draw(st.booleans()),
         debugging_at_hand_back=draw(words(DebuggingAtHandBack)),

@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from policy.document import Bundle, Exemption, Fleet, PlaceKind, Policy, Ring
+from policy.document import LISTING_JUDGEMENT, Bundle, Exemption, Fleet, PlaceKind, Policy, Ring
 from policy.ledger import EntryState, Ledger, LedgerEntry
 from policy.names import PackageName, UserNumber
 from policy.observation import EnabledState, Observation, PackageReading, PackageState, User, UserKind
@@ -114,6 +114,7 @@ _POLICIES = st.sampled_from(
             rings=rings,
             preinstalled_disabled_counts=counts,
             lifted=lifted,
+            minimum_judgement=LISTING_JUDGEMENT,
         )
         for places in (
             (PlaceKind.WORK_PROFILE, PlaceKind.MANAGED_DEVICE),
@@ -125,7 +126,13 @@ _POLICIES = st.sampled_from(
             frozenset({UserKind.PERSONAL}),
             frozenset({UserKind.PERSONAL, UserKind.WORK}),
         )
-        for rings in ((), (Ring(0.5, DEADLINE), Ring(1.0, DEADLINE + 48 * HOUR)))
+        for rings in (
+            (),
+            (Ring(0.5, DEADLINE), Ring(1.0, DEADLINE + 48 * HOUR)),
+            # The phone that is judged is listed: first of all, and last.
+            (Ring(None, DEADLINE, frozenset({PHONE}), "pilot"), Ring(1.0, DEADLINE + 96 * HOUR)),
+            (Ring(1.0, DEADLINE), Ring(None, DEADLINE + 48 * HOUR, frozenset({PHONE}), unit="A")),
+        )
         for counts in (True, False)
         for lifted in (False,) * 8 + (True,)
     ]

@@ -42,17 +42,17 @@ def judgement_of(case: Case) -> Judgement:
 
 
 @thousands
-@given(cases(), st.sampled_from([0.0, 0.5, 1.0]))
-def test_a_hold_only_takes_disabling_away(case: Case, held_from: float) -> None:
+@given(cases(), st.sampled_from([1, 2, 3, 4]))
+def test_a_hold_only_takes_disabling_away(case: Case, held_ring: int) -> None:
     free = judgement_of(case)
 
-    held = judge(case.bundle, case.observation, case.ledger, case.time, held_from)
+    held = judge(case.bundle, case.observation, case.ledger, case.time, held_ring)
 
     assert replace(held, actions=(), reasons=()) == replace(free, actions=(), reasons=())
     assert [reason for reason in held.reasons if reason.code is not ReasonCode.RING_HELD] == list(
         free.reasons
     )
-    if not is_held(case.observation.phone_id, held_from):
+    if not is_held(case.policy, case.observation.phone_id, held_ring):
         assert held == free
         return
     assert not disabled(held)

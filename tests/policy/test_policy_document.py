@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from policy.document import JUDGEMENT_VERSION, DebuggingAtHandBack, Exemption, Family, Ring
+from policy.document import JUDGEMENT_VERSION, LISTED_MAX, DebuggingAtHandBack, Exemption, Family, Ring
 from policy.errors import InvalidDocument, InvalidTime, JudgementTooOld, PolicyError, UnknownRule
 from policy.ready_made import ready_made_document
 from policy.schemas import dump_policy_document, load_policy_document
@@ -238,6 +238,105 @@ def test_a_family_of_the_wrong_form_is_refused(family: Any) -> None:
 def test_rings_that_do_not_cover_every_phone_once_are_refused(rings: list[Any]) -> None:
     with pytest.raises(InvalidDocument, match=r"share|starts_at"):
         load_policy_document(with_rules(rings=rings))
+
+
+STARTS = {"starts_at": "2023-03-16T00:00:00Z"}
+REST = {"share": 1, **STARTS}
+PILOT = {"name": "Pilot", "phones": [PHONE], **STARTS}
+OTHER = "00000000-0000-4000-8000-0000000000ff"
+CRISIS = {"unit": "C", "phones": [OTHER], **STARTS}
+
+
+def many_phones(count: int, first: int = 0) -> list[str]:
+    return [f"00000000-0000-4000-8000-{number:012x}" for number in range(first, first + count)]
+
+
+class TestRingsOfListedPhones:
+    def test_one_stands_anywhere_in_the_order(self) -> None:
+        half = {"share": 0.5, **STARTS}
+
+        for rings in ([PILOT, half, CRISIS, REST], [half, PILOT, REST, CRISIS]):
+            _, loaded = load_policy_document(with_rules(rings=rings, minimum_judgement=4))
+
+            assert loaded.listed == {PHONE: rings.index(PILOT) + 1, OTHER: rings.index(CRISIS) + 1}
+
+    def test_what_it_says_is_written_back(self) -> None:
+        rings = [{**PILOT, "phones": [OTHER, PHONE]}, REST]
+        number, loaded = load_policy_document(with_rules(rings=rings, minimum_judgement=4))
+
+        written = json.loads(dump_policy_document(number, loaded))["rules"]["rings"]
+
+        assert written == [{**PILOT, "phones": sorted([OTHER, PHONE])}, REST]
+
+    def test_a_ring_of_a_share_is_the_bytes_that_it_was_before_there_were_lists(self) -> None:
+        number, loaded = load_policy_document(with_rules(rings=[REST]))
+
+        assert b'"rings":[{"share":1.0,"starts_at":"2023-03-16T00:00:00Z"}]' in dump_policy_document(
+            number, loaded
+        )
+
+    @pytest.mark.parametrize(
+        ("rings", "why"),
+        [
+            ([{**PILOT, "share": 0.5}, REST], r"rings\.0: expected a share .* found both"),
+            ([{**REST, "name": "all"}], r"rings\.0: expected a share .* found both"),
+            ([STARTS, REST], r"rings\.0\.share: missing; write a share of all phones, or phones and a name"),
+            ([{"phones": [PHONE], **STARTS}, REST], r"rings\.0: expected a name or a unit .* found neither"),
+            ([{**PILOT, "unit": "A"}, REST], r"rings\.0: expected a name or a unit .* found both"),
+            ([{**PILOT, "phones": []}, REST], r"rings\.0: the ring 'Pilot' lists nobody"),
+            ([{"unit": "C", **STARTS}, REST], r"rings\.0: the ring 'C' lists nobody"),
+            ([{**PILOT, "phones": [PHONE, PHONE]}, REST], r"rings\.0\.phones: .* found a double"),
+            ([{**PILOT, "phones": ["L-1"]}, REST], r"rings\.0\.phones\.0: expected a phone id .*'L-1'"),
+            ([{**PILOT, "phones": None}, REST], r"rings\.0\.phones: expected a list, found null"),
+            ([{**PILOT, "share": None}, REST], r"rings\.0\.share: expected a value, found null"),
+            ([{**PILOT, "name": "a" * 101}, REST], r"rings\.0\.name: expected one line"),
+            (
+                [PILOT, {**CRISIS, "phones": [PHONE]}, REST],
+                f"phone {PHONE} is listed in ring 1 and in ring 2; leave it in one of them",
+            ),
+            (
+                [PILOT, {**CRISIS, "unit": "C"}, {**PILOT, "phones": many_phones(1)}, REST],
+                "expected each name of a ring once",
+            ),
+            ([PILOT], "no ring is for the phones that are not listed; add one with the share 1"),
+            (
+                [PILOT, {"share": 0.5, **STARTS}],
+                r"ring shares must rise from above 0 to exactly 1, found \[0\.5\]",
+            ),
+            (
+                [{**PILOT, "phones": many_phones(5001)}, REST],
+                r"rings\.0\.phones: expected 0 to 5000 elements, found 5001",
+            ),
+            (
+                [{**PILOT, "phones": many_phones(4000)}, {**CRISIS, "phones": many_phones(1001, 4000)}, REST],
+                "at most 5000 phones together, found 5001",
+            ),
+        ],
+    )
+    def test_one_that_does_not_say_whom_it_has_is_refused(self, rings: list[Any], why: str) -> None:
+        with pytest.raises(InvalidDocument, match=why):
+            load_policy_document(with_rules(rings=rings, minimum_judgement=4))
+
+    def test_a_ring_of_nobody_is_refused_wherever_it_is_made(self) -> None:
+        with pytest.raises(
+            InvalidDocument, match="expected a share of all phones or a list of them, found neither"
+        ):
+            Ring(None, DEADLINE)
+
+    def test_lists_need_a_judgement_that_knows_them(self) -> None:
+        with pytest.raises(
+            InvalidDocument, match="rings that list phones need minimum_judgement 4 or more, found 3"
+        ):
+            load_policy_document(with_rules(rings=[PILOT, REST], minimum_judgement=3))
+
+    def test_as_many_phones_as_may_be_listed_fit_into_a_document(self) -> None:
+        halves = [many_phones(2500), many_phones(2500, 2500)]
+        rings = [{**PILOT, "phones": halves[0]}, {**CRISIS, "phones": halves[1]}, REST]
+
+        number, loaded = load_policy_document(with_rules(rings=rings, minimum_judgement=4))
+
+        assert len(loaded.listed) == LISTED_MAX
+        assert len(dump_policy_document(number, loaded)) < 250_000
 
 
 @pytest.mark.parametrize(

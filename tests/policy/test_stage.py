@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.document import Ring
+from policy.document import LISTING_JUDGEMENT, Ring
 from policy.names import PhoneId
-from policy.stage import enforcement_starts_at, share_of, stage_of
+from policy.stage import enforcement_starts_at, is_held, ring_of, ring_of_share, share_of, stage_of
 from policy.verdict import Stage
 from tests.policy.bench import DEADLINE, END, PHONE, POLICY, REVIEW, policy
 
@@ -18,6 +18,7 @@ SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 # SHA-256 of the id, read as a fraction.
 SHARE_OF_PHONE = 0.8504115980063904
+OTHER = PhoneId("00000000-0000-4000-8000-0000000000ff")
 uuids = st.uuids().map(lambda drawn: PhoneId(str(drawn)))
 
 
@@ -67,6 +68,54 @@ def test_a_phone_belongs_to_the_first_ring_that_reaches_its_share() -> None:
         share = share_of(phone_id)
         days = 1 if share < 0.3 else 2 if share < 0.6 else 3
         assert enforcement_starts_at(policy(rings=rings), phone_id) == DEADLINE + days * DAY
+
+
+def listing(*phones: PhoneId, name: str = "pilot", days: int = 0) -> Ring:
+    return Ring(None, DEADLINE + days * DAY, frozenset(phones), name)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_listed_phone_belongs_to_the_ring_that_lists_it_whatever_its_share(place: int) -> None:
+    rings = [Ring(0.3, DEADLINE + DAY), Ring(1.0, DEADLINE + 3 * DAY)]
+    rings.insert(place, listing(PHONE, days=9))
+    ringed = policy(rings=tuple(rings), minimum_judgement=LISTING_JUDGEMENT)
+
+    assert ring_of(ringed, PHONE) == place + 1
+    assert enforcement_starts_at(ringed, PHONE) == DEADLINE + 9 * DAY
+
+
+@given(uuids)
+def test_a_phone_that_no_ring_lists_is_in_the_ring_of_its_share(phone_id: PhoneId) -> None:
+    plain = policy(rings=(Ring(0.3, DEADLINE), Ring(1.0, DEADLINE)))
+    ringed = policy(
+        rings=(listing(PHONE), plain.rings[0], listing(OTHER, name="crisis"), plain.rings[1]),
+        minimum_judgement=LISTING_JUDGEMENT,
+    )
+
+    assert ring_of(ringed, phone_id) == {1: 2, 2: 4}[ring_of(plain, phone_id)]
+
+
+def test_without_rings_everybody_is_in_one() -> None:
+    assert ring_of(POLICY, PHONE) == ring_of_share(POLICY, 0.5) == 1
+    assert is_held(POLICY, PHONE, 1)
+    assert not is_held(POLICY, PHONE, None)
+
+
+def test_a_hold_is_of_a_ring_and_of_those_behind_it_by_their_order_alone() -> None:
+    ringed = policy(
+        rings=(listing(OTHER), Ring(1.0, DEADLINE), listing(PHONE, name="crisis")),
+        minimum_judgement=LISTING_JUDGEMENT,
+    )
+    unlisted = PhoneId("00000000-0000-4000-8000-000000000001")
+
+    held = {ring: [is_held(ringed, one, ring) for one in (OTHER, unlisted, PHONE)] for ring in (1, 2, 3, 4)}
+
+    assert held == {
+        1: [True, True, True],
+        2: [False, True, True],
+        3: [False, False, True],
+        4: [False, False, False],
+    }
 
 
 def test_the_share_of_a_phone_never_changes_between_versions() -> None:

@@ -36,6 +36,7 @@ def test_the_status_is_told_to_anybody(client: FlaskClient) -> None:
     assert set(told) == {
         *("server_time", "bundle_number", "fleet_number", "next_contact_s", "demo"),
         "held_from",
+        "held_ring",
     }
     assert (told["bundle_number"], told["next_contact_s"], told["demo"]) == (1, 3600, True)
 

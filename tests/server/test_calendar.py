@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from policy.document import Bundle, Fleet, Policy, Ring
+from policy.document import LISTING_JUDGEMENT, Bundle, Fleet, Policy, Ring
+from policy.names import PhoneId
 from policy.ready_made import ready_made_policy
 from server.policies.calendar import calendar_file, events_of
 
@@ -56,6 +57,16 @@ def test_the_file_has_what_it_must_have() -> None:
     assert lines.count("BEGIN:VEVENT") == lines.count("END:VEVENT") == 5
     for name in ("UID", "DTSTAMP", "DTSTART", "SUMMARY"):
         assert len(values(written(), name)) == 5
+
+
+def test_a_ring_that_lists_its_phones_says_how_many_and_what_they_are_called() -> None:
+    pilot = Ring(None, DEADLINE, frozenset({PhoneId.random(), PhoneId.random()}), unit="A")
+    told = events_of(policy(rings=(pilot, Ring(1.0, DEADLINE)), minimum_judgement=LISTING_JUDGEMENT))
+
+    assert [event.description for event in told if event.name.startswith("ring")] == [
+        "Enforcing begins for 2 phones by list (unit A).",
+        "Enforcing begins for 0 % to 100 % of all other phones.",
+    ]
 
 
 def test_every_date_is_there_in_utc_and_no_ring_before_the_deadline() -> None:

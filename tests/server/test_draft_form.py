@@ -33,10 +33,9 @@ def sent(form: FilledForm) -> dict[str, list[str]]:
         fields[f"managed-{number}-package"] = [app.package]
         fields[f"managed-{number}-places"] = list(app.places)
     for number, ring in enumerate(form.rings):
-        fields[f"ring-{number}-percent"], fields[f"ring-{number}-starts_at"] = (
-            [ring.percent],
-            [ring.starts_at],
-        )
+        for part in ("percent", "starts_at", "unit", "name"):
+            fields[f"ring-{number}-{part}"] = [getattr(ring, part)]
+        fields[f"ring-{number}-phones"] = [ring.phones.replace("\n", "\r\n")]
     for tag, message in form.messages.items():
         fields |= {f"message-{tag}-{name}": [message[name]] for name in TEXTS}
     return fields

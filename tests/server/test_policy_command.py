@@ -48,6 +48,25 @@ def test_a_file_becomes_a_draft_under_the_next_number(
     assert "Draft 1 stands at revision 1; nothing is published by it." in capsys.readouterr().out
 
 
+def test_a_file_that_names_a_unit_becomes_a_draft_that_lists_its_phones(
+    run: Run, file: Path, small_authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = "starts_at: 2027-03-16T00:00:00Z"
+    rings = f"  rings:\n  - {{unit: A, {at}}}\n  - {{share: 1.0, {at}}}"
+    file.write_text(file.read_text().replace("  rings: []", rings))
+    assert run("import", file, "--author", "author-1", "--title", "From git") == 1
+    assert 'rules.rings.0.unit: nobody is in unit "A"' in capsys.readouterr().err
+    phone = small_authority.phone(small_authority.bench(), unit="A")
+
+    assert run("diff", file) == 1
+    assert "1 phone by list (unit A; " in capsys.readouterr().out
+    assert run("import", file, "--author", "author-1", "--title", "From git") == 0
+    with small_authority.database.reading() as session:
+        assert find_draft(session, 1).policy.listed == {phone: 1}
+    assert run("lint", file) == 1
+    assert "a server lists those of a unit when it takes the policy as a draft" in capsys.readouterr().err
+
+
 def test_a_changed_file_becomes_its_next_revision(
     run: Run, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

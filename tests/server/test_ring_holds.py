@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from policy.document import Ring
+from policy.document import LISTING_JUDGEMENT, Ring
+from policy.names import PhoneId
 from policy.verdict import ReasonCode
 from server.app import create_app
 from server.cli import main as curfew_server
@@ -37,9 +38,10 @@ def ringed(authority: Authority) -> Authority:
 
 
 def with_rings(authority: Authority, *rings: Ring) -> Authority:
+    needed = LISTING_JUDGEMENT if any(ring.phones for ring in rings) else 1
     # A copy: the folder is every test's.
     authority.trust = authority.trust.copy(authority.folder / "trust")
-    authority.trust.publish(2, banning_policy(rings=rings or RINGS))
+    authority.trust.publish(2, banning_policy(rings=rings or RINGS, minimum_judgement=needed))
     authority.publish()
     authority.config = replace(authority.config, ring_failure_percent=20, ring_smallest=4)
     return authority
@@ -160,6 +162,29 @@ def test_phones_of_a_held_ring_are_held_and_no_failures(ringed: Authority) -> No
     assert first.failures == []
 
 
+def test_a_hold_of_a_ring_that_lists_its_phones_is_told_by_its_number_alone(authority: Authority) -> None:
+    crisis = Ring(None, NOW + 9 * HOUR, frozenset({PhoneId.random()}), unit="C")
+    with_rings(authority, Ring(1.0, NOW - HOUR), crisis)
+    with authority.database.writing() as session:
+        hold_ring(session, situation(session, NOW), 2, "help desk closed", "approver-1", NOW)
+
+    told = client_of(authority, Role.APPROVER)("GET", "/status").json
+
+    assert (told["held_ring"], told["held_from"]) == (2, None)
+
+
+def test_the_first_ring_of_listed_phones_that_fails_holds_the_next(authority: Authority) -> None:
+    bench = authority.bench()
+    phones = [authority.phone(bench) for _ in range(6)]
+    with_rings(authority, Ring(None, NOW - HOUR, frozenset(phones), "pilot"), Ring(1.0, NOW + 9 * HOUR))
+    for number, phone_id in enumerate(phones):
+        authority.accept(bench.sign(bench.report(phone_id, **(FAILED if number else {}))))
+
+    look(authority)
+
+    assert held(authority) == 2
+
+
 def test_a_hold_is_of_one_bundle(ringed: Authority) -> None:
     with ringed.database.writing() as session:
         hold_ring(session, situation(session, NOW), 2, "help desk closed", "approver-1", NOW)
@@ -220,15 +245,16 @@ def test_programs_hold_and_release_and_every_answer_to_a_station_says_so(ringed:
     bench = ringed.bench()
 
     made = ask("POST", "/rings/hold", {"ring": 2, "reason": "help desk closed"})
-    told = ask("GET", "/status").json["held_from"]
+    told = ask("GET", "/status").json
     sent = ask("POST", "/reports", {"reports": [json.loads(bench.sign(bench.report(ringed.phone(bench))))]})
     shown = ask("GET", "/rings").json["hold"]
     ended = ask("POST", "/rings/release", {"reason": "open again"})
 
     assert (made.json["held"], ended.json["held"]) == (True, False)
-    assert told == sent.json["held_from"] == 0.999999
+    assert told["held_from"] == sent.json["held_from"] == 0.999999
+    assert told["held_ring"] == sent.json["held_ring"] == 2
     assert (shown["ring"], shown["reason"]) == (2, "help desk closed")
-    assert ask("GET", "/status").json["held_from"] is None
+    assert [ask("GET", "/status").json[word] for word in ("held_ring", "held_from")] == [None, None]
     assert ask("GET", "/rings").json["hold"] is None
 
 

@@ -18,11 +18,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from policy.document import Bundle, Exemption, Fleet, Ring
+from policy.document import LISTING_JUDGEMENT, Bundle, Exemption, Fleet, Policy, Ring
 from policy.names import PackageName, PhoneId, UserNumber
 from policy.observation import EnabledState
 from policy.report import Consent, ReportedApp
-from policy.stage import enforcement_starts_at, share_of
+from policy.rings import RingPart, rings_of
+from policy.stage import enforcement_starts_at, ring_of, share_of
 from policy.verdict import Reason, ReasonCode, Stage
 from server.cli import main as curfew_server
 from server.fleet import phone_states, phones, ring_tallies
@@ -30,7 +31,7 @@ from server.fleet.failures import Failure, failure_of
 from server.fleet.listing import Wanted
 from server.fleet.recounting import differences
 from server.fleet.ring_phones import RingPhones, count_rings, keep_ring_counts
-from server.fleet.rings import Progress, RingPart, progress_of, rings_of
+from server.fleet.rings import Progress, progress_of
 from server.fleet.standing import GONE, fresh_standing
 from server.policies.bundles import situation
 from server.policies.situation import Situation
@@ -50,7 +51,9 @@ from tests.server.test_fleet_lists import HOUR, PHONES, Office, in_pieces
 BANNED, OUT_OF_REACH, UNREAD = dict(VIOLATING), dict(NOT_ENFORCEABLE), dict(UNREADABLE)
 OFF, ON = EnabledState.DISABLED_BY_USER, EnabledState.DEFAULT
 # One that does not start with a whole hour, by which phones are counted.
-RINGS = (Ring(0.3, NOW - 30 * HOUR), Ring(0.6, NOW - 2.25 * HOUR), Ring(1.0, NOW + 9 * HOUR))
+SHARES = [0.3, 0.6, 1.0]
+STARTS = (NOW - 30 * HOUR, NOW - 2.25 * HOUR, NOW + 9 * HOUR)
+RINGS = tuple(map(Ring, SHARES, STARTS))
 
 
 def said(*codes: ReasonCode) -> dict[str, Any]:
@@ -106,8 +109,9 @@ def test_each_phone_is_in_the_one_ring_by_which_its_station_enforces() -> None:
     policy = banning_policy(rings=RINGS)
     for _ in range(200):
         phone_id = PhoneId.random()
-        [ring] = [ring for ring in rings_of(policy) if ring.has(phone_id)]
+        ring = rings_of(policy)[ring_of(policy, phone_id) - 1]
 
+        assert ring.above <= share_of(phone_id) < ring.below
         assert ring.starts_at == enforcement_starts_at(policy, phone_id)
 
 
@@ -147,13 +151,16 @@ def kept(database: Database) -> Sequence[float]:
 
 
 # The fixture is made once for all examples on purpose: what earlier ones did is the past of the later ones.
-@pytest.mark.parametrize("bounds", [[ring.share for ring in RINGS], [0.5, 1.0], []])
+@pytest.mark.parametrize("bounds", [SHARES, [0.5, 1.0], []])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
 @given(
     CHECKS,
     st.none() | NUMBERS,
     st.none() | NUMBERS,
     st.sets(NUMBERS, max_size=3),
+    st.tuples(
+        st.sets(NUMBERS, max_size=3), st.sets(NUMBERS, max_size=3), st.integers(0, 3), st.integers(0, 3)
+    ),
     st.sampled_from([0, 10, 60]),
     st.sampled_from(Progress),
     st.none() | st.sampled_from([Failure.CLOCK_UNTRUSTED, Failure.STILL_RUNS, Failure.PLACE_CLOSED]),
@@ -165,6 +172,7 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
     declining: int | None,
     retired: int | None,
     exempt: set[int],
+    lists: tuple[set[int], set[int], int, int],
     later: int,
     wanted: Progress,
     failure: Failure | None,
@@ -179,7 +187,7 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
     if retired is not None:
         office.turn(retired, HOUR)
     exemptions = tuple(Exemption(office.phones[n], NOW + timedelta(days=9), "travel") for n in exempt)
-    here = Situation(NOW + later * HOUR, Bundle(1, banning_policy(rings=RINGS), Fleet(1, exemptions)))
+    here = Situation(NOW + later * HOUR, Bundle(1, with_lists(office, *lists), Fleet(1, exemptions)))
 
     with office.authority.database.reading() as session:
         assert list(differences(session)) == []
@@ -201,12 +209,23 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
                 }
 
 
+def with_lists(office: Office, first: set[int], second: set[int], place: int, other: int) -> Policy:
+    """Return a policy with `RINGS` and between them two that list these phones, and one that nobody knows."""
+    rings, listed = list(RINGS), (first, second - first)
+    for at, numbers, name in zip((place, other), listed, ("pilot", "crisis"), strict=True):
+        if numbers:
+            phones = frozenset({*(office.phones[number] for number in numbers), PhoneId.random()})
+            rings.insert(at, Ring(None, NOW - (2.25 if at else 30) * HOUR, phones, name))
+    return banning_policy(rings=tuple(rings), minimum_judgement=LISTING_JUDGEMENT)
+
+
 def walk(session: Session, here: Situation) -> list[tuple[RingPart, Progress, Failure | None, PhoneId]]:
     assert here.bundle
     rings, facts = rings_of(here.bundle.policy), phone_states.check_facts(session)
     found = []
     for phone in phones.find_phones(session):
-        ring = next(ring for ring in rings if share_of(phone.phone_id) < ring.below)
+        listing = [ring for ring in rings if phone.phone_id in ring.rule.phones]
+        ring = (listing or [ring for ring in rings if share_of(phone.phone_id) < ring.below])[0]
         fact = facts.get(phone.phone_id)
         fresh, failure = fresh_standing(phone.told, fact), fact.failure if fact else None
         if fresh in GONE:
@@ -242,7 +261,7 @@ def test_counting_rings_looks_at_no_phone_where_counts_are_kept_for_them(authori
     authority.accept(bench.sign(bench.report(authority.phone(bench), **BANNED)))
     whole_hours = [replace(ring, starts_at=NOW - HOUR) for ring in RINGS]
     here = Situation(NOW, Bundle(1, banning_policy(rings=tuple(whole_hours))))
-    keep_counts(authority.database, [ring.share for ring in RINGS])
+    keep_counts(authority.database, SHARES)
 
     with authority.database.reading() as session, statements(authority.database) as ran:
         count_rings(session, here)
@@ -263,6 +282,23 @@ def statements(database: Database) -> Iterator[list[str]]:
         yield ran
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+
+
+def test_however_large_the_fleet_is_only_those_that_are_listed_are_looked_at(authority: Authority) -> None:
+    bench = authority.bench()
+    listed, other = authority.phone(bench), authority.phone(bench)
+    for phone_id in (listed, other):
+        authority.accept(bench.sign(bench.report(phone_id, **BANNED, **managed(ON))))
+    rings = (Ring(None, NOW - HOUR, frozenset({listed}), "pilot"), Ring(1.0, NOW - 2 * HOUR))
+    here = Situation(NOW, Bundle(1, banning_policy(rings=rings, minimum_judgement=LISTING_JUDGEMENT)))
+    keep_counts(authority.database, [1.0])
+
+    with authority.database.reading() as session, statements(authority.database) as ran:
+        counts = count_rings(session, here)
+
+    assert [(one.phones, one.by_progress[Progress.NOT_DONE]) for one in counts] == [(1, 1), (1, 1)]
+    [looked] = [statement for statement in ran if "fleet_entry" in statement]
+    assert "fleet_entry.phone_id IN (SELECT" in looked
 
 
 def test_a_policy_without_rings_has_none_to_count(authority: Authority) -> None:
