@@ -118,14 +118,16 @@ def read_cursor(text: str) -> Cursor:
 def moves_block(before: CheckFacts | None, after: CheckFacts, now: datetime) -> bool:
     """Whether a check may have moved its holder's place. Pure.
 
-    That a phone was seen again does not, unless it was away so long that it may have been silent.
+    That a phone was seen again does not, unless it was away so long that it may have been silent. That it was handed back
+    again does: it is gone from then on, and may have been provisioned in between.
     """
-    return before is None or _told(before) != _told(after) or now - before.effective_at > AWAY
+    if before is None or before.handed_back or after.handed_back:
+        return True
+    return _told(before) != _told(after) or now - before.effective_at > AWAY
 
 
 def _told(facts: CheckFacts) -> tuple[Any, ...]:
-    is_gone = facts.handed_back, bool(facts.open_entries)
-    return facts.verdict, facts.enforceable, facts.unchanged_since, facts.not_enforceable_since, is_gone
+    return facts.verdict, facts.enforceable, facts.unchanged_since, facts.not_enforceable_since
 
 
 def note_changes(

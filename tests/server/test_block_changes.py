@@ -220,6 +220,19 @@ def do(office: Office, step: tuple[Any, ...]) -> None:
 @example([("check", 0, "closed", 0), ("check", 0, "handed_back", 0)], [True], 1)
 @example([("check", 0, "handed_back", 0), ("wait", 1), ("meet", 0, Consent.AGREED, 0, PROBE)], [True], 1)
 @example([("check", 0, "compliant", 0), ("retire", 0), ("wait", 1), ("check", 0, "compliant", 0)], [True], 1)
+# A phone that is its holder's only one.
+@example([("check", 2, "handed_back", 0), ("wait", 30), ("check", 2, "handed_back", 0)], [True], 1)
+@example(
+    [
+        ("check", 2, "handed_back", 0),
+        ("wait", 1),
+        ("meet", 2, Consent.AGREED, 2, PROBE),
+        ("wait", 1),
+        ("check", 2, "handed_back", 0),
+    ],
+    [True],
+    1,
+)
 @given(STEPS, st.lists(st.booleans(), min_size=1, max_size=12), st.integers(1, 4))
 def test_a_copy_that_takes_in_the_changes_is_the_whole_list(
     office: Office, steps: list[tuple[Any, ...]], polled: list[bool], step: int
