@@ -213,10 +213,11 @@ class Cables:
     async def _pull_all(self) -> None:
         for server in self._servers:
             server.close()
-        carrying = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in carrying:
-            task.cancel()
-        await asyncio.gather(*carrying, return_exceptions=True)
+        # Again: what was accepted before the servers closed may only begin meanwhile.
+        while carrying := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in carrying:
+                task.cancel()
+            await asyncio.gather(*carrying, return_exceptions=True)
 
     def _in_thread(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
