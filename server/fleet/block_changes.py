@@ -118,8 +118,8 @@ def read_cursor(text: str) -> Cursor:
 def moves_block(before: CheckFacts | None, after: CheckFacts, now: datetime) -> bool:
     """Whether a check may have moved its holder's place. Pure.
 
-    That a phone was seen again does not, unless it was away so long that it may have been silent. That it was handed back
-    again does: it is gone from then on, and may have been provisioned in between.
+    That a phone was seen again does not, unless it was away so long that it may have been silent. That it was handed
+    back again does: it is gone from then on, and may have been provisioned in between.
     """
     if before is None or before.handed_back or after.handed_back:
         return True
