@@ -40,7 +40,7 @@ class UnitLeftSchema(Schema):
 class DaySchema(Schema):
     """How many phones stood how on one day (UTC), counted as it began."""
 
-    day = fields.Date(required=True)
+    day = fields.String(required=True, metadata={"format": "date"})
     standings = fields.Dict(
         required=True,
         keys=fields.String(validate=validate.OneOf([one.value for one in Standing])),
@@ -51,7 +51,7 @@ class DaySchema(Schema):
 class ReminderSchema(Schema):
     """How many checks of one day (UTC) reminded an owner, and at how many the phone took no notice."""
 
-    day = fields.Date(required=True)
+    day = fields.String(required=True, metadata={"format": "date"})
     taken = _number()
     refused = _number()
 

@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from policy.report import Consent
+from policy.names import PackageName, UserNumber
+from policy.report import ActionResult, Consent, ReportedAction
+from policy.verdict import ActionKind, Stage
 from server.cli import main
+from server.fleet.daily_counts import keep_daily_count
 from server.fleet.phones import put_units
 from server.people.people import Role
-from tests.server.authority import NOT_ENFORCEABLE, VIOLATING, Authority
+from tests.server.authority import NOT_ENFORCEABLE, NOW, VIOLATING, Authority
 
 Run = Callable[..., int]
+REMINDED = ReportedAction(
+    ActionKind.NOTIFY, UserNumber(0), PackageName("com.android.shell"), ActionResult.DONE
+)
 
 
 @pytest.fixture
@@ -28,6 +34,9 @@ def left(small_authority: Authority) -> Authority:
     small_authority.accept(
         bench.sign(bench.report(violating, **VIOLATING)), bench.sign(bench.report(closed, **NOT_ENFORCEABLE))
     )
+    reminded = {**VIOLATING, "stage": Stage.REMIND, "actions": (REMINDED,)}
+    small_authority.accept(bench.sign(bench.report(violating, **reminded)))
+    keep_daily_count(small_authority.database, NOW)
     with small_authority.database.writing() as session:
         put_units(session, {violating: "Archive"})
     return small_authority
@@ -69,5 +78,7 @@ def test_programs_are_told_the_same_by_the_command_and_by_the_api(
         "unseen": 1,
         "declined": 1,
     }
+    assert [(one["taken"], one["refused"]) for one in by_api["reminders"]] == [(1, 0)]
+    assert by_api["days"][0]["standings"]["violating"] == 1
     # One phone of a unit could be somebody.
     assert {one["unit"]: one["phones"] for one in by_api["by_unit"]} == {"": None, "Archive": None}
