@@ -7,12 +7,14 @@ and no second label. What was printed is kept by the station (`paper_records`), 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from agent_scripts.station_files.paper_records import PaperKind, PaperRecord, Pa
 from agent_scripts.station_files.station import KnownPhone, Station
 from agent_scripts.visits.owners_paper import believed_policy, of_its_bundle, owners_page
 from policy.counted import counted
+from policy.names import PhoneId
 from policy.owner_receipt import OwnerReceipt, owner_receipt, spoken
 from policy.report import Consent, Report
 
@@ -211,20 +214,30 @@ class PaperWork:
             record = self._records.of(known.phone_id).get(kind) if known else None
             if known is None or record is None:
                 raise PrintFailed("what was made of it is not known any more", sure=False)
+            note = partial(self._note, known.phone_id, kind)
             try:
                 # Before the printer has it: whoever is killed meanwhile does not know whether it came out.
-                await asyncio.to_thread(self._records.note, known.phone_id, kind, Printed.BEGUN)
+                await note(Printed.BEGUN)
+            except StationError as error:
+                # The printer has nothing yet.
+                raise PrintFailed(str(error)) from error
+            try:
                 await printer.put_out(self._plan.folder / record.file)
-                await asyncio.to_thread(self._records.note, known.phone_id, kind, Printed.YES)
+                await note(Printed.YES)
             except PrintFailed as failed:
                 if failed.sure:
-                    await asyncio.to_thread(self._records.note, known.phone_id, kind, Printed.NO)
+                    # Where that cannot be kept either, the next bench takes it for handed over, and a person looks.
+                    with contextlib.suppress(StationError):
+                        await note(Printed.NO)
                 raise
             except StationError as error:
                 raise PrintFailed(str(error), sure=False) from error
             self._tell(address)
 
         return one
+
+    async def _note(self, phone_id: PhoneId, kind: PaperKind, printed: Printed) -> None:
+        await asyncio.to_thread(self._records.note, phone_id, kind, printed)
 
     def _standing(self, kind: PaperKind) -> Callable[[str, PrintFailed], None]:
         def stands(address: str, failed: PrintFailed) -> None:

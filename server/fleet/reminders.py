@@ -28,6 +28,7 @@ class _ReminderTallyTable(Base):
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     # Whether the phone took the notice.
     taken: Mapped[bool] = mapped_column(primary_key=True)
+    # Checks, of which one phone may have several a day; all kept counts have this name (`KeptTallies`).
     phones: Mapped[int] = mapped_column(BigInteger)
 
 

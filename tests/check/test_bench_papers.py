@@ -16,9 +16,11 @@ import pytest
 from agent_scripts.bench.paper_work import PaperPlan
 from agent_scripts.bench.stage import Paper, Stage
 from agent_scripts.bench.workbench import Workbench
+from agent_scripts.errors import DiskFull
 from agent_scripts.exit_codes import ExitCode
 from agent_scripts.station_files.paper_records import PaperKind, PaperRecords, Printed
 from agent_scripts.virtual_phone.phone import VirtualPhone
+from policy.names import PhoneId
 from tests.check.dying_agent import When, run_agent
 from tests.check.office import TIKTOK, Bench, Office
 from tests.check.test_bench_work import at, led, listed, row, without_cables, workbench_of
@@ -284,6 +286,36 @@ def test_a_printer_that_hangs_is_ended_and_whether_its_paper_came_out_is_a_perso
     )
 
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+    assert tray(tmp_path) == ["1-label.pdf"]
+
+
+@pytest.mark.parametrize("full_at", [Printed.BEGUN, Printed.NO])
+def test_a_disk_that_is_full_while_a_paper_is_printed_is_a_line_and_the_paper_waits(
+    bench: Bench, phones: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_at: Printed
+) -> None:
+    phone, _ = one_phone(phones, tmp_path)
+    words = printer(tmp_path) if full_at is Printed.BEGUN else program(tmp_path / "printer", "exit 1")
+    workbench = workbench_that_prints(bench, phone, tmp_path, words)
+    heard: list[str] = []
+    workbench.notice = heard.append
+    note, full = PaperRecords.note, [True]
+
+    def no_room(records: PaperRecords, phone_id: PhoneId, kind: PaperKind, printed: Printed) -> None:
+        if full[0] and printed is full_at:
+            raise DiskFull(bench.folder / "papers")
+        note(records, phone_id, kind, printed)
+
+    monkeypatch.setattr(PaperRecords, "note", no_room)
+
+    def mended() -> bool:
+        full[0] = False
+        printer(tmp_path)
+        return "1 paper waits" in workbench.typed("print")
+
+    led(workbench, stands(workbench, phone), mended, printed(workbench, phone))
+
+    cause = "the disk is full" if full_at is Printed.BEGUN else "ended with 1"
+    assert [cause in line for line in heard if "is not printed" in line] == [True]
     assert tray(tmp_path) == ["1-label.pdf"]
 
 
