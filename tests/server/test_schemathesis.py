@@ -6,7 +6,7 @@ Schemathesis makes the requests from ``openapi.json``; they go over HTTPS to the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -33,6 +33,7 @@ from policy.report_results import ReportStatus
 from server.api import register_api
 from server.cli import main as curfew_server
 from server.config import read_config
+from server.fleet.daily_counts import keep_daily_count
 from server.people.people import Role
 from tests.server.authority import Authority, Bench, TrustFolder
 from tests.server.databases import Databases, point_to
@@ -141,6 +142,8 @@ def running(
     made = Authority(folder.parent, demo_trust, read_config(folder / "server.env", environ={}))
     bench, token = made.bench(), made.person_token(*Role)
     made.phone(bench)
+    # As any server has done after its first minute: not whether it was that quick is what is tried here.
+    keep_daily_count(made.database, datetime.now(UTC))
     with serving(made) as server:
         yield Office(server, bench, token)
     made.database.close()
