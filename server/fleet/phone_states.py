@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from policy.names import PhoneId
 from policy.picture import picture_of
 from policy.report import Report
+from policy.schemas.strict_json import quick_json
 from policy.verdict import Reason, ReasonCode, Stage, Verdict
 from server.fleet.failures import Failure, failure_of
 from server.fleet.pictures import digest_of, keep_pictures
@@ -92,16 +93,17 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     phone_ids = {kept.report.phone_id for kept in checks}
     rows = {row["phone_id"]: row for row in _rows_of(session, phone_ids)}
     before = {phone_id: _as_facts(row) for phone_id, row in rows.items()}
+    after = dict(before)
     stored: set[str | None] = {row["picture_sha256"] for row in rows.values()}
     written: dict[str, bytes] = {}
     turned: list[Turned] = []
     # One after another in memory: a group may bring several checks of one phone, and only the last state is written.
     for kept in checks:
         phone_id = kept.report.phone_id
-        known = rows.get(phone_id)
-        row = rows[phone_id] = _after(session, known, kept)
+        row = rows[phone_id] = _after(session, rows.get(phone_id), kept)
+        known, after[phone_id] = after.get(phone_id), _as_facts(row)
         if row["report_id"] == kept.report.report_id:
-            turned += _turned(session, known, row)
+            turned += _turned(session, phone_id, known, after[phone_id])
             body = picture_of(kept.report)
             row["picture_sha256"] = digest_of(body)
             written[row["picture_sha256"]] = body
@@ -109,17 +111,18 @@ def record_checks(session: Session, checks: Sequence[KeptReport]) -> Recorded:
     new = {row["picture_sha256"] for row in rows.values()} - stored
     keep_pictures(session, {digest: written[digest] for digest in new})
     _STORE.run(session, rows.values())
-    return Recorded(before, {phone_id: _as_facts(row) for phone_id, row in rows.items()}, turned)
+    return Recorded(before, after, turned)
 
 
-def _turned(session: Session, known: Row | None, row: Row) -> Iterator[Turned]:
+def _turned(
+    session: Session, phone_id: PhoneId, before: CheckFacts | None, after: CheckFacts
+) -> Iterator[Turned]:
     """Yield how a phone turned by the check that has just become its newest."""
-    before, after = _as_facts(known) if known else None, _as_facts(row)
     looked = before.verdict if before else None
     if looked is Verdict.UNREADABLE and after.verdict is not Verdict.UNREADABLE:
-        looked = last_looked(session, row["phone_id"], after.effective_at)
+        looked = last_looked(session, phone_id, after.effective_at)
     for turn in turns_between(before, looked, after):
-        yield Turned(row["phone_id"], turn, after.effective_at)
+        yield Turned(phone_id, turn, after.effective_at)
 
 
 def _after(session: Session, row: Row | None, kept: KeptReport) -> Row:
@@ -278,8 +281,8 @@ def _columns(kept: KeptReport) -> Row:
         "boot_state": report.boot_state,
         # What memories contradict each other on is in no ledger, and may be off.
         "open_entries": len(report.ledger.open_entries) + len(report.contradictions),
-        "families": json.dumps(list(dict.fromkeys(finding.family for finding in report.findings))),
-        "reasons": json.dumps([[reason.code.value, reason.detail] for reason in report.reasons]),
+        "families": quick_json(list(dict.fromkeys(finding.family for finding in report.findings))).decode(),
+        "reasons": quick_json([[reason.code.value, reason.detail] for reason in report.reasons]).decode(),
         "failure": failure.value if failure else None,
         "handed_back": report.handed_back,
     }

@@ -17,12 +17,13 @@ from typing import Any
 from urllib.parse import quote as percent_encoded
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event, text
+from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import NullPool
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from server.errors import ConfigurationRefused, StorageBusy, StorageFull
 from server.storage.postgresql import PATIENCE_S, postgresql_engine, replicated
@@ -44,28 +45,63 @@ class Base(DeclarativeBase):
     )
 
 
+class _TextOfUtc(DATETIME):
+    """A time in SQLite, which has no zones: the bare UTC time as text, as SQLAlchemy writes it, sooner."""
+
+    def bind_processor(self, _dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        """Return what writes an aware time as text, such as ``2026-11-28 17:26:00.000000``."""
+        return _as_text
+
+    def result_processor(
+        self, _dialect: Dialect, _coltype: object
+    ) -> Callable[[str | None], datetime | None]:
+        """Return what reads it again."""
+        return _from_text
+
+
+class _TimeWithZone(TypeDecorator[datetime]):
+    """A time in PostgreSQL, which gives it back in the zone of the session."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Store UTC."""
+        return None if value is None else _in_utc(value)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Return the stored time in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+
+_UTC_OFFSET = "+00:00"
+
+
+def _as_text(value: datetime | None) -> str | None:
+    return None if value is None else _in_utc(value).isoformat(" ", "microseconds").removesuffix(_UTC_OFFSET)
+
+
+def _from_text(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored + _UTC_OFFSET)
+
+
+def _in_utc(value: datetime) -> datetime:
+    # Stored as if it were UTC, a naive time would be hours off, and nobody could tell afterwards.
+    if value.tzinfo is None:
+        raise ValueError(f"a time without zone cannot be stored: {value!r}")
+    return value.astimezone(UTC)
+
+
 class UtcTime(TypeDecorator[datetime]):
     """A time that goes in aware and comes back aware, in UTC, on both databases."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store UTC; SQLite has no zones, so it gets the bare UTC time."""
-        if value is None:
-            return None
-        # Stored as if it were UTC, a naive time would be hours off, and nobody could tell afterwards.
-        if value.tzinfo is None:
-            raise ValueError(f"a time without zone cannot be stored: {value!r}")
-        in_utc = value.astimezone(UTC)
-        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
-
-    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Return the stored time with its zone."""
-        if value is None:
-            return None
-        # SQLite answers without a zone, PostgreSQL in the zone of the session.
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return how this database stores it."""
+        # SQLAlchemy leaves the words of its own types untyped.
+        return _TextOfUtc() if dialect.name == "sqlite" else _TimeWithZone()  # type: ignore[no-untyped-call]
 
 
 class Database:
