@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import socket
@@ -65,6 +66,10 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
         # Workers are forks, and a connection must not be shared with one.
         context().database.close()
         context().lists.close()
+    # What is loaded by now stays. Were it looked through for garbage with the rest, each worker would get a copy of its
+    # own of every page of it (docs.python.org/3/library/gc.html, `gc.freeze`).
+    gc.collect()
+    gc.freeze()
     with TemporaryDirectory(prefix="curfew-counts-") as counts:
         load = partial(_load, config, Path(counts), f"https://{_in_url(host)}:{port}")
         serve_buffered(load, host, port, workers, config.tls_folder)
