@@ -23,5 +23,5 @@ def test_make_dist_installs_the_wheel_by_the_commands_of_the_readme() -> None:
     told = installing(re.sub(r"\s+", " ", paragraph))
     typed = installing((ROOT / "tools" / "dist").read_text(encoding="utf-8"))
 
-    assert told == ["install --require-hashes -r constraints.txt", "install --no-deps dist/curfew-*.whl"]
+    assert told == ["install --require-hashes -r requirements.txt", "install --no-deps dist/curfew-*.whl"]
     assert typed == told

@@ -219,5 +219,5 @@ def test_the_image_is_made_of_what_is_there_and_starts_a_command_that_exists() -
 
     assert [source for source in copied if not (ROOT / source).exists()] == []
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"} <= set(copied)
-    assert "--require-hashes -r /tmp/constraints.txt" in text
+    assert "--require-hashes -r /tmp/requirements.txt" in text
     assert_exists(" ".join([*begun, *command]))
