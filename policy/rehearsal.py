@@ -21,6 +21,7 @@ from policy.observation import Observation, UserKind
 from policy.picture import Pair, Picture, PicturedEntry
 from policy.pictured_packages import SET_ASIDE, Corner, PicturedPackages
 from policy.pictured_worlds import Placed, fits, meaning_for, placed_worlds
+from policy.rings import ring_starts
 from policy.undo import ROUNDS_LIMIT
 from policy.verdict import ActionKind, EvaluationTime, Judgement, Stage, Verdict
 
@@ -85,7 +86,7 @@ def fully_enforced_at(policy: Policy, now: datetime) -> datetime:
     Where a ring would begin only once the measure pauses or has ended, it is the last second before that: behind it
     nobody is newly blocked, whom the rings before have long reached.
     """
-    begun = max(now, policy.deadline, *(ring.starts_at for ring in policy.rings))
+    begun = max(now, *ring_starts(policy))
     paused = min(policy.review_at, policy.ends_at)
     return begun if begun < paused else max(now, paused - timedelta(seconds=1))
 

@@ -49,6 +49,11 @@ def rings_of(policy: Policy) -> Sequence[RingPart]:
     return found
 
 
+def ring_starts(policy: Policy) -> Sequence[datetime]:
+    """Return when enforcement starts for each ring, in their order: without rings at the deadline, for everybody."""
+    return [ring.starts_at for ring in rings_of(policy)] or [policy.deadline]
+
+
 def share_held_from(policy: Policy, held_ring: int | None) -> float | None:
     """Return a hold as older stations are told of it: from which share on; None: none, or one that they cannot know."""
     # A policy with lists is none of theirs: it asks for a newer judgement.

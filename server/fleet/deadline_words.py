@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from policy.counted import counted, noun
 from policy.document import Policy
+from policy.rings import ring_starts, rings_of
 from server.fleet.blocks import BlockCause
 from server.fleet.readiness import Moment, NotReady, Outlook, begins_at
 from server.fleet.standing import FleetCounts, Standing
@@ -78,7 +78,7 @@ def _before(here: Situation, policy: Policy, ready: NotReady, follows: Outlook) 
         )
     rings = (
         f" This goes ring by ring, the last of {len(policy.rings)} beginning"
-        f" {in_zone(_last_ring(policy), policy.time_zone)}; the numbers are of all rings together."
+        f" {in_zone(max(ring_starts(policy)), policy.time_zone)}; the numbers are of all rings together."
         if len(policy.rings) > 1
         else ""
     )
@@ -98,10 +98,10 @@ def _before(here: Situation, policy: Policy, ready: NotReady, follows: Outlook) 
 
 def _after(here: Situation, policy: Policy, ready: NotReady, follows: Outlook) -> str:
     begins = begins_at(policy)
-    later = sum(1 for ring in policy.rings if max(policy.deadline, ring.starts_at) > here.now)
+    later = sum(1 for ring in rings_of(policy) if ring.starts_at > here.now)
     waiting = (
         f" {later} of {counted(len(policy.rings), 'ring')} {_have(later)} not begun: there it"
-        f" follows only then, the last {in_zone(_last_ring(policy), policy.time_zone)}."
+        f" follows only then, the last {in_zone(max(ring_starts(policy)), policy.time_zone)}."
         if later
         else ""
     )
@@ -135,7 +135,7 @@ def when_told(moment: Moment, here: Situation, later: bool) -> str:
     if moment is Moment.BEFORE and policy.review_at <= begins:
         return "not before a reviewed policy is published"
     lasting = f", once it has lasted {length(policy.overdue_limit)}" if later else ""
-    rings = ", ring by ring" if max(begins, _last_ring(policy)) > max(begins, here.now) else ""
+    rings = ", ring by ring" if max(begins, max(ring_starts(policy))) > max(begins, here.now) else ""
     start = f"from {in_zone(begins, policy.time_zone)} on" if moment is Moment.BEFORE else "now"
     return f"{start}{rings}{lasting}"
 
@@ -148,10 +148,6 @@ def phones(number: int) -> str:
 def thousands(number: int) -> str:
     """Return a number as pages write it."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def _last_ring(policy: Policy) -> datetime:
-    return max((max(policy.deadline, ring.starts_at) for ring in policy.rings), default=policy.deadline)
 
 
 def _or_by_script(policy: Policy) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from policy.document import Policy
+from policy.rings import ring_starts
 from server.fleet.blocks import BlockCause
 from server.fleet.standing import FleetCounts, Standing
 from server.policies.situation import Situation
@@ -98,7 +99,7 @@ def moment_of(here: Situation) -> Moment:
 
 def begins_at(policy: Policy) -> datetime:
     """Return when the first phones are enforced: the deadline, or the first ring if that starts later."""
-    return min((max(policy.deadline, ring.starts_at) for ring in policy.rings), default=policy.deadline)
+    return min(ring_starts(policy))
 
 
 def bears_from(here: Situation) -> datetime:

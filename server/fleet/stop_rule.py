@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from policy.counted import counted
+from policy.rings import rings_of
 from server.errors import InConflict
 from server.evidence.alarms import raise_ring_alarm
 from server.fleet.ring_holds import hold_ring, holds_of
@@ -74,9 +75,7 @@ def _holds(session: Session, here: Situation, percent: int, smallest: int) -> Ju
     if here.bundle is None or here.lifted or here.now >= here.bundle.policy.review_at:
         return None
     # Before anything is counted: nearly always there is no ring to come.
-    if not any(
-        here.now < max(ring.starts_at, here.bundle.policy.deadline) for ring in here.bundle.policy.rings
-    ):
+    if not any(here.now < ring.starts_at for ring in rings_of(here.bundle.policy)):
         return None
     verdict = judge_ring(count_rings(session, here), percent, smallest)
     if verdict is None or not verdict.holds:

@@ -14,6 +14,7 @@ from policy.document import Bundle, Policy
 from policy.names import PhoneId
 from policy.rehearsal import Cause, Outcome, Rehearsal, Rehearsed
 from policy.report import Consent
+from policy.rings import ring_starts
 from policy.stage import stage_of
 from policy.verdict import Stage
 from server.fleet.phones import Pictured, pictured
@@ -224,6 +225,6 @@ def _stages_of(plan: Plan) -> Callable[[PhoneId], object] | None:
 
 
 def _is_one_stage(policy: Policy, moment: datetime) -> bool:
-    starts = [max(policy.deadline, ring.starts_at) for ring in policy.rings] or [policy.deadline]
+    starts = ring_starts(policy)
     over = policy.lifted or moment >= min(policy.ends_at, policy.review_at)
     return over or moment >= max(starts) or moment < min(starts)
