@@ -47,7 +47,7 @@ def _tell_left(view: DeadlineView, smallest_cell: int) -> None:
     tell("\nNot ready, by cause:")
     for one in view.ready.left:
         if one.phones:
-            tell(f"{one.phones:>7}  {one.standing.value}. {NEXT_STEPS[one.standing]}")
+            tell(f"{one.phones:>7}  {one.standing.value.replace('_', ' ')}. {NEXT_STEPS[one.standing]}")
     tell("\nNot ready, by last contact:")
     for age, words in AGES.items():
         tell(f"{view.ages[age]:>7}  {words}")

@@ -21,7 +21,6 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 import structlog
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from server.config import BODY_LIMIT_BYTES, Network
 from server.errors import ComeLater, Malformed, NotAccepted, RequestRefused
@@ -29,7 +28,7 @@ from server.running.client_address import client_address
 from server.running.error_handlers import RETRY_AFTER_S, error_form
 from server.running.health import HEALTH_PATHS
 from server.running.request_id import ENVIRON_KEY, HEADER, request_id
-from server.running.rsgi import Exchange, Scope
+from server.running.rsgi import Exchange, ProtocolClosed, Scope
 from server.running.spooled import SpooledAnswer, lend_path
 
 

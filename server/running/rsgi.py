@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
+from granian.rsgi import ProtocolClosed as ProtocolClosed  # type: ignore[attr-defined]
+
 
 class Scope(Protocol):
     """What granian tells of a request before its body ("HTTP Scope")."""
