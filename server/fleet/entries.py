@@ -7,7 +7,7 @@ can be made anew from phones and checks at any time (`server.fleet.recounting`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -298,7 +298,9 @@ def walk(
 @lru_cache
 def _next(given: frozenset[str], latest_first: bool) -> Select[datetime, str]:
     place = (_ENTRIES.c.last_at, _ENTRIES.c.phone_id)
-    query = select(*place).where(*(_BOUNDS[name] for name in _BOUNDS if name in given))
+    asked = (name for name in _BOUNDS if name in given)
+    bounds = (_BOUNDS[name](bindparam(name, expanding=name == "failures")) for name in asked)
+    query = select(*place).where(*bounds)
     if "after_at" in given:
         behind = tuple_(bindparam("after_at", type_=UtcTime), bindparam("after_id", type_=String))
         query = query.where(tuple_(*place) < behind if latest_first else tuple_(*place) > behind)
@@ -306,16 +308,16 @@ def _next(given: frozenset[str], latest_first: bool) -> Select[datetime, str]:
     return query.order_by(*by).limit(bindparam("step"))
 
 
-_BOUNDS: Mapping[str, ColumnElement[bool]] = {
-    "fresh": _ENTRIES.c.fresh == bindparam("fresh"),
-    "has_open": _ENTRIES.c.has_open == bindparam("has_open"),
-    "since": _ENTRIES.c.last_at >= bindparam("since"),
-    "until": _ENTRIES.c.last_at < bindparam("until"),
-    "above": _ENTRIES.c.share >= bindparam("above"),
-    "below": _ENTRIES.c.share < bindparam("below"),
-    "failures": among(_ENTRIES.c.failure, "failures"),
+_BOUNDS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
+    "fresh": lambda value: _ENTRIES.c.fresh == value,
+    "has_open": lambda value: _ENTRIES.c.has_open == value,
+    "since": lambda value: _ENTRIES.c.last_at >= value,
+    "until": lambda value: _ENTRIES.c.last_at < value,
+    "above": lambda value: _ENTRIES.c.share >= value,
+    "below": lambda value: _ENTRIES.c.share < value,
+    "failures": lambda value: _ENTRIES.c.failure.in_(value),
 }
-"""What the bounds of a stretch ask for, by name."""
+"""What each bound of a stretch asks for, by name."""
 
 
 def _values(span: Span) -> dict[str, Any]:
@@ -335,8 +337,7 @@ def _values(span: Span) -> dict[str, Any]:
 
 def within(span: Span) -> ColumnElement[bool]:
     """Return the condition that an entry lies in a stretch."""
-    values = _values(span)
-    return and_(*(_BOUNDS[name] for name in values)).params(values)
+    return and_(*(_BOUNDS[name](value) for name, value in _values(span).items()))
 
 
 def longest_unseen(session: Session, kinds: Sequence[Standing]) -> datetime | None:
