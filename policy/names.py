@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from typing import Self
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from policy.errors import InvalidName
 
 # Narrow on purpose: nothing in it means anything to a shell, and no name can begin like an option.
 _PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 _PACKAGE_MAX_LENGTH = 223
+_PHONE_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # UserHandle.MAX_SECONDARY_USER_ID and above overflow Android's uid arithmetic (uid = user * 100000 + app).
 USER_MAX = 21473
 
@@ -55,14 +56,8 @@ class PhoneId(str):
 
     def __new__(cls, value: str) -> Self:
         """Accept only the canonical lower-case form, so that equal phones compare equal."""
-        canonical: str | None
-        try:
-            # `UUID` also takes capitals, braces and `urn:uuid:`; two spellings would make two phones of one.
-            canonical = str(UUID(value))
-        except (ValueError, AttributeError, TypeError):
-            # Not an empty text: that would equal an empty `value`, which then passed for a phone's id.
-            canonical = None
-        if canonical is None or canonical != value:
+        # `UUID` also takes capitals, braces and `urn:uuid:`; two spellings would make two phones of one.
+        if not isinstance(value, str) or not _PHONE_ID.fullmatch(value):
             raise InvalidName(f"expected a phone id (lower-case UUID), found {value!r}")
         return super().__new__(cls, value)
 

@@ -35,4 +35,4 @@ def written(time: datetime) -> str:
 
     Stations put checks in order by what they are told here: in whole seconds, two checks could change places.
     """
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

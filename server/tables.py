@@ -33,10 +33,13 @@ def to_ndjson(rows: Sequence[Row]) -> str:
 
 
 def _cell(value: Any) -> str:
+    # First what most cells are: to ask whether a text is a sequence takes longer than to write it.
+    if isinstance(value, str):
+        return no_formula(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return no_formula(" ".join(map(str, value)))
     return no_formula(str(value))

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from struct import iter_unpack
 from typing import Any, NoReturn
 
 import orjson
@@ -19,6 +20,7 @@ DOCUMENT_MAX_BYTES = 1 << 20
 _INTEGER_MAX = (1 << 63) - 1
 _INTEGER_MAX_DIGITS = 19
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_DELETE, _NOT_PRINTED = b"\x7f", re.compile("[^ -~]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -78,6 +80,23 @@ def quick_json(value: object) -> bytes:
     Raises `TypeError` for what it cannot write. Numbers with a fraction may come out in other words.
     """
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def quick_ascii_json(value: object) -> bytes:
+    """Return what `json.dumps` makes of a value, compact and with sorted keys, several times sooner.
+
+    The value is of objects, lists, texts without half characters, integers of at most 64 bits, booleans and None.
+    Raises `TypeError` for what it cannot write; numbers with a fraction may come out in other words.
+    """
+    written = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if written.isascii() and _DELETE not in written:
+        return written
+    return _NOT_PRINTED.sub(_escaped, written.decode()).encode()
+
+
+def _escaped(found: re.Match[str]) -> str:
+    # Beyond 16 bits a character is two of them (RFC 8259, 7).
+    return "".join(f"\\u{unit:04x}" for (unit,) in iter_unpack(">H", found[0].encode("utf-16-be")))
 
 
 def canonical_json(value: object) -> bytes:

@@ -11,7 +11,6 @@ header ``Link``, as in the others (RFC 8288). A piece with the ETag that came wi
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from flask import Response, jsonify, request
+from flask import Response, request
 from sqlalchemy.orm import Session
 from werkzeug.wsgi import wrap_file
 
+from policy.schemas.strict_json import quick_ascii_json, quick_json
 from server.api.person_access import requesting_person
 from server.clock import written
 from server.context import context
@@ -134,12 +134,13 @@ def answer_piece(
     elif form == NDJSON:
         answer = Response(to_ndjson(rows), content_type=CONTENT_TYPES[NDJSON])
     else:
-        answer = jsonify({listing.name: rows, "next": behind, **told, "server_time": written(now)})
+        whole = {listing.name: rows, "next": behind, **told, "server_time": written(now)}
+        answer = Response(quick_ascii_json(whole) + b"\n", content_type=JSON)
     if behind is not None:
         arguments = request.args.to_dict() | {"after": behind}
         answer.headers["Link"] = f'<{_address(arguments)}>; rel="next"'
     # Weak, and of the rows: the time of the answer, which is another each time, is no change.
-    told_rows = json.dumps([form, list(listing.columns), list(rows), marked], sort_keys=True).encode()
+    told_rows = quick_json([form, listing.columns, rows, marked])
     answer.set_etag(hashlib.sha256(told_rows).hexdigest(), weak=True)
     return _conditional(answer)
 

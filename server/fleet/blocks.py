@@ -7,7 +7,7 @@ repeat without harm. A holder with several phones is blocked while one of them a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from itertools import islice, product
@@ -144,12 +144,11 @@ def _overdue(session: Session, since: datetime, until: datetime) -> Iterator[Pho
 
 def worst_of_holders(session: Session, here: Situation, tags: Collection[str]) -> Mapping[str, Block]:
     """Return for each of these holders, by tag, what is to be done because of their worst phone; no holder is named."""
-    by_holder = holders.phones_by_holder(session, tags)
-    phone_ids = [phone_id for of_one in by_holder.values() for phone_id in of_one]
+    by_holder = phones.phones_of_holders(session, tags)
+    phone_ids = [phone.phone_id for of_one in by_holder.values() for phone in of_one]
     facts = phone_states.check_facts(session, phone_ids)
-    known = {phone.phone_id: phone for phone in phones.find_phones(session, phone_ids)}
     return {
-        tag: min((_caused(known[phone_id], facts.get(phone_id), here) for phone_id in of_one), key=_order)
+        tag: min((_caused(phone, facts.get(phone.phone_id), here) for phone in of_one), key=_order)
         for tag, of_one in by_holder.items()
     }
 
@@ -157,7 +156,9 @@ def worst_of_holders(session: Session, here: Situation, tags: Collection[str]) -
 def _of_holders(session: Session, here: Situation, holder_key: str, tags: Sequence[str]) -> Sequence[Block]:
     worst = worst_of_holders(session, here, tags)
     names = holders.holders_of(session, holder_key, [one.phone_id for one in worst.values()])
-    entry_of = {tag: replace(one, holder=names[one.phone_id]) for tag, one in worst.items()}
+    entry_of = {
+        tag: Block(names[one.phone_id], one.phone_id, one.cause, one.since) for tag, one in worst.items()
+    }
     without = [tag for tag in tags if tag not in entry_of]
     for tag, at, sealed in left_holders(session, without):
         entry_of[tag] = Block(holders.opened(holder_key, sealed), "", BlockCause.NO_PHONE, at)

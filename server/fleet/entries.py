@@ -7,10 +7,11 @@ can be made anew from phones and checks at any time (`server.fleet.recounting`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -22,8 +23,8 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     func,
-    literal,
     literal_column,
     select,
     tuple_,
@@ -46,9 +47,10 @@ from server.storage.prepared import Prepared, among, upsert
 
 class _EntryTable(Base):
     __tablename__ = "fleet_entry"
-    # Of every kind those that were not seen for longest come first, without sorting; the unit is there to be counted.
+    # Of every kind those that were not seen for longest come first, without sorting. Units are there to be counted, and
+    # what rings ask for: of a ring's phones, few among all, every other would be looked up besides.
     __table_args__ = (
-        Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id", "unit"),
+        Index("ix_fleet_entry_kind", "fresh", "has_open", "last_at", "phone_id", "unit", "share", "failure"),
         Index("ix_fleet_entry_share", "share"),
     )
 
@@ -274,20 +276,17 @@ def phones_of_unit(session: Session, unit: str, limit: int) -> Sequence[str]:
 
 
 def walk(
-    session: Session,
-    span: Span,
-    after: Place | None,
-    step: int,
-    also: ColumnElement[bool] | None = None,
-    latest_first: bool = False,
+    session: Session, span: Span, after: Place | None, step: int, latest_first: bool = False
 ) -> Iterator[Place]:
     """Yield the phones of a stretch behind a place, those not seen for longest first; `step` are read at a time.
 
-    `also` is what has to hold of them besides; `latest_first` walks the other way.
+    `latest_first` walks the other way.
     """
+    values = {**_values(span), "step": step}
     while True:
-        query = _next(span, after, step, latest_first)
-        found = session.execute(query if also is None else query.where(also)).all()
+        if after is not None:
+            values |= {"after_at": after.last_at, "after_id": after.phone_id}
+        found = session.execute(_next(frozenset(values), latest_first), values).all()
         for last_at, phone_id in found:
             after = Place(last_at, cast(PhoneId, phone_id))
             yield after
@@ -295,24 +294,50 @@ def walk(
             return
 
 
-def _next(span: Span, after: Place | None, limit: int, latest_first: bool) -> Select[datetime, str]:
-    query = select(_EntryTable.last_at, _EntryTable.phone_id).where(within(span))
-    if after is not None:
-        here = tuple_(literal(after.last_at, UtcTime), literal(after.phone_id))
-        place = tuple_(_ENTRIES.c.last_at, _ENTRIES.c.phone_id)
-        query = query.where(place < here if latest_first else place > here)
-    by = (_ENTRIES.c.last_at, _ENTRIES.c.phone_id)
-    return query.order_by(*(column.desc() if latest_first else column for column in by)).limit(limit)
+# By the names of the values that are given: building such a query costs more than running it.
+@lru_cache
+def _next(given: frozenset[str], latest_first: bool) -> Select[datetime, str]:
+    place = (_ENTRIES.c.last_at, _ENTRIES.c.phone_id)
+    asked = (name for name in _BOUNDS if name in given)
+    bounds = (_BOUNDS[name](bindparam(name, expanding=name == "failures")) for name in asked)
+    query = select(*place).where(*bounds)
+    if "after_at" in given:
+        behind = tuple_(bindparam("after_at", type_=UtcTime), bindparam("after_id", type_=String))
+        query = query.where(tuple_(*place) < behind if latest_first else tuple_(*place) > behind)
+    by = [column.desc() if latest_first else column for column in place]
+    return query.order_by(*by).limit(bindparam("step"))
+
+
+_BOUNDS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
+    "fresh": lambda value: _ENTRIES.c.fresh == value,
+    "has_open": lambda value: _ENTRIES.c.has_open == value,
+    "since": lambda value: _ENTRIES.c.last_at >= value,
+    "until": lambda value: _ENTRIES.c.last_at < value,
+    "above": lambda value: _ENTRIES.c.share >= value,
+    "below": lambda value: _ENTRIES.c.share < value,
+    "failures": lambda value: _ENTRIES.c.failure.in_(value),
+}
+"""What each bound of a stretch asks for, by name."""
+
+
+def _values(span: Span) -> dict[str, Any]:
+    """Return the bounds that a stretch has, by name."""
+    failures = span.failures and sorted(one.value if one else "" for one in span.failures)
+    bounds = {
+        "fresh": span.fresh.value,
+        "has_open": span.has_open,
+        "since": span.since,
+        "until": span.until,
+        "above": span.above,
+        "below": span.below,
+        "failures": failures,
+    }
+    return {name: value for name, value in bounds.items() if value is not None}
 
 
 def within(span: Span) -> ColumnElement[bool]:
     """Return the condition that an entry lies in a stretch."""
-    bounds = [_ENTRIES.c.fresh == span.fresh.value, _ENTRIES.c.has_open == span.has_open]
-    if span.since is not None:
-        bounds.append(_ENTRIES.c.last_at >= span.since)
-    if span.until is not None:
-        bounds.append(_ENTRIES.c.last_at < span.until)
-    return and_(*bounds)
+    return and_(*(_BOUNDS[name](value) for name, value in _values(span).items()))
 
 
 def longest_unseen(session: Session, kinds: Sequence[Standing]) -> datetime | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from policy.names import PhoneId
 from server.errors import ConfigurationRefused
 from server.storage.database import Base, Database
+from server.storage.prepared import Prepared, among
 
 
 def _phone() -> Table:
@@ -36,8 +37,12 @@ def seal(holder_key: str, holder: str) -> bytes:
 
 def opened(holder_key: str, sealed: bytes) -> str:
     """Return a holder that was sealed; raises `ConfigurationRefused` if the key is not the one of old."""
+    return _opened(Fernet(holder_key), sealed)
+
+
+def _opened(box: Fernet, sealed: bytes) -> str:
     try:
-        return Fernet(holder_key).decrypt(sealed).decode()
+        return box.decrypt(sealed).decode()
     except InvalidToken as error:
         raise ConfigurationRefused(
             "CURFEW_HOLDER_KEY does not open the stored holders; put back the key they were stored under"
@@ -67,34 +72,48 @@ def _tag_key(holder_key: str) -> bytes:
 # Asking ---------------------------------------------------------------------------------------------------------
 
 
+class _Asked:
+    """The statements, compiled once."""
+
+    def __init__(self) -> None:
+        phone = _phone().c
+        tag, is_one = phone.holder_tag, among(phone.phone_id, "phone_ids")
+        sealed = select(phone.phone_id, phone.sealed_holder)
+        self.sealed_of_all, self.sealed = Prepared(sealed), Prepared(sealed.where(is_one))
+        self.tags = Prepared(select(tag).where(is_one, tag.is_not(None)).distinct())
+        behind = select(tag).where(tag > bindparam("after")).group_by(tag).order_by(tag)
+        self.next_tags = Prepared(behind.limit(bindparam("limit")))
+        self.phones = Prepared(select(tag, phone.phone_id).where(among(tag, "tags")))
+
+
+# At the first question: by then the table is declared.
+_asked = cache(_Asked)
+
+
 def holders_of(session: Session, holder_key: str, phone_ids: Collection[str] | None = None) -> dict[str, str]:
     """Return the holders of all phones, or of these; raises `ConfigurationRefused` if the key is not the one of old."""
-    phone = _phone()
-    query = select(phone.c.phone_id, phone.c.sealed_holder)
-    if phone_ids is not None:
-        query = query.where(phone.c.phone_id.in_(phone_ids))
-    return {phone_id: opened(holder_key, sealed) for phone_id, sealed in session.execute(query)}
+    if phone_ids is None:
+        found = _asked().sealed_of_all.rows(session)
+    else:
+        found = _asked().sealed.rows(session, {"phone_ids": phone_ids})
+    box = Fernet(holder_key)
+    return {phone_id: _opened(box, sealed) for phone_id, sealed in found}
 
 
 def tags_of(session: Session, phone_ids: Collection[str]) -> set[str]:
     """Return the tags of the holders of these phones."""
-    phone = _phone()
-    tag = phone.c.holder_tag
-    return set(session.scalars(select(tag).where(phone.c.phone_id.in_(phone_ids), tag.is_not(None))))
+    return {row[0] for row in _asked().tags.rows(session, {"phone_ids": phone_ids})}
 
 
 def holder_tags(session: Session, after: str, limit: int) -> Sequence[str]:
     """Return the tags of the next holders behind one, in order."""
-    tag = _phone().c.holder_tag
-    return session.scalars(select(tag).where(tag > after).group_by(tag).order_by(tag).limit(limit)).all()
+    return [row[0] for row in _asked().next_tags.rows(session, {"after": after, "limit": limit})]
 
 
 def phones_by_holder(session: Session, tags: Collection[str]) -> Mapping[str, Sequence[PhoneId]]:
     """Return the ids of the phones of each of these holders, by their tags."""
-    phone = _phone()
     found: dict[str, list[PhoneId]] = {}
-    query = select(phone.c.holder_tag, phone.c.phone_id).where(phone.c.holder_tag.in_(tags))
-    for tag, phone_id in session.execute(query):
+    for tag, phone_id in _asked().phones.rows(session, {"tags": tags}):
         found.setdefault(tag, []).append(phone_id)
     return found
 

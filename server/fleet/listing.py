@@ -185,9 +185,10 @@ def _walk(
             continue
         place = after.place if after and after.standing is one else None
         stretches = [
-            entries.walk(session, span, place, step, ring.within(span, here) if ring else None)
+            entries.walk(session, part, place, step)
             for span, stands in spans(here)
             if stands is one
+            for part in (ring.within(span, here) if ring else [span])
         ]
         by_index = (place for place in heapq.merge(*stretches) if place.phone_id not in apart)
         others = [c.place for c in _standing(here, exempt, others_exempt) if c.standing is one]
@@ -210,14 +211,18 @@ def _walk_by_time(
     apart = _apart(here, exempt, ring)
 
     def stretch(span: Span, standing: Standing) -> Iterator[Cursor]:
-        also = ring.within(span, here) if ring else None
-        places = entries.walk(session, span, after.place if after else None, step, also, latest_first)
+        places = entries.walk(session, span, after.place if after else None, step, latest_first)
         return (Cursor(standing, place) for place in places if place.phone_id not in apart)
 
     def is_wanted(standing: Standing) -> bool:
         return wanted.standing in (None, standing)
 
-    by_index = [stretch(span, stands) for span, stands in spans(here) if is_wanted(stands)]
+    by_index = [
+        stretch(part, stands)
+        for span, stands in spans(here)
+        if is_wanted(stands)
+        for part in (ring.within(span, here) if ring else [span])
+    ]
     others = _standing(here, exempt, _of_ring(here, exempt, exempt, ring))
     by_hand = [c for c in others if is_wanted(c.standing) and sort.is_behind(c, after)]
     by_hand.sort(key=sort.key, reverse=latest_first)

@@ -15,7 +15,7 @@ from server.fleet import holders, phones
 from server.fleet.attempts import LastAttempt, last_attempt
 from server.fleet.blocks import cause_of
 from server.fleet.off_times import OffTime, off_times
-from server.fleet.phone_rows import PhoneRow, phone_rows
+from server.fleet.phone_rows import PhoneNow, phone_now
 from server.fleet.phones import KeptProbe
 from server.policies.bundles import situation_and_history
 from server.reports import kept_reports
@@ -42,7 +42,7 @@ class PhonePage:
 
     now: datetime
     """When all this holds."""
-    row: PhoneRow
+    row: PhoneNow
     holder: str
     report: Report | None
     ledger: Ledger | None
@@ -79,7 +79,7 @@ def phone_page(session: Session, phone_id: PhoneId, now: datetime, holder_key: s
     if not found:
         return None
     here = situation_and_history(session, now)
-    [row] = phone_rows(session, found, here)
+    row = phone_now(session, found[0], here)
     latest = kept_reports.stored_report(session, row.latest.report_id) if row.latest else None
     # One more than is used tells whether there are more.
     acting = kept_reports.acting_reports(session, phone_id, _ACTING_READ + 1)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Select, String, Table, Text, false, select, text, update
@@ -18,7 +19,7 @@ from policy.schemas.strict_json import quick_json
 from policy.verdict import Reason, ReasonCode, Stage, Verdict
 from server.fleet.failures import Failure, failure_of
 from server.fleet.pictures import digest_of, keep_pictures
-from server.fleet.standing import CheckFacts, LatestCheck
+from server.fleet.standing import CheckFacts, LatestCheck, ListedCheck
 from server.fleet.turns import Turned, turns_between
 from server.reports.kept_reports import KeptReport, last_looked, not_enforceable_since, run_start
 from server.storage.database import Base, UtcTime
@@ -69,6 +70,9 @@ _STATES = cast(Table, _StateTable.__table__)
 _OF_PHONES = Prepared(select(_STATES).where(among(_STATES.c.phone_id, "phone_ids")))
 _NAMES = tuple(_STATES.c.keys())
 _STORE = upsert(_STATES)
+# Looked up instead of made: a list has thousands of rows, and calling an enumeration takes ten times as long.
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+_STAGES = {stage.value: stage for stage in Stage}
 
 Row = dict[str, Any]
 
@@ -177,7 +181,7 @@ def _rows_of(session: Session, phone_ids: Collection[str]) -> Iterator[Row]:
         yield dict(zip(_NAMES, row, strict=True))
 
 
-_FACTS = select(
+_FACTS = (
     _STATES.c.phone_id,
     _STATES.c.effective_at,
     _STATES.c.verdict,
@@ -188,21 +192,41 @@ _FACTS = select(
     _STATES.c.failure,
     _STATES.c.handed_back,
 )
+_OF_THESE = among(_STATES.c.phone_id, "phone_ids")
+_FACTS_OF_ALL, _FACTS_OF = Prepared(select(*_FACTS)), Prepared(select(*_FACTS).where(_OF_THESE))
+_LISTED = Prepared(
+    select(*_FACTS, _STATES.c.station_id, _STATES.c.families, _STATES.c.reasons).where(_OF_THESE)
+)
 
 
 def check_facts(session: Session, phone_ids: Collection[str] | None = None) -> Mapping[str, CheckFacts]:
     """Return for every phone that was ever checked, or of these, the little that its standing follows from."""
-    query = _FACTS if phone_ids is None else _FACTS.where(_STATES.c.phone_id.in_(phone_ids))
-    # Looked up instead of made: this walks the whole fleet, and calling an enumeration takes ten times as long.
-    verdicts = {verdict.value: verdict for verdict in Verdict}
+    known = {} if phone_ids is None else {"phone_ids": phone_ids}
+    found = (_FACTS_OF_ALL if phone_ids is None else _FACTS_OF).rows(session, known)
+    return {row[0]: CheckFacts(**_facts(row)) for row in found}
+
+
+def listed_checks(session: Session, phone_ids: Collection[str]) -> Mapping[str, ListedCheck]:
+    """Return what a list shows of the latest check of each of these phones that was ever checked."""
     return {
-        row[0]: CheckFacts(
-            *(row[1], verdicts[row[2]], row[3], row[4], row[5]),
-            not_enforceable_since=row[6],
-            failure=_as_failure(row[7]),
-            handed_back=row[8],
+        row[0]: ListedCheck(
+            **_facts(row), station_id=row[9], families=_families(row[10]), reasons=_reasons(row[11])
         )
-        for row in session.execute(query)
+        for row in _LISTED.rows(session, {"phone_ids": phone_ids})
+    }
+
+
+def _facts(row: Sequence[Any]) -> dict[str, Any]:
+    """Return the facts that a row begins with, of the columns of `_FACTS`."""
+    return {
+        "effective_at": row[1],
+        "verdict": _VERDICTS[row[2]],
+        "enforceable": row[3],
+        "open_entries": row[4],
+        "unchanged_since": row[5],
+        "not_enforceable_since": row[6],
+        "failure": _as_failure(row[7]),
+        "handed_back": row[8],
     }
 
 
@@ -295,19 +319,30 @@ def _as_latest(row: Row) -> LatestCheck:
         effective_at=row["effective_at"],
         received_at=row["received_at"],
         time_trusted=row["time_trusted"],
-        verdict=Verdict(row["verdict"]),
+        verdict=_VERDICTS[row["verdict"]],
         enforceable=row["enforceable"],
         unchanged_since=row["unchanged_since"],
         not_enforceable_since=row["not_enforceable_since"],
         failure=_as_failure(row["failure"]),
         handed_back=row["handed_back"],
-        stage=Stage(row["stage"]),
+        stage=_STAGES[row["stage"]],
         bundle_number=row["bundle_number"],
         release=row["release"],
         api_level=row["api_level"],
         patch_level=row["patch_level"],
         boot_state=row["boot_state"],
-        families=tuple(json.loads(row["families"])),
+        families=_families(row["families"]),
         open_entries=row["open_entries"],
-        reasons=tuple(Reason(ReasonCode(code), detail) for code, detail in json.loads(row["reasons"])),
+        reasons=_reasons(row["reasons"]),
     )
+
+
+# A fleet has few of either: most phones tell the same.
+@lru_cache(maxsize=1024)
+def _families(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored))
+
+
+@lru_cache(maxsize=1024)
+def _reasons(stored: str) -> tuple[Reason, ...]:
+    return tuple(Reason(ReasonCode(code), detail) for code, detail in json.loads(stored))

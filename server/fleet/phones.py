@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import ForeignKey, LargeBinary, String, Table, Text, bindparam, func, select, update
@@ -308,33 +308,47 @@ def phone_ids(session: Session) -> Sequence[PhoneId]:
     return cast("Sequence[PhoneId]", session.scalars(select(_PhoneTable.phone_id)).all())
 
 
+_FOUND = select(
+    _PHONES.c.phone_id,
+    _PHONES.c.manufacturer,
+    _PHONES.c.model,
+    _PHONES.c.label,
+    _PHONES.c.virtual,
+    _PHONES.c.consent,
+    _PHONES.c.consent_since,
+    _PHONES.c.registered_at,
+    _PHONES.c.unit,
+    _PHONES.c.probed_at,
+    _PHONES.c.retired_by,
+    _PHONES.c.retired_at,
+    _PHONES.c.retired_why,
+)
+_FIND_ALL, _FIND = Prepared(_FOUND), Prepared(_FOUND.where(among(_PHONES.c.phone_id, "phone_ids")))
+_OF_HOLDERS = Prepared(_FOUND.add_columns(_PHONES.c.holder_tag).where(among(_PHONES.c.holder_tag, "tags")))
+_CONSENTS = {consent.value: consent for consent in Consent}
+
+
 def find_phones(session: Session, phone_ids: Collection[str] | None = None) -> Sequence[Phone]:
     """Return all phones, or those of `phone_ids`."""
-    # Columns, not rows of the mapper: a page of the fleet walks tens of thousands.
-    query = select(
-        _PhoneTable.phone_id,
-        _PhoneTable.manufacturer,
-        _PhoneTable.model,
-        _PhoneTable.label,
-        _PhoneTable.virtual,
-        _PhoneTable.consent,
-        _PhoneTable.consent_since,
-        _PhoneTable.registered_at,
-        _PhoneTable.unit,
-        _PhoneTable.probed_at,
-        _PhoneTable.retired_by,
-        _PhoneTable.retired_at,
-        _PhoneTable.retired_why,
+    found = _FIND_ALL.rows(session) if phone_ids is None else _FIND.rows(session, {"phone_ids": phone_ids})
+    return [_as_phone(row) for row in found]
+
+
+def phones_of_holders(session: Session, tags: Collection[str]) -> Mapping[str, Sequence[Phone]]:
+    """Return the phones of each of these holders, by their tags (`server.fleet.holders`)."""
+    found: dict[str, list[Phone]] = {}
+    for row in _OF_HOLDERS.rows(session, {"tags": tags}):
+        found.setdefault(row[-1], []).append(_as_phone(row))
+    return found
+
+
+def _as_phone(row: Sequence[Any]) -> Phone:
+    """Return the phone that a row begins with (`_FOUND`); its id was checked when it was registered."""
+    return Phone(
+        *(row[0], row[1], row[2], row[3], row[4], _CONSENTS[row[5]]),
+        *(row[6], row[7], row[8], row[9]),
+        Retirement(row[10], row[11], row[12]) if row[11] else None,
     )
-    if phone_ids is not None:
-        query = query.where(_PhoneTable.phone_id.in_(phone_ids))
-    return [
-        Phone(
-            *(PhoneId(row[0]), row[1], row[2], row[3], row[4], Consent(row[5]), *row[6:10]),
-            retirement=Retirement(row[10], row[11], row[12]) if row[11] else None,
-        )
-        for row in session.execute(query)
-    ]
 
 
 class Pictured(NamedTuple):

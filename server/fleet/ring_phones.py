@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import Session
 
 from policy.names import PhoneId
@@ -30,7 +29,7 @@ from server.fleet.spans import Span
 from server.fleet.standing import GONE, Standing
 from server.policies.bundles import situation
 from server.policies.situation import Situation
-from server.storage.database import Base, Database, lock_out_writers
+from server.storage.database import Database, lock_out_writers
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,9 @@ def bounds_of(here: Situation) -> Sequence[float]:
     return [ring.share for ring in rings if ring.share is not None]
 
 
+_ANY = frozenset({None, *Failure})
+
+
 @dataclass(frozen=True)
 class RingPhones:
     """Which phones of a ring are asked for: all, of one progress, and of these those that failed in one way."""
@@ -141,22 +143,22 @@ class RingPhones:
     progress: Progress | None = None
     failure: Failure | None = None
 
-    def within(self, span: Span, here: Situation) -> ColumnElement[bool]:
-        """Return the condition that an entry of this stretch is one of them, unless its phone is exempt or listed."""
+    def within(self, span: Span, here: Situation) -> Iterator[Span]:
+        """Yield the parts of this stretch whose phones are among them, unless they are exempt or listed."""
         if span.fresh in GONE:
-            return false()
-        entry = Base.metadata.tables["fleet_entry"]
-        since = heard_since(self.ring, here)
-        ways = [
-            and_(
-                entry.c.last_at >= since if is_heard else entry.c.last_at < since,
-                entry.c.failure.in_([failure.value if failure else "" for failure in failures]),
-            )
-            for is_heard in (True, False)
-            if (failures := list(self._failures(span, is_heard)))
-        ]
-        share = (entry.c.share >= self.ring.above, entry.c.share < self.ring.below)
-        return and_(*share, or_(false(), *ways))
+            return
+        of_ring = replace(span, above=self.ring.above, below=self.ring.below)
+        heard, unheard = (frozenset(self._failures(span, is_heard)) for is_heard in (True, False))
+        if heard == unheard:
+            parts = {of_ring: heard}
+        else:
+            at = heard_since(self.ring, here)
+            since = at if span.since is None else max(at, span.since)
+            until = at if span.until is None else min(at, span.until)
+            parts = {replace(of_ring, since=since): heard, replace(of_ring, until=until): unheard}
+        for part, failures in parts.items():
+            if failures:
+                yield replace(part, failures=None if failures == _ANY else failures)
 
     def has(self, phone_id: PhoneId, entry: Entry, is_exempt: bool, here: Situation) -> bool:
         """Whether a phone is one of them."""
@@ -167,7 +169,7 @@ class RingPhones:
         return is_in and self._is_wanted(progress, entry.failure)
 
     def _failures(self, span: Span, is_heard: bool) -> Iterator[Failure | None]:
-        for failure in (None, *Failure):
+        for failure in _ANY:
             if self._is_wanted(progress_of(span.fresh, span.has_open, failure, is_heard), failure):
                 yield failure
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
+from server.fleet.failures import Failure
 from server.fleet.standing import Standing, may_fall_silent, standing_when_over
 from server.policies.situation import Situation
 
@@ -30,12 +31,19 @@ FRESH_STANDINGS = (
 
 @dataclass(frozen=True)
 class Span:
-    """The phones of one kind that were seen last at ``since`` or later, and before ``until``; None: no bound."""
+    """The phones of one kind that were seen last at ``since`` or later, and before ``until``; None: no bound.
+
+    Of these alone those whose share of the fleet (`policy.stage.share_of`) is ``above`` at least, and less than
+    ``below``, and whose latest check failed in one of these ways (None among them: it did not fail).
+    """
 
     fresh: Standing
     has_open: bool
     since: datetime | None = None
     until: datetime | None = None
+    above: float | None = None
+    below: float | None = None
+    failures: frozenset[Failure | None] | None = None
 
 
 def spans(situation: Situation) -> Iterator[tuple[Span, Standing]]:

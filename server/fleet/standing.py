@@ -63,11 +63,20 @@ class CheckFacts:
 
 
 @dataclass(frozen=True)
-class LatestCheck(CheckFacts):
+class ListedCheck(CheckFacts):
+    """What a list shows of a phone's newest check."""
+
+    station_id: str
+    families: tuple[str, ...]
+    """Names of the families found, each once."""
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class LatestCheck(ListedCheck):
     """The newest check of one phone, newest by its trusted time and not by its arrival."""
 
     report_id: str
-    station_id: str
     received_at: datetime
     time_trusted: bool
     stage: Stage
@@ -76,9 +85,6 @@ class LatestCheck(CheckFacts):
     api_level: int
     patch_level: str
     boot_state: str
-    families: tuple[str, ...]
-    """Names of the families found, each once."""
-    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,9 @@ class Told:
 
 GONE = frozenset({Standing.RETIRED, Standing.HANDED_BACK})
 """Of phones that are not with us any more: nobody waits for their checks, whatever the clock and the policy say."""
+
+
+_NEVER_SILENT = GONE | {Standing.DECLINED, Standing.UNSEEN}
 
 
 def is_retired(told: Told, latest: CheckFacts | None) -> bool:
@@ -162,7 +171,7 @@ def standing_when_over(fresh: Standing, has_open: bool) -> Standing:
 
 def may_fall_silent(fresh: Standing) -> bool:
     """Whether a phone of this fresh standing becomes silent: a verdict that is too old says nothing of today."""
-    return fresh not in GONE | {Standing.DECLINED, Standing.UNSEEN}
+    return fresh not in _NEVER_SILENT
 
 
 def reach_now(probed: Reach, latest: CheckFacts | None) -> Reach:

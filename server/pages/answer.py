@@ -15,7 +15,7 @@ from policy.stage import enforcement_starts_at
 from policy.verdict import Stage, Verdict
 from server.fleet.blocks import BLOCKING
 from server.fleet.off_times import OffEnd, OffTime
-from server.fleet.phone_rows import PhoneRow
+from server.fleet.phone_rows import PhoneNow
 from server.fleet.standing import GONE, LatestCheck, Standing
 from server.pages.standing_words import MAIL, managed_apps_gone
 from server.policies.bundles import BundleRow
@@ -34,7 +34,7 @@ _PLACES = {
 class Known:
     """All that an answer is made of; no holder, no station and no other phone is part of it."""
 
-    row: PhoneRow
+    row: PhoneNow
     report: Report | None
     ledger: Ledger | None
     off_times: Sequence[OffTime]

@@ -6,26 +6,26 @@ from collections.abc import Callable, Mapping
 
 from policy.verdict import ReasonCode, Stage
 from server.fleet.blocks import BLOCKING, BlockCause
-from server.fleet.phone_rows import PhoneRow
-from server.fleet.standing import LatestCheck, Standing
+from server.fleet.phone_rows import PhoneNow
+from server.fleet.standing import LatestCheck, ListedCheck, Standing
 from server.pages.words import STANDINGS
 
 _NO_BUNDLE = "Nothing is published, so nothing follows from that."
 
 
-def standing_sentence(row: PhoneRow) -> str:
+def standing_sentence(row: PhoneNow) -> str:
     """Return what the phone's standing means for it now; one that depends on nothing else has the general words."""
     special = _SPECIAL.get(row.standing)
     said = special(row) if special else STANDINGS[row.standing].sentence
     return f"{said} Its holder's mail has to be blocked." if row.mail in BLOCKING else said
 
 
-def managed_apps_gone(latest: LatestCheck | None) -> bool:
+def managed_apps_gone(latest: ListedCheck | None) -> bool:
     """Whether a phone complied by having no managed app, so that the banned one may stay (docs/design.md rule 7)."""
     return latest is not None and ReasonCode.MANAGED_APPS_GONE in {reason.code for reason in latest.reasons}
 
 
-def _compliant(row: PhoneRow) -> str:
+def _compliant(row: PhoneNow) -> str:
     if managed_apps_gone(row.latest):
         said = (
             "At its latest check no managed app was in a place of the policy, which is the other way to comply:"
@@ -40,11 +40,11 @@ def _compliant(row: PhoneRow) -> str:
     )
 
 
-def _violating(row: PhoneRow) -> str:
+def _violating(row: PhoneNow) -> str:
     return f"A banned app was found at its latest check. {_what_follows(row)}"
 
 
-def _what_follows(row: PhoneRow) -> str:
+def _what_follows(row: PhoneNow) -> str:
     if row.stage is None:
         return _NO_BUNDLE
     if row.stage is Stage.REMIND:
@@ -60,7 +60,7 @@ def _what_follows(row: PhoneRow) -> str:
     return "Nothing was off by us then: its next check disables the managed apps, or tells what stands against it."
 
 
-def _not_enforceable(row: PhoneRow) -> str:
+def _not_enforceable(row: PhoneNow) -> str:
     said = "A banned app was found at its latest check, and not every managed app can be kept off on the phone itself."
     if row.stage is Stage.REMIND:
         return f"{said} The deadline has not come: nothing follows yet."
@@ -69,20 +69,20 @@ def _not_enforceable(row: PhoneRow) -> str:
     return said if row.stage else f"{said} {_NO_BUNDLE}"
 
 
-def _waiting(row: PhoneRow) -> str:
+def _waiting(row: PhoneNow) -> str:
     said = f"{_why_over(row)} At its latest check apps were still to be put back"
     if row.latest is not None and _was_over(row.latest):
         return f"{said}, and that check could not: what the phone answered stands under “What was done”."
     return f"{said}: its next check does so."
 
 
-def _nothing_due(row: PhoneRow) -> str:
+def _nothing_due(row: PhoneNow) -> str:
     if row.latest is None:
         return f"{_why_over(row)} It was never checked, and need not be."
     return f"{_why_over(row)} Nothing of ours was in force on the phone at its latest check."
 
 
-def _declined(row: PhoneRow) -> str:
+def _declined(row: PhoneNow) -> str:
     if row.latest is None:
         return "Its owner did not agree, so nothing was asked of it."
     said = (
@@ -95,14 +95,14 @@ def _declined(row: PhoneRow) -> str:
     return f"{said} Apps were still to be put back: {put_back}."
 
 
-def _retired(row: PhoneRow) -> str:
+def _retired(row: PhoneNow) -> str:
     said = STANDINGS[Standing.RETIRED].sentence
     if not _open(row):
         return said
     return f"{said} Apps were still switched off by us when it was seen last, and nobody has put them back."
 
 
-def _why_over(row: PhoneRow) -> str:
+def _why_over(row: PhoneNow) -> str:
     return (
         "The ban is over."
         if row.stage is Stage.LIFTED
@@ -114,11 +114,11 @@ def _was_over(latest: LatestCheck) -> bool:
     return latest.stage is Stage.LIFTED or ReasonCode.EXEMPT in {reason.code for reason in latest.reasons}
 
 
-def _open(row: PhoneRow) -> bool:
+def _open(row: PhoneNow) -> bool:
     return row.latest is not None and row.latest.open_entries > 0
 
 
-_SPECIAL: Mapping[Standing, Callable[[PhoneRow], str]] = {
+_SPECIAL: Mapping[Standing, Callable[[PhoneNow], str]] = {
     Standing.COMPLIANT: _compliant,
     Standing.VIOLATING: _violating,
     Standing.NOT_ENFORCEABLE: _not_enforceable,

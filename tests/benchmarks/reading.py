@@ -25,6 +25,7 @@ from policy.document import Exemption, Fleet, Ring
 from policy.names import PhoneId
 from server.app import create_app
 from server.fleet.listing import Wanted, list_phones
+from server.fleet.phone_states import latest_checks
 from server.fleet.ring_phones import keep_ring_counts
 from server.fleet.standing import Standing
 from server.loadtest.process_cpu import cpu_of_tree
@@ -103,11 +104,11 @@ def _measured(office: Office, database_pid: int | None) -> Costs:
         here = situation(session, now())
         [row] = list_phones(session, here, Wanted(Standing.SILENT), limit=1).rows
         [seen] = list_phones(session, here, Wanted(Standing.UNREADABLE), limit=1).rows
+        report_id = latest_checks(session, [seen.phone_id])[seen.phone_id].report_id
     assert row.latest
-    assert seen.latest
     names = {
         "phone": row.phone_id,
-        "report": seen.latest.report_id,
+        "report": report_id,
         "station": row.latest.station_id,
         "draft": office.draft(),
     }

@@ -18,7 +18,7 @@ from policy.report import Consent, Report, ReportedUser
 from policy.verdict import Finding, Reason, ReasonCode, Stage, Verdict
 from server.fleet.blocks import BlockCause
 from server.fleet.off_times import OffEnd, OffTime
-from server.fleet.phone_rows import PhoneRow
+from server.fleet.phone_rows import PhoneNow
 from server.fleet.standing import LatestCheck, Standing
 from server.pages.answer import Known, answer
 from server.policies.bundles import BundleRow
@@ -92,7 +92,7 @@ def check(verdict: Verdict, reasons: tuple[Reason, ...] = (), open_entries: int 
     )
 
 
-def row(standing: Standing, latest: LatestCheck | None, stage: Stage | None, **changes: Any) -> PhoneRow:
+def row(standing: Standing, latest: LatestCheck | None, stage: Stage | None, **changes: Any) -> PhoneNow:
     facts: dict[str, Any] = {
         "phone_id": PHONE,
         "manufacturer": "Google",
@@ -109,7 +109,7 @@ def row(standing: Standing, latest: LatestCheck | None, stage: Stage | None, **c
         "station_name": "Bench 2",
         "latest": latest,
     }
-    return PhoneRow(**(facts | changes))
+    return PhoneNow(**(facts | changes))
 
 
 def report(verdict: Verdict, consent: Consent = Consent.AGREED) -> Report:

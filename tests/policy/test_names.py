@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -89,3 +90,28 @@ def test_a_phone_id_is_a_canonical_uuid() -> None:
 def test_anything_else_is_no_phone_id(value: Any) -> None:
     with pytest.raises(InvalidName):
         PhoneId(value)
+
+
+def is_canonical(text: str) -> bool:
+    """Say it by the standard library."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+SPELLED = st.uuids().flatmap(
+    lambda one: st.sampled_from(
+        [str(one), str(one).upper(), one.hex, one.urn, f"{{{one}}}", f"{one}\n", f" {one}"]
+    )
+)
+
+
+@given(SPELLED | st.text("0123456789abcdefAF-\u0661", min_size=34, max_size=38))
+def test_a_phone_id_is_what_the_standard_library_writes_for_a_uuid(text: str) -> None:
+    try:
+        taken = PhoneId(text) == text
+    except InvalidName:
+        taken = False
+
+    assert taken == is_canonical(text)

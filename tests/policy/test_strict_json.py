@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from policy.errors import InvalidDocument
 from policy.ready_made import ready_made_document
 from policy.schemas import load_fleet, load_ledger, load_policy_document
-from policy.schemas.strict_json import DOCUMENT_MAX_BYTES, _canonical_object, canonical_json, parse_object
+from policy.schemas.strict_json import (
+    DOCUMENT_MAX_BYTES,
+    _canonical_object,
+    canonical_json,
+    parse_object,
+    quick_ascii_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -162,3 +168,18 @@ def test_the_quick_way_for_canonical_text_reads_what_the_careful_way_reads(text:
 @pytest.mark.parametrize("text", ['{"a":1,"b":{"c":[1,2]}}', '{"a":"\u00e9"}', "{}"])
 def test_canonical_text_is_read_the_quick_way(text: str) -> None:
     assert _canonical_object(text.encode()) == json.loads(text)
+
+
+WHOLE_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
+    ["\x7f", "\x00\x1f", '"\\/', "\b\f\n\r\t", "\u00e9", "\u2028", "\uffff", "\U0001f600"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 63) - 1) | WHOLE_TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WHOLE_TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_quick_ascii_json_writes_the_bytes_of_the_standard_library(value: object) -> None:
+    assert quick_ascii_json(value) == json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -157,6 +157,19 @@ def test_each_list_comes_as_csv_and_as_lines_of_json(reader: Reader, busy: Autho
 
 
 @pytest.mark.parametrize("path", LISTS)
+def test_each_list_is_written_as_the_standard_library_writes_it(
+    reader: Reader, busy: Authority, path: str
+) -> None:
+    busy.phone(busy.bench("B\u00fcro 3"), label="B\u00fcro 3 \U0001f600\x7f", holder="mailbox-\u00e9")
+
+    answer = reader.get(path)
+
+    whole = json.dumps(answer.get_json(), sort_keys=True, separators=(",", ":"))
+    assert answer.get_data() == f"{whole}\n".encode()
+    assert answer.content_type == "application/json"
+
+
+@pytest.mark.parametrize("path", LISTS)
 def test_a_list_read_row_by_row_is_the_whole_list(reader: Reader, busy: Authority, path: str) -> None:
     whole = reader.get(path).get_json()[LISTS[path]]
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from policy.names import PhoneId
-from server.fleet import phone_states
+from policy.report import Consent
+from server.fleet import phone_states, phones
+from server.fleet.meetings import meet
+from server.fleet.phone_rows import phone_now, phone_rows
 from server.fleet.standing import LatestCheck
+from server.policies.bundles import situation
 from server.reports import kept_reports
-from tests.server.authority import NOW, UNREADABLE, VIOLATING, Authority, disabled_ledger
+from tests.server.authority import (
+    NOT_ENFORCEABLE,
+    NOW,
+    UNREADABLE,
+    VIOLATING,
+    Authority,
+    disabled_ledger,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -132,3 +146,36 @@ def _latest(authority: Authority, phone_id: PhoneId) -> LatestCheck:
 
 def _unchanged_since(authority: Authority, phone_id: PhoneId) -> datetime:
     return _latest(authority, phone_id).unchanged_since
+
+
+def test_what_lists_ask_of_a_check_is_what_its_page_tells(authority: Authority) -> None:
+    bench, other = authority.bench("bench 1"), authority.bench("bench 2")
+    kinds: tuple[Mapping[str, Any], ...] = (
+        *({}, VIOLATING, NOT_ENFORCEABLE, UNREADABLE),
+        *({"handed_back": True}, {"ledger": disabled_ledger()}),
+    )
+    for number, changes in enumerate(kinds):
+        phone_id, by = authority.phone(bench), (bench, other)[number % 2]
+        with authority.database.writing() as session:
+            meet(session, by.station_id, phone_id, NOW)
+        authority.accept(by.sign(by.report(phone_id, **changes)))
+    never = authority.phone(bench, consent=Consent.DECLINED)
+
+    with authority.database.reading() as session:
+        found, here = phones.find_phones(session), situation(session, NOW + 9 * HOUR)
+        lines = phone_rows(session, found, here)
+        told = [phone_now(session, phone, here) for phone in found]
+        facts = phone_states.check_facts(session)
+
+    assert [line.phone_id for line in lines if line.latest is None] == [never]
+    for line, now in zip(lines, told, strict=True):
+        assert {name: parts(now)[name] for name in parts(line)} == parts(line)
+        assert parts(facts.get(line.phone_id)).items() <= parts(line.latest).items()
+        assert parts(line.latest).items() <= parts(now.latest).items()
+
+
+def parts(value: Any) -> dict[str, Any]:
+    """Return what a value is made of, without the check in it."""
+    if value is None:
+        return {}
+    return {one.name: getattr(value, one.name) for one in fields(value) if one.name != "latest"}

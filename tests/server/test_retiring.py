@@ -18,7 +18,7 @@ from server.evidence.alarms import AlarmKind, open_alarms
 from server.fleet.blocks import BlockCause, blocks
 from server.fleet.counts import fleet_counts
 from server.fleet.lift import lift_counts
-from server.fleet.phone_rows import PhoneRow, phone_rows
+from server.fleet.phone_rows import PhoneNow, phone_now
 from server.fleet.phones import count_phones, find_phones, pictured
 from server.fleet.readiness import not_ready
 from server.fleet.recounting import differences, make_anew
@@ -49,9 +49,9 @@ def checked(authority: Authority, bench: Bench, phone_id: PhoneId, **changes: An
     assert authority.accept(bench.sign(report), now=NOW + 9 * HOUR)[0].status.is_kept
 
 
-def row_of(session: Session, phone_id: PhoneId, now: datetime = NOW) -> PhoneRow:
-    [row] = phone_rows(session, find_phones(session, [phone_id]), situation(session, now))
-    return row
+def row_of(session: Session, phone_id: PhoneId, now: datetime = NOW) -> PhoneNow:
+    [phone] = find_phones(session, [phone_id])
+    return phone_now(session, phone, situation(session, now))
 
 
 def causes(authority: Authority, session: Session) -> list[BlockCause]:

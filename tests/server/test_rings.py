@@ -27,12 +27,13 @@ from policy.stage import enforcement_starts_at, ring_of, share_of
 from policy.verdict import Reason, ReasonCode, Stage
 from server.cli import main as curfew_server
 from server.fleet import phone_states, phones, ring_tallies
+from server.fleet.entries import Place
 from server.fleet.failures import Failure, failure_of
-from server.fleet.listing import Wanted
+from server.fleet.listing import Cursor, PhoneSort, Wanted, list_phones
 from server.fleet.recounting import differences
 from server.fleet.ring_phones import RingPhones, count_rings, keep_ring_counts
 from server.fleet.rings import Progress, progress_of
-from server.fleet.standing import GONE, fresh_standing
+from server.fleet.standing import GONE, Standing, fresh_standing
 from server.policies.bundles import situation
 from server.policies.situation import Situation
 from server.storage.database import Database
@@ -46,7 +47,7 @@ from tests.server.authority import (
     banning_policy,
     disabled_ledger,
 )
-from tests.server.test_fleet_lists import HOUR, PHONES, Office, in_pieces
+from tests.server.test_fleet_lists import ALONG_THE_INDEX, HOUR, PHONES, Office, in_pieces, plan_of
 
 BANNED, OUT_OF_REACH, UNREAD = dict(VIOLATING), dict(NOT_ENFORCEABLE), dict(UNREADABLE)
 OFF, ON = EnabledState.DISABLED_BY_USER, EnabledState.DEFAULT
@@ -201,12 +202,37 @@ def test_counts_and_lists_of_rings_say_what_a_walk_over_every_phone_says(
                 assert found.phones == inside.count((found.progress, found.failure))
             for progress, why in ((None, None), (wanted, None), (wanted, failure)):
                 asked = RingPhones(one.ring, progress, why)
-                listed = {phone_id for _, phone_id in in_pieces(session, here, Wanted(ring=asked), 2)}
-                assert listed == {
+                right = {
                     phone_id
                     for ring, is_at, failed, phone_id in walked
                     if ring == one.ring and progress in (None, is_at) and why in (None, failed)
                 }
+                listed = [phone_id for _, phone_id in in_pieces(session, here, Wanted(ring=asked), 2)]
+                assert (len(listed), set(listed)) == (len(right), right)
+                for sort in (PhoneSort.LONGEST_UNSEEN, PhoneSort.LATEST_SEEN):
+                    rows = list_phones(session, here, Wanted(ring=asked), limit=PHONES, sort=sort).rows
+                    assert sorted(row.phone_id for row in rows) == sorted(right)
+
+
+def test_the_phones_of_a_ring_are_found_along_the_index_alone(small_authority: Authority) -> None:
+    office = Office(small_authority)
+    database, asked = small_authority.database, list[str]()
+
+    def explain(connection: Connection, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if "FROM fleet_entry" in statement:
+            asked.append(plan_of(connection, statement, values))
+
+    here = Situation(NOW + HOUR, Bundle(1, banning_policy(rings=RINGS)))
+    with database.reading() as session:
+        event.listen(database.engine, "before_cursor_execute", explain)
+        for progress in (None, *Progress):
+            for failure in (None, Failure.STILL_RUNS):
+                wanted = Wanted(ring=RingPhones(rings_of(banning_policy(rings=RINGS))[1], progress, failure))
+                list_phones(session, here, wanted)
+                list_phones(session, here, wanted, Cursor(Standing.UNREADABLE, Place(NOW, office.phones[0])))
+
+    assert len(asked) > len(Progress)
+    assert [plan for plan in asked if not ALONG_THE_INDEX.search(plan)] == []
 
 
 def with_lists(office: Office, first: set[int], second: set[int], place: int, other: int) -> Policy:

@@ -21,7 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, insert, select, text
+from sqlalchemy import event, func, insert, select, text, update
 from sqlalchemy.engine import make_url
 
 import server
@@ -35,8 +35,10 @@ from server.evidence import audit
 from server.fleet.phones import register_phone
 from server.people.people import Role
 from server.policies.bundles import newest
+from server.stations.stations import BY_NAME, list_stations
 from server.storage.database import Base, Database
 from server.storage.migrating import alembic_config, migrate, schema_of, schemas
+from server.storage.prepared import Prepared
 from tests.server.authority import (
     NOT_ENFORCEABLE,
     NOW,
@@ -148,6 +150,29 @@ def test_times_come_back_in_utc_whatever_zone_they_had(authority: Authority) -> 
     assert found == datetime(2023, 3, 15, 11, tzinfo=UTC)
     assert found is not None
     assert found.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [NOW, NOW.replace(microsecond=1), NOW.replace(microsecond=999_999), NOW.replace(year=1000), None],
+    ids=["a whole second", "a microsecond", "the last one", "long ago", "none"],
+)
+def test_a_time_comes_back_to_the_microsecond_whichever_way_it_is_asked_for(
+    small_authority: Authority, at: datetime | None
+) -> None:
+    station_id = small_authority.bench().station_id
+    table = Base.metadata.tables["station"]
+    with small_authority.database.writing() as session:
+        session.execute(update(table).values(revoked_at=at))
+
+    with small_authority.database.reading() as session:
+        by_session = session.scalars(select(table.c.revoked_at)).all()
+        by_driver = Prepared(select(table.c.revoked_at)).rows(session)
+        [row] = list_stations(session, None, BY_NAME, "", 9).rows
+
+    assert (by_session, by_driver) == ([at], [(at,)])
+    assert (row.station_id, row.revoked_at) == (station_id, at)
+    assert {one.tzinfo for one in (*by_session, *by_driver[0]) if one} <= {UTC}
 
 
 def test_one_look_shows_one_moment_whatever_is_stored_meanwhile(authority: Authority) -> None:
