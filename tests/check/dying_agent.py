@@ -4,8 +4,8 @@ Steps are durable changes of files and exchanges with phones, counted in the ord
 from one that has loaded the agent (`tests.forked`): starting Python took longer than the check that dies.
 
 Killed after a step, an agent leaves behind what it leaves when killed before the next one, unless it did something in
-between: sent a request to the server, wrote a file that is no step. Each process tells where it did (`Dead.between`), so
-that only those cuts are made twice (`cuts`).
+between: sent a request to the server, wrote a file that is no step. Each process tells where it did (`Dead.between`),
+and only there are both cuts made (`cuts`).
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ from agent_scripts.cli import main
 from agent_scripts.station_files.durable_file import Step, witnesses
 from tests.forked import FORKS
 
-
 _DEEDS = frozenset(
     {
         *("http.client.send", "socket.connect", "subprocess.Popen", "os.posix_spawn", "os.fork", "os.system"),
         *("os.chmod", "os.link", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.truncate"),
     }
 )
-"""Audit events (docs.python.org/3/library/audit_events.html) of what outlives a process; files and folders come beside."""
+"""Audit events of what outlives a process (docs.python.org/3/library/audit_events.html), beside files and folders."""
 _WRITES = os.O_WRONLY | os.O_RDWR
 
 
