@@ -32,4 +32,4 @@ def keep_compiled_routes() -> None:
         rule._build = made._build.__func__.__get__(rule)  # type: ignore[attr-defined]
         rule._build_unknown = made._build_unknown.__func__.__get__(rule)  # type: ignore[attr-defined]
 
-    Rule.compile = compile_once  # type: ignore[method-assign]
+    Rule.compile = compile_once  # type: ignore[assignment, method-assign]

@@ -25,7 +25,7 @@ def keep_compiled_statements() -> None:
         made(engine, *arguments, **options)
         engine._compiled_cache = kept
 
-    Engine.__init__ = share  # type: ignore[method-assign]
+    Engine.__init__ = share  # type: ignore[assignment, method-assign]
     # What was compiled is known by its dialect, too; here no two of one class differ in what they compile.
     DefaultDialect.__eq__ = lambda one, other: type(one) is type(other)  # type: ignore[method-assign]
-    DefaultDialect.__hash__ = lambda one: hash(type(one))  # type: ignore[method-assign]
+    DefaultDialect.__hash__ = lambda one: hash(type(one))  # type: ignore[assignment, method-assign]
