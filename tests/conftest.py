@@ -16,6 +16,7 @@ import agent_scripts.patience
 from agent_scripts.virtual_phone import VirtualPhone
 from certs.typed_options import forget_options
 from tests.quick_routes import keep_compiled_routes
+from tests.quick_statements import keep_compiled_statements
 from tests.server.databases import Databases, PostgresqlDatabases, SqliteDatabases, chosen
 from tests.server.postgresql import Postgresql
 from tests.slow import HEAVY_FIXTURES, is_slow
@@ -26,6 +27,7 @@ if _QUICK_PROGRAMS.is_dir():
     os.environ["PATH"] = f"{_QUICK_PROGRAMS}:{os.environ['PATH']}"
 
 keep_compiled_routes()
+keep_compiled_statements()
 
 
 def pytest_report_header() -> str:

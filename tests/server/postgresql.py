@@ -73,7 +73,8 @@ class Postgresql:
 
     def create_database(self, name: str, template: str = "template0") -> str:
         """Make a database and return its SQLAlchemy URL."""
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # By its files: block by block through the log, as is the rule, takes twice as long.
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return f"postgresql+psycopg://{_SUPERUSER}@/{name}?host={self._folder}"
 
     def execute(self, statement: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,28 +44,30 @@ _KEPT_BY_MIGRATIONS = _ANEW | {"audit_head"}
 Rows = Mapping[str, set[tuple[tuple[str, object], ...]]]
 
 
-def fill(session: Session, **meant: tuple[object, ...]) -> None:
-    """Store rows in every table that the database has; `meant` are values for columns of these names."""
-    for table in _tables(session):
-        if table.name not in _KEPT_BY_MIGRATIONS:
-            session.execute(insert(table), [_row(table, number, meant) for number in range(ROWS)])
+def tables_of(session: Session) -> Sequence[Table]:
+    """Return the tables that the database has, as it describes them; those that are referred to come first."""
+    found = MetaData()
+    found.reflect(session.connection())
+    return found.sorted_tables
 
 
-def empty(session: Session) -> None:
-    """Remove what `fill` stored."""
-    for table in reversed(_tables(session)):
-        if table.name not in _KEPT_BY_MIGRATIONS:
-            session.execute(delete(table))
+def fill(session: Session, tables: Sequence[Table], **meant: tuple[object, ...]) -> None:
+    """Store rows in every table, and nothing else; `meant` are values for columns of these names."""
+    ours = [table for table in tables if table.name not in _KEPT_BY_MIGRATIONS]
+    for table in reversed(ours):
+        session.execute(delete(table))
+    for table in ours:
+        session.execute(insert(table), [_row(table, number, meant) for number in range(ROWS)])
 
 
-def rows_of(session: Session) -> Rows:
-    """Return all rows of all tables; each as pairs of column and value, in order of the columns' names."""
+def rows_of(session: Session, tables: Sequence[Table]) -> Rows:
+    """Return all rows of the tables; each as pairs of column and value, in order of the columns' names."""
     return {
         table.name: {
             tuple(sorted((name, _plain(value)) for name, value in row.items()))
             for row in session.execute(select(table)).mappings()
         }
-        for table in _tables(session)
+        for table in tables
         if table.name not in _ANEW
     }
 
@@ -78,12 +80,6 @@ def only(rows: Rows, known: Rows) -> Rows:
         for name, found in rows.items()
         if name in known
     }
-
-
-def _tables(session: Session) -> list[Table]:
-    found = MetaData()
-    found.reflect(session.connection())
-    return found.sorted_tables
 
 
 def _row(table: Table, number: int, meant: Mapping[str, tuple[object, ...]]) -> dict[str, Any]:
