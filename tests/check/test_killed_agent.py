@@ -14,7 +14,7 @@ from agent_scripts.server_link.client import ServerClient
 from agent_scripts.station_files.station import Station
 from agent_scripts.virtual_phone.phone import VirtualPhone
 from policy.ledger import EntryState, Ledger
-from tests.check.dying_agent import Dead, When, cuts, run_agent
+from tests.check.dying_agent import Dead, When, run_agent
 from tests.check.office import LYNC, OUTLOOK, TIKTOK, Bench, Office
 
 KILLED = -signal.SIGKILL
@@ -26,10 +26,10 @@ def check(bench: Bench, when: When = When.NEVER, number: int = 0) -> Dead:
     return run_agent(arguments, bench.folder / "said", when, number)
 
 
-def whole_check(bench: Bench) -> Dead:
+def steps_of(bench: Bench) -> int:
     run = check(bench)
     assert run.exit_code in (0, 10), run.said
-    return run
+    return run.steps
 
 
 def ledgers(bench: Bench, address: str) -> list[Ledger | None]:
@@ -69,11 +69,10 @@ def test_killed_while_disabling_at_any_step_the_second_run_finishes(enforcing: O
     with enforcing.phone("tiktok-personal") as phone:
         bench = enforcing.new_bench()
         bench.provision(phone)
-        whole = whole_check(bench)
-    numbers = cuts(whole, when)
-    print(f"disabling: {whole.steps} steps, killed {when.value} {len(numbers)} of them")
-    assert whole.steps >= 6
-    for number in numbers:
+        count = steps_of(bench)
+    print(f"disabling: {count} steps, killed {when.value} each")
+    assert count >= 6
+    for number in range(1, count + 1):
         with enforcing.phone("tiktok-personal") as phone:
             bench = enforcing.new_bench()
             address = bench.provision(phone)
@@ -94,11 +93,10 @@ def test_killed_while_restoring_at_any_step_the_second_run_finishes(enforcing: O
         bench.provision(phone)
         bench.check()
         phone.model.uninstall(0, TIKTOK)
-        whole = whole_check(bench)
-    numbers = cuts(whole, when)
-    print(f"restoring: {whole.steps} steps, killed {when.value} {len(numbers)} of them")
-    assert whole.steps >= 6
-    for number in numbers:
+        count = steps_of(bench)
+    print(f"restoring: {count} steps, killed {when.value} each")
+    assert count >= 6
+    for number in range(1, count + 1):
         with enforcing.phone("tiktok-personal") as phone:
             bench = enforcing.new_bench()
             address = bench.provision(phone)
