@@ -69,7 +69,7 @@ demo-sabotage:
 
 test:
 	@tools/set-up
-	$(IN_MEMORY) $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal --ignore=tests/sabotage
+	$(IN_MEMORY) $(BIN)/python -m pytest -n $$(($$(nproc) + 2)) --dist worksteal --ignore=tests/sabotage
 
 # For work in between: no browser, no PostgreSQL, no killed process (tests/slow.py).
 test-fast:
@@ -79,7 +79,7 @@ test-fast:
 # What `make test` does on SQLite alone (tests/server/databases.py), but for what asks no more of a database than others do.
 test-postgresql:
 	@tools/set-up
-	$(IN_MEMORY) $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal --database postgresql \
+	$(IN_MEMORY) $(BIN)/python -m pytest -n $$(($$(nproc) + 2)) --dist worksteal --database postgresql \
 		--ignore=tests/server/test_schemathesis.py $(ON_POSTGRESQL)
 
 # The tests that run commands on a phone, in front of a genuine shell; emulated, a program takes 0.1 to 0.3 s to start.
