@@ -39,6 +39,8 @@ _MEANT: Mapping[str, tuple[object, ...]] = {
 """What migrations read: by column, one value a row. Everything else follows from the kind of column."""
 _ANEW = frozenset({"alembic_version", "block_change_number"})
 """What each way up makes anew: no cursor of before a way down is good behind it."""
+INDEX_OF_NAMES = "phone_name_pieces"
+"""What SQLite's index of names, which fills itself, has its tables' names begin with."""
 _KEPT_BY_MIGRATIONS = _ANEW | {"audit_head"}
 
 Rows = Mapping[str, set[tuple[tuple[str, object], ...]]]
@@ -82,7 +84,7 @@ def only(rows: Rows, known: Rows) -> Rows:
 
 def _tables(session: Session) -> list[Table]:
     found = MetaData()
-    found.reflect(session.connection())
+    found.reflect(session.connection(), only=lambda name, _: not name.startswith(INDEX_OF_NAMES))
     return found.sorted_tables
 
 
