@@ -54,8 +54,12 @@ def test_a_search_finds_just_what_has_the_piece_in_its_names(authority: Authorit
         st.lists(texts, max_size=4),
         st.data(),
     )
-    @example([["abcxbcd"], ["abcd"], ["ABCD"], []], ["abcd", "bcd\n", "\nab", "ABC", '"', '"""', "a\nb"], None)
-    @example([["a*b", "50 %_\\"], ['"a" OR "b"'], ["STRASSE"], ["İzmir"]], ["a*b", "%_\\", "straße", "İZM"], None)
+    @example(
+        [["abcxbcd"], ["abcd"], ["ABCD"], []], ["abcd", "bcd\n", "\nab", "ABC", '"', '"""', "a\nb"], None
+    )
+    @example(
+        [["a*b", "50 %_\\"], ['"a" OR "b"'], ["STRASSE"], ["İzmir"]], ["a*b", "%_\\", "straße", "İZM"], None
+    )
     def finds(names: list[list[str]], pieces: list[str], data: Any) -> None:
         by_phone = dict(zip(phone_ids, names, strict=True))
         rename(authority, by_phone)
@@ -75,6 +79,13 @@ def test_a_search_finds_just_what_has_the_piece_in_its_names(authority: Authorit
         assert index_is_right(session)
 
 
+@pytest.mark.about_sqlite("PostgreSQL takes no such text")
+def test_a_piece_with_a_nul_is_in_no_name(small_authority: Authority) -> None:
+    named(small_authority)
+
+    assert found(small_authority.database, "pixel\0") == set()
+
+
 def test_a_search_is_answered_along_the_index(authority: Authority) -> None:
     plans = []
 
@@ -86,7 +97,9 @@ def test_a_search_is_answered_along_the_index(authority: Authority) -> None:
     found(authority.database, "cw-0000777")
 
     [plan] = plans
-    assert ("VIRTUAL TABLE INDEX" in plan and "INTEGER PRIMARY KEY" in plan) or "ix_phone_names_pieces" in plan
+    assert (
+        "VIRTUAL TABLE INDEX" in plan and "INTEGER PRIMARY KEY" in plan
+    ) or "ix_phone_names_pieces" in plan
 
 
 def plan_of_index(connection: Any, statement: str, values: Any) -> str:
