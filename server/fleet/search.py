@@ -62,8 +62,8 @@ def folded(text: str) -> str:
 def phones_named(session: Session, piece: str, limit: int) -> Sequence[PhoneId]:
     """Return the ids of phones with `piece` in one of their names; no more than `limit`, in no order."""
     wanted = folded(piece)
-    # What is shorter is in no index, but mostly in so many names that a walk soon has enough of them. NUL, which is in no
-    # name, would end the query of FTS5.
+    # What is shorter is in no index, but mostly in so many names that a walk soon has enough of them. NUL, which is in
+    # no name, would end the query of FTS5.
     if len(wanted) < _LONG or "\0" in wanted:
         query = select(_NAMES.c.phone_id).where(_contains(session, piece)).limit(limit)
         return cast("Sequence[PhoneId]", session.scalars(query).all())
