@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from policy.counted import counted
-from server.fleet import entries, phone_states, phones, ring_tallies
+from server.fleet import entries, phone_states, phones, ring_tallies, search
 from server.fleet.block_changes import forget_cursors
 from server.fleet.entries import Bin, Entry, entry_of
 from server.reports import station_activity
@@ -41,6 +41,8 @@ def differences(session: Session) -> Iterator[str]:
     if misled := sorted(one for one in sent.keys() | kept_of.keys() if sent.get(one) != kept_of.get(one)):
         stations = counted(len(misled), "station has", "stations have")
         yield f"{stations} sent other than is kept of it, such as {misled[0]}"
+    if not search.index_is_right(session):
+        yield "the index of names, by which phones are searched, is not of the names that are stored"
 
 
 def make_anew(session: Session) -> None:
@@ -54,6 +56,7 @@ def make_anew(session: Session) -> None:
     entries.replace_tallies(session, tallied)
     # For the rings it was kept for: whether these are in force is looked at every minute.
     ring_tallies.keep_for(session, ring_tallies.kept_bounds(session))
+    search.index_anew(session)
     forget_cursors(session)
 
 

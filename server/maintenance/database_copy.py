@@ -26,12 +26,13 @@ from server.storage.postgresql import is_pooled
 _BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside its file; of another database, it would be taken for this one's."""
 _SAID_MAX = 300
-_DROP_ALL_TABLES = """
+_DROP_ALL = """
 DO $$ DECLARE name text; BEGIN
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
         EXECUTE format('DROP TABLE %I CASCADE', name);
     END LOOP;
 END $$;
+DROP FUNCTION IF EXISTS phone_name_pieces(text);
 """
 _OTHERS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -117,7 +118,7 @@ def _refuse_pooler(url: str) -> None:
 def _copy_into_postgresql(url: str, source: Path, replace: bool) -> None:
     # Beside the backup's parts, in a folder that is closed to others.
     clearing, restoring = source.with_suffix(".clear"), source.with_suffix(".sql")
-    clearing.write_text(_DROP_ALL_TABLES if replace else "", encoding="utf-8")
+    clearing.write_text(_DROP_ALL if replace else "", encoding="utf-8")
     _run("pg_restore", "--no-owner", "--no-privileges", f"--file={restoring}", str(source))
     # Not by pg_restore itself, which drops what is in the backup and not what a newer schema has beside it. In one
     # transaction: cut off anywhere, what was there is as it was.

@@ -39,6 +39,8 @@ _MEANT: Mapping[str, tuple[object, ...]] = {
 """What migrations read: by column, one value a row. Everything else follows from the kind of column."""
 _ANEW = frozenset({"alembic_version", "block_change_number"})
 """What each way up makes anew: no cursor of before a way down is good behind it."""
+INDEX_OF_NAMES = "phone_name_pieces"
+"""What SQLite's index of names, which fills itself, has its tables' names begin with."""
 _KEPT_BY_MIGRATIONS = _ANEW | {"audit_head"}
 
 Rows = Mapping[str, set[tuple[tuple[str, object], ...]]]
@@ -47,7 +49,7 @@ Rows = Mapping[str, set[tuple[tuple[str, object], ...]]]
 def tables_of(session: Session) -> Sequence[Table]:
     """Return the tables that the database has, as it describes them; those that are referred to come first."""
     found = MetaData()
-    found.reflect(session.connection())
+    found.reflect(session.connection(), only=lambda name, _: not name.startswith(INDEX_OF_NAMES))
     return found.sorted_tables
 
 

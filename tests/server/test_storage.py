@@ -53,6 +53,7 @@ from tests.server.authority import (
     post_reports,
 )
 from tests.server.postgresql import Postgresql
+from tests.server.rows import INDEX_OF_NAMES
 from tests.server.test_probes import PROBE
 
 
@@ -65,9 +66,15 @@ def test_migrations_make_exactly_the_tables_that_the_modules_declare(database_ur
     migrate(database)
 
     with database.reading() as session:
-        found = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        options = {"compare_type": True, "include_name": _is_declared}
+        found = MigrationContext.configure(session.connection(), opts=options)
         assert compare_metadata(found, Base.metadata) == []
     database.close()
+
+
+def _is_declared(name: str | None, *_: object) -> bool:
+    # The index of names is the migration's own: tables on SQLite, an index over a function on PostgreSQL.
+    return not (name or "").startswith((INDEX_OF_NAMES, "ix_phone_names_pieces"))
 
 
 def test_migrating_again_changes_nothing(database_url: str) -> None:
