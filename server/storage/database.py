@@ -82,7 +82,11 @@ def _as_text(value: datetime | None) -> str | None:
 
 
 def _from_text(stored: str | None) -> datetime | None:
-    return None if stored is None else datetime.fromisoformat(stored + _UTC_OFFSET)
+    if stored is None:
+        return None
+    time = datetime.fromisoformat(stored)
+    # What somebody wrote by hand may name a zone.
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -55,7 +55,7 @@ def test_a_terminal_is_told_who_is_left_why_and_what_to_do(
     told = capsys.readouterr().out
 
     assert told.startswith("4 of 4 phones not ready.\nEnforcing ")
-    assert "      1  not_enforceable. The owner removes the banned app; else the mail side blocks" in told
+    assert "      1  not enforceable. The owner removes the banned app; else the mail side blocks" in told
     assert "      1  never checked\n" in told
     assert "The mail side is told to block the holders of phones that\n      1  violate and cannot" in told
     assert "Deadline of " in told
