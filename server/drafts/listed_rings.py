@@ -72,9 +72,9 @@ def with_phones(session: Session, document: bytes) -> bytes:
 def labels_in(session: Session, document: bytes) -> Mapping[str, str]:
     """Return the labels by which its author named the phones of rings: of those ids that a label stands for alone."""
     ids = {one for ring in _rings_in(document) if _are_texts(ring.get("phones")) for one in ring["phones"]}
-    labels = (
-        {phone.phone_id: phone.label for phone in find_phones(session, ids) if phone.label} if ids else {}
-    )
+    if not ids:
+        return {}
+    labels = {phone.phone_id: phone.label for phone in find_phones(session, ids) if phone.label}
     alone = phones_named(session, set(labels.values()))
     return {phone_id: label for phone_id, label in labels.items() if len(alone[label]) == 1}
 

@@ -39,7 +39,7 @@ class _PhoneTable(Base):
     identity: Mapped[str] = mapped_column(String(64), unique=True)
     manufacturer: Mapped[str] = mapped_column(String(100))
     model: Mapped[str] = mapped_column(String(100))
-    label: Mapped[str] = mapped_column(String(100))
+    label: Mapped[str] = mapped_column(String(100), index=True)
     # Sealed anew it is another text each time: it can be neither searched nor joined, only opened.
     sealed_holder: Mapped[bytes] = mapped_column(LargeBinary)
     consent: Mapped[str] = mapped_column(String(10))

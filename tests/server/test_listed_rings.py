@@ -20,6 +20,7 @@ from server.fleet.retiring import retire
 from server.fleet.units import WantedUnit, set_units
 from server.people.people import Role
 from tests.server.authority import NOW, Authority, banning_policy
+from tests.server.test_fleet_lists import plan_of
 
 STARTS = {"starts_at": "2027-03-16T00:00:00Z"}
 REST = {"share": 1.0, **STARTS}
@@ -83,6 +84,13 @@ def test_phones_are_named_by_label_or_id_and_shown_by_the_labels_that_are_theirs
         assert labels_in(session, asking({"name": "Pilot", "phones": [one, other, third, plain]})) == {
             third: "CW-3"
         }
+
+
+def test_labels_are_looked_up_along_their_index_whatever_the_fleet(authority: Authority) -> None:
+    with authority.database.reading() as session:
+        plan = plan_of(session.connection(), "SELECT phone_id FROM phone WHERE label = 'CW-1'", ())
+
+    assert "ix_phone_label" in plan
 
 
 def test_whom_another_ring_names_is_left_to_that_one(authority: Authority) -> None:
