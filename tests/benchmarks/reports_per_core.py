@@ -28,6 +28,7 @@ from agent_scripts.visits.report_writing import report_of
 from policy.ledger import marker_sha256
 from policy.names import PhoneId
 from policy.report import Report
+from policy.report_results import BATCH_REPORTS
 from server.loadtest.process_cpu import cpu_of_tree
 from server.running.buffering import BufferedRequests
 from server.serving import THREADS, serve, serve_buffered
@@ -44,9 +45,9 @@ ROUNDS = 5
 _STATIONS = 32
 _PHONES = 100
 _HELLOS = 3200
-_SINGLES = 640
-_BATCHES, _BATCH = 8, 100
-# A worker lets 2 MiB of check-ins wait, and seven such batches are more.
+_REQUESTS = {1: 640, 10: 80, 100: 8}
+"""How many requests of a round have so many reports."""
+# A worker lets 2 MiB of check-ins wait, and seven whole batches are more.
 _BATCHES_AT_ONCE = 4
 _HOST = "127.0.0.1"
 
@@ -70,8 +71,9 @@ def main() -> None:
             also = [postgresql.process_id] if name == "PostgreSQL" else []
             config = authority.config
             served = stack.enter_context(_served(tls, also, serve, config, _HOST, free_port(), 1))
-            cases[f"{name}, one by one"] = load.case(served, _SINGLES, 1)
-            cases[f"{name}, batches of {_BATCH}"] = load.case(served, _BATCHES, _BATCH)
+            for size, requests in _REQUESTS.items():
+                what = "one by one" if size == 1 else f"batches of {size}"
+                cases[f"{name}, {what}"] = load.case(served, requests, size)
         cpu = in_turns(ROUNDS, cases)
     show(_figures(cpu))
 
@@ -129,7 +131,7 @@ class _Load:
             bodies = [self._body(self._benches[number % _STATIONS], size) for number in range(requests)]
             used_s, answers = served.cpu_of(
                 [request_bytes("POST", "/api/v1/reports", body) for body in bodies],
-                _STATIONS if size == 1 else _BATCHES_AT_ONCE,
+                _BATCHES_AT_ONCE if size == BATCH_REPORTS else _STATIONS,
             )
             _must_be_stored(answers)
             return used_s / (requests * size)
