@@ -20,7 +20,7 @@ WRITERS = {"certs", "policy/schemas", "policy/document.py"}
 
 @cache
 def read_names() -> dict[str, list[str]]:
-    """Return by attribute the modules that read one of that name, but for the `WRITERS`."""
+    """Return by rule the modules that read it of a policy (``policy.…``), but for the `WRITERS`."""
     found: dict[str, list[str]] = {}
     for room in ("policy", "server", "agent_scripts"):
         for module in (ROOT / room).rglob("*.py"):
@@ -28,7 +28,11 @@ def read_names() -> dict[str, list[str]]:
             if WRITERS & {str(path), *map(str, path.parents)}:
                 continue
             for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                # Of a policy alone: other things have reminders, rings and families, too.
+                if isinstance(node, ast.Attribute) and "policy" in (
+                    getattr(node.value, "attr", ""),
+                    getattr(node.value, "id", ""),
+                ):
                     found.setdefault(node.attr, []).append(str(path))
     return found
 

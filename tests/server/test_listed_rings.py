@@ -20,7 +20,7 @@ from server.fleet.retiring import retire
 from server.fleet.units import WantedUnit, set_units
 from server.people.people import Role
 from tests.server.authority import NOW, Authority, banning_policy
-from tests.server.test_fleet_lists import plan_of
+from tests.server.statements import plans_of, selects_of
 
 STARTS = {"starts_at": "2027-03-16T00:00:00Z"}
 REST = {"share": 1.0, **STARTS}
@@ -86,11 +86,24 @@ def test_phones_are_named_by_label_or_id_and_shown_by_the_labels_that_are_theirs
         }
 
 
-def test_labels_are_looked_up_along_their_index_whatever_the_fleet(authority: Authority) -> None:
-    with authority.database.reading() as session:
-        plan = plan_of(session.connection(), "SELECT phone_id FROM phone WHERE label = 'CW-1'", ())
+@pytest.mark.about_sqlite("how it plans a query")
+def test_the_labels_of_a_draft_are_looked_up_along_indexes_and_none_where_it_lists_nobody(
+    small_authority: Authority,
+) -> None:
+    listed_phone = small_authority.phone(small_authority.bench(), label="CW 1")
+    engine = small_authority.database.engine
 
-    assert "ix_phone_label" in plan
+    with selects_of(engine) as asked, small_authority.database.reading() as session:
+        assert labels_in(session, asking({"name": "Pilot", "phones": [listed_phone]})) == {
+            listed_phone: "CW 1"
+        }
+    with selects_of(engine) as of_nobody, small_authority.database.reading() as session:
+        assert labels_in(session, asking()) == {}
+
+    plans = plans_of(engine, asked)
+    assert [plan for plan in plans if "ix_phone_label" in plan]
+    assert [plan for plan in plans if plan.startswith("SCAN phone")] == []
+    assert of_nobody == []
 
 
 def test_whom_another_ring_names_is_left_to_that_one(authority: Authority) -> None:
