@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from policy.errors import InvalidName
 from policy.names import PhoneId
-from server.fleet import block_changes, entries, holders, phone_states, phones, turns
+from server.fleet import block_changes, entries, phone_states, phones, turns
 from server.fleet.block_list import phones_that_may_ask
 from server.fleet.blocks import BLOCKING, cause_of
 from server.fleet.counts import exempt_entries
@@ -207,7 +207,7 @@ def _blocked(session: Session, here: Situation, since: datetime, most: int) -> _
 def _moved(session: Session, here: Situation, since: datetime, most: int) -> Iterator[Collection[PhoneId]]:
     """Yield groups of phones, each of at most `most` holders or phones."""
     tags = block_changes.noted_after(session, since, most)
-    yield {one for of_one in holders.phones_by_holder(session, tags).values() for one in of_one}
+    yield {one.phone_id for of_one in phones.phones_of_holders(session, tags).values() for one in of_one}
     if here.overdue_limit is None:
         return
     first, last = since - here.overdue_limit, here.now - here.overdue_limit

@@ -35,7 +35,7 @@ def phones_of_holder(
     if holders.has_untagged_holders(session):
         holders.tag_holders(session, holder_key)
     tag = holders.holder_tag(holder_key, wanted)
-    found = phones.find_phones(session, holders.phones_by_holder(session, [tag]).get(tag, ()))
+    found = phones.phones_of_holders(session, [tag]).get(tag, ())
     detail = {"phones": [phone.phone_id for phone in found]}
     audit.record(session, actor, "phones of a holder looked up", "holder", detail, now)
     return phone_rows(session, found, situation(session, now))

@@ -7,7 +7,7 @@ searched nor joined; what is the same for every phone of one holder is the tag.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache, lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from policy.names import PhoneId
 from server.errors import ConfigurationRefused
 from server.storage.database import Base, Database
 from server.storage.prepared import Prepared, among
@@ -83,7 +82,6 @@ class _Asked:
         self.tags = Prepared(select(tag).where(is_one, tag.is_not(None)).distinct())
         behind = select(tag).where(tag > bindparam("after")).group_by(tag).order_by(tag)
         self.next_tags = Prepared(behind.limit(bindparam("limit")))
-        self.phones = Prepared(select(tag, phone.phone_id).where(among(tag, "tags")))
 
 
 # At the first question: by then the table is declared.
@@ -108,14 +106,6 @@ def tags_of(session: Session, phone_ids: Collection[str]) -> set[str]:
 def holder_tags(session: Session, after: str, limit: int) -> Sequence[str]:
     """Return the tags of the next holders behind one, in order."""
     return [row[0] for row in _asked().next_tags.rows(session, {"after": after, "limit": limit})]
-
-
-def phones_by_holder(session: Session, tags: Collection[str]) -> Mapping[str, Sequence[PhoneId]]:
-    """Return the ids of the phones of each of these holders, by their tags."""
-    found: dict[str, list[PhoneId]] = {}
-    for tag, phone_id in _asked().phones.rows(session, {"tags": tags}):
-        found.setdefault(tag, []).append(phone_id)
-    return found
 
 
 # Those of before there were tags --------------------------------------------------------------------------------
